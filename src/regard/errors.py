@@ -1,0 +1,44 @@
+"""What can go wrong, in few words: each error is also the builtin that a caller would expect.
+
+Every message says what was expected, what came, and what to do.
+"""
+
+
+class RegardError(Exception):
+    """Base of everything that Regard raises on purpose."""
+
+
+class ShapeError(RegardError, ValueError):
+    """Tensors whose sizes do not fit each other."""
+
+
+class DtypeError(RegardError, TypeError):
+    """A tensor, or a value, of a type that has no meaning here."""
+
+
+class OptionError(RegardError, ValueError):
+    """An argument outside of the values that it may take."""
+
+
+class ScoreError(RegardError, ValueError):
+    """Scores that are not numbers: attention over them would be noise."""
+
+
+class TooLargeError(RegardError, MemoryError):
+    """A dense matrix that was asked for and would not fit."""
+
+
+class TooLongError(RegardError, ValueError):
+    """A text with more tokens than the model has positions."""
+
+
+class RecordingError(RegardError, RuntimeError):
+    """Attention that cannot be recorded, or a recording that has none of what was asked for."""
+
+
+class ModelError(RegardError, OSError):
+    """A model that cannot be found or read."""
+
+
+class FileFormatError(RegardError, ValueError):
+    """A file of a format nobody knows, or one that is damaged."""

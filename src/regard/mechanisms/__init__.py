@@ -1,0 +1,1 @@
+"""The textbook: attention mechanisms in readable torch, one family a file."""

@@ -1,0 +1,1 @@
+"""The instrument: keeps the attention of a model while it runs on its own kernel."""
