@@ -1,0 +1,257 @@
+"""What a map is kept as, and one tile of weights from it.
+
+An attention map is ``exp(q kᵀ·scale + bias − logsumexp)``. Everything on the right is O(n), so it is kept, and a tile is computed
+when somebody looks at it: the identity that lets fused kernels forget the matrix (Milakov & Gimelshein 2018, Dao et al. 2022)
+lets us read it afterwards.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+from regard.masks import Mask
+
+Positions = range | tuple[int, ...]
+"""Which places of an axis a view reads, in order."""
+
+BLOCK_BYTES = 2**24
+"""Working memory of one block of rows: large enough to keep the cores busy, small enough to stay out of the way."""
+
+
+class Source(Protocol):
+    """What an AttentionMap reads from."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, heads, queries, keys)."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights: float32, or float64 where the model runs in it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept."""
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """The weights at these positions, (batch, heads, queries, keys)."""
+
+    def logsumexp(self) -> Tensor:
+        """Logarithm of each row's denominator, (batch, heads, queries); −inf where a row sees nothing."""
+
+    def describe(self) -> str:
+        """In a few words, how the weights are kept."""
+
+
+@dataclass(frozen=True)
+class DenseWeights:
+    """Weights that are already there: a model that computes its own, or a matrix of the user's."""
+
+    values: Tensor  # (batch, heads, queries, keys)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        batch, heads, queries, keys = self.values.shape
+        return batch, heads, queries, keys
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return _working_dtype(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        tile = self.values
+        for axis, positions in enumerate((batch, heads, queries, keys)):
+            tile = take(tile, axis, positions)
+        return tile.to(self.dtype)
+
+    def logsumexp(self) -> Tensor:
+        raise OptionError(
+            "logsumexp: expected a map kept as queries and keys, got one kept as dense weights, whose denominators are "
+            "not known; record the model on its fused kernel, or build AttentionMap(query, key)"
+        )
+
+    def describe(self) -> str:
+        return "dense weights"
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Queries, keys and what happens to their scores: scale, softcap, bias, mask, sinks, in that order.
+
+    Shapes: query (batch, heads, queries, dim); key (batch, kv_heads, keys, dim); bias broadcasts to
+    (batch, heads, queries, keys); sinks (heads,).
+    """
+
+    query: Tensor
+    key: Tensor
+    scale: float
+    mask: Mask | None = None
+    bias: Tensor | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+    _denominators: list[Tensor] = field(default_factory=list, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        batch, heads, queries, _ = self.query.shape
+        return batch, heads, queries, self.key.shape[2]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return _working_dtype(self.query)
+
+    @property
+    def nbytes(self) -> int:
+        kept = (self.query, self.key, self.bias, self.sinks)
+        return sum(tensor.nbytes for tensor in kept if tensor is not None)
+
+    def describe(self) -> str:
+        parts = [f"q and k of {self.query.shape[-1]}", str(self.query.dtype).removeprefix("torch.")]
+        if self.key.shape[1] != self.query.shape[1]:
+            parts.append(f"{self.key.shape[1]} key heads")
+        if self.mask is not None:
+            parts.append(f"mask {self.mask!r}")
+        parts += [name for name in ("bias", "softcap", "sinks") if getattr(self, name) is not None]
+        return ", ".join(parts)
+
+    def scores(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """Scores as the softmax sees them, −inf where hidden: (batch, heads, queries, keys)."""
+        group = self.query.shape[1] // self.key.shape[1]
+        query = take(take(take(self.query, 0, batch), 1, heads), 2, queries).to(self.dtype)
+        key = take(take(self.key, 0, batch), 2, keys).to(self.dtype)
+        if group > 1 or len(heads) != self.query.shape[1]:
+            key = take(key, 1, tuple(head // group for head in heads))
+        scores = query @ key.transpose(-1, -2) * self.scale
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        if self.bias is not None:
+            bias = self.bias
+            for axis, positions in enumerate((batch, heads, queries, keys)):
+                bias = bias if bias.shape[axis] == 1 else take(bias, axis, positions)
+            scores = scores + bias.to(self.dtype)
+        if self.mask is not None:
+            scores = scores.masked_fill(~self._allowed(batch, heads, queries, keys), -torch.inf)
+        return scores
+
+    def _allowed(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        axes = (batch, heads, queries, keys)
+        index = [torch.tensor(positions, device=self.query.device) for positions in map(list, axes)]
+        shaped = [places.view([-1 if at == axis else 1 for at in range(4)]) for axis, places in enumerate(index)]
+        mask = self.mask
+        return torch.ones((), dtype=torch.bool, device=self.query.device) if mask is None else mask(*shaped)
+
+    def logsumexp(self) -> Tensor:
+        if not self._denominators:
+            batch, heads, queries, keys = self.shape
+            rows = [self._row_logsumexp(block) for block in row_blocks(range(queries), batch * heads * keys * 8)]
+            empty = self.query.new_empty(batch, heads, 0, dtype=self.dtype)
+            self._denominators.append(torch.cat([empty, *rows], dim=2))
+        return self._denominators[0]
+
+    def _row_logsumexp(self, queries: range) -> Tensor:
+        batch, heads, _, keys = self.shape
+        scores = self.scores(range(batch), range(heads), queries, range(keys))
+        if self.sinks is not None:
+            sinks = self.sinks.to(self.dtype).view(1, heads, 1, 1).expand(batch, heads, len(queries), 1)
+            scores = torch.cat([scores, sinks], dim=-1)
+        denominators = torch.logsumexp(scores, dim=-1)
+        wrong = denominators.isnan() | (denominators == torch.inf)
+        if wrong.any():
+            b, h, row = (int(place) for place in wrong.nonzero()[0])
+            column = int((scores[b, h, row].isnan() | (scores[b, h, row] == torch.inf)).nonzero()[0])
+            raise ScoreError(
+                f"expected finite scores, got {scores[b, h, row, column].item()} at batch {b}, head {h}, query "
+                f"{queries[row]}, key {column}; look for NaN or overflow in the model's activations there"
+            )
+        return denominators
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        denominators = self.logsumexp()
+        for axis, positions in enumerate((batch, heads, queries)):
+            denominators = take(denominators, axis, positions)
+        # A row that sees nothing has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
+        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
+        return torch.exp(self.scores(batch, heads, queries, keys) - denominators.unsqueeze(-1))
+
+
+def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
+    """The given positions of one axis: a view where they are a run, a copy where they are not."""
+    if isinstance(positions, range) and positions.step > 0:
+        start, stop = (positions[0], positions[-1] + 1) if len(positions) else (0, 0)
+        return tensor[(slice(None),) * axis + (slice(start, stop, positions.step),)]
+    return tensor.index_select(axis, torch.tensor(list(positions), dtype=torch.long, device=tensor.device))
+
+
+def row_blocks(rows: Positions, bytes_per_row: int) -> Iterator[range]:
+    """Runs of indices into ``rows``, each so short that a block of them fits BLOCK_BYTES."""
+    step = max(1, BLOCK_BYTES // max(1, bytes_per_row))
+    for start in range(0, len(rows), step):
+        yield range(start, min(start + step, len(rows)))
+
+
+def _working_dtype(tensor: Tensor) -> torch.dtype:
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+
+
+def _check(factors: Factors) -> None:
+    """Refuse factors that do not fit each other, with the sizes."""
+    query, key, bias, sinks = factors.query, factors.key, factors.bias, factors.sinks
+    for name, tensor, axes in (
+        ("query", query, "(batch, heads, queries, dim)"),
+        ("key", key, "(batch, kv_heads, keys, dim)"),
+    ):
+        if tensor.ndim != 4:
+            raise ShapeError(
+                f"expected {name} {axes}, got {tuple(tensor.shape)}; add the missing axes, e.g. {name}.unsqueeze(0)"
+            )
+        if not tensor.is_floating_point():
+            raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
+    if query.dtype != key.dtype:
+        raise DtypeError(f"expected query and key of one type, got {query.dtype} and {key.dtype}; convert one of them")
+    if query.shape[0] != key.shape[0]:
+        raise ShapeError(
+            f"expected one batch size, got query {query.shape[0]} and key {key.shape[0]}; expand one of them"
+        )
+    if query.shape[3] != key.shape[3]:
+        raise ShapeError(
+            f"expected query and key of one dim, got {query.shape[3]} and {key.shape[3]}; their product needs equal last axes"
+        )
+    if key.shape[1] == 0 or query.shape[1] % key.shape[1]:
+        raise ShapeError(
+            f"expected heads to be a multiple of kv_heads, got query heads={query.shape[1]} and key heads={key.shape[1]}"
+            "; each key head is read by heads/kv_heads query heads"
+        )
+    if bias is not None:
+        _check_broadcast("bias", bias, factors.shape)
+    if sinks is not None and tuple(sinks.shape) != (query.shape[1],):
+        raise ShapeError(
+            f"expected sinks (heads,)=({query.shape[1]},), got {tuple(sinks.shape)}; give one number a head"
+        )
+    for name in ("scale", "softcap"):
+        value = getattr(factors, name)
+        if value is not None and not value > 0:
+            raise OptionError(f"expected {name} above 0, got {value}; leave it out for the default")
+
+
+def _check_broadcast(name: str, tensor: Tensor, shape: Sequence[int]) -> None:
+    """Refuse a (…)-shaped tensor that does not stretch to (batch, heads, queries, keys)."""
+    axes = ("batch", "heads", "queries", "keys")
+    if tensor.ndim > 4:
+        raise ShapeError(f"expected {name} of at most 4 axes (batch, heads, queries, keys), got {tuple(tensor.shape)}")
+    for axis in range(-tensor.ndim, 0):
+        if tensor.shape[axis] not in (1, shape[axis]):
+            raise ShapeError(
+                f"the map is ({', '.join(f'{n}={s}' for n, s in zip(axes, shape, strict=True))}) but {name} is "
+                f"{tuple(tensor.shape)}; expected axis {axis} ({axes[axis]}) to be {shape[axis]} or 1"
+            )

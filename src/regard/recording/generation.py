@@ -1,0 +1,133 @@
+"""Generation, then one replay of what came out.
+
+Beams swap histories while they run, caches drop and overwrite keys, finished sequences leave the batch. None of that is in the
+text that is returned, and its attention is that of one teacher-forced pass over it. So: generate as always, then run the model
+once over the returned sequences and record that pass.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from regard.errors import OptionError, RecordingError, ShapeError
+from regard.recording.record import Recording, Tokenizer, record, tokens_of
+
+
+def generate(
+    model: PreTrainedModel,
+    inputs: Mapping[str, Tensor] | Tensor,
+    *,
+    tokenizer: Tokenizer | None = None,
+    layers: Sequence[int] | None = None,
+    kinds: Sequence[str] | None = None,
+    **generate_kwargs: Any,
+) -> Recording:
+    """``model.generate`` with any decoding strategy, and the attention of the sequences that it returned.
+
+    Args:
+        model: a Transformers model that can generate, on SDPA or eager attention.
+        inputs: what the tokenizer returns, or input_ids (batch, positions).
+        tokenizer: names the tokens on the axes.
+        layers: keep only these layers, counted from 0 within their kind.
+        kinds: keep only these of "encoder", "decoder", "cross" and "self".
+        **generate_kwargs: handed to ``model.generate``.
+
+    Returns:
+        A recording with ``sequences`` (batch · returned sequences, length). Row t of a decoder, cross or self map is the
+        query that produced token t + 1 of the sequence; ``recording.sample(i)`` is one sequence without its padding.
+
+    Raises:
+        OptionError: ``return_dict_in_generate=False``, or inputs without input_ids.
+        RecordingError: the attention cannot be recorded.
+
+    Example:
+        >>> import torch, regard
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=1, n_head=2, bos_token_id=None, eos_token_id=None)
+        >>> model = GPT2LMHeadModel(config).eval()
+        >>> recording = regard.generate(model, torch.tensor([[1, 2, 3]]), max_new_tokens=4, do_sample=False)
+        >>> recording.sequences.shape, recording.self[0].shape
+        (torch.Size([1, 7]), (1, 2, 6, 6))
+    """
+    inputs = {"input_ids": inputs} if isinstance(inputs, Tensor) else dict(inputs)
+    if "input_ids" not in inputs:
+        raise OptionError(f"expected inputs with input_ids, got {sorted(inputs)}; pass what the tokenizer returns")
+    if not generate_kwargs.setdefault("return_dict_in_generate", True):
+        raise OptionError("expected return_dict_in_generate=True, got False; the sequences are in recording.sequences")
+    sequences = model.generate(**inputs, **generate_kwargs).sequences
+    return replay(model, inputs, sequences, tokenizer=tokenizer, layers=layers, kinds=kinds)
+
+
+def replay(
+    model: PreTrainedModel,
+    inputs: Mapping[str, Tensor],
+    sequences: Tensor,
+    *,
+    tokenizer: Tokenizer | None = None,
+    layers: Sequence[int] | None = None,
+    kinds: Sequence[str] | None = None,
+) -> Recording:
+    """One recorded pass over sequences that are known: generated ones, or a translation that somebody gives.
+
+    Args:
+        model: the model.
+        inputs: its inputs, (batch, positions) each.
+        sequences: (batch · n, length) ids, n to each batch item; for an encoder-decoder they begin with the start token, for
+            a decoder with the prompt. Padding stands after the first end token.
+        tokenizer: names the tokens on the axes.
+        layers: as in ``record``.
+        kinds: as in ``record``.
+    """
+    batch = inputs["input_ids"].shape[0]
+    if sequences.ndim != 2 or sequences.shape[0] % batch:
+        raise ShapeError(
+            f"expected sequences ({batch} · n, length) for a batch of {batch}, got {tuple(sequences.shape)}; "
+            "give the same number of sequences to each input"
+        )
+    if sequences.shape[1] < 2:
+        raise RecordingError(f"expected at least one generated token, got sequences of length {sequences.shape[1]}")
+    copies = sequences.shape[0] // batch
+    repeated = {name: value.repeat_interleave(copies, 0) for name, value in inputs.items() if isinstance(value, Tensor)}
+    encoder_decoder = bool(model.config.is_encoder_decoder)
+    consumed, produced = sequences[:, :-1], sequences[:, 1:]
+    prompt = 1 if encoder_decoder else inputs["input_ids"].shape[1]
+    real = _until_end(sequences, prompt, _end_tokens(model))
+    if encoder_decoder:
+        arguments = repeated | {"decoder_input_ids": consumed}
+    else:
+        if "attention_mask" in repeated:
+            real[:, :prompt] = repeated["attention_mask"].bool()
+        mask = real[:, :-1].long()
+        arguments = repeated | {"input_ids": consumed, "attention_mask": mask}
+        if "position_ids" in inspect.signature(model.forward).parameters:
+            # generate counts positions from the first real token; a plain forward would count the padding on the left too.
+            arguments["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    with torch.no_grad(), record(model, layers, kinds, tokenizer=tokenizer) as recording:
+        model(**arguments, use_cache=False)
+    rows = real[:, 1:] & real[:, :-1]
+    recording.sequences = sequences
+    recording._tokens["consumed"] = tokens_of(consumed, rows, tokenizer)
+    recording._tokens["produced"] = tokens_of(produced, rows, tokenizer)
+    if not encoder_decoder:
+        del recording._tokens["source"]
+    recording._label_maps()
+    return recording
+
+
+def _end_tokens(model: PreTrainedModel) -> list[int]:
+    """Ids that end a sequence for this model."""
+    config = model.generation_config
+    ends = config.eos_token_id if config is not None else None
+    return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+
+
+def _until_end(sequences: Tensor, prompt: int, ends: list[int]) -> Tensor:
+    """True up to the first end token after the prompt, that token included; what follows is padding."""
+    is_end = torch.isin(sequences, torch.tensor(ends, dtype=sequences.dtype, device=sequences.device))
+    is_end[:, :prompt] = False
+    ended_before = is_end.cumsum(1) - is_end.long()
+    return ended_before == 0

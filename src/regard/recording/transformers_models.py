@@ -1,0 +1,152 @@
+"""Attention calls of Transformers models, seen through Transformers' attention interface.
+
+Every model that follows the interface asks ``AttentionInterface`` for the function behind its implementation's name, "sdpa" say,
+and calls it. While somebody records, a function of ours stands under that very name: it calls the one that was there, and shows
+the call to the recorders. The model keeps its name, its kernel and its masks; a name of our own would change all three for the
+modules that look at it.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedModel
+
+from regard.errors import RecordingError
+from regard.maps.attention_map import AttentionMap
+from regard.masks import Mask, causal
+
+Attention = Callable[..., tuple[Tensor, Any]]
+
+CAN_RECORD = ("eager", "sdpa")
+HARMLESS = {  # arguments of the interface that do not change the weights, or that the mask already holds
+    "cache_position", "cross_attn_head_mask", "deterministic", "dropout", "encoder_hidden_states", "is_causal", "layer_head_mask",
+    "logits_to_keep", "output_attentions", "output_hidden_states", "output_router_logits", "past_key_values", "position_bias",
+    "position_ids", "return_dict", "s_aux", "sliding_window", "softcap", "use_cache",
+}  # fmt: skip
+
+
+class Recorder(Protocol):
+    """Who wants to see attention calls."""
+
+    def wants(self, module: nn.Module) -> bool:
+        """Whether this module belongs to the recorded model."""
+
+    def see(self, module: nn.Module, make_map: Callable[[], AttentionMap]) -> None:
+        """One attention call has run; ``make_map`` keeps it."""
+
+
+_lock = threading.Lock()
+_recorders: list[Recorder] = []
+_replaced: dict[str, Attention | None] = {}
+
+
+def implementations(model: nn.Module) -> set[str]:
+    """The attention implementations that the parts of a model use.
+
+    Raises:
+        RecordingError: one of them cannot be recorded.
+    """
+    configs = {id(part.config): part.config for part in model.modules() if isinstance(part, PreTrainedModel)}
+    names = {config._attn_implementation for config in configs.values()} - {None}
+    if unknown := names - set(CAN_RECORD):
+        raise RecordingError(
+            f"expected attention by {' or '.join(CAN_RECORD)}, got {', '.join(sorted(unknown))}; "
+            "call model.set_attn_implementation('sdpa') first"
+        )
+    return names
+
+
+def start(recorder: Recorder, names: set[str]) -> None:
+    """Show the calls of these implementations to the recorder until ``stop``."""
+    mapping = AttentionInterface._global_mapping
+    with _lock:
+        _recorders.append(recorder)
+        for name in names - _replaced.keys():
+            _replaced[name] = mapping.get(name)
+            AttentionInterface.register(name, _shown(name, mapping.get(name)))
+
+
+def stop(recorder: Recorder) -> None:
+    """Undo ``start``; after the last recorder has left, the interface is as it was found."""
+    mapping = AttentionInterface._global_mapping
+    with _lock:
+        _recorders.remove(recorder)
+        if not _recorders:
+            for name, original in _replaced.items():
+                if original is None:
+                    del mapping[name]
+                else:
+                    mapping[name] = original
+            _replaced.clear()
+
+
+def _shown(name: str, original: Attention | None) -> Attention:
+    def attention(
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        *rest: Any,
+        **options: Any,
+    ) -> tuple[Tensor, Any]:
+        run = original or _own_eager(module)
+        result = run(module, query, key, value, attention_mask, *rest, **options)
+        for recorder in list(_recorders):
+            if recorder.wants(module):
+                recorder.see(module, lambda: _kept(name, module, query, key, attention_mask, options))
+        return result
+
+    return attention
+
+
+def _own_eager(module: nn.Module) -> Attention:
+    """The eager attention that a model's file defines; the interface knows it only as the default."""
+    found: Attention | None = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    if found is None:
+        raise RecordingError(
+            f"expected an eager_attention_forward beside {type(module).__name__}, found none; "
+            "load the model with attn_implementation='sdpa'"
+        )
+    return found
+
+
+def _kept(
+    name: str, module: nn.Module, query: Tensor, key: Tensor, attention_mask: Tensor | None, options: dict[str, Any]
+) -> AttentionMap:
+    """The factors of one call, copied: a cache may overwrite them, and a view would keep a larger buffer alive."""
+    if unknown := {option for option, value in options.items() if value is not None} - HARMLESS - {"scaling"}:
+        raise RecordingError(
+            f"{type(module).__name__} passes {', '.join(sorted(unknown))} to its attention, and what it does to the weights is not "
+            "known here; leave this layer out with layers=, or record a model without it"
+        )
+    said = options.get("is_causal")
+    module_is_causal = bool(getattr(module, "is_causal", True) if said is None else said)
+    sinks = options.get("s_aux")
+    with torch.no_grad():
+        return AttentionMap(
+            query.detach().clone(memory_format=torch.contiguous_format),
+            key.detach().clone(memory_format=torch.contiguous_format),
+            mask=_mask(name, query, key, attention_mask, module_is_causal),
+            scale=options.get("scaling"),
+            bias=None if options.get("position_bias") is None else options["position_bias"].detach().clone(),
+            softcap=options.get("softcap"),
+            sinks=None if sinks is None else sinks.detach().clone().to(query.dtype),
+        )
+
+
+def _mask(name: str, query: Tensor, key: Tensor, given: Tensor | None, module_is_causal: bool) -> Mask | Tensor | None:
+    """Who may attend in this call, True = may; or a float mask that is added."""
+    if given is None:
+        # Without a mask SDPA is causal where the module says so, aligned to the upper left; eager then sees everything.
+        return causal() if name == "sdpa" and module_is_causal and query.shape[2] > 1 else None
+    given = given.detach()[..., : key.shape[2]]
+    if given.dtype == torch.bool:
+        return given
+    hidden = given <= torch.finfo(given.dtype).min / 2
+    plain = bool((given.masked_fill(hidden, 0) == 0).all())
+    return ~hidden if plain else given.masked_fill(hidden, -torch.inf)
