@@ -1,0 +1,255 @@
+"""What attention accepts, and how it says no: expected with names and numbers, what came, what to do."""
+
+import math
+from numbers import Real
+
+import torch
+from torch import Tensor, nn
+
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+
+AXES = {
+    2: "(positions, dim)",
+    3: "(heads, positions, dim)",
+    4: "(batch, heads, positions, dim)",
+}
+
+
+def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Refuse queries, keys and values that do not fit each other.
+
+    Raises:
+        ShapeError: axes or sizes differ.
+        DtypeError: not floating-point tensors of one dtype.
+
+    >>> check_attention(torch.ones(2, 3), torch.ones(5, 4), torch.ones(5, 7))
+    Traceback (most recent call last):
+    regard.errors.ShapeError: query has dim=3 but key has dim=4; expected the same, their dot product is the score
+    """
+    named = {"query": query, "key": key, "value": value}
+    for name, tensor in named.items():
+        check_floats(name, tensor)
+        if tensor.ndim not in AXES:
+            raise ShapeError(
+                f"{name} has {_axes(tensor.ndim)}, {tuple(tensor.shape)}; "
+                f"expected 2, 3 or 4: {', '.join(AXES.values())}"
+            )
+        if 0 in tensor.shape:
+            raise ShapeError(
+                f"{name} is empty, {tuple(tensor.shape)}; expected every size of {AXES[tensor.ndim]} above 0"
+            )
+    if not query.dtype == key.dtype == value.dtype:
+        raise DtypeError(
+            f"query is {query.dtype}, key is {key.dtype} and value is {value.dtype}; expected one dtype: "
+            "convert with tensor.to(dtype)"
+        )
+    if not query.ndim == key.ndim == value.ndim:
+        raise ShapeError(
+            f"query has {_axes(query.ndim)}, key {key.ndim} and value {value.ndim}; expected as many in each: "
+            "add the missing ones with tensor[None]"
+        )
+
+    q, k, v = (widen(tensor).shape for tensor in named.values())
+    if not q[0] == k[0] == v[0]:
+        raise ShapeError(
+            f"query has batch={q[0]}, key has batch={k[0]} and value has batch={v[0]}; expected the same: "
+            "repeat the smaller with tensor.expand"
+        )
+    if q[3] != k[3]:
+        raise ShapeError(
+            f"query has dim={q[3]} but key has dim={k[3]}; expected the same, their dot product is the score"
+        )
+    if k[2] != v[2]:
+        raise ShapeError(
+            f"key has {k[2]} positions (keys={k[2]}) but value has {v[2]}; expected one value for each key"
+        )
+    if k[1] != v[1]:
+        raise ShapeError(f"key has {k[1]} heads (kv_heads={k[1]}) but value has {v[1]}; expected the same")
+    if q[1] % k[1]:
+        raise ShapeError(
+            f"query has {q[1]} heads (heads={q[1]}) but key has {k[1]} (kv_heads={k[1]}); "
+            "expected heads to be a multiple of kv_heads, so that each key head serves as many query heads"
+        )
+
+
+def check_floats(name: str, tensor: Tensor) -> None:
+    """Refuse what is not a floating-point tensor.
+
+    Raises:
+        DtypeError: with the conversion to write.
+
+    >>> check_floats("query", torch.arange(3))
+    Traceback (most recent call last):
+    regard.errors.DtypeError: query is torch.int64; expected a floating-point tensor: write query.float()
+    """
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(
+            f"{name} is a {type(tensor).__name__}; expected a floating-point tensor: write torch.as_tensor({name})"
+        )
+    if not tensor.is_floating_point():
+        raise DtypeError(f"{name} is {tensor.dtype}; expected a floating-point tensor: write {name}.float()")
+
+
+def check_mask(mask: Tensor, sizes: dict[str, int]) -> None:
+    """Refuse masks that are neither boolean nor floating-point, or do not broadcast to the sizes.
+
+    Raises:
+        DtypeError: with the conversion to write.
+        ShapeError: with the axis that does not fit.
+
+    >>> check_mask(torch.ones(1, 1, 7, 11, dtype=torch.bool), {"batch": 2, "heads": 3, "queries": 7, "keys": 12})
+    Traceback (most recent call last):
+    regard.errors.ShapeError: key has 12 positions (keys=12) but the mask is (1, 1, 7, 11); expected the last axis ...
+    """
+    if isinstance(mask, Tensor) and mask.dtype != torch.bool and not mask.is_floating_point():
+        raise DtypeError(
+            f"mask is {mask.dtype}; expected torch.bool (True = may attend) or floating-point (added to the scores): "
+            "write mask.bool() if 1 means may attend, mask == 0 if 1 means hidden"
+        )
+    check_broadcast("mask", mask, sizes)
+
+
+def check_broadcast(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
+    """Refuse a tensor that does not broadcast to the named sizes, counted from the last axis.
+
+    Raises:
+        DtypeError: if it is not a tensor.
+        ShapeError: with the axis that does not fit.
+
+    >>> check_broadcast("bias", torch.ones(5, 7, 7), {"batch": 2, "heads": 3, "queries": 7, "keys": 7})
+    Traceback (most recent call last):
+    regard.errors.ShapeError: query has 3 heads (heads=3) but the bias is (5, 7, 7); expected axis -3 to be 3 or 1
+    """
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"{name} is a {type(tensor).__name__}; expected a tensor: write torch.as_tensor({name})")
+    shape = tuple(tensor.shape)
+    if len(shape) > len(sizes):
+        raise ShapeError(
+            f"the {name} has {_axes(len(shape))}, {shape}; expected at most {len(sizes)}: ({', '.join(sizes)})"
+        )
+    owners = {"keys": "key", "queries": "query", "heads": "query", "batch": "query"}
+    things = {"keys": "positions", "queries": "positions", "heads": "heads", "batch": "sequences"}
+    for back, (axis, size) in enumerate(reversed(sizes.items()), start=1):
+        if back > len(shape) or shape[-back] in (1, size):
+            continue
+        place = "the last axis" if back == 1 else f"axis -{back}"
+        advice = ""
+        if shape == (sizes.get("batch"), sizes["keys"]):
+            inner = ", ".join("None" for _ in range(len(sizes) - 2))
+            advice = f". If it is (batch, keys), as padding is, write {name}[:, {inner}, :]"
+        raise ShapeError(
+            f"{owners[axis]} has {size} {things[axis]} ({axis}={size}) but the {name} is {shape}; "
+            f"expected {place} to be {size} or 1{advice}"
+        )
+
+
+def check_sinks(sinks: Tensor, heads: int) -> None:
+    """Refuse sinks that are not one number a head.
+
+    Raises:
+        DtypeError: not floating-point.
+        ShapeError: not (heads,).
+        ScoreError: NaN or +∞; −∞ is a head without a sink.
+
+    >>> check_sinks(torch.zeros(2, 1), heads=2)
+    Traceback (most recent call last):
+    regard.errors.ShapeError: sinks is (2, 1); expected (heads,) = (2,), one logit for each query head
+    """
+    check_floats("sinks", sinks)
+    if sinks.shape != (heads,):
+        raise ShapeError(
+            f"sinks is {tuple(sinks.shape)}; expected (heads,) = ({heads},), one logit for each query head"
+        )
+    broken = sinks.isnan() | (sinks == math.inf)
+    if bool(broken.any()):
+        head = int(broken.nonzero()[0])
+        raise ScoreError(
+            f"the sink of head {head} is {float(sinks[head])}; expected a number below infinity, or -inf for none"
+        )
+
+
+def check_positive(name: str, value: object) -> None:
+    """Refuse what is not a finite number above 0.
+
+    Raises:
+        OptionError: with the value.
+
+    >>> check_positive("softcap", -30.0)
+    Traceback (most recent call last):
+    regard.errors.OptionError: softcap is -30.0; expected a finite number above 0
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise OptionError(f"{name} is {value!r}; expected a finite number above 0")
+
+
+def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> None:
+    """Refuse scores that would make a whole row noise.
+
+    Args:
+        masked: (batch, heads, queries, keys), −∞ where hidden.
+        query_start: position of the first row, where this is a tile.
+        key_start: position of the first column.
+
+    Raises:
+        ScoreError: with the first place that is NaN or +∞.
+
+    >>> check_scores(torch.tensor([[[[0.0, math.nan]]]]))
+    Traceback (most recent call last):
+    regard.errors.ScoreError: the score at batch 0, head 0, query 0, key 1 is nan; expected a number below infinity ...
+    """
+    broken = masked.isnan() | (masked == math.inf)
+    if bool(broken.any()):
+        batch, head, row, column = broken.nonzero()[0].tolist()
+        raise ScoreError(
+            f"the score at batch {batch}, head {head}, query {query_start + row}, key {key_start + column} is "
+            f"{float(masked[batch, head, row, column])}; expected a number below infinity wherever a query may attend: "
+            "look for NaN, inf or overflow in query, key, bias and mask there, or hide the place with a boolean mask"
+        )
+
+
+def check_vectors(layer: nn.Linear, **inputs: Tensor) -> None:
+    """Refuse inputs that a layer cannot project, or whose batches differ; the last two of three are keys and values.
+
+    Raises:
+        ShapeError: not (batch, positions, features) or (positions, features) of the layer.
+        DtypeError: another dtype than the layer's weights.
+
+    >>> check_vectors(nn.Linear(4, 4), x=torch.ones(3, 5))
+    Traceback (most recent call last):
+    regard.errors.ShapeError: x is (3, 5); expected the last axis to be 4, the features this layer was made for
+    """
+    first_name, first = next(iter(inputs.items()))
+    for name, x in inputs.items():
+        check_floats(name, x)
+        if x.dtype != layer.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise DtypeError(
+                f"{name} is {x.dtype} but the layer is {layer.weight.dtype}; expected the same: "
+                f"write {name}.to({layer.weight.dtype}), or convert the layer with layer.to({x.dtype})"
+            )
+        if x.ndim not in (2, 3):
+            raise ShapeError(
+                f"{name} has {_axes(x.ndim)}, {tuple(x.shape)}; expected 2 or 3: (positions, features), "
+                "(batch, positions, features)"
+            )
+        if x.shape[-1] != layer.in_features:
+            raise ShapeError(
+                f"{name} is {tuple(x.shape)}; expected the last axis to be {layer.in_features}, "
+                "the features this layer was made for"
+            )
+        if x.ndim != first.ndim or x.shape[:-2] != first.shape[:-2]:
+            raise ShapeError(
+                f"{first_name} is {tuple(first.shape)} but {name} is {tuple(x.shape)}; expected the same batch in both"
+            )
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """Add the axes that were left out: (batch, heads, positions, dim).
+
+    >>> widen(torch.ones(3, 5)).shape
+    torch.Size([1, 1, 3, 5])
+    """
+    return tensor[(None,) * (4 - tensor.ndim)]
+
+
+def _axes(count: int) -> str:
+    return f"{count} axis" if count == 1 else f"{count} axes"

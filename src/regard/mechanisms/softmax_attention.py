@@ -1,0 +1,333 @@
+"""Softmax attention, from the formula to the layer: read it top to bottom.
+
+    Attention(Q, K, V) = softmax(Q Kᵀ / √dim + mask) V                    Vaswani et al. 2017, equation 1
+
+Every query scores every key; softmax turns a row of scores into weights that sum to 1; the output is the weighted mean
+of the values. `trace` is that sentence with every intermediate kept, `attention` is the end of it, and the two modules
+put learned projections in front.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from regard import masks
+from regard.errors import OptionError
+from regard.masks import Mask
+from regard.mechanisms import inputs
+
+
+class Trace(NamedTuple):
+    """Every step of one attention, in order; each is (batch, heads, queries, keys) but the output.
+
+    Attributes:
+        scores: q kᵀ, as they come.
+        scaled: times the scale.
+        capped: after the softcap; the same as scaled without one.
+        biased: plus the bias; the same as capped without one.
+        masked: −∞ where the query may not attend.
+        weights: softmax over the keys; rows sum to 1, to less with sinks, to 0 where everything is masked.
+        output: weights times values, (batch, heads, queries, value_dim), in the dtype of value.
+    """
+
+    scores: Tensor
+    scaled: Tensor
+    capped: Tensor
+    biased: Tensor
+    masked: Tensor
+    weights: Tensor
+    output: Tensor
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | Mask | None = None,
+    *,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+    bias: Tensor | None = None,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention with its weights (Vaswani et al. 2017, equation 1).
+
+    The batch axis, or batch and heads, may be left out of query, key and value; the results then lack them too. Fewer
+    key heads than query heads are grouped-query attention (Ainslie et al. 2023), one is multi-query (Shazeer 2019):
+    query head h reads key head ``h // (heads // kv_heads)``. There is no dropout: weights that are looked at sum to 1.
+
+    Args:
+        query: (batch, heads, queries, dim).
+        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
+        value: (batch, kv_heads, keys, value_dim).
+        mask: broadcastable to (batch, heads, queries, keys). Boolean: True = may attend. Floating-point: added to the
+            scores. Or a `regard.Mask`. A query that may attend to nothing gets weights 0 and output 0.
+        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
+        window: how many keys a query sees, its own included: looking back with causal, else centred, and odd.
+        scale: what scores are multiplied with; 1/√dim if None.
+        bias: floating-point, broadcastable to (batch, heads, queries, keys), added after the softcap (ALiBi, T5 ...).
+        softcap: c in c·tanh(score / c), after the scale and before bias and mask (Gemma 2, 2024).
+        sinks: (heads,) logits that enter the denominator only (gpt-oss 2025): rows may sum to less than 1.
+
+    Returns:
+        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in
+        float32, or float64 where the input is. All is computed in the dtype of the weights.
+
+    Raises:
+        ShapeError: sizes that do not fit each other.
+        DtypeError: tensors that are not floating-point, of mixed dtypes, or an integer mask.
+        OptionError: a scale, softcap or window that is not positive, or an even centred window.
+        ScoreError: NaN or +∞ where a query may attend.
+
+    >>> query = key = torch.eye(2)
+    >>> value = torch.tensor([[1.0], [3.0]])
+    >>> output, weights = attention(query, key, value, scale=math.log(3))
+    >>> weights
+    tensor([[0.7500, 0.2500],
+            [0.2500, 0.7500]])
+    >>> output
+    tensor([[1.5000],
+            [2.5000]])
+    """
+    steps = trace(
+        query,
+        key,
+        value,
+        mask,
+        causal=causal,
+        window=window,
+        scale=scale,
+        bias=bias,
+        softcap=softcap,
+        sinks=sinks,
+    )
+    return steps.output, steps.weights
+
+
+def trace(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | Mask | None = None,
+    *,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+    bias: Tensor | None = None,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+) -> Trace:
+    """`attention` with every intermediate kept: the same arguments, the same errors.
+
+    Returns:
+        `Trace`: scores → scaled → capped → biased → masked → weights → output.
+
+    >>> steps = trace(torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
+    >>> steps.masked
+    tensor([[1., -inf],
+            [0., 1.]])
+    >>> steps.weights
+    tensor([[1.0000, 0.0000],
+            [0.2689, 0.7311]])
+    """
+    inputs.check_attention(query, key, value)
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+    q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))
+    (batch, heads, queries, dim), keys = q.shape, k.shape[2]
+    sizes = {"batch": batch, "heads": heads, "queries": queries, "keys": keys}
+    if scale is None:
+        scale = 1 / math.sqrt(dim)
+    inputs.check_positive("scale", scale)
+
+    offset = keys - queries  # the last query stands at the last key
+    visible = mask if isinstance(mask, Mask) else masks.everything()
+    if causal:
+        visible &= masks.causal(offset)
+    if window is not None:
+        visible &= masks.window(window, offset) if causal else masks.centred_window(window, offset)
+    allowed = visible.dense(batch, heads, queries, keys, device=q.device)  # (batch, heads, queries, keys)
+
+    with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
+        k = k.repeat_interleave(heads // k.shape[1], dim=1)  # (batch, heads, keys, dim)
+        v = v.repeat_interleave(heads // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
+
+        scores = q @ k.mT  # (batch, heads, queries, keys), as everything until the output
+        scaled = scores * scale
+        capped = scaled
+        if softcap is not None:
+            inputs.check_positive("softcap", softcap)
+            capped = softcap * torch.tanh(scaled / softcap)
+        biased = capped
+        if bias is not None:
+            inputs.check_floats("bias", bias)
+            inputs.check_broadcast("bias", bias, sizes)
+            biased = capped + bias.to(q)
+        masked = biased
+        if mask is not None and not isinstance(mask, Mask):
+            inputs.check_mask(mask, sizes)
+            if mask.is_floating_point():
+                masked = biased + mask.to(q)
+                mask = mask.to(q) != -math.inf
+            allowed = allowed & mask
+        masked = masked.masked_fill(~allowed, -math.inf)
+        inputs.check_scores(masked)
+        if sinks is not None:
+            inputs.check_sinks(sinks, heads)
+            sinks = sinks.to(q)
+
+        weights = _softmax(masked, sinks)
+        output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
+
+    steps = Trace(scores, scaled, capped, biased, masked, weights, output.to(value.dtype))
+    return Trace(*(step[(0,) * (4 - query.ndim)] for step in steps))
+
+
+def _softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
+    """exp(score) / Σ exp(score) over the keys; a row of −∞ gives 0 and not 0/0."""
+    top = masked.amax(-1, keepdim=True)  # (batch, heads, queries, 1)
+    if sinks is not None:
+        top = torch.maximum(top, sinks[:, None, None])
+    top = top.detach().clamp(min=torch.finfo(top.dtype).min)  # −∞ − −∞ would be NaN
+
+    powers = (masked - top).exp()  # (batch, heads, queries, keys): at most 1, so nothing overflows
+    total = powers.sum(-1, keepdim=True)
+    if sinks is not None:
+        total = total + (sinks[:, None, None] - top).exp()
+    return powers / total.masked_fill(total == 0, 1)
+
+
+def gather(weights: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
+    """``weights @ value``, where a value that is hidden does not leak even if it is NaN: 0 · NaN would be NaN."""
+    broken = ~value.isfinite()  # (batch, heads, keys, value_dim)
+    if not bool(broken.any()):
+        return weights @ value
+    reached = allowed.to(weights) @ broken.to(weights) > 0  # (batch, heads, queries, value_dim)
+    return (weights @ value.masked_fill(broken, 0)).masked_fill(reached, math.nan)
+
+
+class SimpleAttention(nn.Module):
+    """One head of attention with learned projections: softmax(Q Kᵀ / √input_dim) V.
+
+    Args:
+        input_dim: features of every input and output vector.
+
+    >>> layer = SimpleAttention(4)
+    >>> words = torch.randn(3, 4)
+    >>> output, weights = layer(words, words, words, mask=torch.tensor([1, 1, 0]))
+    >>> output.shape, weights.shape
+    (torch.Size([3, 4]), torch.Size([3, 3]))
+    >>> weights[:, 2]
+    tensor([0., 0., 0.], grad_fn=<SelectBackward0>)
+    """
+
+    def __init__(self, input_dim: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(input_dim, input_dim)
+        self.key = nn.Linear(input_dim, input_dim)
+        self.value = nn.Linear(input_dim, input_dim)
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Mask | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Attend from every query to every key.
+
+        Args:
+            query: (batch, queries, input_dim) or (queries, input_dim).
+            key: (batch, keys, input_dim) or (keys, input_dim).
+            value: as key.
+            mask: broadcastable to (batch, queries, keys): 0 or False = hidden, 1 or True = may attend, of any dtype.
+
+        Returns:
+            output, shaped as query, and weights (batch, queries, keys) or (queries, keys).
+
+        Raises:
+            ShapeError: sizes that do not fit each other.
+            DtypeError: inputs of another dtype than the layer.
+            OptionError: a mask with values other than 0 and 1.
+        """
+        inputs.check_vectors(self.query, query=query, key=key, value=value)
+        if mask is not None and not isinstance(mask, Mask):
+            batch = {"batch": query.shape[0]} if query.ndim == 3 else {}
+            inputs.check_broadcast("mask", mask, batch | {"queries": query.shape[-2], "keys": key.shape[-2]})
+            if not bool(((mask == 0) | (mask == 1)).all()):
+                raise OptionError(
+                    "mask holds values other than 0 and 1; expected 0 = hidden and 1 = may attend: "
+                    "write mask == 0 for a mask of 0 and -inf that is meant to be added, or use regard.attention"
+                )
+            mask = (mask != 0).unsqueeze(-3) if mask.ndim == 3 else mask != 0
+
+        q, k, v = self.query(query), self.key(key), self.value(value)  # (batch, positions, input_dim)
+        output, weights = attention(q.unsqueeze(-3), k.unsqueeze(-3), v.unsqueeze(-3), mask)  # one head
+        return output.squeeze(-3), weights.squeeze(-3)
+
+
+class MultiHeadAttention(nn.Module):
+    """Several heads side by side, each on its own slice of the features (Vaswani et al. 2017, section 3.2.2).
+
+    With fewer kv_heads than heads it is grouped-query attention (Ainslie et al. 2023), with one multi-query attention
+    (Shazeer 2019): the cache of keys and values shrinks by heads / kv_heads.
+
+    Args:
+        dim: features of every input and output vector.
+        heads: how many heads; divides dim.
+        kv_heads: how many heads of keys and values; divides heads. As many as heads if None.
+        bias: whether the four projections have a bias.
+
+    Raises:
+        OptionError: if heads does not divide dim or kv_heads does not divide heads.
+
+    >>> layer = MultiHeadAttention(12, heads=6, kv_heads=2)
+    >>> output, weights = layer(torch.randn(3, 5, 12), causal=True)
+    >>> output.shape, weights.shape
+    (torch.Size([3, 5, 12]), torch.Size([3, 6, 5, 5]))
+    """
+
+    def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, bias: bool = True) -> None:
+        super().__init__()
+        kv_heads = heads if kv_heads is None else kv_heads
+        for name, number, divisor_name, divisor in (
+            ("dim", dim, "heads", heads),
+            ("heads", heads, "kv_heads", kv_heads),
+        ):
+            if divisor < 1 or number < 1 or number % divisor:
+                raise OptionError(
+                    f"{name}={number} and {divisor_name}={divisor}; expected {name} to be a multiple of {divisor_name}"
+                )
+        self.heads, self.kv_heads, self.head_dim = heads, kv_heads, dim // heads
+        self.query = nn.Linear(dim, dim, bias)
+        self.key = nn.Linear(dim, kv_heads * self.head_dim, bias)
+        self.value = nn.Linear(dim, kv_heads * self.head_dim, bias)
+        self.output = nn.Linear(dim, dim, bias)
+
+    def forward(
+        self, x: Tensor, memory: Tensor | None = None, mask: Tensor | Mask | None = None, causal: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Attend from x to itself, or to a memory (cross-attention).
+
+        Args:
+            x: (batch, queries, dim) or (queries, dim).
+            memory: (batch, keys, dim) or (keys, dim): what is looked at; x itself if None.
+            mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
+            causal: hide the future.
+
+        Returns:
+            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
+
+        Raises:
+            ShapeError: sizes that do not fit each other.
+            DtypeError: inputs of another dtype than the layer, or an integer mask.
+        """
+        memory = x if memory is None else memory
+        inputs.check_vectors(self.query, x=x, memory=memory)
+        q = self._split(self.query(x), self.heads)  # (batch, heads, queries, head_dim)
+        k = self._split(self.key(memory), self.kv_heads)  # (batch, kv_heads, keys, head_dim)
+        v = self._split(self.value(memory), self.kv_heads)  # (batch, kv_heads, keys, head_dim)
+        mixed, weights = attention(q, k, v, mask, causal=causal)  # (batch, heads, queries, head_dim)
+        return self.output(mixed.transpose(-3, -2).flatten(-2)), weights  # (batch, queries, dim)
+
+    def _split(self, x: Tensor, heads: int) -> Tensor:
+        return x.reshape(*x.shape[:-1], heads, self.head_dim).transpose(-3, -2)

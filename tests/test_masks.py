@@ -1,0 +1,189 @@
+# ruff: noqa: ARG005 - every rule takes (b, h, q, k), whichever of them it reads
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+from transformers.masking_utils import causal_mask_function, sliding_window_causal_mask_function
+
+from regard.errors import DtypeError, OptionError, ShapeError
+from regard.masks import Mask, causal, centred_window, documents, everything, from_tensor, padding, prefix, window
+
+BATCH, HEADS, QUERIES, KEYS = 2, 3, 5, 7
+OFFSET = KEYS - QUERIES
+
+
+def by_hand(rule):
+    rows = [
+        [[[rule(b, h, q, k) for k in range(KEYS)] for q in range(QUERIES)] for h in range(HEADS)] for b in range(BATCH)
+    ]
+    return torch.tensor(rows)
+
+
+IDS = torch.tensor([[4, 4, 9, 9, 9, 1, 1], [0, 0, 0, 0, 5, 5, 5]])
+KEEP = torch.tensor([[1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1]])
+TABLE = torch.rand(HEADS, 1, KEYS, generator=torch.Generator().manual_seed(0)) > 0.5
+
+RULES = [
+    (everything(), lambda b, h, q, k: True),
+    (causal(), lambda b, h, q, k: k <= q),
+    (causal(OFFSET), lambda b, h, q, k: k - OFFSET <= q),
+    (causal(-1), lambda b, h, q, k: k < q),
+    (window(3), lambda b, h, q, k: 0 <= q - k < 3),
+    (window(3, OFFSET), lambda b, h, q, k: k in (q + 2, q + 1, q)),
+    (window(1), lambda b, h, q, k: k == q),
+    (centred_window(3), lambda b, h, q, k: k in (q - 1, q, q + 1)),
+    (centred_window(5, OFFSET), lambda b, h, q, k: q <= k <= q + 4),
+    (prefix(2), lambda b, h, q, k: k in (0, 1)),
+    (prefix(0), lambda b, h, q, k: False),
+    (documents(IDS), lambda b, h, q, k: bool(IDS[b, q] == IDS[b, k])),
+    (documents(IDS[1:]), lambda b, h, q, k: (q < 4) == (k < 4)),
+    (padding(KEEP), lambda b, h, q, k: bool(KEEP[b, k])),
+    (padding(KEEP.bool()), lambda b, h, q, k: bool(KEEP[b, k])),
+    (padding(KEEP[1:].float()), lambda b, h, q, k: k >= 2),
+    (from_tensor(TABLE), lambda b, h, q, k: bool(TABLE[h, 0, k])),
+    (from_tensor(TABLE[0, 0]), lambda b, h, q, k: bool(TABLE[0, 0, k])),
+    (causal() & padding(KEEP), lambda b, h, q, k: k <= q and bool(KEEP[b, k])),
+    (prefix(2) | documents(IDS), lambda b, h, q, k: k < 2 or bool(IDS[b, q] == IDS[b, k])),
+    (~causal(), lambda b, h, q, k: k > q),
+    (~(causal() & prefix(3)) | window(1), lambda b, h, q, k: k > q or k >= 3 or k == q),
+]
+
+
+@pytest.mark.parametrize(("mask", "rule"), RULES, ids=[repr(mask) for mask, _ in RULES])
+def test_dense_is_the_rule(mask, rule):
+    dense = mask.dense(BATCH, HEADS, QUERIES, KEYS)
+    assert dense.shape == (BATCH, HEADS, QUERIES, KEYS)
+    assert_close(dense, by_hand(rule))
+
+
+@pytest.mark.parametrize("mask", [mask for mask, _ in RULES], ids=repr)
+def test_a_tile_is_a_piece_of_the_whole(mask):
+    whole = mask.dense(BATCH, HEADS, QUERIES, KEYS)
+    tile = mask.dense(BATCH, HEADS, 2, 3, query_start=3, key_start=4)
+    assert_close(tile, whole[:, :, 3:5, 4:7])
+
+
+def test_same_rule_as_transformers():
+    grid = (torch.tensor(0), torch.tensor(0), torch.arange(11)[:, None], torch.arange(11))
+    assert_close(causal()(*grid), causal_mask_function(*grid))
+    assert_close(window(3)(*grid), sliding_window_causal_mask_function(3)(*grid))
+
+
+def test_serves_as_a_vmapped_mask_function():
+    mask = (causal() & padding(KEEP)) | from_tensor(TABLE)
+    function = mask.__call__
+    for axes in [(None, None, None, 0), (None, None, 0, None), (None, 0, None, None), (0, None, None, None)]:
+        function = torch.vmap(function, in_dims=axes)
+    dense = function(torch.arange(BATCH), torch.arange(HEADS), torch.arange(QUERIES), torch.arange(KEYS))
+    assert_close(dense, mask.dense(BATCH, HEADS, QUERIES, KEYS))
+
+
+@given(width=st.integers(1, 9), queries=st.integers(1, 13), extra=st.integers(0, 7))
+@settings(deadline=None, max_examples=30)
+def test_a_window_has_that_many_keys(width, queries, extra):
+    keys = queries + extra
+    counts = window(width, extra).dense(1, 1, queries, keys).sum(-1)[0, 0]
+    assert_close(counts, torch.arange(1 + extra, keys + 1).clamp(max=width))
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=30)
+def test_de_morgan(data):
+    masks = st.sampled_from([mask for mask, _ in RULES])
+    one, two = data.draw(masks), data.draw(masks)
+    sizes = (BATCH, HEADS, QUERIES, KEYS)
+    assert_close((~(one & two)).dense(*sizes), (~one | ~two).dense(*sizes))
+
+
+def test_call_broadcasts_even_where_the_rule_ignores_an_axis():
+    q, k = torch.arange(QUERIES)[:, None], torch.arange(KEYS)
+    assert everything()(torch.tensor(0), torch.tensor(0), q, k).shape == (QUERIES, KEYS)
+
+
+@pytest.mark.parametrize(
+    ("mask", "text"),
+    [
+        (causal() & window(3), "causal(0) & window(3)"),
+        (
+            causal(2) & window(3, 2) & centred_window(5, 2),
+            "causal(2) & window(3, offset=2) & centred_window(5, offset=2)",
+        ),
+        ((causal() | prefix(2)) & everything(), "(causal(0) | prefix(2)) & everything()"),
+        (causal() & prefix(2) | centred_window(1), "(causal(0) & prefix(2)) | centred_window(1)"),
+        (~causal() & ~(prefix(1) | prefix(2)), "~causal(0) & (~(prefix(1) | prefix(2)))"),
+        (documents(IDS), "documents(batch=2, positions=7)"),
+        (padding(KEEP), "padding(batch=2, keys=7)"),
+        (from_tensor(TABLE), "from_tensor(3 x 1 x 7)"),
+        (Mask(lambda b, h, q, k: k == 0, "first"), "first"),
+    ],
+)
+def test_repr(mask, text):
+    assert repr(mask) == text
+
+
+def test_picture_shows_one_head_and_lines_up_beyond_ten_rows():
+    drawn = padding(KEEP).picture(11, KEYS, batch=1).split("\n")
+    assert drawn[0] == " 0 ⬚ ⬚ ■ ■ ■ ■ ■"
+    assert drawn[10] == "10 ⬚ ⬚ ■ ■ ■ ■ ■"
+    assert from_tensor(TABLE).picture(1, KEYS, head=2) == "0 " + " ".join("■" if x else "⬚" for x in TABLE[2, 0])
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "message"),
+    [
+        (
+            lambda: centred_window(4),
+            OptionError,
+            "window is 4; expected an odd number: a window of W keys around the query",
+        ),
+        (lambda: centred_window(4), OptionError, "Take 3 or 5, or look back only, with causal=True"),
+        (lambda: centred_window(0), OptionError, "window is 0; expected a whole number of at least 1"),
+        (lambda: window(0), OptionError, "window is 0; expected a whole number of at least 1"),
+        (lambda: window(2.5), OptionError, "window is 2.5; expected a whole number of at least 1"),
+        (lambda: window(True), OptionError, "window is True; expected a whole number of at least 1"),
+        (lambda: causal("2"), OptionError, "offset is '2'; expected a whole number"),
+        (lambda: prefix(-1), OptionError, "length is -1; expected a whole number of at least 0"),
+        (lambda: documents(IDS[0]), ShapeError, "ids has shape (7,); expected 2 axes: (batch, positions)"),
+        (lambda: documents([[1, 2]]), DtypeError, "ids is a list; expected a tensor: write torch.as_tensor(ids)"),
+        (lambda: padding(KEEP[None]), ShapeError, "keep has shape (1, 2, 7); expected 2 axes: (batch, keys)"),
+        (
+            lambda: padding(KEEP - 1),
+            OptionError,
+            "keep holds values other than 0 and 1; expected 1 (or True) for a token",
+        ),
+        (lambda: from_tensor(KEEP), DtypeError, "tensor is torch.int64; expected torch.bool, True = may attend"),
+        (lambda: from_tensor([True]), DtypeError, "tensor is a list; expected a tensor"),
+        (
+            lambda: from_tensor(TABLE[None, None]),
+            ShapeError,
+            "tensor has 5 axes, (1, 1, 3, 1, 7); expected at most 4: (batch, heads, queries, keys)",
+        ),
+        (
+            lambda: (causal() & padding(KEEP)).dense(2, 3, 5, 8),
+            ShapeError,
+            "causal(0) & padding(batch=2, keys=7) knows keys=7 but keys=8 was asked; expected at most 7",
+        ),
+        (lambda: padding(KEEP).dense(3, 1, 5, 7), ShapeError, "knows batch=2 but batch=3 was asked"),
+        (lambda: from_tensor(TABLE).dense(1, 5, 5, 7), ShapeError, "knows heads=3 but heads=5 was asked"),
+        (
+            lambda: documents(IDS).dense(2, 1, 3, 7, query_start=5),
+            ShapeError,
+            "knows queries=7 but queries=8 was asked",
+        ),
+        (lambda: (padding(KEEP) | padding(KEEP[:, :5])).picture(1, 6), ShapeError, "knows keys=5 but keys=6 was asked"),
+        (lambda: (~padding(KEEP)).picture(1, 8), ShapeError, "knows keys=7 but keys=8 was asked"),
+        (lambda: padding(KEEP).picture(1, 7, batch=2), ShapeError, "knows batch=2 but batch=3 was asked"),
+        (
+            lambda: causal().dense(1, 1, 2, 2, key_start=-1),
+            OptionError,
+            "key_start is -1; expected a whole number of at",
+        ),
+        (lambda: causal() & TABLE, TypeError, "unsupported operand"),
+        (lambda: causal() | 1, TypeError, "unsupported operand"),
+    ],
+)
+def test_mistakes_are_named(mistake, error, message):
+    with pytest.raises(error) as caught:
+        mistake()
+    assert message in str(caught.value)
