@@ -53,7 +53,7 @@ class Mask:
 
     def __call__(self, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         """Ask about positions: four integer tensors that broadcast together, a bool tensor of their common shape."""
-        together = torch.broadcast_shapes(b.shape, h.shape, q.shape, k.shape)  # type: ignore[no-untyped-call]
+        together = torch.broadcast_shapes(b.shape, h.shape, q.shape, k.shape)
         return self.function(b, h, q, k).expand(together)
 
     def __and__(self, other: "Mask") -> "Mask":
@@ -338,9 +338,7 @@ def from_tensor(tensor: Tensor) -> Mask:
             "write tensor.bool() if 1 means so, tensor == 0 if it is an additive mask"
         )
     if tensor.ndim > 4:
-        raise ShapeError(
-            f"tensor has {tensor.ndim} axes, {tuple(tensor.shape)}; expected at most 4: ({', '.join(_AXES)})"
-        )
+        raise ShapeError(f"tensor has {tensor.ndim} axes, {tuple(tensor.shape)}; expected at most 4: ({', '.join(_AXES)})")
     full = tensor[(None,) * (4 - tensor.ndim)]
     batch, heads, queries, keys = full.shape
 

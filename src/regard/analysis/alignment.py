@@ -1,12 +1,13 @@
 """From soft attention to hard word alignment, and how far it is from what people drew.
 
-Cross-attention is read at one head: averaged over heads it says little (Garg et al. 2019, arXiv 1909.02074). The row of a target
-token can be the query that *produced* it, or the one that *consumed* it a step later, when the token is known (Chen et al. 2020,
-arXiv 2004.14837, "Shift-Att"); which of the two aligns better is a property of the head, and measured.
+Cross-attention is read at one head: averaged over heads it says little (Garg et al. 2019, arXiv 1909.02074). The row of a
+target token can be the query that *produced* it, or the one that *consumed* it a step later, when the token is known (Chen et
+al. 2020, arXiv 2004.14837, "Shift-Att"); which of the two aligns better is a property of the head, and measured.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +20,14 @@ Link = tuple[int, int]
 ROWS = ("produced", "consumed")
 
 
+class Reading(NamedTuple):
+    """Where cross-attention is read: layer, head, and by the row that "produced" a token or the one that "consumed" it."""
+
+    layer: int
+    head: int
+    rows: str
+
+
 @dataclass(frozen=True)
 class Alignment:
     """Which source word each target word looked at.
@@ -29,16 +38,14 @@ class Alignment:
             a target word. Special tokens are left out, so a row sums to 1 less what it spent on them.
         source_words: the words of the source.
         target_words: the words of the target.
-        layer: of the head that was read.
-        head: that head.
+        reading: the layer, head and rows that were read.
     """
 
     links: frozenset[Link]
     weights: Tensor
     source_words: tuple[str, ...]
     target_words: tuple[str, ...]
-    layer: int
-    head: int
+    reading: Reading
 
 
 def align(
@@ -46,7 +53,7 @@ def align(
     layer: int | None = None,
     head: int | None = None,
     *,
-    rows: str = "produced",
+    rows: str | None = None,
     threshold: float = 0.0,
 ) -> Alignment:
     """Word alignment from the cross-attention of one sentence pair.
@@ -55,9 +62,9 @@ def align(
 
     Args:
         cross: ``recording.cross`` of one sequence, with token labels; or the recording itself.
-        layer: which layer; with ``head``, where not given, the head that looks at single words most (``sharpest_head``).
+        layer: which layer; without ``layer`` and ``head``, what ``guess_reading`` takes.
         head: which head.
-        rows: read the query that "produced" a token, or the one that "consumed" it.
+        rows: read the query that "produced" a token (where not given), or the one that "consumed" it.
         threshold: least weight of a link, from 0 to 1.
 
     Raises:
@@ -71,7 +78,7 @@ def align(
         [(0, 1), (1, 0)]
     """
     maps: Sequence[AttentionMap] = getattr(cross, "cross", cross)
-    if rows not in ROWS:
+    if rows not in (None, *ROWS):
         raise OptionError(f"expected rows of {' or '.join(ROWS)}, got {rows!r}")
     if not 0 <= threshold < 1:
         raise OptionError(f"expected a threshold from 0 to below 1, got {threshold}")
@@ -83,7 +90,9 @@ def align(
     if (layer is None) != (head is None):
         raise OptionError(f"expected layer and head together or neither, got layer={layer} and head={head}")
     if layer is None or head is None:
-        layer, head = sharpest_head(maps)
+        layer, head, guessed = guess_reading(maps)
+        rows = rows or guessed
+    rows = rows or ROWS[0]
     if not 0 <= layer < len(maps):
         raise OptionError(f"expected a layer from 0 to {len(maps) - 1}, got {layer}")
     if not 0 <= head < maps[layer].shape[1]:
@@ -95,7 +104,7 @@ def align(
     if source.texts:
         best, places = weights.max(dim=1)
         links = {(int(s), t) for t, (s, weight) in enumerate(zip(places, best, strict=True)) if weight > threshold}
-    return Alignment(frozenset(links), weights, source.texts, target.texts, layer, head)
+    return Alignment(frozenset(links), weights, source.texts, target.texts, Reading(layer, head, rows))
 
 
 def word_weights(weights: Tensor, source: Words, target: Words, rows: str = "produced") -> Tensor:
@@ -109,10 +118,11 @@ def word_weights(weights: Tensor, source: Words, target: Words, rows: str = "pro
     return torch.stack(means) if means else columns[:0]
 
 
-def sharpest_head(maps: Sequence[AttentionMap]) -> tuple[int, int]:
-    """(layer, head) whose target tokens put the most weight on one real source token each, on average.
+def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
+    """A reading for a model whose heads nobody has measured: the head that looks most at one real source token a row.
 
-    A guess that needs no gold alignment; heads that watch the end of the sentence do not win, since special tokens are left out.
+    Rows: in the lower half of the decoder a query still encodes the token that it consumed, in the upper half it already
+    prepares the one that it produces (Chen et al. 2020, section 3).
     """
     scores: dict[tuple[int, int], float] = {}
     for layer, amap in enumerate(maps):
@@ -121,7 +131,8 @@ def sharpest_head(maps: Sequence[AttentionMap]) -> tuple[int, int]:
         if rows and columns:
             best = amap.select(queries=rows, keys=columns).dense()[0].amax(dim=-1).mean(dim=-1)
             scores |= {(layer, head): float(score) for head, score in enumerate(best)}
-    return max(scores, key=lambda place: scores[place], default=(0, 0))
+    layer, head = max(scores, key=lambda place: scores[place], default=(0, 0))
+    return Reading(layer, head, "consumed" if 2 * (layer + 1) <= len(maps) else "produced")
 
 
 def aer(

@@ -1,8 +1,9 @@
 """The lazy matrix: looks like a (batch, heads, queries, keys) tensor of weights, and computes what is read, when it is read."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from types import EllipsisType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 import torch
@@ -10,8 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
-from regard.maps.factors import DenseWeights, Factors, Positions, Source, _check_broadcast, row_blocks
-from regard.masks import Mask, causal as causal_mask, centred_window, from_tensor, window as window_mask
+from regard.maps.factors import (
+    DenseWeights,
+    Factors,
+    Positions,
+    Source,
+    _check_broadcast,
+    _check_query_key,
+    _check_tensor,
+    _working_dtype,
+    row_blocks,
+)
+from regard.masks import Mask, centred_window, from_tensor
+from regard.masks import causal as causal_mask
+from regard.masks import window as window_mask
 
 AXES = ("batch", "heads", "queries", "keys")
 Choice = int | slice | Sequence[int] | None
@@ -62,23 +75,27 @@ class AttentionMap:
         softcap: float | None = None,
         sinks: Tensor | None = None,
     ) -> None:
-        shape = (*query.shape[:-1], key.shape[-2]) if query.ndim == key.ndim == 4 else (1, 1, 1, 1)
+        _check_query_key(query, key)
+        shape = (*query.shape[:-1], key.shape[-2])
+        if bias is not None:
+            _check_tensor("bias", bias)
+            _check_broadcast("bias", bias, shape)
+            bias = _four_axes(bias)
         allowed = mask if isinstance(mask, Mask) else None
-        if isinstance(mask, Tensor):
+        if mask is not None and allowed is None:
+            if not isinstance(mask, Tensor) or not (mask.dtype == torch.bool or mask.is_floating_point()):
+                raise DtypeError(
+                    "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got "
+                    f"{mask.dtype if isinstance(mask, Tensor) else type(mask).__name__}; "
+                    "convert a 0/1 mask with torch.as_tensor(mask).bool()"
+                )
             _check_broadcast("the mask", mask, shape)
             if mask.dtype == torch.bool:
                 allowed = from_tensor(_four_axes(mask))
-            elif mask.is_floating_point():
-                # Added after the bias, and nothing stands between the two: one tensor serves both.
-                bias = mask if bias is None else mask + bias
             else:
-                raise DtypeError(
-                    f"expected a boolean mask (True = may attend) or a float mask (added), got {mask.dtype}; "
-                    "convert a 0/1 mask with mask.bool()"
-                )
-        if bias is not None:
-            _check_broadcast("bias", bias, shape)
-            bias = _four_axes(bias)
+                # Added after the bias, and nothing stands between the two: one tensor serves both.
+                wide = _working_dtype(query)
+                bias = _four_axes(mask) if bias is None else mask.to(wide) + bias.to(wide)
         source = Factors(
             query=query,
             key=key,
@@ -111,13 +128,11 @@ class AttentionMap:
             >>> AttentionMap.from_dense(torch.eye(2))
             AttentionMap(batch=1, heads=1, queries=2, keys=2; dense weights)
         """
-        values = torch.as_tensor(weights)
+        values = weights if isinstance(weights, Tensor) else torch.tensor(np.asarray(weights))
         if not values.is_floating_point():
             raise DtypeError(f"expected weights of a floating type, got {values.dtype}; convert them with .float()")
         if not 2 <= values.ndim <= 4:
-            raise ShapeError(
-                f"expected weights (batch, heads, queries, keys), got {tuple(values.shape)}; 2 to 4 axes are read"
-            )
+            raise ShapeError(f"expected weights (batch, heads, queries, keys), got {tuple(values.shape)}; 2 to 4 axes are read")
         made = cls.__new__(cls)
         made._open(DenseWeights(_four_axes(values)))
         return made
@@ -197,7 +212,7 @@ class AttentionMap:
         """The whole map as a numpy array, within ``dense``'s limit."""
         if copy is False:
             raise ValueError("expected copy=None or True, got False; the weights are computed when read")
-        return np.asarray(self.dense().cpu().numpy(), dtype=dtype)
+        return np.asarray(self.dense().detach().cpu().numpy(), dtype=dtype)
 
     # -- statistics ------------------------------------------------------------------------------------------------
 
@@ -224,7 +239,7 @@ class AttentionMap:
             tensor([[[4.0000]]])
         """
         batch, heads, _, _ = self.shape
-        rows = [-torch.special.xlogy(block, block).sum(dim=3).cpu() for block in self._blocks()]
+        rows = [torch.special.entr(block).sum(dim=3).cpu() for block in self._blocks()]
         return torch.cat([torch.zeros(batch, heads, 0, dtype=self.dtype), *rows], dim=2)
 
     def logsumexp(self) -> Tensor:
@@ -259,17 +274,11 @@ def _combined(allowed: Mask | None, causal: bool, window: int | None, offset: in
 
 def _spread(index: Index) -> list[int | slice]:
     """An index as one choice an axis."""
-    parts = list(index) if isinstance(index, tuple) else [index]
-    for part in parts:
-        if not isinstance(part, int | slice | EllipsisType) or isinstance(part, bool):
-            raise OptionError(
-                f"expected integers, slices and ..., got {type(part).__name__}; use .select(heads=[0, 3]) for lists"
-            )
+    given = index if isinstance(index, tuple) else (index,)
+    parts = [part if isinstance(part, slice | EllipsisType) else _integer("index", part) for part in given]
     gaps = sum(part is Ellipsis for part in parts)
     if gaps > 1 or len(parts) - gaps > 4:
-        raise ShapeError(
-            f"expected at most 4 indices (batch, heads, queries, keys) and one ..., got {len(parts)} parts"
-        )
+        raise ShapeError(f"expected at most 4 indices (batch, heads, queries, keys) and one ..., got {len(parts)} parts")
     at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
     missing = [slice(None)] * (4 - (len(parts) - gaps))
     return [part for part in (*parts[:at], *missing, *parts[at + gaps :]) if not isinstance(part, EllipsisType)]
@@ -281,13 +290,26 @@ def _narrowed(axis: str, positions: Positions, choice: Choice) -> Positions:
         return positions
     if isinstance(choice, slice):
         return positions[choice]
-    wanted = [choice] if isinstance(choice, int) else list(choice)
+    one_only = np.ndim(choice) == 0
+    wanted = [_integer(axis, one) for one in ([choice] if one_only else choice)]  # type: ignore[union-attr,arg-type]
     for one in wanted:
         if not -len(positions) <= one < len(positions):
             raise OptionError(
-                f"{axis}: expected positions from {-len(positions)} to {len(positions) - 1}, got {one}; the axis has {len(positions)}"
+                f"{axis}: expected positions from {-len(positions)} to {len(positions) - 1}, got {one}; "
+                f"the axis has {len(positions)}"
             )
-    if isinstance(choice, int):
-        one = choice % len(positions)
+    if one_only:
+        one = wanted[0] % len(positions)
         return positions[one : one + 1]
     return tuple(positions[one] for one in wanted)
+
+
+def _integer(axis: str, choice: SupportsIndex) -> int:
+    """One position as a Python integer; a list of True and False would be taken for the positions 1 and 0."""
+    truth = isinstance(choice, bool) or (isinstance(choice, Tensor) and choice.dtype == torch.bool)
+    if truth or not hasattr(choice, "__index__"):
+        raise OptionError(
+            f"{axis}: expected integers, slices and ..., got {'bool' if truth else type(choice).__name__}; "
+            "use .select(heads=[0, 3]) for lists of positions, and mask.nonzero() for a mask"
+        )
+    return operator.index(choice)

@@ -1,12 +1,14 @@
 """What a map is kept as, and one tile of weights from it.
 
-An attention map is ``exp(q kᵀ·scale + bias − logsumexp)``. Everything on the right is O(n), so it is kept, and a tile is computed
-when somebody looks at it: the identity that lets fused kernels forget the matrix (Milakov & Gimelshein 2018, Dao et al. 2022)
-lets us read it afterwards.
+An attention map is ``exp(q kᵀ·scale + bias − logsumexp)``. Everything on the right is O(n), so it is kept, and a tile is
+computed when somebody looks at it: the identity that lets fused kernels forget the matrix (Milakov & Gimelshein 2018, Dao et
+al. 2022) lets us read it afterwards.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Protocol
 
 import torch
@@ -130,9 +132,10 @@ class Factors:
         group = self.query.shape[1] // self.key.shape[1]
         query = take(take(take(self.query, 0, batch), 1, heads), 2, queries).to(self.dtype)
         key = take(take(self.key, 0, batch), 2, keys).to(self.dtype)
-        if group > 1 or len(heads) != self.query.shape[1]:
+        if group > 1 or heads != range(self.query.shape[1]):
             key = take(key, 1, tuple(head // group for head in heads))
-        scores = query @ key.transpose(-1, -2) * self.scale
+        with torch.autocast(query.device.type, enabled=False):  # a map may be read where the model runs in half precision
+            scores = query @ key.transpose(-1, -2) * self.scale
         if self.softcap is not None:
             scores = self.softcap * torch.tanh(scores / self.softcap)
         if self.bias is not None:
@@ -206,23 +209,42 @@ def _working_dtype(tensor: Tensor) -> torch.dtype:
 
 def _check(factors: Factors) -> None:
     """Refuse factors that do not fit each other, with the sizes."""
-    query, key, bias, sinks = factors.query, factors.key, factors.bias, factors.sinks
+    query, bias, sinks = factors.query, factors.bias, factors.sinks
+    _check_query_key(query, factors.key)
+    if factors.mask is not None:
+        factors.mask._check_known(factors.shape)
+    if bias is not None:
+        _check_broadcast("bias", bias, factors.shape)
+    if sinks is not None:
+        _check_tensor("sinks", sinks)
+        if tuple(sinks.shape) != (query.shape[1],):
+            raise ShapeError(f"expected sinks (heads,)=({query.shape[1]},), got {tuple(sinks.shape)}; give one number a head")
+        if (wrong := sinks.isnan() | (sinks == torch.inf)).any():
+            head = int(wrong.nonzero()[0])
+            raise ScoreError(f"expected finite sinks, got {sinks[head].item()} at head {head}; −inf is a head without one")
+    for name in ("scale", "softcap"):
+        value = getattr(factors, name)
+        if value is not None and not (isinstance(value, Real) and 0 < float(value) < math.inf):
+            raise OptionError(f"expected {name} above 0 and finite, got {value!r}; leave it out for the default")
+
+
+def _check_query_key(query: Tensor, key: Tensor) -> None:
+    """Refuse queries and keys that have no product."""
     for name, tensor, axes in (
         ("query", query, "(batch, heads, queries, dim)"),
         ("key", key, "(batch, kv_heads, keys, dim)"),
     ):
+        _check_tensor(name, tensor)
         if tensor.ndim != 4:
             raise ShapeError(
                 f"expected {name} {axes}, got {tuple(tensor.shape)}; add the missing axes, e.g. {name}.unsqueeze(0)"
             )
-        if not tensor.is_floating_point():
-            raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
+        if tensor.shape[3] == 0:
+            raise ShapeError(f"expected {name} {axes} with dim of at least 1, got {tuple(tensor.shape)}")
     if query.dtype != key.dtype:
         raise DtypeError(f"expected query and key of one type, got {query.dtype} and {key.dtype}; convert one of them")
     if query.shape[0] != key.shape[0]:
-        raise ShapeError(
-            f"expected one batch size, got query {query.shape[0]} and key {key.shape[0]}; expand one of them"
-        )
+        raise ShapeError(f"expected one batch size, got query {query.shape[0]} and key {key.shape[0]}; expand one of them")
     if query.shape[3] != key.shape[3]:
         raise ShapeError(
             f"expected query and key of one dim, got {query.shape[3]} and {key.shape[3]}; their product needs equal last axes"
@@ -232,16 +254,14 @@ def _check(factors: Factors) -> None:
             f"expected heads to be a multiple of kv_heads, got query heads={query.shape[1]} and key heads={key.shape[1]}"
             "; each key head is read by heads/kv_heads query heads"
         )
-    if bias is not None:
-        _check_broadcast("bias", bias, factors.shape)
-    if sinks is not None and tuple(sinks.shape) != (query.shape[1],):
-        raise ShapeError(
-            f"expected sinks (heads,)=({query.shape[1]},), got {tuple(sinks.shape)}; give one number a head"
-        )
-    for name in ("scale", "softcap"):
-        value = getattr(factors, name)
-        if value is not None and not value > 0:
-            raise OptionError(f"expected {name} above 0, got {value}; leave it out for the default")
+
+
+def _check_tensor(name: str, tensor: Tensor) -> None:
+    """Refuse what is not a tensor of floats."""
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"expected {name} as a tensor, got {type(tensor).__name__}; convert it with torch.as_tensor({name})")
+    if not tensor.is_floating_point():
+        raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
 
 
 def _check_broadcast(name: str, tensor: Tensor, shape: Sequence[int]) -> None:

@@ -53,13 +53,14 @@ def generate(
         >>> recording.sequences.shape, recording.self[0].shape
         (torch.Size([1, 7]), (1, 2, 6, 6))
     """
-    inputs = {"input_ids": inputs} if isinstance(inputs, Tensor) else dict(inputs)
-    if "input_ids" not in inputs:
-        raise OptionError(f"expected inputs with input_ids, got {sorted(inputs)}; pass what the tokenizer returns")
+    named: dict[str, Any] = {"input_ids": inputs} if isinstance(inputs, Tensor) else dict(inputs)
+    if "input_ids" not in named:
+        raise OptionError(f"expected inputs with input_ids, got {sorted(named)}; pass what the tokenizer returns")
     if not generate_kwargs.setdefault("return_dict_in_generate", True):
         raise OptionError("expected return_dict_in_generate=True, got False; the sequences are in recording.sequences")
-    sequences = model.generate(**inputs, **generate_kwargs).sequences
-    return replay(model, inputs, sequences, tokenizer=tokenizer, layers=layers, kinds=kinds)
+    decode: Any = model.generate  # Transformers' own annotation of self fits no model class
+    sequences = decode(**named, **generate_kwargs).sequences
+    return replay(model, named, sequences, tokenizer=tokenizer, layers=layers, kinds=kinds)
 
 
 def replay(

@@ -81,10 +81,8 @@ class Recording:
     def _by_layer(self, kind: str) -> list[AttentionMap]:
         found = [amap for amap in self.maps if amap.kind == kind]
         if not found:
-            kinds = sorted({str(amap.kind) for amap in self.maps})
-            raise RecordingError(
-                f"expected {kind} maps, got {', '.join(kinds) + ' maps' if kinds else 'none: the model has not run in the block yet'}"
-            )
+            kinds = ", ".join(sorted({str(amap.kind) for amap in self.maps}))
+            raise RecordingError(f"expected {kind} maps, got {kinds or 'none: the model has not run in the block yet'}")
         if self.passes > 1:
             raise RecordingError(
                 f"expected one pass of the model for .{kind}, got {self.passes}; recording.maps has every call. "
@@ -94,15 +92,13 @@ class Recording:
 
     @property
     def queries(self) -> tuple[str, ...] | None:
-        """Labels of the rows of the last maps: what the decoder produced, or the tokens of the text; None without a tokenizer."""
+        """Labels of the rows: what the decoder produced, or the tokens of the text; None without a tokenizer."""
         return self._labels("produced") or self._labels("consumed") or self._labels("source")
 
     @property
     def keys(self) -> tuple[str, ...] | None:
         """Labels of the columns: the source of an encoder-decoder, the tokens of the text otherwise."""
-        return (
-            self._labels("source") if self._is_encoder_decoder else self._labels("consumed") or self._labels("source")
-        )
+        return self._labels("source") if self._is_encoder_decoder else self._labels("consumed") or self._labels("source")
 
     @property
     def consumed(self) -> tuple[str, ...] | None:
@@ -118,9 +114,7 @@ class Recording:
         if tokens is None or tokens.labels is None:
             return None
         if len(tokens.spans) > 1:
-            raise RecordingError(
-                f"expected one sequence, got {len(tokens.spans)}; ask one of them: recording.sample(0)"
-            )
+            raise RecordingError(f"expected one sequence, got {len(tokens.spans)}; ask one of them: recording.sample(0)")
         return tokens.real(0)
 
     def sample(self, item: int) -> "Recording":
@@ -145,7 +139,8 @@ class Recording:
             queries=_slice(rows.spans[item]) if rows else None,
             keys=_slice(columns.spans[item]) if columns else None,
         )
-        cut.queries, cut.keys = rows and rows.real(item), columns and columns.real(item)
+        cut.queries = rows.real(item) if rows else None
+        cut.keys = columns.real(item) if columns else None
         return cut
 
     def _axes(self, amap: AttentionMap) -> tuple[Tokens | None, Tokens | None]:
@@ -262,9 +257,7 @@ class _Recorder:
         layer = self.seen[kind]
         self.seen[kind] += 1
         self.calls += 1
-        if (self.layers is not None and layer not in self.layers) or (
-            self.kinds is not None and kind not in self.kinds
-        ):
+        if (self.layers is not None and layer not in self.layers) or (self.kinds is not None and kind not in self.kinds):
             return
         amap = make_map()
         amap.name, amap.kind, amap.layer = name, kind, layer

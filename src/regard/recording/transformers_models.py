@@ -1,9 +1,9 @@
 """Attention calls of Transformers models, seen through Transformers' attention interface.
 
-Every model that follows the interface asks ``AttentionInterface`` for the function behind its implementation's name, "sdpa" say,
-and calls it. While somebody records, a function of ours stands under that very name: it calls the one that was there, and shows
-the call to the recorders. The model keeps its name, its kernel and its masks; a name of our own would change all three for the
-modules that look at it.
+Every model that follows the interface asks ``AttentionInterface`` for the function behind its implementation's name, "sdpa"
+say, and calls it. While somebody records, a function of ours stands under that very name: it calls the one that was there, and
+shows the call to the recorders. The model keeps its name, its kernel and its masks; a name of our own would change all three
+for the modules that look at it.
 """
 
 import sys
@@ -23,9 +23,9 @@ Attention = Callable[..., tuple[Tensor, Any]]
 
 CAN_RECORD = ("eager", "sdpa")
 HARMLESS = {  # arguments of the interface that do not change the weights, or that the mask already holds
-    "cache_position", "cross_attn_head_mask", "deterministic", "dropout", "encoder_hidden_states", "is_causal", "layer_head_mask",
-    "logits_to_keep", "output_attentions", "output_hidden_states", "output_router_logits", "past_key_values", "position_bias",
-    "position_ids", "return_dict", "s_aux", "sliding_window", "softcap", "use_cache",
+    "cache_position", "cross_attn_head_mask", "deterministic", "dropout", "encoder_hidden_states", "is_causal",
+    "layer_head_mask", "logits_to_keep", "output_attentions", "output_hidden_states", "output_router_logits",
+    "past_key_values", "position_bias", "position_ids", "return_dict", "s_aux", "sliding_window", "softcap", "use_cache",
 }  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def _shown(name: str, original: Attention | None) -> Attention:
     ) -> tuple[Tensor, Any]:
         run = original or _own_eager(module)
         result = run(module, query, key, value, attention_mask, *rest, **options)
-        for recorder in list(_recorders):
+        for recorder in _recorders:
             if recorder.wants(module):
                 recorder.see(module, lambda: _kept(name, module, query, key, attention_mask, options))
         return result
@@ -121,8 +121,8 @@ def _kept(
     """The factors of one call, copied: a cache may overwrite them, and a view would keep a larger buffer alive."""
     if unknown := {option for option, value in options.items() if value is not None} - HARMLESS - {"scaling"}:
         raise RecordingError(
-            f"{type(module).__name__} passes {', '.join(sorted(unknown))} to its attention, and what it does to the weights is not "
-            "known here; leave this layer out with layers=, or record a model without it"
+            f"{type(module).__name__} passes {', '.join(sorted(unknown))} to its attention, and what it does to the weights is "
+            "not known here; leave this layer out with layers=, or record a model without it"
         )
     said = options.get("is_causal")
     module_is_causal = bool(getattr(module, "is_causal", True) if said is None else said)

@@ -1,0 +1,204 @@
+"""The command line: ``regard translate "The cat sat on the mat."``."""
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from tqdm import tqdm
+
+import regard
+from regard.analysis.alignment import ROWS, Alignment, align
+from regard.errors import OptionError, RegardError
+from regard.translation.translator import BATCH, Translation, Translator, load_translator
+from regard.views.heatmap import save
+
+SHOWN = 3  # source words a target word is shown with, at most
+LEAST = 0.05  # and the least weight that is worth a word
+BAR = 12  # characters of a full bar
+SHADES = ("bright_black", "blue", "cyan", "green", "bold green")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of input, and what became of it."""
+
+    number: int
+    text: str
+    translation: Translation | None = None
+    error: RegardError | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, or 1 where something could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except RegardError as error:
+        _complain(error)
+        return 1
+    except BrokenPipeError:
+        # The reader has left (`| head`): there is nobody to tell, and Python would complain again when it flushes.
+        sys.stdout = None
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="regard", description="Look at what transformers attend to.")
+    parser.add_argument("--version", action="version", version=f"regard {regard.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    translate = commands.add_parser(
+        "translate",
+        help="translate, and show what each word looked at",
+        description="Translate TEXT, or each line of standard input, and show which source words each target word attended to.",
+    )
+    translate.add_argument("text", nargs="?", help="the text; without it, lines are read from standard input")
+    translate.add_argument("--model", help="folder or hub name; the embedded English-French model where left out")
+    translate.add_argument("--beams", type=int, default=4, help="width of the beam search (default 4)")
+    translate.add_argument("--layer", type=int, help="decoder layer to show; the one that aligns best where left out")
+    translate.add_argument("--head", type=int, help="head of that layer")
+    translate.add_argument("--rows", choices=ROWS, help="read the query that produced a word, or the one that consumed it")
+    translate.add_argument(
+        "--save",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="draw the attention: .png, .svg, .pdf",
+    )
+    translate.add_argument("--json", action="store_true", help="one JSON object a text instead of a table")
+    translate.set_defaults(run=_translate)
+    return parser
+
+
+def _translate(options: argparse.Namespace) -> int:
+    if options.text is None and options.save:
+        raise OptionError("expected one TEXT beside --save, got lines from standard input; draw them one at a time")
+    if (options.layer is None) != (options.head is None):
+        raise OptionError(f"expected --layer and --head together or neither, got {options.layer} and {options.head}")
+    console = Console(highlight=False, soft_wrap=False)
+    if options.text is not None:
+        translation = regard.translate(options.text, options.model, beams=options.beams)
+        _show(console, options, translation)
+        if options.save:
+            paths = save(translation.figure(options.layer, options.head, rows=options.rows), *options.save)
+            print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
+        return 0
+    status = 0
+    for line in _lines(load_translator(options.model), sys.stdin, options.beams):
+        if line.translation is not None:
+            _show(console, options, line.translation)
+        elif line.error is not None:
+            status = 1
+            _complain(line.error, f"line {line.number}: ")
+            if options.json:
+                print(json.dumps({"source": line.text, "error": str(line.error)}, ensure_ascii=False), flush=True)
+        elif not options.json:
+            print(flush=True)
+    return status
+
+
+def _lines(translator: Translator, lines: Iterable[str], beams: int) -> Iterator[Line]:
+    """Input lines in order, translated in batches; an empty line stays one, and a bad one stops nobody else."""
+    if beams < 1:
+        raise OptionError(f"expected beams of at least 1, got {beams}")
+    numbered = enumerate((line.rstrip("\n") for line in lines), 1)
+    # Somebody who types wants an answer to each line.
+    batch = 1 if sys.stdin.isatty() else BATCH
+    with tqdm(desc="translating", unit="line", disable=None) as bar:
+        while chunk := [Line(number, text) for number, text in itertools.islice(numbered, batch)]:
+            refused: dict[int, RegardError] = {}
+            for line in chunk:
+                try:
+                    if line.text.strip():
+                        translator.check(line.text)
+                except RegardError as error:
+                    refused[line.number] = error
+            good = [line for line in chunk if line.text.strip() and line.number not in refused]
+            found = _translated(translator, good, beams)
+            for line in chunk:
+                with tqdm.external_write_mode():
+                    yield found.get(line.number) or Line(line.number, line.text, error=refused.get(line.number))
+                bar.update()
+
+
+def _translated(translator: Translator, lines: Sequence[Line], beams: int) -> dict[int, Line]:
+    """The lines with their translations; where a batch fails, its lines are tried one by one to find out whose fault it is."""
+    try:
+        found = translator.stream([line.text for line in lines], beams)
+        return {line.number: Line(line.number, line.text, one) for line, one in zip(lines, found, strict=True)}
+    except RegardError as error:
+        if len(lines) == 1:
+            return {lines[0].number: Line(lines[0].number, lines[0].text, error=error)}
+        return {number: line for one in lines for number, line in _translated(translator, [one], beams).items()}
+
+
+def _show(console: Console, options: argparse.Namespace, translation: Translation) -> None:
+    layer, head, rows = translation.reading(options.layer, options.head, options.rows)
+    alignment = align(translation.recording.cross, layer, head, rows=rows)
+    if options.json:
+        print(json.dumps(_as_json(translation, alignment), ensure_ascii=False), flush=True)
+        return
+    console.print(Text(translation.source, style="dim"))
+    console.print(Text(translation.text, style="bold"))
+    console.print(_table(alignment))
+    sys.stdout.flush()
+
+
+def _table(alignment: Alignment) -> Table:
+    """For each target word the source words that it looked at most, heaviest first."""
+    title = "layer {}, head {}, {} rows".format(*alignment.reading)
+    table = Table(caption=title, caption_justify="left", caption_style="dim", box=None, pad_edge=False, header_style="dim")
+    table.add_column("word", no_wrap=True)
+    table.add_column("weight", no_wrap=True)
+    table.add_column("looked at", min_width=24)
+    for word, weights in zip(alignment.target_words, alignment.weights, strict=True):
+        order = weights.argsort(descending=True)[:SHOWN].tolist()
+        seen = [place for place in order if weights[place] >= LEAST] or order[:1]
+        looked = Text(", ").join(
+            Text(f"{alignment.source_words[place]} {weights[place]:.2f}", style=_shade(float(weights[place]))) for place in seen
+        )
+        strongest = float(weights[seen[0]]) if seen else 0.0
+        bar = Text("█" * round(strongest * BAR) or "·", style=_shade(strongest))
+        table.add_row(Text(word, style="bold"), bar, looked)
+    return table
+
+
+def _shade(weight: float) -> str:
+    return SHADES[min(int(weight * len(SHADES)), len(SHADES) - 1)]
+
+
+def _as_json(translation: Translation, alignment: Alignment) -> dict[str, Any]:
+    layer, head, rows = alignment.reading
+    weights = translation.recording.cross[layer][0, head]
+    return {
+        "source": translation.source,
+        "text": translation.text,
+        "source_tokens": translation.source_tokens,
+        "target_tokens": translation.target_tokens,
+        "layer": layer,
+        "head": head,
+        "rows": rows,
+        "weights": [[round(weight, 6) for weight in row] for row in weights.tolist()],
+        "source_words": alignment.source_words,
+        "target_words": alignment.target_words,
+        "links": sorted(alignment.links),
+    }
+
+
+def _complain(error: RegardError, where: str = "") -> None:
+    print(f"regard: {where}{error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

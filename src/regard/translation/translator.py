@@ -1,0 +1,275 @@
+"""``regard.translate``: text to text, and what the translation looked at."""
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
+from safetensors import SafetensorError
+from torch import Tensor
+from tqdm import tqdm
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils import logging
+
+from regard.analysis.alignment import ROWS, Alignment, Reading, align, guess_reading
+from regard.errors import ModelError, OptionError, TooLongError
+from regard.recording.generation import generate, replay
+from regard.recording.record import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EMBEDDED = Path(__file__).parent / "model_eng_fra"
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A text, its translation, and the attention between the two.
+
+    Attributes:
+        source: the text.
+        text: its translation.
+        source_tokens: the model's tokens of the source, ``</s>`` included: the columns of the cross maps.
+        target_tokens: the tokens that were produced, ``</s>`` included: the rows of the cross and decoder maps.
+        recording: encoder, decoder and cross maps of this sentence.
+        alignment: source words and target words, linked by the head that aligns best in this model.
+    """
+
+    source: str
+    text: str
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    recording: Recording
+    alignment: Alignment
+
+    def __str__(self) -> str:
+        return self.text
+
+    def figure(self, layer: int | None = None, head: int | None = None, *, rows: str | None = None, **options: Any) -> "Figure":
+        """The cross-attention of one head as a heat map.
+
+        Args:
+            layer: decoder layer; without ``layer`` and ``head``, the reading that aligns best in this model.
+            head: head of that layer.
+            rows: label each row with the token that it "produced" (where a head is named), or with the one that it "consumed".
+            **options: handed to ``regard.heatmap``.
+        """
+        from regard.views.heatmap import heatmap
+
+        reading = self.reading(layer, head, rows)
+        options.setdefault("title", f"cross-attention, layer {reading.layer}, head {reading.head}")
+        if reading.rows == "consumed":
+            options.setdefault("queries", self.recording.consumed)
+            options["title"] += ", rows: token read"
+        figure = heatmap(self.recording.cross[reading.layer], head=reading.head, **options).get_figure(root=True)
+        if figure is None:
+            raise OptionError("expected axes in a figure, got axes that were removed from theirs; leave ax= out")
+        return figure
+
+    def reading(self, layer: int | None = None, head: int | None = None, rows: str | None = None) -> Reading:
+        """The reading meant by these: the alignment's where layer and head are left out.
+
+        Raises:
+            OptionError: no such layer, head or rows.
+        """
+        if layer is None and head is None:
+            layer, head, measured = self.alignment.reading
+            rows = rows or measured
+        return align(self.recording.cross, layer, head, rows=rows).reading
+
+
+@overload
+def translate(text: str, model: str | Path | None = None, *, beams: int = 4, target: str | None = None) -> Translation: ...
+@overload
+def translate(
+    text: list[str] | tuple[str, ...], model: str | Path | None = None, *, beams: int = 4, target: list[str] | None = None
+) -> list[Translation]: ...
+def translate(
+    text: str | list[str] | tuple[str, ...],
+    model: str | Path | None = None,
+    *,
+    beams: int = 4,
+    target: str | list[str] | None = None,
+) -> Translation | list[Translation]:
+    """Translate, and keep the attention of the translation.
+
+    The model decodes on its fused kernel; then one recorded pass over the result gives the maps.
+
+    Args:
+        text: one text, or a list of texts.
+        model: None for the embedded English–French model, a folder, or a hub name such as "Helsinki-NLP/opus-mt-en-fr".
+        beams: width of the beam search.
+        target: the translation, where it is known: it is scored and aligned instead of decoding one.
+
+    Returns:
+        A Translation, or a list of them for a list.
+
+    Raises:
+        OptionError: an empty text, beams below 1, or a target that does not fit the text.
+        TooLongError: a text with more tokens than the model has positions.
+        ModelError: the model cannot be found or read.
+
+    Example:
+        >>> import regard
+        >>> translation = regard.translate("The cat sat on the mat.")
+        >>> translation.source_tokens[:3]
+        ('▁The', '▁cat', '▁sat')
+    """
+    texts = [text] if isinstance(text, str) else list(text)
+    targets = None if target is None else [target] if isinstance(target, str) else list(target)
+    if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
+        raise OptionError(f"expected beams of at least 1, got {beams!r}")
+    if targets is not None and (len(targets) != len(texts) or isinstance(text, str) != isinstance(target, str)):
+        raise OptionError(f"expected one target a text, got {len(texts)} texts and {len(targets)} targets")
+    for name, given in (("text", texts), ("target", targets or [])):
+        for place, one in enumerate(given):
+            if not isinstance(one, str):
+                raise OptionError(f"expected a {name} or a list of them, got {type(one).__name__} at {place}")
+            if not one.strip():
+                where = f" at {place}" if len(given) > 1 else ""
+                raise OptionError(f"expected a {name} with words, got an empty one{where}")
+    found = list(load_translator(model).stream(texts, beams, targets))
+    return found[0] if isinstance(text, str) else found
+
+
+@functools.lru_cache(maxsize=4)
+def load_translator(model: str | Path | None = None) -> "Translator":
+    """The translator of a model name, folder, or None; loaded once.
+
+    Raises:
+        ModelError: it cannot be found or read; the error says why and what to do.
+    """
+    place = EMBEDDED if model is None else Path(model).expanduser()
+    if model is None or place.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(model)):
+        name: str = str(place)
+        _check_folder(place)
+    else:
+        name = str(model)
+        _check_hub(name)
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        loaded = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32, attn_implementation="sdpa")
+    except SafetensorError as error:
+        raise ModelError(f"expected readable weights in {name}, got a damaged file ({error}); copy the model again") from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError) as error:
+        cause = " ".join(str(error).split())[:300]
+        raise ModelError(f"expected a sequence-to-sequence model in {name}, could not read it: {cause}") from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    return Translator(loaded.eval(), tokenizer)
+
+
+def _check_hub(name: str) -> None:
+    """Refuse a hub name that is neither cached nor to be had, at once: loading it would retry for minutes first."""
+    if try_to_load_from_cache(name, "config.json"):
+        return
+    try:
+        HfApi().model_info(name, timeout=10)
+    except Exception as error:
+        raise ModelError(
+            f"expected the model {name!r} in the hub's local cache or a connection to the hub, got neither "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). Go on in one of two ways: connect once so that "
+            "it is downloaded and cached, or copy the model's folder to this machine and pass its path"
+        ) from error
+
+
+def _check_folder(place: Path) -> None:
+    """Refuse what is not a model folder, saying what is there."""
+    if not place.exists():
+        raise ModelError(f"expected a model folder, got {place}, which does not exist; check the path")
+    if not place.is_dir():
+        raise ModelError(f"expected a model folder, got the file {place}; pass the folder that holds config.json")
+    if not (place / "config.json").exists():
+        names = ", ".join(sorted(entry.name for entry in place.iterdir())[:5]) or "nothing"
+        raise ModelError(
+            f"expected a model folder with config.json, got {place} with {names}; pass a folder in Transformers' layout"
+        )
+
+
+class Translator:
+    """A sequence-to-sequence model and its tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        config = model.config
+        #: source and target positions that the model has; unlimited for relative positions
+        self.positions: int | None = getattr(config, "max_position_embeddings", None)
+        #: the reading that aligns best, measured on gold alignments and written into config.json, where somebody did
+        self.reading: Reading | None = None
+        if said := getattr(config, "alignment_heads", None):
+            self.reading = Reading(int(said[0][0]), int(said[0][1]), str(getattr(config, "alignment_rows", ROWS[0])))
+
+    def check(self, text: str) -> list[int]:
+        """The ids of a text that this model can translate.
+
+        Raises:
+            OptionError: no words; TooLongError: more tokens than positions.
+        """
+        if not text.strip():
+            raise OptionError("expected a text with words, got an empty one")
+        ids: list[int] = self.tokenizer(text, truncation=False, verbose=False).input_ids
+        if self.positions is not None and len(ids) > self.positions:
+            raise TooLongError(
+                f"expected a text of at most {self.positions} tokens, got {len(ids)} ({text[:40]!r}…); translate it in parts, "
+                "a few sentences at a time"
+            )
+        return ids
+
+    def stream(self, texts: Sequence[str], beams: int, targets: Sequence[str] | None = None) -> Iterator[Translation]:
+        """Translations one after another, in batches; a bar shows on long lists."""
+        encoded = [self.check(text) for text in texts]
+        bar = tqdm(total=len(texts), desc="translating", unit="text", disable=None if len(texts) > BATCH else True)
+        with bar:
+            for start in range(0, len(texts), BATCH):
+                batch = slice(start, start + BATCH)
+                yield from self._batch(texts[batch], encoded[batch], beams, targets and targets[batch])
+                bar.update(len(texts[batch]))
+
+    def _batch(
+        self, texts: Sequence[str], encoded: Sequence[list[int]], beams: int, targets: Sequence[str] | None
+    ) -> Iterator[Translation]:
+        inputs = dict(self.tokenizer.pad({"input_ids": list(encoded)}, return_tensors="pt"))
+        if targets is None:
+            options: dict[str, Any] = {"max_length": self.positions} if self.positions else {"max_new_tokens": 512}
+            recording = generate(self.model, inputs, tokenizer=self.tokenizer, num_beams=beams, do_sample=False, **options)
+        else:
+            recording = replay(self.model, inputs, self._forced(targets), tokenizer=self.tokenizer)
+        for item, text in enumerate(texts):
+            yield self._translation(text, recording.sample(item))
+
+    def _forced(self, targets: Sequence[str]) -> Tensor:
+        """The ids of given translations, as generate would return them: start token first, padding last."""
+        rows: list[list[int]] = [self.tokenizer(text_target=target, verbose=False).input_ids for target in targets]
+        for target, row in zip(targets, rows, strict=True):
+            if self.positions is not None and len(row) > self.positions:
+                raise TooLongError(f"expected a target of at most {self.positions} tokens, got {len(row)} ({target[:40]!r}…)")
+        longest = max(map(len, rows))
+        pad, start = self.model.config.pad_token_id, self.model.config.decoder_start_token_id
+        return torch.tensor([[start, *row, *[pad] * (longest - len(row))] for row in rows])
+
+    def _translation(self, source: str, recording: Recording) -> Translation:
+        if recording.sequences is None or recording.queries is None or recording.keys is None:
+            raise ModelError("expected a recording with sequences and labels, got one without; report this as a bug")
+        tokens = recording.queries
+        if self.positions is not None and len(tokens) >= self.positions - 1 and tokens[-1] != self.tokenizer.eos_token:
+            raise TooLongError(
+                f"the translation of {source[:40]!r}… did not end within {self.positions} tokens; translate it in parts"
+            )
+        layer, head, rows = self.reading or guess_reading(recording.cross)
+        return Translation(
+            source=source,
+            text=self.tokenizer.decode(recording.sequences[0], skip_special_tokens=True),
+            source_tokens=recording.keys,
+            target_tokens=tokens,
+            recording=recording,
+            alignment=align(recording.cross, layer, head, rows=rows),
+        )
