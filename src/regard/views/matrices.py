@@ -1,0 +1,161 @@
+"""What can be drawn: weights of any make, read as (heads, queries, keys) with the labels of their tokens."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+
+MAX_TOKENS = 400
+"""A side with more tokens than this would need a page of more than a metre for labels that one can read."""
+
+
+@runtime_checkable
+class LazyMap(Protocol):
+    """An AttentionMap, or what reads like one; ``queries``, ``keys``, ``name`` and ``layer`` are used where they are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(batch, heads, queries, keys)."""
+
+    def dense(self) -> Tensor:
+        """All weights, in that shape."""
+
+
+Weights: TypeAlias = LazyMap | Tensor | NDArray[Any] | Sequence[Any]
+Labels: TypeAlias = Sequence[object] | None
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The chosen heads of one map."""
+
+    weights: NDArray[np.float64]  # (heads, queries, keys)
+    heads: tuple[int, ...]  # numbers of the heads
+    queries: tuple[str, ...] | None
+    keys: tuple[str, ...] | None
+    title: str  # what the map says about itself: its name, and the head where it was one of several
+    layer: int | None
+
+
+def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int, head: int | None) -> Matrices:
+    """The weights of one sequence: all heads, or the chosen one.
+
+    Raises:
+        ShapeError, DtypeError, OptionError, ScoreError: weights that cannot be drawn, and why.
+    """
+    lazy = isinstance(source, LazyMap)
+    values = source if isinstance(source, LazyMap) else _as_array(source)
+    shape = tuple(values.shape)
+    _check_shape(shape)
+    sizes = (1,) * (4 - len(shape)) + shape
+    sequence = _checked_index("batch", batch, sizes[0])
+    chosen = range(sizes[1]) if head is None else [_checked_index("head", head, sizes[1])]
+    own = source if lazy else None
+    row_labels = _checked_labels("queries", queries, getattr(own, "queries", None), sizes[2])
+    key_labels = _checked_labels("keys", keys, getattr(own, "keys", None), sizes[3])
+    if isinstance(values, LazyMap):
+        # Narrowing first, where the map can, computes one sequence and not the batch.
+        narrow = getattr(values, "select", None)
+        part = narrow(batch=sequence, heads=list(chosen)).dense() if narrow else values.dense()[sequence, list(chosen)]
+        weights = _as_array(part).reshape(len(chosen), *sizes[2:])
+    else:
+        weights = values.reshape(sizes)[sequence, list(chosen)]
+    _check_numbers(weights, chosen)
+    name, layer = getattr(own, "name", None), getattr(own, "layer", None)
+    parts = [str(name)] if name else []
+    if head is not None and sizes[1] > 1:
+        parts.append(f"head {chosen[0]}")
+    return Matrices(
+        weights,
+        tuple(chosen),
+        row_labels,
+        key_labels,
+        ", ".join(parts),
+        layer if isinstance(layer, int) else None,
+    )
+
+
+def _as_array(source: Tensor | NDArray[Any] | Sequence[Any]) -> NDArray[np.float64]:
+    if isinstance(source, Tensor):
+        if source.is_complex():
+            raise DtypeError(f"expected real weights, got a tensor of {source.dtype}; take .abs() or .real")
+        return np.asarray(source.detach().cpu().to_dense().double().numpy())
+    if isinstance(source, list | tuple):
+        if any(isinstance(part, LazyMap) for part in source):
+            raise OptionError(
+                f"expected one map, got a list of {len(source)}; choose one of them, or draw them all with heads_grid()"
+            )
+        source = [_as_array(part) if isinstance(part, Tensor) else part for part in source]
+    try:
+        array = np.asarray(source)
+    except ValueError as error:
+        raise ShapeError("expected rows of one length (queries, keys), got a ragged list; pad or cut the rows") from error
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(
+            "expected weights: a tensor, an array, a nested list of numbers or a map with .shape and .dense(), "
+            f"got {type(source).__name__}"
+        )
+    return array.astype(np.float64)
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if not 2 <= len(shape) <= 4:
+        raise ShapeError(
+            "expected weights of 2 axes (queries, keys), 3 (heads, queries, keys) or 4 (batch, heads, queries, keys), "
+            f"got {len(shape)}: {shape}; index or add the leading axes"
+        )
+    if 0 in shape:
+        raise ShapeError(f"expected at least one of everything, got weights of shape {shape}: there is nothing to draw")
+    if max(shape[-2:]) > MAX_TOKENS:
+        raise ShapeError(
+            f"expected at most {MAX_TOKENS} queries and {MAX_TOKENS} keys, whose labels one can still read, "
+            f"got {shape[-2]} and {shape[-1]}; select a region first: amap.select(queries=slice(0, {MAX_TOKENS}), "
+            f"keys=slice(0, {MAX_TOKENS})), or weights[..., :{MAX_TOKENS}, :{MAX_TOKENS}]"
+        )
+
+
+def _checked_index(name: str, index: int, size: int) -> int:
+    try:
+        position = operator.index(index)
+    except TypeError as error:
+        raise OptionError(f"{name}: expected an integer from 0 to {size - 1}, got {index!r}") from error
+    if not -size <= position < size:
+        raise OptionError(f"{name}: expected an integer from 0 to {size - 1}, got {position}; the weights have {size}")
+    return position % size
+
+
+def _checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
+    labels = own if given is None else given
+    if labels is None:
+        return None
+    if isinstance(labels, str):
+        raise DtypeError(f"{name}: expected a list of {count} labels, got the text {labels!r}; use text.split()")
+    if not hasattr(labels, "__len__"):
+        raise DtypeError(f"{name}: expected a list of {count} labels, got {type(labels).__name__}; make a list of it")
+    if len(labels) != count:
+        raise ShapeError(
+            f"{name}: expected {count} labels, one for each of the weights' {name}, got {len(labels)}; "
+            "special tokens such as </s> have a row or a column too"
+        )
+    return tuple(_printable(str(label)) for label in labels)
+
+
+def _printable(label: str) -> str:
+    """A line break or a control character written out, as it would break the picture or the file."""
+    return label if label.isprintable() else repr(label)[1:-1]
+
+
+def _check_numbers(weights: NDArray[np.float64], heads: Sequence[int]) -> None:
+    wrong = np.argwhere(~np.isfinite(weights))
+    if len(wrong):
+        at, query, key = wrong[0]
+        raise ScoreError(
+            f"expected finite weights, got {weights[at, query, key]} at head {heads[at]}, query {query}, key {key} "
+            f"({len(wrong)} of {weights.size} in all); a plain softmax gives NaN where all keys are masked: set such rows to 0"
+        )
