@@ -68,7 +68,7 @@ class Recipe:
     warmup_steps: int = 800
     cooldown: float = 0.4  # share of training in which the rate falls to zero
     average: float = 0.998  # decay of the running average of the weights
-    epochs: int = 24
+    epochs: int = 16
     seed: int = 1
 
 

@@ -14,9 +14,7 @@ OFFSET = KEYS - QUERIES
 
 
 def by_hand(rule):
-    rows = [
-        [[[rule(b, h, q, k) for k in range(KEYS)] for q in range(QUERIES)] for h in range(HEADS)] for b in range(BATCH)
-    ]
+    rows = [[[[rule(b, h, q, k) for k in range(KEYS)] for q in range(QUERIES)] for h in range(HEADS)] for b in range(BATCH)]
     return torch.tensor(rows)
 
 

@@ -82,9 +82,7 @@ def test_rows_that_see_nothing():
 
 def test_gradients():
     tensors = [tensor.requires_grad_() for tensor in inputs()]
-    assert torch.autograd.gradcheck(
-        lambda *given: online_attention(*given, causal=True, tile=3), tensors, fast_mode=True
-    )
+    assert torch.autograd.gradcheck(lambda *given: online_attention(*given, causal=True, tile=3), tensors, fast_mode=True)
 
 
 @pytest.mark.parametrize("axes", [2, 3])

@@ -266,9 +266,7 @@ def broken(name, place, content):
 
 
 def test_broken_scores_are_named():
-    with pytest.raises(
-        ScoreError, match="the score at batch 1, head 2, query 0, key 4 is nan; expected a number below"
-    ):
+    with pytest.raises(ScoreError, match="the score at batch 1, head 2, query 0, key 4 is nan; expected a number below"):
         attention(*broken("key", (1, 2, 4, 0), math.nan))
     with pytest.raises(ScoreError, match=r"batch 1, head 0, query 3, key 0 is nan.*hide the place with a boolean mask"):
         attention(*broken("query", (1, 0, 3, 0), math.nan))
@@ -276,9 +274,7 @@ def test_broken_scores_are_named():
     bias[2, 1, 6] = math.inf
     with pytest.raises(ScoreError, match="batch 0, head 2, query 1, key 6 is inf"):
         attention(*inputs(), bias=bias)
-    with pytest.raises(
-        ScoreError, match="the sink of head 1 is nan; expected a number below infinity, or -inf for none"
-    ):
+    with pytest.raises(ScoreError, match="the sink of head 1 is nan; expected a number below infinity, or -inf for none"):
         attention(*inputs(), sinks=torch.tensor([0, math.nan, math.inf]))
 
 

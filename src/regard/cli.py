@@ -41,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except RegardError as error:
-        _complain(error)
-        return 1
     except BrokenPipeError:
         # The reader has left (`| head`): there is nobody to tell, and Python would complain again when it flushes.
         sys.stdout = None
+        return 1
+    except (RegardError, OSError) as error:
+        _complain(error)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -196,7 +196,7 @@ def _as_json(translation: Translation, alignment: Alignment) -> dict[str, Any]:
     }
 
 
-def _complain(error: RegardError, where: str = "") -> None:
+def _complain(error: Exception, where: str = "") -> None:
     print(f"regard: {where}{error}", file=sys.stderr)
 
 

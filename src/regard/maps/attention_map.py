@@ -59,7 +59,7 @@ class AttentionMap:
         >>> amap
         AttentionMap(batch=1, heads=2, queries=3, keys=3; q and k of 3, float32, 1 key heads, mask causal(0))
         >>> amap[0, 0, 1]
-        tensor([0.3596, 0.6404, 0.0000])
+        tensor([0.3595, 0.6405, 0.0000])
     """
 
     def __init__(
@@ -236,7 +236,7 @@ class AttentionMap:
         Example:
             >>> import torch
             >>> AttentionMap.from_dense(torch.full((1, 4), 0.25)).entropy().exp()
-            tensor([[[4.0000]]])
+            tensor([[[4.]]])
         """
         batch, heads, _, _ = self.shape
         rows = [torch.special.entr(block).sum(dim=3).cpu() for block in self._blocks()]

@@ -149,7 +149,7 @@ class Factors:
 
     def _allowed(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         axes = (batch, heads, queries, keys)
-        index = [torch.tensor(positions, device=self.query.device) for positions in map(list, axes)]
+        index = [torch.tensor(positions, dtype=torch.long, device=self.query.device) for positions in map(list, axes)]
         shaped = [places.view([-1 if at == axis else 1 for at in range(4)]) for axis, places in enumerate(index)]
         mask = self.mask
         return torch.ones((), dtype=torch.bool, device=self.query.device) if mask is None else mask(*shaped)

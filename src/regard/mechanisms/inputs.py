@@ -31,13 +31,10 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
         check_floats(name, tensor)
         if tensor.ndim not in AXES:
             raise ShapeError(
-                f"{name} has {_axes(tensor.ndim)}, {tuple(tensor.shape)}; "
-                f"expected 2, 3 or 4: {', '.join(AXES.values())}"
+                f"{name} has {_axes(tensor.ndim)}, {tuple(tensor.shape)}; expected 2, 3 or 4: {', '.join(AXES.values())}"
             )
         if 0 in tensor.shape:
-            raise ShapeError(
-                f"{name} is empty, {tuple(tensor.shape)}; expected every size of {AXES[tensor.ndim]} above 0"
-            )
+            raise ShapeError(f"{name} is empty, {tuple(tensor.shape)}; expected every size of {AXES[tensor.ndim]} above 0")
     if not query.dtype == key.dtype == value.dtype:
         raise DtypeError(
             f"query is {query.dtype}, key is {key.dtype} and value is {value.dtype}; expected one dtype: "
@@ -56,13 +53,9 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
             "repeat the smaller with tensor.expand"
         )
     if q[3] != k[3]:
-        raise ShapeError(
-            f"query has dim={q[3]} but key has dim={k[3]}; expected the same, their dot product is the score"
-        )
+        raise ShapeError(f"query has dim={q[3]} but key has dim={k[3]}; expected the same, their dot product is the score")
     if k[2] != v[2]:
-        raise ShapeError(
-            f"key has {k[2]} positions (keys={k[2]}) but value has {v[2]}; expected one value for each key"
-        )
+        raise ShapeError(f"key has {k[2]} positions (keys={k[2]}) but value has {v[2]}; expected one value for each key")
     if k[1] != v[1]:
         raise ShapeError(f"key has {k[1]} heads (kv_heads={k[1]}) but value has {v[1]}; expected the same")
     if q[1] % k[1]:
@@ -124,9 +117,7 @@ def check_broadcast(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
         raise DtypeError(f"{name} is a {type(tensor).__name__}; expected a tensor: write torch.as_tensor({name})")
     shape = tuple(tensor.shape)
     if len(shape) > len(sizes):
-        raise ShapeError(
-            f"the {name} has {_axes(len(shape))}, {shape}; expected at most {len(sizes)}: ({', '.join(sizes)})"
-        )
+        raise ShapeError(f"the {name} has {_axes(len(shape))}, {shape}; expected at most {len(sizes)}: ({', '.join(sizes)})")
     owners = {"keys": "key", "queries": "query", "heads": "query", "batch": "query"}
     things = {"keys": "positions", "queries": "positions", "heads": "heads", "batch": "sequences"}
     for back, (axis, size) in enumerate(reversed(sizes.items()), start=1):
@@ -157,15 +148,11 @@ def check_sinks(sinks: Tensor, heads: int) -> None:
     """
     check_floats("sinks", sinks)
     if sinks.shape != (heads,):
-        raise ShapeError(
-            f"sinks is {tuple(sinks.shape)}; expected (heads,) = ({heads},), one logit for each query head"
-        )
+        raise ShapeError(f"sinks is {tuple(sinks.shape)}; expected (heads,) = ({heads},), one logit for each query head")
     broken = sinks.isnan() | (sinks == math.inf)
     if bool(broken.any()):
         head = int(broken.nonzero()[0])
-        raise ScoreError(
-            f"the sink of head {head} is {float(sinks[head])}; expected a number below infinity, or -inf for none"
-        )
+        raise ScoreError(f"the sink of head {head} is {float(sinks[head])}; expected a number below infinity, or -inf for none")
 
 
 def check_positive(name: str, value: object) -> None:

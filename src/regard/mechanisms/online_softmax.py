@@ -77,8 +77,7 @@ def online_attention(
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         rows = [
-            _rows(q[:, :, start : start + tile] * scale, k, v, visible, start, tile)
-            for start in range(0, q.shape[2], tile)
+            _rows(q[:, :, start : start + tile] * scale, k, v, visible, start, tile) for start in range(0, q.shape[2], tile)
         ]
     output, logsumexp = (torch.cat(parts, dim=2) for parts in zip(*rows, strict=True))
     missing = (0,) * (4 - query.ndim)
@@ -95,9 +94,7 @@ def _rows(q: Tensor, k: Tensor, v: Tensor, visible: masks.Mask, query_start: int
     for key_start in range(0, k.shape[2], tile):
         k_tile, v_tile = k[:, :, key_start : key_start + tile], v[:, :, key_start : key_start + tile]
         columns = k_tile.shape[2]
-        allowed = visible.dense(
-            batch, heads, rows, columns, device=q.device, query_start=query_start, key_start=key_start
-        )
+        allowed = visible.dense(batch, heads, rows, columns, device=q.device, query_start=query_start, key_start=key_start)
         scores = (q @ k_tile.mT).masked_fill(~allowed, -math.inf)  # (batch, heads, rows, columns)
         inputs.check_scores(scores, query_start, key_start)
 

@@ -230,9 +230,7 @@ class SimpleAttention(nn.Module):
         self.key = nn.Linear(input_dim, input_dim)
         self.value = nn.Linear(input_dim, input_dim)
 
-    def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Mask | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
         """Attend from every query to every key.
 
         Args:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from regard.errors import OptionError, RecordingError, ShapeError
+from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
 from regard.recording.record import Recording, Tokenizer, record, tokens_of
 
 
@@ -41,7 +41,8 @@ def generate(
         query that produced token t + 1 of the sequence; ``recording.sample(i)`` is one sequence without its padding.
 
     Raises:
-        OptionError: ``return_dict_in_generate=False``, or inputs without input_ids.
+        OptionError: ``return_dict_in_generate=False``, inputs without input_ids, or a model that does not generate.
+        DtypeError, ShapeError: input_ids that are no (batch, positions) tensor.
         RecordingError: the attention cannot be recorded.
 
     Example:
@@ -53,14 +54,36 @@ def generate(
         >>> recording.sequences.shape, recording.self[0].shape
         (torch.Size([1, 7]), (1, 2, 6, 6))
     """
+    if not hasattr(model, "generate"):
+        raise OptionError(
+            f"expected a model that generates, got {type(model).__name__}; load it with AutoModelForCausalLM or "
+            "AutoModelForSeq2SeqLM, or record one pass: with regard.record(model)"
+        )
+    if not isinstance(inputs, Tensor | Mapping):
+        raise DtypeError(
+            f"expected inputs as a tensor or a mapping, got {type(inputs).__name__}; pass what the tokenizer returns"
+        )
     named: dict[str, Any] = {"input_ids": inputs} if isinstance(inputs, Tensor) else dict(inputs)
     if "input_ids" not in named:
         raise OptionError(f"expected inputs with input_ids, got {sorted(named)}; pass what the tokenizer returns")
+    ids = named["input_ids"]
+    if not isinstance(ids, Tensor) or ids.ndim != 2:
+        raise ShapeError(
+            "expected input_ids as a tensor (batch, positions), got "
+            f"{tuple(ids.shape) if isinstance(ids, Tensor) else type(ids).__name__}; "
+            "call the tokenizer with return_tensors='pt', and add a batch axis to a single sequence"
+        )
+    # The replay needs every input of the model, those that stand among the options included.
+    takes = inspect.signature(model.forward).parameters
+    named |= {name: generate_kwargs.pop(name) for name in takes if isinstance(generate_kwargs.get(name), Tensor)}
+    ends = _option("eos_token_id", model, generate_kwargs)
+    if "attention_mask" in takes and named.get("attention_mask") is None:
+        named["attention_mask"] = _guessed_mask(ids, _option("pad_token_id", model, generate_kwargs), ends)
     if not generate_kwargs.setdefault("return_dict_in_generate", True):
         raise OptionError("expected return_dict_in_generate=True, got False; the sequences are in recording.sequences")
     decode: Any = model.generate  # Transformers' own annotation of self fits no model class
     sequences = decode(**named, **generate_kwargs).sequences
-    return replay(model, named, sequences, tokenizer=tokenizer, layers=layers, kinds=kinds)
+    return replay(model, named, sequences, ends=ends, tokenizer=tokenizer, layers=layers, kinds=kinds)
 
 
 def replay(
@@ -68,6 +91,7 @@ def replay(
     inputs: Mapping[str, Tensor],
     sequences: Tensor,
     *,
+    ends: Sequence[int] | None = None,
     tokenizer: Tokenizer | None = None,
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
@@ -79,6 +103,7 @@ def replay(
         inputs: its inputs, (batch, positions) each.
         sequences: (batch · n, length) ids, n to each batch item; for an encoder-decoder they begin with the start token, for
             a decoder with the prompt. Padding stands after the first end token.
+        ends: ids that end a sequence; the model's own where not given.
         tokenizer: names the tokens on the axes.
         layers: as in ``record``.
         kinds: as in ``record``.
@@ -96,7 +121,7 @@ def replay(
     encoder_decoder = bool(model.config.is_encoder_decoder)
     consumed, produced = sequences[:, :-1], sequences[:, 1:]
     prompt = 1 if encoder_decoder else inputs["input_ids"].shape[1]
-    real = _until_end(sequences, prompt, _end_tokens(model))
+    real = _until_end(sequences, prompt, _option("eos_token_id", model, {}) if ends is None else ends)
     if encoder_decoder:
         arguments = repeated | {"decoder_input_ids": consumed}
     else:
@@ -119,16 +144,22 @@ def replay(
     return recording
 
 
-def _end_tokens(model: PreTrainedModel) -> list[int]:
-    """Ids that end a sequence for this model."""
-    config = model.generation_config
-    ends = config.eos_token_id if config is not None else None
-    return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+def _option(name: str, model: PreTrainedModel, generate_kwargs: Mapping[str, Any]) -> list[int]:
+    """Ids of a special token as ``generate`` would take them: its argument first, then its configuration, then the model's."""
+    config = generate_kwargs.get("generation_config") or model.generation_config
+    ids = generate_kwargs.get(name, getattr(config, name, None))
+    return [] if ids is None else [int(one) for one in torch.as_tensor(ids).flatten()]
 
 
-def _until_end(sequences: Tensor, prompt: int, ends: list[int]) -> Tensor:
+def _guessed_mask(ids: Tensor, padding: Sequence[int], ends: Sequence[int]) -> Tensor:
+    """The mask that ``generate`` guesses where none is given: padding is hidden, unless the same token ends a text."""
+    hidden = torch.isin(ids, torch.tensor([one for one in padding if one not in ends], dtype=ids.dtype, device=ids.device))
+    return (~hidden).long()
+
+
+def _until_end(sequences: Tensor, prompt: int, ends: Sequence[int]) -> Tensor:
     """True up to the first end token after the prompt, that token included; what follows is padding."""
-    is_end = torch.isin(sequences, torch.tensor(ends, dtype=sequences.dtype, device=sequences.device))
+    is_end = torch.isin(sequences, torch.tensor(list(ends), dtype=sequences.dtype, device=sequences.device))
     is_end[:, :prompt] = False
     ended_before = is_end.cumsum(1) - is_end.long()
     return ended_before == 0

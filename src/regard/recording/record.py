@@ -1,5 +1,6 @@
 """``with regard.record(model) as recording``: every attention call of the block, as lazy maps."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers.utils.output_capturing import OutputRecorder
 
-from regard.errors import OptionError, RecordingError
+from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording import transformers_models
 
@@ -82,7 +83,8 @@ class Recording:
         found = [amap for amap in self.maps if amap.kind == kind]
         if not found:
             kinds = ", ".join(sorted({str(amap.kind) for amap in self.maps}))
-            raise RecordingError(f"expected {kind} maps, got {kinds or 'none: the model has not run in the block yet'}")
+            ran = "none was kept: see layers= and kinds=" if self.passes else "the model has not run in the block yet"
+            raise RecordingError(f"expected {kind} maps, got {kinds + ' maps' if kinds else 'none: ' + ran}")
         if self.passes > 1:
             raise RecordingError(
                 f"expected one pass of the model for .{kind}, got {self.passes}; recording.maps has every call. "
@@ -123,6 +125,11 @@ class Recording:
         count = len(tokens.spans) if tokens else max((amap.shape[0] for amap in self.maps), default=0)
         if not 0 <= item < count:
             raise OptionError(f"expected a sequence from 0 to {count - 1}, got {item}")
+        if odd := {amap.shape[0] for amap in self.maps} - {1, count}:
+            raise RecordingError(
+                f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
+                "do not tell which row is whose; call regard.generate(model, inputs, ...)"
+            )
         made = Recording(self._cut(amap, item) for amap in self.maps)
         made.passes = self.passes
         made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
@@ -196,7 +203,8 @@ def record(
 
     Raises:
         RecordingError: the model's attention cannot be recorded, or the model ran and no attention call was seen.
-        OptionError: unknown kinds.
+        OptionError: layers or kinds that no model has.
+        DtypeError: the model is not a torch module.
 
     Example:
         >>> import torch, regard
@@ -208,8 +216,12 @@ def record(
         >>> recording.self[1].shape
         (1, 2, 5, 5)
     """
-    if unknown := set(kinds or ()) - set(KINDS):
-        raise OptionError(f"expected kinds of {', '.join(KINDS)}, got {', '.join(sorted(unknown))}")
+    if not isinstance(model, nn.Module):
+        raise DtypeError(f"expected a torch module as model, got {type(model).__name__}")
+    if isinstance(layers, int) or any(layer < 0 for layer in ([] if layers is None else layers)):
+        raise OptionError(f"expected layers as a list of numbers from 0, got {layers!r}; for example layers=[0, 3]")
+    if isinstance(kinds, str) or set(kinds or ()) - set(KINDS):
+        raise OptionError(f"expected kinds as a list of {', '.join(KINDS)}, got {kinds!r}; for example kinds=['cross']")
     recording = Recording()
     recorder = _Recorder(model, recording, layers, kinds)
     names = transformers_models.implementations(model)
@@ -242,11 +254,11 @@ class _Recorder:
         self.calls = 0
         self.inputs: dict[str, Any] = {}
 
-    def begin_pass(self, _: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def begin_pass(self, model: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A pass of the whole model starts: layers count from 0 again."""
         self.recording.passes += 1
         self.seen = dict.fromkeys(KINDS, 0)
-        self.inputs = ({"input_ids": positional[0]} if positional else {}) | named
+        self.inputs = dict(zip(inspect.signature(model.forward).parameters, positional, strict=False)) | named
 
     def wants(self, module: nn.Module) -> bool:
         return id(module) in self.names
@@ -294,7 +306,8 @@ def _kinds_of_modules(model: nn.Module) -> Callable[[str], str]:
             return "cross"
         if not both_halves:
             return "self"
-        return "decoder" if "decoder" in name.split(".") else "encoder"
+        in_decoder = "decoder" in name.split(".") or getattr(modules[name], "is_decoder", False)
+        return "decoder" if in_decoder else "encoder"
 
     return kind
 

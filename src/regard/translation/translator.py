@@ -62,10 +62,10 @@ class Translation:
         from regard.views.heatmap import heatmap
 
         reading = self.reading(layer, head, rows)
-        options.setdefault("title", f"cross-attention, layer {reading.layer}, head {reading.head}")
+        by = "read" if reading.rows == "consumed" else "produced"
+        options.setdefault("title", f"cross-attention, layer {reading.layer}, head {reading.head}, by the token {by}")
         if reading.rows == "consumed":
             options.setdefault("queries", self.recording.consumed)
-            options["title"] += ", rows: token read"
         figure = heatmap(self.recording.cross[reading.layer], head=reading.head, **options).get_figure(root=True)
         if figure is None:
             raise OptionError("expected axes in a figure, got axes that were removed from theirs; leave ax= out")

@@ -126,7 +126,7 @@ def heads_grid(
             across, down = weights.shape[1] * pitch, weights.shape[0] * pitch
             ax = new_axes(figure, start + column * (slot + _GAP) + (slot - across) / 2, top, across, down)
             mesh = draw_cells(ax, weights, scale, colours, pitch)
-            write_sides(ax, left if column == 0 else None, above, colours)
+            write_sides(ax, left if column == 0 else None, above, colours, panel.layer.sides)
             chosen = highlight == (panel.number, panel.head)
             colour = colours.accent if chosen else colours.text
             ax.set_title(panel.title, color=colour, fontsize=_TITLE_FONT, parse_math=False)

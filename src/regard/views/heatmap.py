@@ -128,7 +128,7 @@ def heatmap(
             draw_bar(mesh, scale, colours, beside=ax)
         across, down = _pitches(ax, rows, columns)
         left, above = _sides(found, across, down, special)
-    write_sides(ax, left, above, colours)
+    write_sides(ax, left, above, colours, found.sides)
     if words:
         ax.set_title(words, color=colours.text, fontsize=TITLE_FONT, parse_math=False)
     automatic = max(rows, columns) <= _MOST_NUMBERS and min(across, down) >= 16

@@ -17,7 +17,7 @@ MAX_TOKENS = 400
 
 @runtime_checkable
 class LazyMap(Protocol):
-    """An AttentionMap, or what reads like one; ``queries``, ``keys``, ``name`` and ``layer`` are used where they are."""
+    """An AttentionMap, or what reads like one; its ``queries``, ``keys``, ``name``, ``kind`` and ``layer`` are used, if any."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,6 +41,7 @@ class Matrices:
     keys: tuple[str, ...] | None
     title: str  # what the map says about itself: its name, and the head where it was one of several
     layer: int | None
+    sides: tuple[str, str]  # what rows and columns are
 
 
 def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int, head: int | None) -> Matrices:
@@ -78,6 +79,7 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
         key_labels,
         ", ".join(parts),
         layer if isinstance(layer, int) else None,
+        ("target", "source") if getattr(own, "kind", None) == "cross" else ("queries", "keys"),
     )
 
 

@@ -198,14 +198,14 @@ def write_numbers(ax: Axes, weights: NDArray[np.float64], mesh: QuadMesh, pitch:
         )
 
 
-def write_sides(ax: Axes, left: Side | None, above: Side | None, theme: Theme) -> None:
+def write_sides(ax: Axes, left: Side | None, above: Side | None, theme: Theme, names: tuple[str, str]) -> None:
     """The tokens of the sides that are given, and which side is which."""
     if left is not None:
         write_rows(ax, left, theme)
-        ax.set_ylabel("queries", color=theme.dimmed, fontsize=NAME_FONT)
+        ax.set_ylabel(names[0], color=theme.dimmed, fontsize=NAME_FONT)
     if above is not None:
         write_columns(ax, above, theme)
-        ax.set_xlabel("keys", color=theme.dimmed, fontsize=NAME_FONT)
+        ax.set_xlabel(names[1], color=theme.dimmed, fontsize=NAME_FONT)
         ax.xaxis.set_label_position("top")
 
 

@@ -1,0 +1,62 @@
+# make demo   translate a sentence and show its attention
+# make test   everything that must hold: lint, types, layers, tests, notebooks, the wheel
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SENTENCE := The cat sat on the mat.
+
+.PHONY: demo test lint types layers tests wheel format notebooks clean
+
+demo: $(VENV)/.package
+	@mkdir -p demo
+	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg
+
+test: lint types layers tests wheel
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.tests
+	$(BIN)/mypy
+
+layers: $(VENV)/.tests
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.tests
+	$(BIN)/python -m pytest
+
+# What users install: built, put where no source is, and asked to translate.
+wheel: $(VENV)/.tests
+	rm -rf build dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+	$(BIN)/pip install --quiet --no-deps --target build/wheel dist/*.whl
+	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "import regard; assert 'wheel' in regard.__file__, regard.__file__"
+	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/test_translate.py tests/test_cli.py
+
+format: $(VENV)/.tests
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Run the notebooks again and keep what they show.
+notebooks: $(VENV)/.tests
+	$(BIN)/python recipes/run_notebooks.py notebooks/*.ipynb
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
+		|| { echo "Regard needs Python 3.11 or newer, got $$($(PYTHON) --version); call make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade --constraint constraints.txt pip
+
+$(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing Regard into $(VENV) (once; PyTorch is large) ..."
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing Regard and its test tools into $(VENV) (once; PyTorch is large) ..."
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@ $(VENV)/.package
+
+clean:
+	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
