@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo test lint types layers tests wheel format notebooks clean
+.PHONY: demo test lint types layers tests wheel format pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
@@ -37,6 +37,11 @@ wheel: $(VENV)/.tests
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pictures of the README.
+pictures: $(VENV)/.package
+	$(BIN)/regard translate "$(SENTENCE)" --save docs/images/attention.png
+	$(BIN)/regard translate "$(SENTENCE)" --theme dark --save docs/images/attention-dark.png
 
 # Run the notebooks again and keep what they show.
 notebooks: $(VENV)/.tests

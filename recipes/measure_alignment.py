@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from publish_translator import write_checksums
 from regard.analysis.alignment import ROWS, aer, align
 from regard.analysis.words import words_of
 from regard.errors import TooLongError
@@ -125,6 +126,7 @@ def main() -> None:
         config = json.loads((EMBEDDED / "config.json").read_text(encoding="utf-8"))
         config |= {"alignment_heads": [[best[1], best[2]]], "alignment_rows": best[0]}
         (EMBEDDED / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write_checksums(EMBEDDED)
 
 
 HEADER = """# Which head aligns best

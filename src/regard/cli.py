@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="draw the attention: .png, .svg, .pdf",
     )
+    translate.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
     translate.add_argument("--json", action="store_true", help="one JSON object a text instead of a table")
     translate.set_defaults(run=_translate)
     return parser
@@ -91,7 +92,7 @@ def _translate(options: argparse.Namespace) -> int:
         translation = regard.translate(options.text, options.model, beams=options.beams)
         _show(console, options, translation)
         if options.save:
-            paths = save(translation.figure(options.layer, options.head, rows=options.rows), *options.save)
+            paths = save(translation.figure(options.layer, options.head, rows=options.rows, theme=options.theme), *options.save)
             print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
         return 0
     status = 0
