@@ -1,0 +1,277 @@
+"""What every AttentionMap must do, whatever it is kept as: inherit, and say how to make one and what it must equal."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from regard import AttentionMap
+from regard.errors import OptionError, ShapeError, TooLargeError
+
+AXES = ("batch", "heads", "queries", "keys")
+
+# One test runs in many classes: that is what a suite is.
+hypothetical = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.differing_executors])
+
+
+def slices(size):
+    """Slices of an axis, with starts and stops beyond it and steps of both signs."""
+    ends = st.none() | st.integers(-size - 2, size + 2)
+    return st.builds(slice, ends, ends, st.none() | st.sampled_from([-3, -2, -1, 1, 2, 3]))
+
+
+def choices(size):
+    """Everything that `select` takes for an axis of this size."""
+    places = st.integers(-size, size - 1)
+    return st.one_of(st.none(), slices(size), *([places, st.lists(places, max_size=size + 2)] if size else [st.just([])]))
+
+
+def numpy_select(values, chosen):
+    """The same narrowing by numpy, one axis at a time; an integer keeps its axis."""
+    for axis, choice in enumerate(chosen):
+        if choice is None:
+            continue
+        places = np.arange(values.shape[axis])[choice if isinstance(choice, slice) else np.atleast_1d(choice).astype(int)]
+        values = np.take(values, places, axis)
+    return values
+
+
+@st.composite
+def basic_indices(draw, shape):
+    """A basic index of up to four parts, perhaps with one ellipsis."""
+    count = draw(st.integers(0, 4))
+    from_left = draw(st.integers(0, count))
+    axes = [*range(from_left), *range(4 - (count - from_left), 4)]
+    parts = [draw(slices(shape[axis]) | st.integers(-shape[axis], shape[axis] - 1)) for axis in axes]
+    if from_left < count or draw(st.booleans()):
+        parts.insert(from_left, ...)
+    return tuple(parts) if len(parts) != 1 or draw(st.booleans()) else parts[0]
+
+
+class LazyMapSuite:
+    """Inherit, define `make_map()` and `dense_map()`; where denominators are unknown, `dense_logsumexp()` returns None."""
+
+    tolerance = 1e-6
+
+    def make_map(self) -> AttentionMap:
+        """The map under test."""
+        raise NotImplementedError
+
+    def dense_map(self) -> torch.Tensor:
+        """What it must equal, (batch, heads, queries, keys) in float64, computed elsewhere."""
+        raise NotImplementedError
+
+    def dense_logsumexp(self) -> torch.Tensor | None:
+        """The rows' denominators, (batch, heads, queries) in float64, or None where nobody knows them."""
+        raise NotImplementedError
+
+    def close(self, actual, expected, factor=1):
+        assert actual.dtype == self.make_map().dtype
+        assert_close(actual.double(), expected, atol=self.tolerance * factor, rtol=0)
+
+    # -- what it is
+
+    def test_shape_and_dtype(self):
+        amap, truth = self.make_map(), self.dense_map()
+        assert amap.shape == tuple(truth.shape)
+        assert all(type(size) is int for size in amap.shape)
+        assert amap.dtype in (torch.float32, torch.float64)
+        assert amap.nbytes > 0
+
+    def test_repr_names_the_axes_and_the_module(self):
+        amap = self.make_map()
+        sizes = ", ".join(f"{axis}={size}" for axis, size in zip(AXES, amap.shape, strict=True))
+        assert repr(amap).startswith(f"AttentionMap({sizes}; ")
+        amap.name = "decoder.layers.1"
+        assert repr(amap).startswith(f"AttentionMap(decoder.layers.1: {sizes}; ")
+        assert f"keys={amap.shape[3] - 1}" in repr(amap.select(keys=slice(1, None)))
+
+    # -- dense
+
+    def test_dense(self):
+        self.close(self.make_map().dense(), self.dense_map())
+
+    def test_dense_twice_is_the_same(self):
+        amap = self.make_map()
+        assert torch.equal(amap.dense(), amap.dense())
+
+    def test_numpy(self):
+        amap = self.make_map()
+        values = np.asarray(amap)
+        assert values.shape == amap.shape
+        self.close(torch.from_numpy(values), self.dense_map())
+        assert np.asarray(amap, dtype=np.float16).dtype == np.float16
+        with pytest.raises(ValueError, match="copy"):
+            np.array(amap, copy=False)
+
+    def test_too_large_says_the_size_and_the_way_on(self):
+        amap = self.make_map()
+        size = math.prod(amap.shape) * amap.dtype.itemsize
+        text = f"expected at most {size - 1:,} bytes, got a map of {amap.shape} = {size:,} bytes"
+        with pytest.raises(TooLargeError, match=re.escape(text)) as caught:
+            amap.dense(max_bytes=size - 1)
+        assert isinstance(caught.value, MemoryError)
+        assert "amap.received()" in str(caught.value)
+        assert amap.dense(max_bytes=size).shape == amap.shape
+
+    def test_the_limit_is_that_of_the_view(self):
+        amap = self.make_map()
+        row = amap.select(batch=0, heads=0, queries=0)
+        assert row.dense(max_bytes=amap.shape[3] * amap.dtype.itemsize).shape == (1, 1, 1, amap.shape[3])
+
+    # -- indexing
+
+    @hypothetical
+    @given(st.data())
+    def test_basic_index_equals_numpy(self, data):
+        amap, truth = self.make_map(), self.dense_map().numpy()
+        index = data.draw(basic_indices(amap.shape))
+        self.close(amap[index], torch.from_numpy(np.array(truth[index])))
+
+    def test_numpy_and_torch_integers_are_integers(self):
+        amap, truth = self.make_map(), self.dense_map()
+        self.close(amap[np.int64(-1), ..., np.int32(1)], truth[-1, ..., 1])
+        self.close(amap[torch.tensor(0), 0], truth[0, 0])
+        self.close(amap.select(heads=np.int64(-1), keys=torch.tensor(1)).dense(), truth[:, -1:, :, 1:2])
+        self.close(amap.select(keys=np.array([2, 0]), queries=torch.tensor([1])).dense(), truth[:, :, [1]][..., [2, 0]])
+
+    @pytest.mark.parametrize("index", [None, True, [0, 1], 1.0, "heads", torch.tensor([0, 1]), torch.tensor(True)], ids=repr)
+    def test_what_is_no_basic_index_is_refused(self, index):
+        with pytest.raises((OptionError, TypeError), match=r"integer"):
+            self.make_map()[index]
+
+    def test_too_many_indices_are_refused(self):
+        amap = self.make_map()
+        with pytest.raises(ShapeError, match=r"at most 4 indices.*5 parts"):
+            amap[0, 0, 0, 0, 0]
+        with pytest.raises(ShapeError, match=r"one \.\.\."):
+            amap[..., 0, ...]
+
+    @pytest.mark.parametrize("axis", range(4))
+    def test_beyond_the_axis(self, axis):
+        amap = self.make_map()
+        size = amap.shape[axis]
+        for place in (size, -size - 1):
+            text = f"{AXES[axis]}: expected positions from {-size} to {size - 1}, got {place}"
+            with pytest.raises(OptionError, match=text):
+                amap[(slice(None),) * axis + (place,)]
+            with pytest.raises(OptionError, match=text):
+                amap.select(**{AXES[axis]: [0, place]})
+
+    # -- select
+
+    @hypothetical
+    @given(st.data())
+    def test_selects_compose_as_numpy(self, data):
+        amap, truth = self.make_map(), self.dense_map().numpy()
+        for _ in range(data.draw(st.integers(1, 3))):
+            chosen = [data.draw(choices(size)) for size in amap.shape]
+            amap = amap.select(**dict(zip(AXES, chosen, strict=True)))
+            truth = numpy_select(truth, chosen)
+            assert amap.shape == truth.shape
+        self.close(amap.dense(), torch.from_numpy(truth.copy()))
+        self.close(amap[..., ::-1], torch.from_numpy(truth[..., ::-1].copy()))
+        self.close(amap.received(), torch.from_numpy(truth.sum(2)), factor=self.dense_map().shape[2])
+
+    def test_every_order_of_heads(self):
+        amap, truth = self.make_map(), self.dense_map()
+        self.close(amap[:, ::-1], truth.flip(1))
+        order = [*range(1, amap.shape[1]), 0]
+        self.close(amap.select(heads=order).dense(), truth[:, order])
+
+    def test_select_keeps_what_the_map_is(self):
+        amap = self.make_map()
+        amap.name, amap.kind, amap.layer = "layers.3", "self", 3
+        narrow = amap.select(queries=0).select(heads=[0])
+        assert (narrow.name, narrow.kind, narrow.layer) == ("layers.3", "self", 3)
+        assert narrow.nbytes == amap.nbytes
+
+    def test_labels_narrow_with_select(self):
+        amap = self.make_map()
+        rows, columns = amap.shape[2:]
+        amap.queries = tuple(f"q{at}" for at in range(rows))
+        amap.keys = tuple(f"k{at}" for at in range(columns))
+        narrow = amap.select(queries=slice(None, 0, -2), keys=[3, -1]).select(queries=-1, keys=slice(1, None))
+        assert narrow.queries == (amap.queries[:0:-2][-1],)
+        assert narrow.keys == (f"k{columns - 1}",)
+        assert len(amap.queries) == rows
+        self.close(narrow.dense(), self.dense_map()[:, :, int(narrow.queries[0][1:]), -1][:, :, None, None])
+
+    @pytest.mark.parametrize("wrong", [True, [True, False], torch.tensor([True, False]), 1.0, [0.0], "0", [[0]]], ids=repr)
+    def test_what_is_no_position_is_refused(self, wrong):
+        with pytest.raises(OptionError, match="queries: expected integers"):
+            self.make_map().select(queries=wrong)
+
+    # -- statistics
+
+    def test_received(self):
+        amap, truth = self.make_map(), self.dense_map()
+        self.close(amap.received(), truth.sum(2), factor=amap.shape[2])
+
+    def test_entropy(self):
+        truth = torch.special.entr(self.dense_map()).sum(3)
+        self.close(self.make_map().entropy(), truth, factor=20)
+
+    def test_statistics_of_a_view_are_those_of_its_part(self):
+        narrow = self.make_map().select(batch=-1, heads=[-1, 0], queries=slice(None, None, -2), keys=[2, 0])
+        truth = torch.from_numpy(self.dense_map().numpy()[-1:, [-1, 0]][:, :, ::-2][..., [2, 0]].copy())
+        self.close(narrow.received(), truth.sum(2), factor=narrow.shape[2])
+        self.close(narrow.entropy(), torch.special.entr(truth).sum(3), factor=20)
+
+    def test_statistics_of_nothing(self):
+        amap = self.make_map()
+        nothing = amap.select(queries=[])
+        assert torch.equal(nothing.received(), torch.zeros(*amap.shape[:2], amap.shape[3], dtype=amap.dtype))
+        assert nothing.entropy().shape == (*amap.shape[:2], 0)
+        assert nothing.dense().shape == (*amap.shape[:2], 0, amap.shape[3])
+        assert torch.equal(amap.select(keys=[]).entropy(), torch.zeros(amap.shape[:3], dtype=amap.dtype))
+
+    def test_statistics_in_blocks(self, monkeypatch):
+        whole = self.make_map()
+        received, entropy = whole.received(), whole.entropy()
+        row_bytes = whole.shape[0] * whole.shape[1] * whole.shape[3] * 8
+        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * row_bytes)
+        amap = self.make_map()
+        rows, kernel = [], type(amap._source).weights
+
+        def counted(source, batch, heads, queries, keys):
+            rows.append(len(queries))
+            return kernel(source, batch, heads, queries, keys)
+
+        monkeypatch.setattr(type(amap._source), "weights", counted)
+        self.close(amap.received(), received.double(), factor=amap.shape[2])
+        assert len(rows) == -(-amap.shape[2] // 2) > 1
+        assert max(rows) == 2
+        self.close(amap.entropy(), entropy.double(), factor=20)
+        self.close(amap.dense(), self.dense_map())
+
+    def test_logsumexp(self):
+        truth = self.dense_logsumexp()
+        amap = self.make_map()
+        if truth is None:
+            with pytest.raises(OptionError, match="dense weights, whose denominators are not known"):
+                amap.logsumexp()
+            return
+        self.close(amap.logsumexp(), truth, factor=20)
+        # The denominators of a narrowed row are still those of the whole row.
+        narrow = amap.select(batch=[-1, 0], heads=slice(None, None, -1), queries=-1, keys=[0])
+        self.close(narrow.logsumexp(), truth[[-1, 0]].flip(1)[:, :, -1:], factor=20)
+
+    # -- where it is read
+
+    def test_reading_ignores_autocast(self):
+        truth = self.dense_map()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            self.close(self.make_map().dense(), truth)
+
+    def test_reading_in_inference_mode_and_outside(self):
+        with torch.inference_mode():
+            amap = self.make_map()
+            inside = amap.dense()
+        self.close(amap.dense(), inside.double())
+        self.close(amap.received(), self.dense_map().sum(2), factor=amap.shape[2])
