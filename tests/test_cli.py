@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch.testing import assert_close
 
 import regard
 from regard.cli import main
@@ -56,8 +58,8 @@ def test_json_holds_the_map(capsys):
     assert (said["layer"], said["head"], said["rows"]) == (layer, head, rows)
     assert said["source_tokens"] == list(translation.source_tokens)
     assert {tuple(link) for link in said["links"]} == translation.alignment.links
-    expected = translation.recording.cross[layer][0, head]
-    assert said["weights"] == pytest.approx(expected.numpy().round(6), abs=1e-6)
+    # Two runs of a threaded kernel may differ in the last bits, and the weights are written with six decimals.
+    assert_close(torch.tensor(said["weights"]), translation.recording.cross[layer][0, head], atol=1e-5, rtol=0)
 
 
 def test_lines_from_standard_input_stay_lines(capsys, type_lines):
