@@ -93,6 +93,9 @@ def test_bad_readings(arguments, error, words):
 def test_maps_that_cannot_be_aligned():
     with pytest.raises(ShapeError, match="got a batch of 2"):
         align([labelled(torch.rand(2, 1, 5, 5))])
+    for nothing in ([], "maps", [WEIGHTS], labelled()):
+        with pytest.raises(OptionError, match="expected cross-attention maps by layer, such as recording.cross"):
+            align(nothing)
     with pytest.raises(ShapeError, match="expected maps with token labels"):
         align([AttentionMap.from_dense(WEIGHTS)])
 
@@ -118,5 +121,7 @@ def test_bad_links():
         aer([{(0, 0)}], [{(0, 0)}, set()], [set()])
     with pytest.raises(OptionError, match="expected links as a set of"):
         aer([(0, 0)], {(0, 0)}, set())
+    with pytest.raises(OptionError, match="expected possible as a set of .* got 3"):
+        aer({(0, 0)}, {(0, 0)}, 3)
     with pytest.raises(OptionError, match="expected at least one link"):
         aer(set(), set(), {(0, 1)})

@@ -219,10 +219,11 @@ def test_the_shipped_files_are_the_published_ones_and_small():
         (("",), OptionError, "expected a text with words, got an empty one"),
         ((" \n",), OptionError, "expected a text with words, got an empty one"),
         ((["Yes.", ""],), OptionError, "expected a text with words, got an empty one at 1"),
+        ((None,), OptionError, "expected a text or a list of them, got NoneType"),
         (([3],), OptionError, "expected a text or a list of them, got int at 0"),
         (("word " * 300,), TooLongError, "expected a text of at most 256 tokens, got 30"),
     ],
-    ids=["empty", "blank", "empty in a list", "number", "too long"],
+    ids=["empty", "blank", "empty in a list", "nothing", "number", "too long"],
 )
 def test_bad_texts(arguments, error, words):
     with pytest.raises(error, match=words):

@@ -78,6 +78,8 @@ def align(
         [(0, 1), (1, 0)]
     """
     maps: Sequence[AttentionMap] = getattr(cross, "cross", cross)
+    if not isinstance(maps, list | tuple) or not maps or not all(isinstance(amap, AttentionMap) for amap in maps):
+        raise OptionError("expected cross-attention maps by layer, such as recording.cross, got none or something else")
     if rows not in (None, *ROWS):
         raise OptionError(f"expected rows of {' or '.join(ROWS)}, got {rows!r}")
     if not 0 <= threshold < 1:
@@ -169,7 +171,7 @@ def aer(
 
 def _corpus(name: str, given: Collection[Link] | Sequence[Collection[Link]]) -> list[set[Link]]:
     """One set of links a sentence pair, from one such set or a list of them."""
-    sets = [given] if isinstance(given, set | frozenset) else list(given)
+    sets = [given] if isinstance(given, set | frozenset) else list(given) if isinstance(given, list | tuple) else [given]
     for links in sets:
         if not isinstance(links, set | frozenset) or any(not isinstance(link, tuple) or len(link) != 2 for link in links):
             raise OptionError(f"expected {name} as a set of (source word, target word) pairs, or a list of sets, got {links!r}")

@@ -120,18 +120,21 @@ def translate(
         >>> translation.source_tokens[:3]
         ('▁The', '▁cat', '▁sat')
     """
+    for name, given in (("text", text), ("target", target)):
+        if not isinstance(given, str | list | tuple) and not (name == "target" and given is None):
+            raise OptionError(f"expected a {name} or a list of them, got {type(given).__name__}")
     texts = [text] if isinstance(text, str) else list(text)
     targets = None if target is None else [target] if isinstance(target, str) else list(target)
     if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
         raise OptionError(f"expected beams of at least 1, got {beams!r}")
     if targets is not None and (len(targets) != len(texts) or isinstance(text, str) != isinstance(target, str)):
         raise OptionError(f"expected one target a text, got {len(texts)} texts and {len(targets)} targets")
-    for name, given in (("text", texts), ("target", targets or [])):
-        for place, one in enumerate(given):
+    for name, several in (("text", texts), ("target", targets or [])):
+        for place, one in enumerate(several):
             if not isinstance(one, str):
                 raise OptionError(f"expected a {name} or a list of them, got {type(one).__name__} at {place}")
             if not one.strip():
-                where = f" at {place}" if len(given) > 1 else ""
+                where = f" at {place}" if len(several) > 1 else ""
                 raise OptionError(f"expected a {name} with words, got an empty one{where}")
     found = list(load_translator(model).stream(texts, beams, targets))
     return found[0] if isinstance(text, str) else found
