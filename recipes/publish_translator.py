@@ -52,6 +52,8 @@ def model_card(card: dict[str, Any]) -> str:
         attribution=ATTRIBUTION,
         parameters=card["parameters"],
         command=card["command"],
+        pairs=card["pairs"],
+        device=card["device"],
         recipe=json.dumps(recipe, indent=1),
         hours=round(sum(e["minutes"] for e in curve) / 60, 1),
         curve="\n".join(rows),
@@ -106,7 +108,7 @@ On {sentences:,} English sentences that do not occur in training, beam 4, sacreb
 
 ## Data, licence, attribution
 
-164,308 sentence pairs. {attribution}. Weights and vocabulary: the same licence, see LICENSE beside this file.
+{pairs:,} sentence pairs. {attribution}. Weights and vocabulary: the same licence, see LICENSE beside this file.
 
 ## What it cannot do
 
@@ -120,7 +122,7 @@ carries the opinions of those who wrote it. It is here to be looked into, not to
 {command}
 ```
 
-{hours} hours on two CPU cores beside other work. The recipe:
+{hours} hours on {device}. The recipe:
 
 ```json
 {recipe}

@@ -331,6 +331,8 @@ def main() -> None:
         card = {
             "command": "python recipes/train_translator.py --data DATA --work WORK --out MODEL",
             "recipe": dataclasses.asdict(recipe),
+            "pairs": len(pairs),
+            "device": torch.cuda.get_device_name() if arguments.device == "cuda" else f"{torch.get_num_threads()} CPU cores",
             "parameters": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
             "curve": [json.loads(line) for line in (arguments.work / "log.jsonl").read_text(encoding="utf-8").splitlines()],
             "scores": evaluate(model.eval(), tokenizer, dev),

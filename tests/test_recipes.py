@@ -103,6 +103,8 @@ def test_the_card_says_what_must_be_said(published):
     assert '"vocabulary": 46' in card
     assert "| 3 |" in card
     assert "What it cannot do" in card
+    assert "\n41 sentence pairs." in card
+    assert f"{torch.get_num_threads()} CPU cores." in card
     assert "{" not in card.replace('{\n "', "").replace("{parameters", "")
 
 

@@ -22,10 +22,11 @@ from regard.masks import Mask, causal
 Attention = Callable[..., tuple[Tensor, Any]]
 
 CAN_RECORD = ("eager", "sdpa")
-HARMLESS = {  # arguments of the interface that do not change the weights, or that the mask already holds
+UNDERSTOOD = {  # arguments of the interface that a map takes over, that the mask already holds, or that change no weight
     "cache_position", "cross_attn_head_mask", "deterministic", "dropout", "encoder_hidden_states", "is_causal",
     "layer_head_mask", "logits_to_keep", "output_attentions", "output_hidden_states", "output_router_logits",
-    "past_key_values", "position_bias", "position_ids", "return_dict", "s_aux", "sliding_window", "softcap", "use_cache",
+    "past_key_values", "position_bias", "position_ids", "return_dict", "s_aux", "scaling", "sliding_window", "softcap",
+    "use_cache",
 }  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def _kept(
     name: str, module: nn.Module, query: Tensor, key: Tensor, attention_mask: Tensor | None, options: dict[str, Any]
 ) -> AttentionMap:
     """The factors of one call, copied: a cache may overwrite them, and a view would keep a larger buffer alive."""
-    if unknown := {option for option, value in options.items() if value is not None} - HARMLESS - {"scaling"}:
+    if unknown := {option for option, value in options.items() if value is not None} - UNDERSTOOD:
         raise RecordingError(
             f"{type(module).__name__} passes {', '.join(sorted(unknown))} to its attention, and what it does to the weights is "
             "not known here; leave this layer out with layers=, or record a model without it"
