@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from regard import AttentionMap
-from regard.errors import OptionError, ShapeError, TooLargeError
+from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
 
 AXES = ("batch", "heads", "queries", "keys")
 
@@ -43,14 +43,21 @@ def numpy_select(values, chosen):
 
 @st.composite
 def basic_indices(draw, shape):
-    """A basic index of up to four parts, perhaps with one ellipsis."""
+    """A basic index of up to four parts, perhaps with one ellipsis and a new axis or two."""
     count = draw(st.integers(0, 4))
     from_left = draw(st.integers(0, count))
     axes = [*range(from_left), *range(4 - (count - from_left), 4)]
     parts = [draw(slices(shape[axis]) | st.integers(-shape[axis], shape[axis] - 1)) for axis in axes]
     if from_left < count or draw(st.booleans()):
         parts.insert(from_left, ...)
+    for at in draw(st.lists(st.integers(0, len(parts)), max_size=2)):
+        parts.insert(at, None)
     return tuple(parts) if len(parts) != 1 or draw(st.booleans()) else parts[0]
+
+
+def cells(size, count):
+    """Where the cells of a pooled axis begin and end."""
+    return [(at * size // count, (at + 1) * size // count) for at in range(count)]
 
 
 class LazyMapSuite:
@@ -140,14 +147,14 @@ class LazyMapSuite:
         self.close(amap.select(heads=np.int64(-1), keys=torch.tensor(1)).dense(), truth[:, -1:, :, 1:2])
         self.close(amap.select(keys=np.array([2, 0]), queries=torch.tensor([1])).dense(), truth[:, :, [1]][..., [2, 0]])
 
-    @pytest.mark.parametrize("index", [None, True, [0, 1], 1.0, "heads", torch.tensor([0, 1]), torch.tensor(True)], ids=repr)
+    @pytest.mark.parametrize("index", [True, [0, 1], 1.0, "heads", torch.tensor([0, 1]), torch.tensor(True)], ids=repr)
     def test_what_is_no_basic_index_is_refused(self, index):
         with pytest.raises((OptionError, TypeError), match=r"integer"):
             self.make_map()[index]
 
     def test_too_many_indices_are_refused(self):
         amap = self.make_map()
-        with pytest.raises(ShapeError, match=r"at most 4 indices.*5 parts"):
+        with pytest.raises(ShapeError, match=r"at most 4 indices.*got 5 and 0"):
             amap[0, 0, 0, 0, 0]
         with pytest.raises(ShapeError, match=r"one \.\.\."):
             amap[..., 0, ...]
@@ -158,7 +165,7 @@ class LazyMapSuite:
         size = amap.shape[axis]
         for place in (size, -size - 1):
             text = f"{AXES[axis]}: expected positions from {-size} to {size - 1}, got {place}"
-            with pytest.raises(OptionError, match=text):
+            with pytest.raises(IndexError, match=text):
                 amap[(slice(None),) * axis + (place,)]
             with pytest.raises(OptionError, match=text):
                 amap.select(**{AXES[axis]: [0, place]})
@@ -234,21 +241,125 @@ class LazyMapSuite:
     def test_statistics_in_blocks(self, monkeypatch):
         whole = self.make_map()
         received, entropy = whole.received(), whole.entropy()
-        row_bytes = whole.shape[0] * whole.shape[1] * whole.shape[3] * 8
-        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * row_bytes)
+        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * whole.shape[3] * 8)
         amap = self.make_map()
-        rows, kernel = [], type(amap._source).weights
+        blocks, kernel = [], type(amap._source).weights
 
         def counted(source, batch, heads, queries, keys):
-            rows.append(len(queries))
+            blocks.append((len(batch), len(heads), len(queries)))
             return kernel(source, batch, heads, queries, keys)
 
         monkeypatch.setattr(type(amap._source), "weights", counted)
         self.close(amap.received(), received.double(), factor=amap.shape[2])
-        assert len(rows) == -(-amap.shape[2] // 2) > 1
-        assert max(rows) == 2
+        assert len(blocks) == whole.shape[0] * whole.shape[1] * -(-amap.shape[2] // 2)
+        assert max(blocks) == (1, 1, 2)
         self.close(amap.entropy(), entropy.double(), factor=20)
         self.close(amap.dense(), self.dense_map())
+
+    @hypothetical
+    @given(st.data())
+    def test_pool(self, data):
+        amap, truth = self.make_map(), self.dense_map()
+        rows, cols = (data.draw(st.integers(1, size)) for size in amap.shape[2:])
+        parts = [
+            [truth[:, :, top:bottom, left:right] for left, right in cells(amap.shape[3], cols)]
+            for top, bottom in cells(amap.shape[2], rows)
+        ]
+        mean = torch.stack([torch.stack([part.mean((2, 3)) for part in row], 2) for row in parts], 2)
+        most = torch.stack([torch.stack([part.amax((2, 3)) for part in row], 2) for row in parts], 2)
+        self.close(amap.pool(rows, cols), mean)
+        self.close(amap.pool(rows, cols, how="max"), most)
+        both = amap.summary(pool=(rows, cols), how=("max", "mean")).pool
+        assert torch.equal(both[0], amap.pool(rows, cols, "max"))
+        assert torch.equal(both[1], amap.pool(rows, cols, "mean"))
+
+    def test_pool_in_blocks(self, monkeypatch):
+        truth = [self.make_map().pool(2, 3, how) for how in ("mean", "max")]
+        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 1)
+        assert_close([self.make_map().pool(2, 3, how) for how in ("mean", "max")], truth, atol=self.tolerance, rtol=0)
+
+    def test_topk(self, monkeypatch):
+        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * self.dense_map().shape[3] * 8)
+        amap, truth = self.make_map(), self.dense_map()
+        for count in (1, 3, amap.shape[3]):
+            values, keys = amap.topk(count)
+            self.close(values, truth.topk(count).values)
+            assert keys.dtype == torch.int64
+            self.close(values, truth.gather(3, keys))
+
+    def test_summary_is_every_statistic_from_one_pass(self, monkeypatch):
+        amap = self.make_map()
+        alone = amap.received(), amap.entropy(), amap.pool(2, 3, "max"), *amap.topk(2)
+        passes, kernel = [], type(amap._source).weights
+        monkeypatch.setattr(type(amap._source), "weights", lambda *at: passes.append(1) or kernel(*at))
+        found = amap.summary(received=True, entropy=True, pool=(2, 3), how="max", topk=2)
+        assert passes == [1]
+        for one, other in zip((found.received, found.entropy, found.pool, *found.topk), alone, strict=True):
+            assert torch.equal(one, other)
+        assert torch.equal(found.unseeing, (self.dense_map().sum(3) == 0).sum(2))
+
+    def test_summary_gives_what_is_asked_for(self):
+        found = self.make_map().summary(received=False, topk=1)
+        assert found.received is found.pool is None
+        assert found.entropy is not None
+        assert self.make_map().summary().topk is None
+
+    def test_bad_sizes_of_statistics(self):
+        amap = self.make_map()
+        rows, cols = amap.shape[2:]
+        for wrong in ((rows + 1, 1), (0, 1), (True, 1), (1.0, 1)):
+            with pytest.raises(OptionError, match=f"pool: expected rows from 1 to {rows}, the map's queries, got"):
+                amap.pool(*wrong)
+        with pytest.raises(OptionError, match=f"pool: expected cols from 1 to {cols}, the map's keys, got {cols + 1}"):
+            amap.summary(pool=(1, cols + 1))
+        with pytest.raises(OptionError, match="expected how='mean', 'max' or both as a tuple, got 'sum'"):
+            amap.pool(1, 1, how="sum")
+        for wrong in (cols + 1, 0, -1, True, 1.5):
+            with pytest.raises(OptionError, match=f"topk: expected a number from 1 to {cols}"):
+                amap.topk(wrong)
+
+    # -- products and tiles
+
+    def test_products(self, monkeypatch):
+        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * self.dense_map().shape[3] * 8)
+        amap, truth = self.make_map(), self.dense_map()
+        batch, heads, queries, keys = amap.shape
+        normal = torch.Generator().manual_seed(9)
+        for lead in ((), (heads,), (1, heads), (batch, 1), (batch, heads)):
+            right = torch.randn(*lead, keys, 5, generator=normal, dtype=torch.float64)
+            self.close(amap @ right.to(amap.dtype), truth @ right, factor=10)
+            left = torch.randn(*lead, queries, 5, generator=normal, dtype=torch.float64)
+            self.close(amap.T @ left.to(amap.dtype), truth.transpose(2, 3) @ left, factor=10)
+        narrow = amap.select(heads=[-1], queries=slice(None, None, -2))
+        self.close(narrow @ right[:, -1:].to(amap.dtype), truth[:, -1:].flip(2)[:, :, ::2] @ right[:, -1:], factor=10)
+
+    def test_the_transposed_map(self):
+        amap = self.make_map()
+        batch, heads, queries, keys = amap.shape
+        assert amap.T.shape == (batch, heads, keys, queries)
+        assert repr(amap.T).startswith(f"TransposedMap(batch={batch}, heads={heads}, keys={keys}, queries={queries}")
+
+    def test_products_that_do_not_fit(self):
+        amap = self.make_map()
+        _, heads, queries, keys = amap.shape
+        for wrong in ((keys,), (keys + 1, 2), (heads + 1, keys, 2), (1, 1, 1, keys, 2)):
+            with pytest.raises(ShapeError, match=rf"\(keys, dim\)=\({keys}, dim\).*on the right of @, got"):
+                amap @ torch.ones(wrong)
+        with pytest.raises(ShapeError, match=rf"\(queries, dim\)=\({queries}, dim\)"):
+            amap.T @ torch.ones(queries + 1, 2)
+        with pytest.raises(DtypeError, match="right side of @"):
+            amap @ np.ones((keys, 2))
+
+    def test_tiles_cover_the_map(self):
+        amap, truth = self.make_map(), self.dense_map()
+        covered = torch.zeros_like(truth)
+        for queries, keys, weights in amap.tiles(3, 4):
+            self.close(weights, truth[:, :, queries, keys])
+            covered[:, :, queries, keys] += 1
+        assert torch.equal(covered, torch.ones_like(truth))
+        for wrong in (0, -1, True, 2.0):
+            with pytest.raises(OptionError, match="tiles: expected cols of at least 1"):
+                amap.tiles(3, wrong)
 
     def test_logsumexp(self):
         truth = self.dense_logsumexp()

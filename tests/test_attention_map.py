@@ -212,7 +212,7 @@ def test_scores_that_are_no_numbers_are_named_with_their_place(value, said, monk
     bias = torch.zeros(BATCH, HEADS, QUERIES, KEYS)
     bias[1, 2, 3, 6] = value
     amap = AttentionMap(*factors(), bias=bias)
-    for read in (lambda: amap[0, 0], amap.dense, amap.received, amap.entropy, amap.logsumexp):
+    for read in (lambda: amap[1, 2, 3, 0], amap.dense, amap.received, amap.entropy, amap.logsumexp):
         with pytest.raises(ScoreError, match=f"got {said} at batch 1, head 2, query 3, key 6; look for NaN"):
             read()
 
@@ -221,7 +221,7 @@ def test_a_nan_query_is_named():
     query, key = factors()
     query[1, 0, 4, 2] = math.nan
     with pytest.raises(ScoreError, match="nan at batch 1, head 0, query 4, key 0"):
-        AttentionMap(query, key)[0, 0, 0]
+        AttentionMap(query, key)[1, 0, 4]
 
 
 @pytest.mark.parametrize(("value", "said"), [(math.nan, "nan"), (math.inf, "inf")])
@@ -329,8 +329,8 @@ def test_only_the_rows_that_are_read_are_materialised(monkeypatch):
 
 def test_narrowed_maps_share_the_denominators(monkeypatch):
     amap = AttentionMap(*factors())
-    amap.select(heads=1).dense()
-    monkeypatch.setattr(type(amap._source), "_row_logsumexp", lambda *_: pytest.fail("computed twice"))
+    amap.received()
+    monkeypatch.setattr(type(amap._source), "_enter", lambda *_: pytest.fail("computed twice"))
     amap.dense()
     amap.select(queries=slice(2)).received()
 
@@ -434,3 +434,30 @@ def test_queries_and_keys_that_do_not_fit(query, key, error, text):
 def test_options_that_do_not_fit(options, error, text):
     with pytest.raises(error, match=re.escape(text)):
         AttentionMap(*factors(), **options)
+
+
+# -- two statistics from fused calls alone, which never hold a tile: somebody else's arithmetic
+
+
+def fused(query, key, value, causal):
+    """Output and denominators of PyTorch's own fused kernel, default scale."""
+    assert query.shape[-1] == key.shape[-1] == value.shape[-1]
+    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value, 0.0, causal, scale=1.0)
+
+
+@pytest.mark.parametrize("causal", [False, True], ids=["full", "causal"])
+def test_statistics_follow_from_fused_calls_alone(causal):
+    query, key = (torch.randn(2, 3, 37, 16, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    amap = AttentionMap(query, key, causal=causal, scale=1.0)
+    seen, lse = fused(query, key, key, causal)
+    assert_close(amap.logsumexp(), lse, rtol=0, atol=1e-5)
+    # H = lse − E[score], and the expected score is q·(A k): attention with the keys as values.
+    assert_close(amap.entropy(), lse - (query * seen).sum(-1), rtol=0, atol=2e-5)
+    # Σᵢ exp(qᵢ·kⱼ − lseᵢ) is the denominator of attention from the keys, extended by 1, to the queries, extended by −lse.
+    asking, asked = torch.cat([key, torch.ones_like(lse)[..., None]], -1), torch.cat([query, -lse[..., None]], -1)
+    if causal:  # key j is seen by the queries from j on: turned round, that is causal again
+        asking, asked = asking.flip(2), asked.flip(2)
+    received = fused(asking, asked, asked, causal)[1].exp()
+    assert_close(amap.received(), received.flip(2) if causal else received, rtol=1e-5, atol=1e-6)
+    mean = torch.ones(37, 1) / 37
+    assert_close((amap.T @ mean)[..., 0] * 37, amap.received(), rtol=1e-5, atol=1e-6)

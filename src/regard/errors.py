@@ -20,6 +20,10 @@ class OptionError(RegardError, ValueError):
     """An argument outside of the values that it may take."""
 
 
+class PlaceError(OptionError, IndexError):
+    """A position that the map does not have."""
+
+
 class ScoreError(RegardError, ValueError):
     """Scores that are not numbers: attention over them would be noise."""
 

@@ -1,9 +1,8 @@
 """The lazy matrix: looks like a (batch, heads, queries, keys) tensor of weights, and computes what is read, when it is read."""
 
-import operator
-from collections.abc import Iterator, Sequence
-from types import EllipsisType
-from typing import Any, Self, SupportsIndex
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -14,21 +13,26 @@ from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
 from regard.maps.factors import (
     DenseWeights,
     Factors,
-    Positions,
     Source,
     _check_broadcast,
     _check_query_key,
     _check_tensor,
     _working_dtype,
-    row_blocks,
 )
+from regard.maps.indexing import AXES, Choice, Index, narrow, spread
+from regard.maps.products import TransposedMap, times
+from regard.maps.reductions import How, Summary, TopWeights, View, check_how, check_pool, check_topk, summarise
 from regard.masks import Mask, centred_window, from_tensor
 from regard.masks import causal as causal_mask
 from regard.masks import window as window_mask
 
-AXES = ("batch", "heads", "queries", "keys")
-Choice = int | slice | Sequence[int] | None
-Index = int | slice | EllipsisType | tuple[int | slice | EllipsisType, ...]
+
+class Tile(NamedTuple):
+    """A region of a map: which queries and keys, and the weights there."""
+
+    queries: slice
+    keys: slice
+    weights: Tensor  #: (batch, heads, queries, keys)
 
 
 class AttentionMap:
@@ -56,8 +60,8 @@ class AttentionMap:
         >>> from regard import AttentionMap
         >>> q, k = torch.eye(3).expand(1, 2, 3, 3), torch.eye(3).expand(1, 1, 3, 3)
         >>> amap = AttentionMap(q, k, causal=True)
-        >>> amap
-        AttentionMap(batch=1, heads=2, queries=3, keys=3; q and k of 3, float32, 1 key heads, mask causal(0))
+        >>> amap  # doctest: +ELLIPSIS
+        AttentionMap(batch=1, heads=2, queries=3, keys=3; q and k of 3, ..., mask causal(0); 108 B kept, 72 B dense)
         >>> amap[0, 0, 1]
         tensor([0.3595, 0.6405, 0.0000])
     """
@@ -109,7 +113,8 @@ class AttentionMap:
 
     def _open(self, source: Source) -> None:
         self._source = source
-        self._view: tuple[Positions, ...] = tuple(range(size) for size in source.shape)
+        batch, heads, queries, keys = source.shape
+        self._view: View = (range(batch), range(heads), range(queries), range(keys))
         self.name: str | None = None  #: qualified name of the module that computed it
         self.kind: str | None = None  #: "encoder", "decoder", "cross" or "self"
         self.layer: int | None = None  #: counted from 0 among the maps of its kind
@@ -126,7 +131,7 @@ class AttentionMap:
         Example:
             >>> import torch
             >>> AttentionMap.from_dense(torch.eye(2))
-            AttentionMap(batch=1, heads=1, queries=2, keys=2; dense weights)
+            AttentionMap(batch=1, heads=1, queries=2, keys=2; dense weights; 16 B kept, 16 B dense)
         """
         values = weights if isinstance(weights, Tensor) else torch.tensor(np.asarray(weights))
         if not values.is_floating_point():
@@ -155,19 +160,23 @@ class AttentionMap:
         """Bytes that are kept, by this map and every narrowing of it together."""
         return self._source.nbytes
 
+    @property
+    def _dense_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis}={size}" for axis, size in zip(AXES, self.shape, strict=True))
         name = f"{self.name}: " if self.name else ""
-        return f"AttentionMap({name}{sizes}; {self._source.describe()})"
+        cost = f"{_size(self.nbytes)} kept, {_size(self._dense_bytes)} dense"
+        return f"AttentionMap({name}{sizes}; {self._source.describe()}; {cost})"
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Index) -> Tensor:
         """The weights at a basic index, computed now: ``amap[b, h, i0:i1, j0:j1]``."""
-        choices = _spread(index)
+        choices, reading = spread(index)
         narrowed = self.select(**dict(zip(AXES, choices, strict=True)))
-        tile = narrowed._source.weights(*narrowed._view)
-        return tile[tuple(0 if isinstance(choice, int) else slice(None) for choice in choices)]
+        return narrowed._source.weights(*narrowed._view)[reading]
 
     def select(
         self, *, batch: Choice = None, heads: Choice = None, queries: Choice = None, keys: Choice = None
@@ -187,11 +196,12 @@ class AttentionMap:
         made._open(self._source)
         made.name, made.kind, made.layer = self.name, self.kind, self.layer
         chosen = zip(AXES, self._view, (batch, heads, queries, keys), strict=True)
-        made._view = tuple(_narrowed(axis, positions, choice) for axis, positions, choice in chosen)
+        b, h, q, k = (narrow(axis, positions, choice) for axis, positions, choice in chosen)
+        made._view = (b, h, q, k)
         if self.queries is not None:
-            made.queries = tuple(self.queries[at] for at in _narrowed("queries", range(len(self.queries)), queries))
+            made.queries = tuple(self.queries[at] for at in narrow("queries", range(len(self.queries)), queries))
         if self.keys is not None:
-            made.keys = tuple(self.keys[at] for at in _narrowed("keys", range(len(self.keys)), keys))
+            made.keys = tuple(self.keys[at] for at in narrow("keys", range(len(self.keys)), keys))
         return made
 
     def dense(self, max_bytes: int = 2**30) -> Tensor:
@@ -200,7 +210,7 @@ class AttentionMap:
         Raises:
             TooLargeError: it would take more than ``max_bytes``.
         """
-        size = int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+        size = self._dense_bytes
         if size > max_bytes:
             raise TooLargeError(
                 f"expected at most {max_bytes:,} bytes, got a map of {self.shape} = {size:,} bytes; read a region "
@@ -224,11 +234,7 @@ class AttentionMap:
             >>> AttentionMap.from_dense(torch.tensor([[1.0, 0.0], [0.5, 0.5]])).received()
             tensor([[[1.5000, 0.5000]]])
         """
-        batch, heads, _, keys = self.shape
-        total = torch.zeros(batch, heads, keys, dtype=torch.float64)
-        for block in self._blocks():
-            total += block.sum(dim=2).to("cpu", torch.float64)
-        return total.to(self.dtype)
+        return cast("Tensor", self.summary(entropy=False).received)
 
     def entropy(self) -> Tensor:
         """−Σ w ln w of each row over the keys of this view, in nats, (batch, heads, queries). One streaming pass.
@@ -238,20 +244,131 @@ class AttentionMap:
             >>> AttentionMap.from_dense(torch.full((1, 4), 0.25)).entropy().exp()
             tensor([[[4.]]])
         """
-        batch, heads, _, _ = self.shape
-        rows = [torch.special.entr(block).sum(dim=3).cpu() for block in self._blocks()]
-        return torch.cat([torch.zeros(batch, heads, 0, dtype=self.dtype), *rows], dim=2)
+        return cast("Tensor", self.summary(received=False).entropy)
+
+    def pool(self, rows: int, cols: int, how: How = "mean") -> Tensor:
+        """The map seen from afar, (batch, heads, rows, cols): the mean or the maximum of each cell. One streaming pass.
+
+        Cell (i, j) covers queries ⌊i·queries/rows⌋ to ⌊(i+1)·queries/rows⌋, and keys likewise.
+
+        Raises:
+            OptionError: more cells than positions, or another way of pooling.
+
+        Example:
+            >>> import torch
+            >>> AttentionMap.from_dense(torch.eye(4)).pool(2, 2)[0, 0]
+            tensor([[0.5000, 0.0000],
+                    [0.0000, 0.5000]])
+        """
+        if not isinstance(how, str):
+            raise OptionError(f"pool: expected how='mean' or 'max', got {how!r}; .summary(how=(...)) gives both at once")
+        return cast("Tensor", self.summary(received=False, entropy=False, pool=(rows, cols), how=how).pool)
+
+    def topk(self, k: int) -> TopWeights:
+        """The k largest weights of each row, (values, keys), each (batch, heads, queries, k). One streaming pass.
+
+        Raises:
+            OptionError: more than there are keys.
+
+        Example:
+            >>> import torch
+            >>> AttentionMap.from_dense(torch.tensor([[0.2, 0.5, 0.3]])).topk(2).keys
+            tensor([[[[1, 2]]]])
+        """
+        if k == 0:
+            check_topk(-1, self.shape[3])
+        return cast("TopWeights", self.summary(received=False, entropy=False, topk=k).topk)
+
+    def summary(
+        self,
+        *,
+        received: bool = True,
+        entropy: bool = True,
+        pool: tuple[int, int] | None = None,
+        how: How | tuple[How, ...] = "mean",
+        topk: int = 0,
+    ) -> Summary:
+        """Several statistics from one streaming pass, as attributes of the same names.
+
+        Args:
+            received: mass that each key gets.
+            entropy: of each row, in nats.
+            pool: (rows, cols) of the pooled map.
+            how: "mean", "max", or both as a tuple: ``pool`` is then a tuple in the same order.
+            topk: how many of the largest weights of each row.
+
+        Returns:
+            A Summary; it also counts the rows without any weight (``unseeing``).
+
+        Raises:
+            OptionError: more cells or weights than positions, or another way of pooling.
+
+        Example:
+            >>> import torch
+            >>> found = AttentionMap.from_dense(torch.eye(4)).summary(pool=(2, 2), how=("mean", "max"))
+            >>> found.received
+            tensor([[[1., 1., 1., 1.]]])
+            >>> found.pool[1][0, 0]
+            tensor([[1., 0.],
+                    [0., 1.]])
+        """
+        ways = check_how(how)
+        if pool is not None:
+            check_pool(pool, *self.shape[2:])
+        check_topk(topk, self.shape[3])
+        return summarise(self._source, self._view, received=received, entropy=entropy, pool=pool, how=ways, topk=topk)
 
     def logsumexp(self) -> Tensor:
         """Logarithm of each row's denominator, sinks included, (batch, heads, queries); −inf where a row sees nothing."""
-        batch, heads, queries, _ = (torch.tensor(list(positions), dtype=torch.long) for positions in self._view)
-        return self._source.logsumexp().cpu()[batch[:, None, None], heads[:, None], queries]
+        return self._source.denominators(*self._view[:3]).to("cpu", copy=True)
 
-    def _blocks(self) -> Iterator[Tensor]:
-        """The map as blocks of whole rows that fit the working memory."""
-        batch, heads, queries, keys = self._view
-        for block in row_blocks(queries, len(batch) * len(heads) * len(keys) * 8):
-            yield self._source.weights(batch, heads, queries[block.start : block.stop], keys)
+    # -- products and tiles ----------------------------------------------------------------------------------------
+
+    def __matmul__(self, values: Tensor) -> Tensor:
+        """``amap @ values``: the weights times (keys, dim) or (batch, heads, keys, dim), without the matrix.
+
+        With the model's own values this is the output of the attention call, (batch, heads, queries, dim).
+        """
+        return times(self._source, self._view, values)
+
+    @property
+    def T(self) -> TransposedMap:  # noqa: N802
+        """The map from keys to queries, for products: ``amap.T @ x`` sums x over the queries that look at each key."""
+        return TransposedMap(self._source, self._view)
+
+    def tiles(self, rows: int, cols: int) -> Iterator[Tile]:
+        """The map in tiles of ``rows`` queries and ``cols`` keys, row by row; the last ones may be smaller.
+
+        Raises:
+            OptionError: sizes below 1.
+
+        Example:
+            >>> import torch
+            >>> for tile in AttentionMap.from_dense(torch.eye(3)).tiles(2, 3):
+            ...     print(tile.queries, tile.weights.shape)
+            slice(0, 2, None) torch.Size([1, 1, 2, 3])
+            slice(2, 3, None) torch.Size([1, 1, 1, 3])
+        """
+        for name, size in (("rows", rows), ("cols", cols)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise OptionError(f"tiles: expected {name} of at least 1, got {size!r}; for example amap.tiles(512, 512)")
+        return self._tiles(rows, cols)
+
+    def _tiles(self, rows: int, cols: int) -> Iterator[Tile]:
+        for top in range(0, self.shape[2], rows):
+            for left in range(0, self.shape[3], cols):
+                queries, keys = (slice(top, min(top + rows, self.shape[2])), slice(left, min(left + cols, self.shape[3])))
+                yield Tile(queries, keys, self[:, :, queries, keys])
+
+
+def _size(count: int) -> str:
+    """A number of bytes as people read it."""
+    size, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def _four_axes(tensor: Tensor) -> Tensor:
@@ -270,46 +387,3 @@ def _combined(allowed: Mask | None, causal: bool, window: int | None, offset: in
     for part in parts:
         whole = part if whole is None else whole & part
     return whole
-
-
-def _spread(index: Index) -> list[int | slice]:
-    """An index as one choice an axis."""
-    given = index if isinstance(index, tuple) else (index,)
-    parts = [part if isinstance(part, slice | EllipsisType) else _integer("index", part) for part in given]
-    gaps = sum(part is Ellipsis for part in parts)
-    if gaps > 1 or len(parts) - gaps > 4:
-        raise ShapeError(f"expected at most 4 indices (batch, heads, queries, keys) and one ..., got {len(parts)} parts")
-    at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
-    missing = [slice(None)] * (4 - (len(parts) - gaps))
-    return [part for part in (*parts[:at], *missing, *parts[at + gaps :]) if not isinstance(part, EllipsisType)]
-
-
-def _narrowed(axis: str, positions: Positions, choice: Choice) -> Positions:
-    """The chosen ones of these positions."""
-    if choice is None:
-        return positions
-    if isinstance(choice, slice):
-        return positions[choice]
-    one_only = np.ndim(choice) == 0
-    wanted = [_integer(axis, one) for one in ([choice] if one_only else choice)]  # type: ignore[union-attr,arg-type]
-    for one in wanted:
-        if not -len(positions) <= one < len(positions):
-            raise OptionError(
-                f"{axis}: expected positions from {-len(positions)} to {len(positions) - 1}, got {one}; "
-                f"the axis has {len(positions)}"
-            )
-    if one_only:
-        one = wanted[0] % len(positions)
-        return positions[one : one + 1]
-    return tuple(positions[one] for one in wanted)
-
-
-def _integer(axis: str, choice: SupportsIndex) -> int:
-    """One position as a Python integer; a list of True and False would be taken for the positions 1 and 0."""
-    truth = isinstance(choice, bool) or (isinstance(choice, Tensor) and choice.dtype == torch.bool)
-    if truth or not hasattr(choice, "__index__"):
-        raise OptionError(
-            f"{axis}: expected integers, slices and ..., got {'bool' if truth else type(choice).__name__}; "
-            "use .select(heads=[0, 3]) for lists of positions, and mask.nonzero() for a mask"
-        )
-    return operator.index(choice)

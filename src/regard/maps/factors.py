@@ -42,8 +42,12 @@ class Source(Protocol):
     def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """The weights at these positions, (batch, heads, queries, keys)."""
 
-    def logsumexp(self) -> Tensor:
-        """Logarithm of each row's denominator, (batch, heads, queries); −inf where a row sees nothing."""
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are computed."""
+
+    def denominators(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+        """Logarithm of these rows' denominators, (batch, heads, queries); −inf where a row sees nothing."""
 
     def describe(self) -> str:
         """In a few words, how the weights are kept."""
@@ -74,7 +78,11 @@ class DenseWeights:
             tile = take(tile, axis, positions)
         return tile.to(self.dtype)
 
-    def logsumexp(self) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        return self.values.device
+
+    def denominators(self, *_: Positions) -> Tensor:
         raise OptionError(
             "logsumexp: expected a map kept as queries and keys, got one kept as dense weights, whose denominators are "
             "not known; record the model on its fused kernel, or build AttentionMap(query, key)"
@@ -112,6 +120,10 @@ class Factors:
     @property
     def dtype(self) -> torch.dtype:
         return _working_dtype(self.query)
+
+    @property
+    def device(self) -> torch.device:
+        return self.query.device
 
     @property
     def nbytes(self) -> int:
@@ -154,38 +166,52 @@ class Factors:
         mask = self.mask
         return torch.ones((), dtype=torch.bool, device=self.query.device) if mask is None else mask(*shaped)
 
-    def logsumexp(self) -> Tensor:
-        if not self._denominators:
-            batch, heads, queries, keys = self.shape
-            rows = [self._row_logsumexp(block) for block in row_blocks(range(queries), batch * heads * keys * 8)]
-            empty = self.query.new_empty(batch, heads, 0, dtype=self.dtype)
-            self._denominators.append(torch.cat([empty, *rows], dim=2))
-        return self._denominators[0]
+    @torch.no_grad()
+    def denominators(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+        """Logarithm of these rows' denominators, (batch, heads, queries): computed where nobody asked before, and kept."""
+        missing = self._known(batch, heads, queries).isnan().any(1).any(0)
+        if missing.any():
+            rows = queries if missing.all() else tuple(queries[int(at)] for at in missing.nonzero())
+            for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
+                part = batch[b], heads[h], rows[q]
+                self._enter(*part, self.scores(*part, range(self.shape[3])))
+        return self._known(batch, heads, queries)
 
-    def _row_logsumexp(self, queries: range) -> Tensor:
-        batch, heads, _, keys = self.shape
-        scores = self.scores(range(batch), range(heads), queries, range(keys))
+    @torch.no_grad()
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        scores = self.scores(batch, heads, queries, keys)
+        if keys == range(self.shape[3]) and self._known(batch, heads, queries).isnan().any():
+            self._enter(batch, heads, queries, scores)
+        denominators = self.denominators(batch, heads, queries)
+        # A row that sees nothing has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
+        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
+        return scores.sub_(denominators.unsqueeze(-1)).exp_()
+
+    def _known(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+        """The denominators as far as they are known, NaN elsewhere."""
+        if not self._denominators:
+            with torch.inference_mode(False):  # it is filled later, perhaps outside of the mode
+                empty = torch.full(self.shape[:3], torch.nan, dtype=self.dtype, device=self.query.device)
+            self._denominators.append(empty)
+        return take(take(take(self._denominators[0], 0, batch), 1, heads), 2, queries)
+
+    def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor) -> None:
+        """Keep the denominators of whole rows of scores."""
         if self.sinks is not None:
-            sinks = self.sinks.to(self.dtype).view(1, heads, 1, 1).expand(batch, heads, len(queries), 1)
+            sinks = take(self.sinks.to(self.dtype), 0, heads).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
             scores = torch.cat([scores, sinks], dim=-1)
-        denominators = torch.logsumexp(scores, dim=-1)
-        wrong = denominators.isnan() | (denominators == torch.inf)
+        found = torch.logsumexp(scores, dim=-1)
+        wrong = found.isnan() | (found == torch.inf)
         if wrong.any():
             b, h, row = (int(place) for place in wrong.nonzero()[0])
             column = int((scores[b, h, row].isnan() | (scores[b, h, row] == torch.inf)).nonzero()[0])
             raise ScoreError(
-                f"expected finite scores, got {scores[b, h, row, column].item()} at batch {b}, head {h}, query "
+                f"expected finite scores, got {scores[b, h, row, column].item()} at batch {batch[b]}, head {heads[h]}, query "
                 f"{queries[row]}, key {column}; look for NaN or overflow in the model's activations there"
             )
-        return denominators
-
-    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
-        denominators = self.logsumexp()
-        for axis, positions in enumerate((batch, heads, queries)):
-            denominators = take(denominators, axis, positions)
-        # A row that sees nothing has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
-        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
-        return torch.exp(self.scores(batch, heads, queries, keys) - denominators.unsqueeze(-1))
+        places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
+        self._known(batch, heads, queries)
+        self._denominators[0][places[0][:, None, None], places[1][:, None], places[2]] = found
 
 
 def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
@@ -196,11 +222,23 @@ def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
     return tensor.index_select(axis, torch.tensor(list(positions), dtype=torch.long, device=tensor.device))
 
 
-def row_blocks(rows: Positions, bytes_per_row: int) -> Iterator[range]:
-    """Runs of indices into ``rows``, each so short that a block of them fits BLOCK_BYTES."""
-    step = max(1, BLOCK_BYTES // max(1, bytes_per_row))
-    for start in range(0, len(rows), step):
-        yield range(start, min(start + step, len(rows)))
+def blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Parts of (batch, heads, queries) that cover all of it, each so small that its whole rows fit BLOCK_BYTES.
+
+    A block takes as many rows of one head as fit, then as many heads, then as many sequences: long products run fastest.
+    """
+    rows = max(1, BLOCK_BYTES // max(1, keys * 8))
+    many_heads = max(1, rows // max(1, queries))
+    many_sequences = max(1, many_heads // max(1, heads))
+    for b in _runs(batch, many_sequences):
+        for h in _runs(heads, many_heads):
+            for q in _runs(queries, rows):
+                yield b, h, q
+
+
+def _runs(size: int, step: int) -> Iterator[slice]:
+    for start in range(0, size, step):
+        yield slice(start, min(start + step, size))
 
 
 def _working_dtype(tensor: Tensor) -> torch.dtype:

@@ -1,0 +1,65 @@
+"""Basic indices and choices of positions, as a map reads them."""
+
+import operator
+from collections.abc import Sequence
+from types import EllipsisType
+from typing import SupportsIndex
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regard.errors import OptionError, PlaceError, ShapeError
+from regard.maps.factors import Positions
+
+AXES = ("batch", "heads", "queries", "keys")
+Choice = int | slice | Sequence[int] | None
+Part = int | slice | EllipsisType | None
+Index = Part | tuple[Part, ...]
+
+
+def spread(index: Index) -> tuple[list[int | slice], tuple[int | slice | None, ...]]:
+    """A basic index as one choice an axis, and as the index that gives the chosen tile the shape that was asked for."""
+    given = index if isinstance(index, tuple) else (index,)
+    parts = [part if part is None or isinstance(part, slice | EllipsisType) else _integer("index", part) for part in given]
+    gaps, choices = parts.count(Ellipsis), sum(isinstance(part, int | slice) for part in parts)
+    if gaps > 1 or choices > 4:
+        raise ShapeError(
+            f"expected at most 4 indices (batch, heads, queries, keys) and one ..., got {choices} and {gaps} times ...; "
+            "index the tile that you read once more"
+        )
+    at = parts.index(Ellipsis) if gaps else len(parts)
+    full = [*parts[:at], *[slice(None)] * (4 - choices), *parts[at + gaps :]]
+    chosen = [part for part in full if isinstance(part, int | slice)]
+    return chosen, tuple(None if part is None else 0 if isinstance(part, int) else slice(None) for part in full)
+
+
+def narrow(axis: str, positions: Positions, choice: Choice) -> Positions:
+    """The chosen ones of these positions."""
+    if choice is None:
+        return positions
+    if isinstance(choice, slice):
+        return positions[choice]
+    one_only = np.ndim(choice) == 0
+    wanted = [_integer(axis, one) for one in ([choice] if one_only else choice)]  # type: ignore[union-attr,arg-type]
+    for one in wanted:
+        if not -len(positions) <= one < len(positions):
+            raise PlaceError(
+                f"{axis}: expected positions from {-len(positions)} to {len(positions) - 1}, got {one}; "
+                f"the axis has {len(positions)}"
+            )
+    if one_only:
+        one = wanted[0] % len(positions)
+        return positions[one : one + 1]
+    return tuple(positions[one] for one in wanted)
+
+
+def _integer(axis: str, choice: SupportsIndex) -> int:
+    """One position as a Python integer; a list of True and False would be taken for the positions 1 and 0."""
+    truth = isinstance(choice, bool) or (isinstance(choice, Tensor) and choice.dtype == torch.bool)
+    if truth or not hasattr(choice, "__index__"):
+        raise OptionError(
+            f"{axis}: expected integers, slices, None and ..., got {'bool' if truth else type(choice).__name__}; "
+            "use .select(heads=[0, 3]) for lists of positions, and mask.nonzero() for a mask"
+        )
+    return operator.index(choice)

@@ -1,0 +1,57 @@
+"""A map times a matrix, from either side, a block of rows at a time."""
+
+from torch import Tensor
+
+from regard.errors import ShapeError
+from regard.maps.factors import Source, _check_tensor
+from regard.maps.reductions import View, row_blocks_of
+
+
+def times(source: Source, places: View, values: Tensor) -> Tensor:
+    """The weights times (keys, dim) or (batch, heads, keys, dim): (batch, heads, queries, dim)."""
+    values = _factor(source, places, values, "keys")
+    made = values.new_empty(*map(len, places[:3]), values.shape[-1])
+    for b, h, q, weights in row_blocks_of(source, places, "multiplying"):
+        made[b, h, q] = weights @ values[b, h]
+    return made
+
+
+class TransposedMap:
+    """``amap.T``: the same map, read from the keys' side."""
+
+    def __init__(self, source: Source, places: View) -> None:
+        self._source = source
+        self._places = places
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, heads, keys, queries)."""
+        batch, heads, queries, keys = map(len, self._places)
+        return batch, heads, keys, queries
+
+    def __repr__(self) -> str:
+        batch, heads, keys, queries = self.shape
+        return f"TransposedMap(batch={batch}, heads={heads}, keys={keys}, queries={queries}; for products: amap.T @ x)"
+
+    def __matmul__(self, values: Tensor) -> Tensor:
+        """(queries, dim) or (batch, heads, queries, dim) summed over the queries, (batch, heads, keys, dim)."""
+        values = _factor(self._source, self._places, values, "queries")
+        made = values.new_zeros(*self.shape[:3], values.shape[-1])
+        for b, h, q, weights in row_blocks_of(self._source, self._places, "multiplying"):
+            made[b, h] += weights.transpose(2, 3) @ values[b, h, q]
+        return made
+
+
+def _factor(source: Source, places: View, values: Tensor, axis: str) -> Tensor:
+    """What the map is multiplied with, as (batch, heads, positions, dim) in the type and on the device of the weights."""
+    _check_tensor("the right side of @", values)
+    batch, heads, queries, keys = map(len, places)
+    positions = keys if axis == "keys" else queries
+    shape = tuple(values.shape)
+    wide = (1,) * (4 - len(shape)) + shape
+    if not 2 <= len(shape) <= 4 or wide[2] != positions or wide[0] not in (1, batch) or wide[1] not in (1, heads):
+        raise ShapeError(
+            f"expected ({axis}, dim)=({positions}, dim) or (batch, heads, {axis}, dim)=({batch}, {heads}, {positions}, dim) "
+            f"on the right of @, got {shape}; repeat grouped heads, or transpose"
+        )
+    return values.detach().to(source.device, source.dtype).expand(batch, heads, positions, shape[-1])
