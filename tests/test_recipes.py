@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import sys
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from torch.testing import assert_close
 from transformers import MarianMTModel
 
+import link_words
 import measure_alignment
 import publish_translator
 import regard
@@ -53,6 +55,24 @@ def data(tmp_path_factory):
     return folder
 
 
+class Diagonal:
+    """An aligner to whom the n-th word is the n-th word's translation, both ways."""
+
+    def __init__(self, model):
+        assert model == 3
+
+    def align(self, source, target, links_filename_fwd, links_filename_rev):
+        for name in (links_filename_fwd, links_filename_rev):
+            counts = [min(len(one.split()), len(other.split())) for one, other in zip(source, target, strict=True)]
+            Path(name).write_text("".join(" ".join(f"{at}-{at}" for at in range(count)) + "\n" for count in counts))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def aligner():
+    with mock.patch.dict(sys.modules, {"eflomal": mock.Mock(Aligner=Diagonal)}):
+        yield
+
+
 def train(data, work, *more):
     options = [str(part) for name, value in SMALL.items() for part in (f"--{name.replace('_', '-')}", value)]
     command = ["train_translator.py", "--data", str(data), "--work", str(work), "--device", "cpu", *options, *map(str, more)]
@@ -80,6 +100,7 @@ def test_training_resumes_and_learns(published):
     log = [json.loads(line) for line in (work / "log.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in log] == [1, 2, 3]
     assert log[-1]["train_loss"] < log[0]["train_loss"]
+    assert 0 < log[-1]["alignment_loss"] < log[0]["alignment_loss"]
     assert not list(work.glob("*.new"))
 
 
@@ -115,14 +136,14 @@ def test_joined_rows_make_long_examples_and_lose_nobody(data):
     batches = train_translator.epoch_batches(pairs, tokenizer.spm_source, recipe, 0)
     examples = [example for batch in batches for example in batch]
     stop = tokenizer.convert_tokens_to_ids(".")
-    sentences = [source.count(stop) for source, _ in examples]
+    sentences = [example.source.count(stop) for example in examples]
     assert sum(sentences) == len(pairs)
     assert max(sentences) <= 8
     joined = sum(count for count in sentences if count > 1) / len(pairs)
     assert joined == pytest.approx(0.5, abs=0.1)
-    assert all(source.count(stop) == target.count(stop) for source, target in examples)
+    assert all(example.source.count(stop) == example.target.count(stop) for example in examples)
     for batch in batches:
-        width = max(len(source) for source, _ in batch) + max(len(target) for _, target in batch)
+        width = max(len(example.source) for example in batch) + max(len(example.target) for example in batch)
         assert len(batch) * width <= 512 or len(batch) == 1
 
 
@@ -136,6 +157,63 @@ def test_an_epoch_is_drawn_from_its_seed(data):
 
     assert draw(2) == draw(2)
     assert draw(2) != draw(3)
+
+
+def test_training_can_start_from_what_is_published(data, published, tmp_path):
+    _, out = published
+    weights = MarianMTModel.from_pretrained(out, dtype=torch.float32).state_dict()
+    train(data, tmp_path, "--start", out, "--epochs", 1, "--rate", 0.0)
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"]
+    for name, weight in weights.items():
+        assert_close(kept[name], weight, rtol=0, atol=0)
+    assert not (tmp_path / "tokenizer").exists()
+
+
+def test_pieces_are_guided_to_the_pieces_of_linked_words(published):
+    tokenizer = load_translator(published[1]).tokenizer
+    pairs = [("the bird sees a child.", "l'oiseau voit un enfant."), ("a child.", "un enfant.")]
+    straight = link_words.Links(((0, 1), (1, 0), (2, 2)), ((0, 1), (1, 0)))
+    links = [straight, link_words.Links(((0, 0), (1, 1)), ((0, 0), (1, 1)))]
+    recipe = train_translator.Recipe(joined=1.0, sampled=0.0, spaced=0.0, positions=64)
+    (batch,) = train_translator.epoch_batches(pairs, tokenizer.spm_source, recipe, 0, links)
+    (example,) = [example for example in batch if len(example.source) > 20] or batch[:1]
+    assert len(example.guide) == len(example.target) - 1
+    source, target = (tokenizer.convert_ids_to_tokens(ids) for ids in (example.source, example.target))
+    for at, look in enumerate(example.guide):
+        assert sum(look.values()) <= 1 + 1e-6
+        if target[at].startswith("▁v"):  # voit: linked to its verb in one direction only
+            assert sum(look.values()) == pytest.approx(0.5)
+            assert "".join(source[piece] for piece in look).lstrip("▁") == "sees"
+        if target[at].startswith("▁l"):
+            assert "".join(source[piece] for piece in look).lstrip("▁") == "bird"
+
+
+def test_apart_means_blanks_between_all_words_and_marks(data):
+    pairs = train_translator.read_pairs(data / "train.tsv.gz")
+    tokenizer = train_translator.learn_vocabulary(pairs, data, train_translator.Recipe(vocabulary=46))
+    recipe = train_translator.Recipe(joined=0.0, sampled=0.0, spaced=1.0, positions=256)
+    batches = train_translator.epoch_batches([("it's the cat.", "l'oiseau.")], tokenizer.spm_source, recipe, 0)
+    (example,) = [example for batch in batches for example in batch]
+    assert tokenizer.decode(example.source, skip_special_tokens=True) == "it 's the cat ."
+    assert tokenizer.spm_source.decode(example.target) == "l' oiseau ."
+    assert example.guide == []
+
+
+def test_the_guided_heads_loss_is_their_cross_entropy():
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.rand(2, 3, 4, 5, generator=generator).softmax(-1)
+    short = train_translator.Example([5, 0], [6, 0], [{0: 0.25}])
+    long = train_translator.Example([5, 6, 7, 8, 0], [6, 7, 8, 0], [{0: 1.0}, {1: 0.5, 3: 0.5}, {}])
+    expected = 0.0
+    for number, example in enumerate((long, short)):
+        end = len(example.source) - 1
+        for at, look in enumerate([*example.guide, {}]):  # </s> looks at </s>
+            full = {**look, end: look.get(end, 0.0) + 1 - sum(look.values())}
+            for piece, share in full.items():
+                expected -= share * weights[number, train_translator.PRODUCED_HEAD, at, piece].log() / 2
+                if at + 1 < len(example.target):
+                    expected -= share * weights[number, train_translator.CONSUMED_HEAD, at + 1, piece].log() / 2
+    assert_close(train_translator.alignment_loss(weights, [long, short]), torch.as_tensor(expected))
 
 
 def test_typographic_signs_become_plain_ones(published):
