@@ -1,4 +1,7 @@
 # ruff: noqa: ARG005 - every rule takes (b, h, q, k), whichever of them it reads
+import re
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,7 +10,19 @@ from torch.testing import assert_close
 from transformers.masking_utils import causal_mask_function, sliding_window_causal_mask_function
 
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.masks import Mask, causal, centred_window, documents, everything, from_tensor, padding, prefix, window
+from regard.masks import (
+    Mask,
+    causal,
+    centred_window,
+    documents,
+    everything,
+    from_tensor,
+    padding,
+    prefix,
+    recognised,
+    spans,
+    window,
+)
 
 BATCH, HEADS, QUERIES, KEYS = 2, 3, 5, 7
 OFFSET = KEYS - QUERIES
@@ -21,6 +36,9 @@ def by_hand(rule):
 IDS = torch.tensor([[4, 4, 9, 9, 9, 1, 1], [0, 0, 0, 0, 5, 5, 5]])
 KEEP = torch.tensor([[1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1]])
 TABLE = torch.rand(HEADS, 1, KEYS, generator=torch.Generator().manual_seed(0)) > 0.5
+
+STARTS = torch.tensor([[[0, 0, 1, 3, 7]], [[2, 2, 2, 5, 0]]])
+STOPS = torch.tensor([[[1, 7, 3, 3, 7]], [[3, 4, 5, 6, 0]]])
 
 RULES = [
     (everything(), lambda b, h, q, k: True),
@@ -39,6 +57,7 @@ RULES = [
     (padding(KEEP), lambda b, h, q, k: bool(KEEP[b, k])),
     (padding(KEEP.bool()), lambda b, h, q, k: bool(KEEP[b, k])),
     (padding(KEEP[1:].float()), lambda b, h, q, k: k >= 2),
+    (spans(STARTS, STOPS, KEYS), lambda b, h, q, k: STARTS[b, 0, q] <= k < STOPS[b, 0, q]),
     (from_tensor(TABLE), lambda b, h, q, k: bool(TABLE[h, 0, k])),
     (from_tensor(TABLE[0, 0]), lambda b, h, q, k: bool(TABLE[0, 0, k])),
     (causal() & padding(KEEP), lambda b, h, q, k: k <= q and bool(KEEP[b, k])),
@@ -185,3 +204,85 @@ def test_mistakes_are_named(mistake, error, message):
     with pytest.raises(error) as caught:
         mistake()
     assert message in str(caught.value)
+
+
+# -- the simplest mask that equals a tensor
+
+
+@pytest.mark.parametrize("mask", [mask for mask, _ in RULES], ids=repr)
+def test_what_is_recognised_equals_the_tensor(mask):
+    dense = mask.dense(BATCH, HEADS, QUERIES, KEYS)
+    for tensor in (dense, dense.clone(), dense.clone().transpose(0, 1).contiguous().transpose(0, 1)):
+        assert_close(recognised(tensor).dense(BATCH, HEADS, QUERIES, KEYS), dense)
+
+
+@pytest.mark.parametrize(
+    ("mask", "name"),
+    [
+        (everything(), "everything()"),
+        (causal(), "causal(0)"),
+        (causal(OFFSET), "causal(2)"),
+        (causal(-2), "causal(-2)"),
+        (window(3), "window(3)"),
+        (window(3, OFFSET), "window(3, offset=2)"),
+        (window(1), "window(1)"),
+        (causal() & padding(KEEP), "spans(2 x 1 x 5, keys=7)"),
+        (documents(IDS), "spans(2 x 1 x 5, keys=7)"),
+        (centred_window(3), "window(3, offset=1)"),
+        (prefix(2), "spans(1 x 1 x 5, keys=7)"),
+        (documents(IDS[1:]), "spans(1 x 1 x 5, keys=7)"),
+        (~window(2), "from_tensor(1 x 1 x 5 x 7)"),
+        (prefix(0), "spans(1 x 1 x 5, keys=7)"),
+    ],
+    ids=repr,
+)
+def test_patterns_are_recognised_by_name(mask, name):
+    dense = mask.dense(BATCH, 1, QUERIES, KEYS)
+    assert repr(recognised(dense.clone())).replace("from_tensor(2 x", "from_tensor(1 x") == name
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 3), st.integers(0, 9), st.integers(0, 9))
+def test_any_tensor_is_recognised_exactly(seed, batch, queries, keys):
+    tensor = torch.rand(batch, 2, queries, keys, generator=torch.Generator().manual_seed(seed)) > 0.3
+    assert_close(recognised(tensor).dense(batch, 2, queries, keys), tensor)
+
+
+def test_what_is_recognised_does_not_follow_the_tensor():
+    tensor = torch.tensor([[True, False, True], [False, True, True]])
+    before, found = tensor.clone(), recognised(tensor)
+    tensor[:] = False
+    assert_close(found.dense(1, 1, 2, 3)[0, 0], before)
+
+
+def test_a_long_mask_is_read_in_blocks():
+    with mock.patch("regard.masks.tensors._BLOCK", 40):
+        assert repr(recognised(window(5).dense(2, 3, 37, 37))) == "window(5)"
+        assert repr(recognised(padding(KEEP).dense(2, 1, 37, 7))) == "spans(2 x 1 x 1, keys=7)"
+
+
+@pytest.mark.parametrize(
+    ("starts", "stops", "error", "text"),
+    [
+        ([[[0.0]]], [[[1.0]]], DtypeError, "starts is torch.float32; expected whole numbers"),
+        ([[[0]]], [[[True]]], DtypeError, "stops is torch.bool; expected whole numbers"),
+        ([[0]], [[1]], ShapeError, "starts is (1, 1); expected starts and stops of one shape (batch, heads, queries)"),
+        ([[[0]]], [[[1, 2]]], ShapeError, "stops is (1, 1, 2)"),
+        ([[[-1]]], [[[1]]], OptionError, "starts go from -1 to -1; expected places from 0 to 3"),
+        ([[[0]]], [[[4]]], OptionError, "stops go from 4 to 4"),
+    ],
+)
+def test_spans_that_are_none(starts, stops, error, text):
+    with pytest.raises(error, match=re.escape(text)):
+        spans(torch.tensor(starts), torch.tensor(stops), 3)
+
+
+def test_a_mask_is_data_too():
+    mask = ~(causal(2) & padding(KEEP)) | prefix(1)
+    kind, parts = mask.made
+    assert kind == "or"
+    assert parts["right"].made == ("prefix", {"length": 1})
+    inner = parts["left"].made[1]["mask"].made
+    assert inner[1]["left"].made == ("causal", {"offset": 2})
+    assert_close(inner[1]["right"].made[1]["keep"], KEEP.bool())
+    assert Mask(lambda b, h, q, k: k == q, "mine").made is None

@@ -1,0 +1,33 @@
+"""Who may look at whom: a mask is a question about positions, answered wherever somebody asks.
+
+A `Mask` is a predicate ``(batch, head, query, key) -> bool`` over index tensors, the signature that Transformers'
+mask functions and flex_attention's mask_mods share. It costs nothing to keep, and any tile of it can be evaluated
+alone. Masks combine with ``&``, ``|`` and ``~``:
+
+>>> causal() & window(3)
+causal(0) & window(3)
+>>> print((causal() & (window(2) | prefix(1))).picture(5, 5))
+0 ■ ⬚ ⬚ ⬚ ⬚
+1 ■ ■ ⬚ ⬚ ⬚
+2 ■ ■ ■ ⬚ ⬚
+3 ■ ⬚ ■ ■ ⬚
+4 ■ ⬚ ⬚ ■ ■
+"""
+
+from regard.masks.mask import Mask
+from regard.masks.patterns import causal, centred_window, everything, prefix, window
+from regard.masks.tensors import documents, from_tensor, padding, recognised, spans
+
+__all__ = [
+    "Mask",
+    "causal",
+    "centred_window",
+    "documents",
+    "everything",
+    "from_tensor",
+    "padding",
+    "prefix",
+    "recognised",
+    "spans",
+    "window",
+]
