@@ -21,7 +21,7 @@ from publish_translator import write_checksums
 from regard.analysis.alignment import ROWS, aer, align
 from regard.analysis.words import words_of
 from regard.errors import TooLongError
-from regard.recording.record import Recording
+from regard.recording.recording import Recording
 from regard.translation.translator import EMBEDDED, Translation, load_translator
 
 Links = set[tuple[int, int]]

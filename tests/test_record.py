@@ -12,12 +12,12 @@ from torch.testing import assert_close
 from transformers import (
     AttentionInterface,
     AutoModel,
-    BloomConfig,
-    BloomModel,
     DynamicCache,
     Gemma2Config,
     GPT2Config,
     GptOssConfig,
+    MambaConfig,
+    MambaModel,
     MistralConfig,
     StaticCache,
     T5Config,
@@ -26,7 +26,7 @@ from transformers.models.bert.modeling_bert import BertSelfAttention
 
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, ScoreError
-from regard.recording.record import Recording
+from regard.recording.recording import Recording
 
 each_model = pytest.mark.parametrize("name", NAMES)
 KINDS = {"bert": ["self"], "gpt2": ["self"], "llama": ["self"], "marian": ["encoder", "decoder", "cross"]}
@@ -567,14 +567,14 @@ def test_an_implementation_that_cannot_be_recorded():
 @pytest.mark.parametrize(
     ("make", "given"),
     [
-        (lambda: BloomModel(BloomConfig(vocab_size=53, hidden_size=8, n_layer=1, n_head=2)), torch.tensor([[3, 5, 7]])),
+        (lambda: MambaModel(MambaConfig(vocab_size=53, hidden_size=8, num_hidden_layers=1)), torch.tensor([[3, 5, 7]])),
         (lambda: nn.Linear(3, 5), torch.ones(2, 3)),
     ],
-    ids=["bloom", "linear"],
+    ids=["mamba", "linear"],
 )
-def test_a_model_that_computes_attention_by_itself_is_named(make, given):
+def test_a_model_without_attention_is_named(make, given):
     model = make()
-    text = f"{type(model).__name__} ran and no attention call came through Transformers' interface"
+    text = f"{type(model).__name__} ran and no attention was seen: no call of Transformers' attention interface"
     with pytest.raises(RecordingError, match=text), regard.record(model):
         model(given)
 

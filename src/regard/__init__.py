@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from regard.mechanisms.online_softmax import online_attention
     from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention, Trace, attention, trace
     from regard.recording.generation import generate
-    from regard.recording.record import Recording, record
+    from regard.recording.record import record
+    from regard.recording.recording import Recording
     from regard.translation.translator import Translation, translate
     from regard.views.heatmap import heads_grid, heatmap, save
 
@@ -24,7 +25,7 @@ _HOME = {
     "AttentionMap": "maps.attention_map",
     "Mask": "masks",
     "MultiHeadAttention": "mechanisms.softmax_attention",
-    "Recording": "recording.record",
+    "Recording": "recording.recording",
     "SimpleAttention": "mechanisms.softmax_attention",
     "Trace": "mechanisms.softmax_attention",
     "Translation": "translation.translator",

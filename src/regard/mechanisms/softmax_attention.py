@@ -187,17 +187,13 @@ def trace(
 
 
 def _softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
-    """exp(score) / Σ exp(score) over the keys; a row of −∞ gives 0 and not 0/0."""
-    top = masked.amax(-1, keepdim=True)  # (batch, heads, queries, 1)
+    """exp(score) / Σ exp(scores) over the keys. Sinks enter the sum and take weight away; where nothing is visible, it is 0."""
+    blind = (masked == -math.inf).all(dim=-1, keepdim=True)  # (batch, heads, queries, 1)
+    scores = masked.masked_fill(blind, 0.0)  # softmax over nothing but −∞ is not a number
     if sinks is not None:
-        top = torch.maximum(top, sinks[:, None, None])
-    top = top.detach().clamp(min=torch.finfo(top.dtype).min)  # −∞ − −∞ would be NaN
-
-    powers = (masked - top).exp()  # (batch, heads, queries, keys): at most 1, so nothing overflows
-    total = powers.sum(-1, keepdim=True)
-    if sinks is not None:
-        total = total + (sinks[:, None, None] - top).exp()
-    return powers / total.masked_fill(total == 0, 1)
+        scores = torch.cat([scores, sinks[:, None, None].expand(*masked.shape[:-1], 1)], dim=-1)
+    weights = torch.softmax(scores, dim=-1)[..., : masked.shape[-1]]
+    return weights.masked_fill(blind, 0.0)
 
 
 def gather(weights: Tensor, value: Tensor, allowed: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
-from regard.recording.record import Recording, Tokenizer, record, tokens_of
+from regard.recording.record import record
+from regard.recording.recording import Recording, Tokenizer, tokens_of
 
 
 def generate(

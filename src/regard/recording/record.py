@@ -1,182 +1,21 @@
 """``with regard.record(model) as recording``: every attention call of the block, as lazy maps."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers.utils.output_capturing import OutputRecorder
 
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
-from regard.recording import transformers_models
-
-KINDS = ("encoder", "decoder", "cross", "self")
-
-
-class Tokenizer(Protocol):
-    """What a recording needs of a tokenizer: names for ids."""
-
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
-        """One token an id."""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """One axis of the maps: for each batch item, which positions are real, and how they are called."""
-
-    spans: tuple[range, ...]
-    labels: tuple[tuple[str, ...], ...] | None = None  # of all positions, padding included
-
-    def real(self, item: int) -> tuple[str, ...] | None:
-        """Labels of the real positions of one batch item."""
-        if self.labels is None:
-            return None
-        span = self.spans[item]
-        return self.labels[item][span.start : span.stop]
-
-
-class Recording:
-    """The attention of one block: maps in call order, with the tokens of their axes.
-
-    Attributes:
-        maps: every map, in call order; ``map.name`` is the module's qualified name.
-        passes: how many times the model ran inside the block.
-        sequences: ids that were generated, (batch, length), where ``regard.generate`` made the recording.
-    """
-
-    def __init__(self, maps: Iterable[AttentionMap] = ()) -> None:
-        self.maps: list[AttentionMap] = list(maps)
-        self.passes = 0
-        self.sequences: Tensor | None = None
-        self._tokens: dict[str, Tokens] = {}  # "source", "consumed", "produced"
-
-    def __repr__(self) -> str:
-        counts = [f"{len(found)} {kind}" for kind in KINDS if (found := [m for m in self.maps if m.kind == kind])]
-        size = sum(amap.nbytes for amap in self.maps)
-        return f"Recording({', '.join(counts) or 'no'} maps, {self.passes} passes, {size / 2**20:.1f} MiB)"
-
-    @property
-    def encoder(self) -> list[AttentionMap]:
-        """Self-attention of the encoder, by layer."""
-        return self._by_layer("encoder")
-
-    @property
-    def decoder(self) -> list[AttentionMap]:
-        """Self-attention of the decoder, by layer; row t is the query that produced token t."""
-        return self._by_layer("decoder")
-
-    @property
-    def cross(self) -> list[AttentionMap]:
-        """Attention from the decoder to the encoder's output, by layer: rows are target tokens, columns source tokens."""
-        return self._by_layer("cross")
-
-    @property
-    def self(self) -> list[AttentionMap]:
-        """Self-attention of a model that is not an encoder-decoder, by layer."""
-        return self._by_layer("self")
-
-    def _by_layer(self, kind: str) -> list[AttentionMap]:
-        found = [amap for amap in self.maps if amap.kind == kind]
-        if not found:
-            kinds = ", ".join(sorted({str(amap.kind) for amap in self.maps}))
-            ran = "none was kept: see layers= and kinds=" if self.passes else "the model has not run in the block yet"
-            raise RecordingError(f"expected {kind} maps, got {kinds + ' maps' if kinds else 'none: ' + ran}")
-        if self.passes > 1:
-            raise RecordingError(
-                f"expected one pass of the model for .{kind}, got {self.passes}; recording.maps has every call. "
-                "To see generated text, call regard.generate(model, inputs, ...)"
-            )
-        return found
-
-    @property
-    def queries(self) -> tuple[str, ...] | None:
-        """Labels of the rows: what the decoder produced, or the tokens of the text; None without a tokenizer."""
-        return self._labels("produced") or self._labels("consumed") or self._labels("source")
-
-    @property
-    def keys(self) -> tuple[str, ...] | None:
-        """Labels of the columns: the source of an encoder-decoder, the tokens of the text otherwise."""
-        return self._labels("source") if self._is_encoder_decoder else self._labels("consumed") or self._labels("source")
-
-    @property
-    def consumed(self) -> tuple[str, ...] | None:
-        """What the decoder read at each row; the token that it produced there stands in ``queries``."""
-        return self._labels("consumed")
-
-    @property
-    def _is_encoder_decoder(self) -> bool:
-        return any(amap.kind == "cross" for amap in self.maps)
-
-    def _labels(self, axis: str) -> tuple[str, ...] | None:
-        tokens = self._tokens.get(axis)
-        if tokens is None or tokens.labels is None:
-            return None
-        if len(tokens.spans) > 1:
-            raise RecordingError(f"expected one sequence, got {len(tokens.spans)}; ask one of them: recording.sample(0)")
-        return tokens.real(0)
-
-    def sample(self, item: int) -> "Recording":
-        """The recording of one sequence of the batch, its padding cut off."""
-        tokens = next(iter(self._tokens.values()), None)
-        count = len(tokens.spans) if tokens else max((amap.shape[0] for amap in self.maps), default=0)
-        if not 0 <= item < count:
-            raise OptionError(f"expected a sequence from 0 to {count - 1}, got {item}")
-        if odd := {amap.shape[0] for amap in self.maps} - {1, count}:
-            raise RecordingError(
-                f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
-                "do not tell which row is whose; call regard.generate(model, inputs, ...)"
-            )
-        made = Recording(self._cut(amap, item) for amap in self.maps)
-        made.passes = self.passes
-        made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
-        for axis, axis_tokens in self._tokens.items():
-            labels = axis_tokens.real(item)
-            length = len(axis_tokens.spans[item])
-            made._tokens[axis] = Tokens((range(length),), None if labels is None else (labels,))
-        return made
-
-    def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
-        rows, columns = self._axes(amap)
-        cut = amap.select(
-            batch=item if amap.shape[0] > 1 else 0,
-            queries=_slice(rows.spans[item]) if rows else None,
-            keys=_slice(columns.spans[item]) if columns else None,
-        )
-        cut.queries = rows.real(item) if rows else None
-        cut.keys = columns.real(item) if columns else None
-        return cut
-
-    def _axes(self, amap: AttentionMap) -> tuple[Tokens | None, Tokens | None]:
-        """The tokens of a map's rows and columns, where they are known and as long as the axis."""
-        source, consumed = self._tokens.get("source"), self._tokens.get("consumed")
-        produced = self._tokens.get("produced", consumed)
-        rows, columns = {
-            "encoder": (source, source),
-            "cross": (produced, source),
-            "decoder": (produced, consumed),
-            "self": (produced or source, consumed or source),
-        }.get(str(amap.kind), (None, None))
-        fits = self.passes <= 1
-        return rows if fits else None, columns if fits else None
-
-    def _label_maps(self) -> None:
-        """Write the labels onto the maps of a recording of one sequence."""
-        if any(len(tokens.spans) > 1 for tokens in self._tokens.values()):
-            return
-        for amap in self.maps:
-            rows, columns = self._axes(amap)
-            if rows and rows.labels and len(rows.labels[0]) == amap.shape[2]:
-                amap.queries = rows.labels[0]
-            if columns and columns.labels and len(columns.labels[0]) == amap.shape[3]:
-                amap.keys = columns.labels[0]
-
-
-def _slice(span: range) -> slice:
-    return slice(span.start, span.stop)
+from regard.recording import torch_modules, transformers_models
+from regard.recording.copies import Copies
+from regard.recording.recording import KINDS, Call, Recording, Tokenizer, Tokens, tokens_of
 
 
 @contextmanager
@@ -190,10 +29,13 @@ def record(
     """Keep the attention of everything that the model computes inside the block.
 
     The model runs on its own kernel, and its output is the same to the bit as without recording. For each attention call
-    its queries and keys are copied, which is all that a map needs.
+    its queries and keys are copied, which is all that a map needs; weights that a model computes itself are copied as they are.
+    Two things run otherwise inside the block: a compiled model runs as it was written, and PyTorch's inference path of
+    ``nn.TransformerEncoder``, which has no queries to show, gives way to the ordinary one.
 
     Args:
-        model: a Transformers model on SDPA or eager attention.
+        model: a Transformers model on SDPA or eager attention, or any torch module that calls fused attention or computes
+            softmax by hand.
         layers: keep only these layers, counted from 0 within their kind.
         kinds: keep only these of "encoder", "decoder", "cross" (encoder-decoder models) and "self" (all others).
         tokenizer: names the tokens of ``input_ids`` on the axes.
@@ -225,20 +67,45 @@ def record(
     recording = Recording()
     recorder = _Recorder(model, recording, layers, kinds)
     names = transformers_models.implementations(model)
-    hook = model.register_forward_pre_hook(recorder.begin_pass, with_kwargs=True)
+    torch_calls = torch_modules.TorchCalls(recorder)
     transformers_models.start(recorder, names)
+    hooks = recorder.watch(model)
     try:
-        yield recording
+        with _uncompiled(), torch_calls:
+            yield recording
     finally:
+        for hook in hooks:
+            hook.remove()
         transformers_models.stop(recorder)
-        hook.remove()
-    if recording.passes and not recorder.calls:
-        raise RecordingError(
-            f"{type(model).__name__} ran and no attention call came through Transformers' interface: it computes attention by "
-            "itself. Use a model that follows the interface, or its own output_attentions"
-        )
+    torch_calls.close()
+    _check_calls(model, recording)
     recording._tokens |= _tokens_of_inputs(recorder.inputs, tokenizer, recording._is_encoder_decoder)
     recording._label_maps()
+
+
+def _uncompiled() -> AbstractContextManager[None]:
+    """What was compiled runs as it was written: a compiled graph shows its calls to nobody, and would be compiled anew."""
+    dynamo_is_there = "torch._dynamo" in sys.modules  # else nothing was compiled, and importing it takes a second
+    return torch.compiler.set_stance("force_eager") if dynamo_is_there else nullcontext()
+
+
+def _check_calls(model: nn.Module, recording: Recording) -> None:
+    """Refuse a recording without maps whose reader would not know why."""
+    if not recording.passes or any(call.layer is not None for call in recording.calls):
+        return
+    name = type(model).__name__
+    if recording.calls:
+        reasons = sorted({f"{call.name}: {call.kept}" for call in recording.calls})
+        raise RecordingError(
+            f"{name} ran, and none of its attention is kept: {reasons[0]}"
+            f"{f' (and {len(reasons) - 1} more)' if len(reasons) > 1 else ''}; "
+            "such a model has no map of queries by keys to read. Its own output_attentions=True may have something else"
+        )
+    raise RecordingError(
+        f"{name} ran and no attention was seen: no call of Transformers' attention interface, none of "
+        "F.scaled_dot_product_attention, and no softmax over keys that multiplies values. Is there attention in it, "
+        "and did it run in this thread?"
+    )
 
 
 class _Recorder:
@@ -251,37 +118,71 @@ class _Recorder:
         self.names = {id(part): name for name, part in model.named_modules()}
         self.kind_of = _kinds_of_modules(model)
         self.seen: dict[str, int] = dict.fromkeys(KINDS, 0)
-        self.calls = 0
+        self.copies = Copies()
+        self.stack: list[nn.Module] = []
         self.inputs: dict[str, Any] = {}
+
+    def watch(self, model: nn.Module) -> list[RemovableHandle]:
+        """Know which module runs, and when a pass of the whole model begins and ends."""
+        hooks = [model.register_forward_pre_hook(self.begin_pass, with_kwargs=True)]
+        for part in model.modules():
+            hooks.append(part.register_forward_pre_hook(self.enter))
+            hooks.append(part.register_forward_hook(self.leave, always_call=True))
+        return hooks
 
     def begin_pass(self, model: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A pass of the whole model starts: layers count from 0 again."""
         self.recording.passes += 1
         self.seen = dict.fromkeys(KINDS, 0)
+        self.copies.forget()
+        self.stack.clear()
         self.inputs = dict(zip(inspect.signature(model.forward).parameters, positional, strict=False)) | named
+
+    def enter(self, module: nn.Module, _inputs: Any) -> None:
+        self.stack.append(module)
+
+    def leave(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
+        while self.stack and self.stack.pop() is not module:
+            pass  # a module that an error has left without a word
+
+    def running(self) -> nn.Module | None:
+        return self.stack[-1] if self.stack else None
 
     def wants(self, module: nn.Module) -> bool:
         return id(module) in self.names
 
-    def see(self, module: nn.Module, make_map: Callable[[], AttentionMap]) -> None:
-        name = self.names[id(module)]
-        kind = self.kind_of(name)
+    def see(self, module: nn.Module, kept: str, make_map: Callable[[Copies], AttentionMap]) -> None:
+        if torch._C._current_graph_task_id() != -1:
+            return  # gradient checkpointing computes the layer once more on the way back
+        name, kind = self.place(module)
         layer = self.seen[kind]
         self.seen[kind] += 1
-        self.calls += 1
         if (self.layers is not None and layer not in self.layers) or (self.kinds is not None and kind not in self.kinds):
+            self.recording.calls.append(Call(name, kind, layer, "left out by layers= or kinds="))
             return
-        amap = make_map()
+        with torch.no_grad(), torch_modules.unseen():
+            amap = make_map(self.copies)
         amap.name, amap.kind, amap.layer = name, kind, layer
         self.recording.maps.append(amap)
+        self.recording.calls.append(Call(name, kind, layer, kept))
+
+    def miss(self, module: nn.Module, reason: str) -> None:
+        self.recording.calls.append(Call(*self.place(module), None, reason))
+
+    def place(self, module: nn.Module) -> tuple[str, str]:
+        """A module's name, that of its class where it is the whole model; and its kind of attention."""
+        name = self.names[id(module)]
+        shown = name.replace("_orig_mod.", "")  # torch.compile's wrapper is nobody's module
+        return shown or type(module).__name__, self.kind_of(name)
 
 
 def _kinds_of_modules(model: nn.Module) -> Callable[[str], str]:
     """What kind of attention a module computes, from its qualified name.
 
-    Transformers' models say which modules hold their cross-attention (``_can_record_outputs``): by class or by name.
+    Transformers' models say which modules hold their cross-attention (``_can_record_outputs``): by class or by name. PyTorch's
+    decoder layer calls it ``multihead_attn``; elsewhere the name says "cross", or nobody does.
     """
-    cross_names: set[str] = set()
+    cross_names = {"encoder_attn", "encoder_attention"}
     cross_classes: set[type] = set()
     for part in model.modules():
         for output, said in (getattr(part, "_can_record_outputs", None) or {}).items():
@@ -296,13 +197,21 @@ def _kinds_of_modules(model: nn.Module) -> Callable[[str], str]:
 
     def is_cross(name: str) -> bool:
         path = name.split(".")
-        parents = (modules[".".join(path[:end])] for end in range(1, len(path) + 1))
-        return any(cross in path for cross in cross_names) or any(type(part) in cross_classes for part in parents)
+        parents = [modules[".".join(path[:end])] for end in range(1, len(path) + 1)]
+        return (
+            any(part in cross_names or "cross" in part.lower() for part in path)
+            or any(type(part) in cross_classes for part in parents)
+            or (path[-1] == "multihead_attn" and isinstance(parents[-2], nn.TransformerDecoderLayer))
+        )
 
-    both_halves = bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
+    config = getattr(model, "config", None)
+    halves = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+    both_halves = bool(getattr(config, "is_encoder_decoder", False)) or (
+        config is None and all(any(isinstance(part, half) for part in modules.values()) for half in halves)
+    )
 
     def kind(name: str) -> str:
-        if is_cross(name):
+        if name and is_cross(name):
             return "cross"
         if not both_halves:
             return "self"
@@ -322,16 +231,3 @@ def _tokens_of_inputs(inputs: dict[str, Any], tokenizer: Tokenizer | None, encod
     if encoder_decoder and isinstance(decoder_ids, Tensor):
         found["consumed"] = tokens_of(decoder_ids, decoder_mask, tokenizer)
     return found
-
-
-def tokens_of(ids: Tensor, mask: Tensor | None, tokenizer: Tokenizer | None) -> Tokens:
-    """Spans from a (batch, positions) padding mask, 1 = real, and labels from the ids."""
-    keep = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
-    spans = []
-    for row in keep.bool():
-        real = row.nonzero().flatten()
-        spans.append(range(int(real[0]), int(real[-1]) + 1) if len(real) else range(0))
-    labels = None
-    if tokenizer is not None:
-        labels = tuple(tuple(tokenizer.convert_ids_to_tokens(row)) for row in ids.tolist())
-    return Tokens(tuple(spans), labels)

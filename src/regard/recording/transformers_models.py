@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, PreTrainedConfig
 
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
-from regard.masks import Mask, causal
+from regard.masks import causal
+from regard.recording.copies import Copies
+from regard.recording.torch_modules import unseen
 
 Attention = Callable[..., tuple[Tensor, Any]]
 
@@ -36,8 +37,8 @@ class Recorder(Protocol):
     def wants(self, module: nn.Module) -> bool:
         """Whether this module belongs to the recorded model."""
 
-    def see(self, module: nn.Module, make_map: Callable[[], AttentionMap]) -> None:
-        """One attention call has run; ``make_map`` keeps it."""
+    def see(self, module: nn.Module, kept: str, make_map: Callable[[Copies], AttentionMap]) -> None:
+        """One attention call has run; ``make_map`` keeps it as "factors" or "dense"."""
 
 
 _lock = threading.Lock()
@@ -51,8 +52,8 @@ def implementations(model: nn.Module) -> set[str]:
     Raises:
         RecordingError: one of them cannot be recorded.
     """
-    configs = {id(part.config): part.config for part in model.modules() if isinstance(part, PreTrainedModel)}
-    names = {config._attn_implementation for config in configs.values()} - {None}
+    configs = (getattr(part, "config", None) for part in model.modules())
+    names = {config._attn_implementation for config in configs if isinstance(config, PreTrainedConfig)} - {None}
     if unknown := names - set(CAN_RECORD):
         raise RecordingError(
             f"expected attention by {' or '.join(CAN_RECORD)}, got {', '.join(sorted(unknown))}; "
@@ -96,10 +97,11 @@ def _shown(name: str, original: Attention | None) -> Attention:
         **options: Any,
     ) -> tuple[Tensor, Any]:
         run = original or _own_eager(module)
-        result = run(module, query, key, value, attention_mask, *rest, **options)
+        with unseen():  # what the function calls in turn is this call, not another one
+            result = run(module, query, key, value, attention_mask, *rest, **options)
         for recorder in _recorders:
             if recorder.wants(module):
-                recorder.see(module, lambda: _kept(name, module, query, key, attention_mask, options))
+                recorder.see(module, "factors", lambda copies: _kept(name, module, copies, query, key, attention_mask, options))
         return result
 
     return attention
@@ -118,9 +120,15 @@ def _own_eager(module: nn.Module) -> Attention:
 
 
 def _kept(
-    name: str, module: nn.Module, query: Tensor, key: Tensor, attention_mask: Tensor | None, options: dict[str, Any]
+    name: str,
+    module: nn.Module,
+    copies: Copies,
+    query: Tensor,
+    key: Tensor,
+    attention_mask: Tensor | None,
+    options: dict[str, Any],
 ) -> AttentionMap:
-    """The factors of one call, copied: a cache may overwrite them, and a view would keep a larger buffer alive."""
+    """The factors of one call."""
     if unknown := {option for option, value in options.items() if value is not None} - UNDERSTOOD:
         raise RecordingError(
             f"{type(module).__name__} passes {', '.join(sorted(unknown))} to its attention, and what it does to the weights is "
@@ -128,27 +136,15 @@ def _kept(
         )
     said = options.get("is_causal")
     module_is_causal = bool(getattr(module, "is_causal", True) if said is None else said)
-    sinks = options.get("s_aux")
-    with torch.no_grad():
-        return AttentionMap(
-            query.detach().clone(memory_format=torch.contiguous_format),
-            key.detach().clone(memory_format=torch.contiguous_format),
-            mask=_mask(name, query, key, attention_mask, module_is_causal),
-            scale=options.get("scaling"),
-            bias=None if options.get("position_bias") is None else options["position_bias"].detach().clone(),
-            softcap=options.get("softcap"),
-            sinks=None if sinks is None else sinks.detach().clone().to(query.dtype),
-        )
-
-
-def _mask(name: str, query: Tensor, key: Tensor, given: Tensor | None, module_is_causal: bool) -> Mask | Tensor | None:
-    """Who may attend in this call, True = may; or a float mask that is added."""
-    if given is None:
-        # Without a mask SDPA is causal where the module says so, aligned to the upper left; eager then sees everything.
-        return causal() if name == "sdpa" and module_is_causal and query.shape[2] > 1 else None
-    given = given.detach()[..., : key.shape[2]]
-    if given.dtype == torch.bool:
-        return given
-    hidden = given <= torch.finfo(given.dtype).min / 2
-    plain = bool((given.masked_fill(hidden, 0) == 0).all())
-    return ~hidden if plain else given.masked_fill(hidden, -torch.inf)
+    bias, sinks = options.get("position_bias"), options.get("s_aux")
+    # Without a mask SDPA is causal where the module says so, aligned to the upper left; eager then sees everything.
+    unmasked = causal() if name == "sdpa" and module_is_causal and query.shape[2] > 1 else None
+    return AttentionMap(
+        copies.own(query),
+        copies.own(key),
+        mask=unmasked if attention_mask is None else copies.mask(attention_mask[..., : key.shape[2]]),
+        scale=options.get("scaling"),
+        bias=None if bias is None else copies.bias(bias),
+        softcap=options.get("softcap"),
+        sinks=None if sinks is None else copies.own(sinks).to(query.dtype),
+    )

@@ -18,7 +18,7 @@ from transformers.utils import logging
 from regard.analysis.alignment import ROWS, Alignment, Reading, align, guess_reading
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.recording.generation import generate, replay
-from regard.recording.record import Recording
+from regard.recording.recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

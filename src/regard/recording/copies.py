@@ -1,0 +1,54 @@
+"""Copies of what attention calls were given. What several calls share, a mask above all, is read and copied once."""
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from regard.masks import Mask, recognised
+
+Kept = TypeVar("Kept")
+
+
+class Copies:
+    """Factors of the maps of one recording, safe from what the model does to its tensors later."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Hashable, tuple[Tensor, Mask | Tensor]] = {}
+
+    def forget(self) -> None:
+        """A pass has ended: what comes next is not shared with what has been."""
+        self._shared.clear()
+
+    def own(self, tensor: Tensor) -> Tensor:
+        """A copy for one map: a cache may overwrite the original, and a view would keep a larger buffer alive."""
+        return tensor.detach().clone(memory_format=torch.contiguous_format)
+
+    def bias(self, given: Tensor) -> Tensor:
+        """What is added to the scores."""
+        return self._once(given, "bias", lambda: given.detach().clone())
+
+    def mask(self, given: Tensor) -> Mask | Tensor:
+        """Who may attend: True in a boolean mask; what is far below zero in one that is added is hidden.
+
+        A mask that only hides becomes a predicate. One that also adds stays a tensor, with −∞ where it hides.
+        """
+
+        def read() -> Mask | Tensor:
+            table = given.detach()
+            if table.dtype == torch.bool:
+                return recognised(table)
+            hidden = table <= torch.finfo(table.dtype).min / 2
+            only_hides = bool((table.masked_fill(hidden, 0) == 0).all())
+            return recognised(~hidden) if only_hides else table.masked_fill(hidden, -torch.inf)
+
+        return self._once(given, "mask", read)
+
+    def _once(self, given: Tensor, use: str, make: Callable[[], Kept]) -> Kept:
+        # Held until the pass ends: the address of a tensor that is gone may belong to another one.
+        version = 0 if given.is_inference() else given._version
+        place = (given.data_ptr(), given.shape, given.stride(), given.dtype, given.device, version, use)
+        if place not in self._shared:
+            self._shared[place] = (given, make())  # type: ignore[assignment]
+        return self._shared[place][1]  # type: ignore[return-value]

@@ -1,0 +1,207 @@
+"""What a recording is: the maps of one block, in call order, and the tokens of their axes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from regard.errors import OptionError, RecordingError
+from regard.maps.attention_map import AttentionMap
+
+KINDS = ("encoder", "decoder", "cross", "self")
+
+
+class Tokenizer(Protocol):
+    """What a recording needs of a tokenizer: names for ids."""
+
+    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+        """One token an id."""
+
+
+class Call(NamedTuple):
+    """An attention call that was seen while recording.
+
+    Attributes:
+        name: qualified name of the module that made it.
+        kind: "encoder", "decoder", "cross" or "self".
+        layer: its number within the kind and pass.
+        kept: "factors" (queries and keys: any region is computed when it is read), "dense" (a model that computes softmax by
+            hand: its own weights), or why there is no map of it.
+    """
+
+    name: str
+    kind: str
+    layer: int | None
+    kept: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One axis of the maps: for each batch item, which positions are real, and how they are called."""
+
+    spans: tuple[range, ...]
+    labels: tuple[tuple[str, ...], ...] | None = None  # of all positions, padding included
+
+    def real(self, item: int) -> tuple[str, ...] | None:
+        """Labels of the real positions of one batch item."""
+        if self.labels is None:
+            return None
+        span = self.spans[item]
+        return self.labels[item][span.start : span.stop]
+
+
+class Recording:
+    """The attention of one block: maps in call order, with the tokens of their axes.
+
+    Attributes:
+        maps: every map, in call order; ``map.name`` is the module's qualified name.
+        calls: every attention call that was seen, and how it was kept; also those that layers= and kinds= left out.
+        passes: how many times the model ran inside the block.
+        sequences: ids that were generated, (batch, length), where ``regard.generate`` made the recording.
+    """
+
+    def __init__(self, maps: Iterable[AttentionMap] = ()) -> None:
+        self.maps: list[AttentionMap] = list(maps)
+        self.calls: list[Call] = []
+        self.passes = 0
+        self.sequences: Tensor | None = None
+        self._tokens: dict[str, Tokens] = {}  # "source", "consumed", "produced"
+
+    def __repr__(self) -> str:
+        counts = [f"{len(found)} {kind}" for kind in KINDS if (found := [m for m in self.maps if m.kind == kind])]
+        size = sum(amap.nbytes for amap in self.maps)
+        return f"Recording({', '.join(counts) or 'no'} maps, {self.passes} passes, {size / 2**20:.1f} MiB)"
+
+    @property
+    def encoder(self) -> list[AttentionMap]:
+        """Self-attention of the encoder, by layer."""
+        return self._by_layer("encoder")
+
+    @property
+    def decoder(self) -> list[AttentionMap]:
+        """Self-attention of the decoder, by layer; row t is the query that produced token t."""
+        return self._by_layer("decoder")
+
+    @property
+    def cross(self) -> list[AttentionMap]:
+        """Attention from the decoder to the encoder's output, by layer: rows are target tokens, columns source tokens."""
+        return self._by_layer("cross")
+
+    @property
+    def self(self) -> list[AttentionMap]:
+        """Self-attention of a model that is not an encoder-decoder, by layer."""
+        return self._by_layer("self")
+
+    def _by_layer(self, kind: str) -> list[AttentionMap]:
+        found = [amap for amap in self.maps if amap.kind == kind]
+        if not found:
+            kinds = ", ".join(sorted({str(amap.kind) for amap in self.maps}))
+            ran = "none was kept: see layers= and kinds=" if self.passes else "the model has not run in the block yet"
+            raise RecordingError(f"expected {kind} maps, got {kinds + ' maps' if kinds else 'none: ' + ran}")
+        if self.passes > 1:
+            raise RecordingError(
+                f"expected one pass of the model for .{kind}, got {self.passes}; recording.maps has every call. "
+                "To see generated text, call regard.generate(model, inputs, ...)"
+            )
+        return found
+
+    @property
+    def queries(self) -> tuple[str, ...] | None:
+        """Labels of the rows: what the decoder produced, or the tokens of the text; None without a tokenizer."""
+        return self._labels("produced") or self._labels("consumed") or self._labels("source")
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """Labels of the columns: the source of an encoder-decoder, the tokens of the text otherwise."""
+        return self._labels("source") if self._is_encoder_decoder else self._labels("consumed") or self._labels("source")
+
+    @property
+    def consumed(self) -> tuple[str, ...] | None:
+        """What the decoder read at each row; the token that it produced there stands in ``queries``."""
+        return self._labels("consumed")
+
+    @property
+    def _is_encoder_decoder(self) -> bool:
+        return any(amap.kind == "cross" for amap in self.maps)
+
+    def _labels(self, axis: str) -> tuple[str, ...] | None:
+        tokens = self._tokens.get(axis)
+        if tokens is None or tokens.labels is None:
+            return None
+        if len(tokens.spans) > 1:
+            raise RecordingError(f"expected one sequence, got {len(tokens.spans)}; ask one of them: recording.sample(0)")
+        return tokens.real(0)
+
+    def sample(self, item: int) -> "Recording":
+        """The recording of one sequence of the batch, its padding cut off."""
+        tokens = next(iter(self._tokens.values()), None)
+        count = len(tokens.spans) if tokens else max((amap.shape[0] for amap in self.maps), default=0)
+        if not 0 <= item < count:
+            raise OptionError(f"expected a sequence from 0 to {count - 1}, got {item}")
+        if odd := {amap.shape[0] for amap in self.maps} - {1, count}:
+            raise RecordingError(
+                f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
+                "do not tell which row is whose; call regard.generate(model, inputs, ...)"
+            )
+        made = Recording(self._cut(amap, item) for amap in self.maps)
+        made.passes = self.passes
+        made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
+        for axis, axis_tokens in self._tokens.items():
+            labels = axis_tokens.real(item)
+            length = len(axis_tokens.spans[item])
+            made._tokens[axis] = Tokens((range(length),), None if labels is None else (labels,))
+        return made
+
+    def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
+        rows, columns = self._axes(amap)
+        cut = amap.select(
+            batch=item if amap.shape[0] > 1 else 0,
+            queries=_slice(rows.spans[item]) if rows else None,
+            keys=_slice(columns.spans[item]) if columns else None,
+        )
+        cut.queries = rows.real(item) if rows else None
+        cut.keys = columns.real(item) if columns else None
+        return cut
+
+    def _axes(self, amap: AttentionMap) -> tuple[Tokens | None, Tokens | None]:
+        """The tokens of a map's rows and columns, where they are known and as long as the axis."""
+        source, consumed = self._tokens.get("source"), self._tokens.get("consumed")
+        produced = self._tokens.get("produced", consumed)
+        rows, columns = {
+            "encoder": (source, source),
+            "cross": (produced, source),
+            "decoder": (produced, consumed),
+            "self": (produced or source, consumed or source),
+        }.get(str(amap.kind), (None, None))
+        fits = self.passes <= 1
+        return rows if fits else None, columns if fits else None
+
+    def _label_maps(self) -> None:
+        """Write the labels onto the maps of a recording of one sequence."""
+        if any(len(tokens.spans) > 1 for tokens in self._tokens.values()):
+            return
+        for amap in self.maps:
+            rows, columns = self._axes(amap)
+            if rows and rows.labels and len(rows.labels[0]) == amap.shape[2]:
+                amap.queries = rows.labels[0]
+            if columns and columns.labels and len(columns.labels[0]) == amap.shape[3]:
+                amap.keys = columns.labels[0]
+
+
+def _slice(span: range) -> slice:
+    return slice(span.start, span.stop)
+
+
+def tokens_of(ids: Tensor, mask: Tensor | None, tokenizer: Tokenizer | None) -> Tokens:
+    """Spans from a (batch, positions) padding mask, 1 = real, and labels from the ids."""
+    keep = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
+    spans = []
+    for row in keep.bool():
+        real = row.nonzero().flatten()
+        spans.append(range(int(real[0]), int(real[-1]) + 1) if len(real) else range(0))
+    labels = None
+    if tokenizer is not None:
+        labels = tuple(tuple(tokenizer.convert_ids_to_tokens(row)) for row in ids.tolist())
+    return Tokens(tuple(spans), labels)
