@@ -1,7 +1,8 @@
 import pytest
 import torch
-from tiny_models import EOS, PAD, Tokenizer, tiny, tiny_inputs
+from tiny_models import EOS, PAD, SPECIAL, Tokenizer, tiny, tiny_inputs
 from torch.testing import assert_close
+from transformers import MistralConfig, MistralForCausalLM
 
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
@@ -15,6 +16,9 @@ STRATEGIES = {
     "beam 4": {"do_sample": False, "num_beams": 4},
     "beam 4, two returned": {"do_sample": False, "num_beams": 4, "num_return_sequences": 2},
     "sampling, three returned": {"do_sample": True, "num_return_sequences": 3},
+    "static cache": {"do_sample": False, "cache_implementation": "static"},
+    "static cache, beams": {"do_sample": False, "cache_implementation": "static", "num_beams": 3},
+    "no cache": {"do_sample": False, "use_cache": False},
 }
 each_strategy = pytest.mark.parametrize("options", STRATEGIES.values(), ids=STRATEGIES.keys())
 each_family = pytest.mark.parametrize("name", ["marian", "gpt2", "llama"])
@@ -83,6 +87,66 @@ def test_sequences_are_those_of_plain_generate(name, options):
     recording = generated(lambda **o: regard.generate(tiny(name), prompt(name), **o), **options)
     assert torch.equal(recording.sequences, plain)
     assert recording.passes == 1
+
+
+@each_family
+@pytest.mark.parametrize("how", ["assistant", "prompt lookup"])
+def test_assisted_decoding(name, how):
+    inputs = {key: value[:1] for key, value in prompt(name).items()}
+    helped = {"assistant_model": tiny(name, seed=1)} if how == "assistant" else {"prompt_lookup_num_tokens": 2}
+    recording = regard.generate(tiny(name), inputs, do_sample=False, max_new_tokens=STEPS, **helped)
+    assert torch.equal(recording.sequences, tiny(name).generate(**inputs, do_sample=False, max_new_tokens=STEPS))
+    assert_maps_are_those_of_the_sequences(recording, name, inputs)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_beams": 3, "num_return_sequences": 2}], ids=["greedy", "beams"])
+def test_a_decoder_that_is_prompted(options):
+    inputs = prompt("marian")
+    start = torch.tensor([[PAD, 11, 12], [PAD, 21, 22]])
+    recording = regard.generate(
+        tiny("marian"), inputs, decoder_input_ids=start, do_sample=False, max_new_tokens=STEPS, **VARIED, **options
+    )
+    copies = len(recording.sequences) // 2
+    assert torch.equal(recording.sequences[:, :3], start.repeat_interleave(copies, 0))
+    assert_maps_are_those_of_the_sequences(recording, "marian", inputs)
+
+
+def windowed(attention="sdpa"):
+    """A decoder that looks back over three tokens only, and whose cache forgets the others."""
+    config = MistralConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2, intermediate_size=13,
+        initializer_range=0.5, sliding_window=3, max_position_embeddings=32, attn_implementation=attention, **SPECIAL,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MistralForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize("cache", [{}, {"cache_implementation": "static"}], ids=["dynamic", "static"])
+def test_a_cache_that_forgets(cache):
+    inputs = prompt("llama")
+    recording = regard.generate(windowed(), inputs, do_sample=False, max_new_tokens=STEPS, **VARIED, **cache)
+    for row, sequence in enumerate(recording.sequences):
+        real = inputs["input_ids"].shape[1] - int(inputs["attention_mask"][row].sum())
+        text = sequence[real:]
+        text = text[: [*text.tolist(), EOS].index(EOS) + 1]
+        weights = windowed("eager")(input_ids=text[None, :-1], output_attentions=True).attentions
+        for amap, truth in zip(recording.sample(row).self, weights, strict=True):
+            assert_close(amap.dense(), truth, atol=1e-5, rtol=0)
+
+
+@each_family
+def test_plain_generate_in_the_block_says_what_to_call_instead(name):
+    model = tiny(name)
+    with regard.record(model) as recording:
+        sequences = model.generate(**prompt(name), do_sample=False, max_new_tokens=STEPS)
+    assert sequences.shape[1] > 1
+    kind = "cross" if name == "marian" else "self"
+    with pytest.raises(RecordingError, match=r"expected one pass .* call regard\.generate\(model, inputs"):
+        getattr(recording, kind)
+    assert recording.passes > 1
+    layers = len({amap.name for amap in recording.maps if amap.kind == kind})
+    assert sum(amap.kind == kind for amap in recording.maps) == layers * recording.passes
 
 
 def one_ends_early(name, inputs, **options):
