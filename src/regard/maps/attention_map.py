@@ -21,7 +21,8 @@ from regard.maps.factors import (
 )
 from regard.maps.indexing import AXES, Choice, Index, narrow, spread
 from regard.maps.products import TransposedMap, times
-from regard.maps.reductions import How, Summary, TopWeights, View, check_how, check_pool, check_topk, summarise
+from regard.maps.reductions import How, Summary, TopWeights, check_how, check_pool, check_topk, summarise
+from regard.maps.row_blocks import View
 from regard.masks import Mask, centred_window, from_tensor
 from regard.masks import causal as causal_mask
 from regard.masks import window as window_mask

@@ -187,6 +187,11 @@ class Factors:
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
         return scores.sub_(denominators.unsqueeze(-1)).exp_()
 
+    def remember(self, batch: int, head: int, queries: range, denominators: Tensor) -> None:
+        """Keep denominators of neighbouring rows that somebody else has computed."""
+        self._known((batch,), (head,), queries)
+        self._denominators[0][batch, head, queries.start : queries.stop] = denominators
+
     def _known(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
         """The denominators as far as they are known, NaN elsewhere."""
         if not self._denominators:

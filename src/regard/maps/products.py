@@ -4,15 +4,15 @@ from torch import Tensor
 
 from regard.errors import ShapeError
 from regard.maps.factors import Source, _check_tensor
-from regard.maps.reductions import View, row_blocks_of
+from regard.maps.row_blocks import View, row_blocks
 
 
 def times(source: Source, places: View, values: Tensor) -> Tensor:
     """The weights times (keys, dim) or (batch, heads, keys, dim): (batch, heads, queries, dim)."""
     values = _factor(source, places, values, "keys")
     made = values.new_empty(*map(len, places[:3]), values.shape[-1])
-    for b, h, q, weights in row_blocks_of(source, places, "multiplying"):
-        made[b, h, q] = weights @ values[b, h]
+    for rows in row_blocks(source, places, "multiplying"):
+        made[rows.batch, rows.heads, rows.queries] = rows.weights @ values[rows.batch, rows.heads, rows.columns]
     return made
 
 
@@ -37,8 +37,9 @@ class TransposedMap:
         """(queries, dim) or (batch, heads, queries, dim) summed over the queries, (batch, heads, keys, dim)."""
         values = _factor(self._source, self._places, values, "queries")
         made = values.new_zeros(*self.shape[:3], values.shape[-1])
-        for b, h, q, weights in row_blocks_of(self._source, self._places, "multiplying"):
-            made[b, h] += weights.transpose(2, 3) @ values[b, h, q]
+        for rows in row_blocks(self._source, self._places, "multiplying"):
+            part = rows.weights.transpose(2, 3) @ values[rows.batch, rows.heads, rows.queries]
+            made[rows.batch, rows.heads, rows.columns] += part
         return made
 
 

@@ -4,20 +4,18 @@ No block outgrows ``factors.BLOCK_BYTES``, so the memory of a statistic is that 
 beyond a second shows a progress bar with the time left.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from regard.errors import OptionError
-from regard.maps.factors import Positions, Source, blocks
+from regard.maps.factors import Source
+from regard.maps.row_blocks import RUN, Rows, View, row_blocks
 
 How = Literal["mean", "max"]
-View = tuple[Positions, Positions, Positions, Positions]
 
 
 class TopWeights(NamedTuple):
@@ -38,94 +36,123 @@ class Summary:
     unseeing: Tensor  #: (batch, heads): rows without any weight; their statistics are 0
 
 
-class Block(NamedTuple):
-    """Whole rows of a view: where they stand in it, and their weights."""
-
-    batch: slice
-    heads: slice
-    queries: slice
-    weights: Tensor
-
-
-def row_blocks_of(source: Source, view: View, what: str) -> Iterator[Block]:
-    """The view as blocks of whole rows, with a progress bar named ``what`` where that takes longer than a second."""
-    batch, heads, queries, keys = view
-    parts = list(blocks(len(batch), len(heads), len(queries), len(keys)))
-    with torch.no_grad():
-        for b, h, q in tqdm(parts, desc=what, unit="block", delay=1, leave=False):
-            yield Block(b, h, q, source.weights(batch[b], heads[h], queries[q], keys))
-
-
 def summarise(
     source: Source, view: View, *, received: bool, entropy: bool, pool: tuple[int, int] | None, how: tuple[How, ...], topk: int
 ) -> Summary:
     """All the statistics that are asked for, from one pass."""
-    sizes = tuple(map(len, view))
-    batch, heads, queries, keys = sizes
-    mass = torch.zeros(batch, heads, keys, dtype=torch.float64)
+    batch, heads, queries, keys = sizes = tuple(map(len, view))
+    columns = _Columns(sizes, pool if pool and "mean" in how else None)
     nats = torch.zeros(batch, heads, queries, dtype=source.dtype)
     unseeing = torch.zeros(batch, heads, dtype=torch.int64)
     best = TopWeights(
         torch.zeros(batch, heads, queries, topk, dtype=source.dtype),
         torch.zeros(batch, heads, queries, topk, dtype=torch.int64),
     )
-    pools = [_Pool(one, pool, sizes) for one in how] if pool else []
-    for block in row_blocks_of(source, view, "reading the map"):
-        b, h, q, weights = block
-        unseeing[b, h] += (weights.sum(3) == 0).sum(2).cpu()
-        if received:
-            mass[b, h] += weights.sum(2).to("cpu", torch.float64)
-        if entropy:
-            nats[b, h, q] = torch.special.entr(weights).sum(3).cpu()
+    peaks = _Peaks(sizes, pool) if pool and "max" in how else None
+    run = keys // pool[1] if pool and keys % pool[1] == 0 and keys // pool[1] >= RUN // 4 else RUN
+    for rows in row_blocks(source, view, "reading the map", entropy=entropy, run=run):
+        b, h, q = rows.batch, rows.heads, rows.queries
+        seen = (rows.weights if rows.maxima is None else rows.maxima).sum(3)
+        unseeing[b, h] += (seen == 0).sum(2).cpu()
+        if received or columns.cells is not None:
+            columns.add(rows)
+        if rows.entropy is not None:
+            nats[b, h, q] = rows.entropy.cpu()
         if topk:
-            values, places = weights.topk(topk, dim=3)
+            values, places = _strongest(rows, topk, run, keys)
             best.values[b, h, q], best.keys[b, h, q] = values.cpu(), places.cpu()
-        for one in pools:
-            one.add(block)
-    pooled = tuple(one.result(source.dtype) for one in pools)
+        if peaks:
+            peaks.add(rows, run)
+    pooled = {"mean": columns.means(source.dtype), "max": peaks.cells.to(source.dtype) if peaks else None}
+    chosen = tuple(found for one in how if (found := pooled[one]) is not None)
     return Summary(
-        received=mass.to(source.dtype) if received else None,
+        received=columns.mass.to(source.dtype) if received else None,
         entropy=nats if entropy else None,
-        pool=(pooled if len(pooled) > 1 else pooled[0]) if pooled else None,
+        pool=(chosen if len(chosen) > 1 else chosen[0]) if chosen else None,
         topk=best if topk else None,
         unseeing=unseeing,
     )
 
 
-class _Pool:
-    """A map seen from afar: each cell is the mean or the largest of its part of the queries and keys.
+def _strongest(rows: Rows, k: int, run: int, keys: int) -> tuple[Tensor, Tensor]:
+    """The k largest weights of each row and their columns. They stand in the k runs whose largest weights are largest."""
+    weights, first = rows.weights, rows.columns.start
+    span = weights.shape[3]
+    if rows.maxima is None or 2 * k * run >= span:
+        few = min(k, span)
+        values, places = weights.topk(few, dim=3)
+        # Where fewer can be seen than are asked for, the others have weight 0 and stand behind, round the end of the row.
+        unseen = (rows.columns.stop + torch.arange(k - few, device=weights.device)) % keys
+        unseen = unseen.expand(*places.shape[:3], k - few)
+        return torch.cat([values, torch.zeros_like(unseen, dtype=values.dtype)], 3), torch.cat([places + first, unseen], 3)
+    chosen = rows.maxima.topk(min(k, rows.maxima.shape[3]), dim=3).indices
+    places = (chosen[..., None] * run + torch.arange(run, device=weights.device)).flatten(3)
+    beyond = places >= span
+    near = weights.gather(3, places.clamp(max=span - 1)).masked_fill_(beyond, -1)
+    values, at = near.topk(k, dim=3)
+    return values, places.gather(3, at) + first
+
+
+class _Columns:
+    """What each key receives, and the mean of each cell of a pooled picture: both are sums over rows."""
+
+    def __init__(self, sizes: tuple[int, ...], pool: tuple[int, int] | None) -> None:
+        batch, heads, _, keys = sizes
+        self.mass = torch.zeros(batch, heads, keys, dtype=torch.float64)
+        self.cells = torch.zeros(batch, heads, *pool, dtype=torch.float64) if pool else None
+        self.heights, self.widths = (
+            torch.tensor(edges(size, n)).diff() for size, n in zip(sizes[2:], pool or (1, 1), strict=True)
+        )
+        self.row_cells = torch.repeat_interleave(torch.arange(len(self.heights)), self.heights)
+        self.column_cells = torch.repeat_interleave(torch.arange(len(self.widths)), self.widths)
+
+    def add(self, rows: Rows) -> None:
+        b, h, columns = rows.batch, rows.heads, rows.columns
+        cells = self.row_cells[rows.queries]
+        first, last = (int(cells[0]), int(cells[-1])) if len(cells) else (0, -1)
+        member = (cells == torch.arange(first, last + 1)[:, None]).to(rows.weights)
+        sums = (member @ rows.weights).to("cpu", torch.float64)  # (batch, heads, cells of these rows, columns)
+        self.mass[b, h, columns] += sums.sum(2)
+        if self.cells is not None:
+            self.cells[b, h, first : last + 1].index_add_(3, self.column_cells[columns], sums)
+
+    def means(self, dtype: torch.dtype) -> Tensor | None:
+        return None if self.cells is None else (self.cells / (self.heights[:, None] * self.widths)).to(dtype)
+
+
+class _Peaks:
+    """The largest weight of each cell of a pooled picture.
 
     Cell i of n covers positions ⌊i·size/n⌋ to ⌊(i+1)·size/n⌋: the parts do not overlap and differ by one position at most.
     """
 
-    def __init__(self, how: How, cells: tuple[int, int], sizes: tuple[int, ...]) -> None:
+    def __init__(self, sizes: tuple[int, ...], pool: tuple[int, int]) -> None:
         batch, heads, queries, keys = sizes
-        self.how = how
-        self.row_edges = edges(queries, cells[0])
-        self.columns = _same_width_runs(edges(keys, cells[1]))
-        self.widths = torch.tensor(edges(keys, cells[1])).diff()
-        self.cells = torch.zeros(batch, heads, *cells, dtype=torch.float64)
-        self.row_cells = torch.repeat_interleave(torch.arange(cells[0]), torch.tensor(self.row_edges).diff())
+        self.column_edges = edges(keys, pool[1])
+        self.columns = _same_width_runs(self.column_edges)
+        self.width = self.columns[0][1] if isinstance(self.columns[0][1], int) else None
+        self.cells = torch.zeros(batch, heads, *pool, dtype=torch.float64)
+        self.row_cells = torch.repeat_interleave(torch.arange(pool[0]), torch.tensor(edges(queries, pool[0])).diff())
 
-    def add(self, block: Block) -> None:
-        b, h, q, weights = block
-        mean = self.how == "mean"
-        narrow = weights.new_empty(*weights.shape[:3], self.cells.shape[3])
+    def add(self, rows: Rows, run: int) -> None:
+        narrow = self._narrow(rows, run).to("cpu", torch.float64)
+        into, cells = self.cells[rows.batch, rows.heads], self.row_cells[rows.queries]
+        into.scatter_reduce_(2, cells[:, None].expand_as(narrow), narrow, "amax")
+
+    def _narrow(self, rows: Rows, run: int) -> Tensor:
+        """The largest weight of each row in each cell's columns."""
+        if rows.maxima is not None and self.width == run:  # the runs are the cells
+            full = rows.maxima.new_zeros(*rows.maxima.shape[:3], self.cells.shape[3])
+            start = rows.columns.start // run
+            full[..., start : start + rows.maxima.shape[3]] = rows.maxima
+            return full
+        weights, keys = rows.weights, self.column_edges[-1]
+        if weights.shape[3] < keys:
+            weights = torch.nn.functional.pad(weights, (rows.columns.start, keys - rows.columns.stop))
+        full = weights.new_empty(*weights.shape[:3], self.cells.shape[3])
         for cells, columns in self.columns:
-            parts = _columns(weights, columns)
-            narrow[..., cells] = parts.sum(4) if mean else parts.amax(4)
-        into, rows = self.cells[b, h], self.row_cells[q]
-        values = narrow.to("cpu", torch.float64)
-        if mean:
-            into.index_add_(2, rows, values)
-        else:
-            into.scatter_reduce_(2, rows[:, None].expand_as(values), values, "amax")
-
-    def result(self, dtype: torch.dtype) -> Tensor:
-        if self.how == "mean":
-            heights = torch.tensor(self.row_edges).diff()
-            self.cells /= heights[:, None] * self.widths
-        return self.cells.to(dtype)
+            full[..., cells] = _columns(weights, columns).amax(4)
+        return full
 
 
 def edges(size: int, cells: int) -> list[int]:
