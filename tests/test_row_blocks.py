@@ -11,6 +11,7 @@ from regard import AttentionMap
 from regard.errors import ScoreError
 from regard.maps import row_blocks
 from regard.masks import Mask, causal, window
+from regard.masks.extents import visible
 
 SUITES = [
     suite for name, suite in vars(test_attention_map).items() if name.startswith("Test") and issubclass(suite, LazyMapSuite)
@@ -103,7 +104,7 @@ def test_what_a_mask_lets_rows_see(mask):
         for head in range(HEADS):
             for first in range(QUERIES):
                 for stop in range(first + 1, QUERIES + 1):
-                    extent = row_blocks.visible(mask, batch, head, range(first, stop), KEYS)
+                    extent = visible(mask, batch, head, range(first, stop), KEYS)
                     seen = dense[batch, head, first:stop]
                     assert not seen[:, : extent.start].any()
                     assert not seen[:, extent.stop :].any()

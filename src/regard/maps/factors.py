@@ -16,6 +16,7 @@ from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.masks import Mask
+from regard.masks.extents import visible
 
 Positions = range | tuple[int, ...]
 """Which places of an axis a view reads, in order."""
@@ -174,7 +175,8 @@ class Factors:
             rows = queries if missing.all() else tuple(queries[int(at)] for at in missing.nonzero())
             for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
                 part = batch[b], heads[h], rows[q]
-                self._enter(*part, self.scores(*part, range(self.shape[3])))
+                seen = self._seen(*part)
+                self._enter(*part, self.scores(*part, seen), seen.start)
         return self._known(batch, heads, queries)
 
     @torch.no_grad()
@@ -186,6 +188,13 @@ class Factors:
         # A row that sees nothing has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
         return scores.sub_(denominators.unsqueeze(-1)).exp_()
+
+    def _seen(self, batch: Positions, heads: Positions, queries: Positions) -> range:
+        """The keys outside of which no score of these rows counts; one at least."""
+        rows, keys = range(min(queries), max(queries) + 1), self.shape[3]
+        extents = [visible(self.mask, one, head, rows, keys) for one in batch for head in heads]
+        start = min(extent.start for extent in extents)
+        return range(start, max(start + 1, *(extent.stop for extent in extents))) if start < keys else range(keys)
 
     def remember(self, batch: int, head: int, queries: range, denominators: Tensor) -> None:
         """Keep denominators of neighbouring rows that somebody else has computed."""
@@ -200,8 +209,8 @@ class Factors:
             self._denominators.append(empty)
         return take(take(take(self._denominators[0], 0, batch), 1, heads), 2, queries)
 
-    def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor) -> None:
-        """Keep the denominators of whole rows of scores."""
+    def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor, start: int = 0) -> None:
+        """Keep the denominators of rows of scores, which begin at the key ``start`` and hold all that is seen."""
         if self.sinks is not None:
             sinks = take(self.sinks.to(self.dtype), 0, heads).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
             scores = torch.cat([scores, sinks], dim=-1)
@@ -212,7 +221,7 @@ class Factors:
             column = int((scores[b, h, row].isnan() | (scores[b, h, row] == torch.inf)).nonzero()[0])
             raise ScoreError(
                 f"expected finite scores, got {scores[b, h, row, column].item()} at batch {batch[b]}, head {heads[h]}, query "
-                f"{queries[row]}, key {column}; look for NaN or overflow in the model's activations there"
+                f"{queries[row]}, key {start + column}; look for NaN or overflow in the model's activations there"
             )
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._known(batch, heads, queries)
