@@ -189,12 +189,25 @@ def test_attention_from_scratch_is_seen_too():
         ((BATCH, HEADS), ByHand(lambda scores, dim: nn.Softmax(dim)(scores))),
         ((BATCH, HEADS), ByHand(product=lambda weights, values: weights @ values)),
         ((BATCH, HEADS), ByHand(product=lambda weights, values: torch.einsum("bhqk,bhkd->bhqd", weights, values))),
+        ((BATCH, HEADS), ByHand(product=lambda weights, values: torch.einsum("bhqk,bhkd->bhqd", (weights, values)))),
         ((BATCH, HEADS), ByHand(between=lambda weights: functional.dropout(weights, 0.5).to(torch.float32))),
         ((BATCH, HEADS), ByHand(between=lambda w: w.double().float().reshape(-1, QUERIES, KEYS).view(w.shape))),
         ((BATCH,), ByHand(product=torch.bmm)),
         ((), ByHand()),
     ],
-    ids=["matmul", "functional", "method", "module", "@", "einsum", "dropout", "views", "one head", "no batch"],
+    ids=[
+        "matmul",
+        "functional",
+        "method",
+        "module",
+        "@",
+        "einsum",
+        "einsum of a pair",
+        "dropout",
+        "views",
+        "one head",
+        "no batch",
+    ],
 )
 def test_weights_that_a_module_computes_itself(before, module):
     query, key, value = factors(*before)
@@ -209,6 +222,73 @@ def test_what_changes_the_weights_is_in_the_map():
     gate = torch.tensor([1.0, 0.0, 0.5])[:, None, None]
     recording, _ = ran(ByHand(between=lambda weights: weights * gate), *factors(BATCH, HEADS))
     assert_close(recording.self[0].dense().sum(-1), gate[:, :, 0].expand(HEADS, QUERIES).expand(BATCH, HEADS, QUERIES))
+
+
+def test_attention_in_blocks_is_no_map():
+    class BlockAttention(ByHand):
+        pass
+
+    with pytest.raises(RecordingError, match="a softmax of 5 axes: attention in blocks, which has no one map"):
+        ran(BlockAttention(), *factors(3, BATCH, HEADS))
+
+
+def test_a_part_of_the_weights_is_no_map():
+    module = ByHand(between=lambda weights: weights[..., :4], product=lambda weights, values: weights @ values[..., :4, :])
+    with pytest.raises(RecordingError, match="no attention was seen"):
+        ran(module, *factors(BATCH, HEADS))
+    sink = ByHand(between=lambda weights: weights[..., :-1], product=lambda weights, values: weights @ values[..., :-1, :])
+    recording, _ = ran(sink, *factors(BATCH, HEADS))
+    assert recording.self[0].shape[3] == KEYS - 1
+
+
+def test_the_same_queries_and_keys_are_kept_once():
+    class Twice(nn.Module):
+        def forward(self, query, key, value):
+            attend = functional.scaled_dot_product_attention
+            return attend(query, key, value) - attend(query, key, value + 1) + attend(query, key.clone(), value)
+
+    recording, _ = ran(Twice(), *factors(BATCH, HEADS))
+    kept = [(call.layer, call.kept) for call in recording.calls]
+    assert kept == [
+        (0, "factors"),
+        (0, "the map of the call before: the same queries and keys, with other values"),
+        (1, "factors"),
+    ]
+    assert [amap.layer for amap in recording.maps] == [0, 1]
+
+
+def test_each_stack_counts_its_own_layers():
+    class Towers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.text, self.picture = (nn.ModuleList([Fused(), Fused()]) for _ in range(2))
+
+        def forward(self, *inputs):
+            return [module(*inputs) for module in (*self.text, *self.picture)]
+
+    recording, _ = ran(Towers(), *factors(BATCH, HEADS))
+    assert [(call.name, call.layer) for call in recording.calls] == [
+        ("text.0", 0), ("text.1", 1), ("picture.0", 0), ("picture.1", 1),
+    ]  # fmt: skip
+    with torch.no_grad(), regard.record(Towers(), layers=[1]) as second:
+        pass
+    assert not second.maps
+
+
+def test_a_product_in_a_part_of_the_attention_module_bears_its_name():
+    class Product(nn.Module):
+        def forward(self, one, other):
+            return one @ other
+
+    class HeadAttention(ByHand):
+        def __init__(self):
+            super().__init__()
+            self.product = Product()
+
+    model = nn.ModuleDict({"layer": HeadAttention()})
+    model.forward = lambda *inputs: model["layer"](*inputs)
+    recording, _ = ran(model, *factors(BATCH, HEADS))
+    assert [call.name for call in recording.calls] == ["layer"]
 
 
 def test_maps_do_not_follow_what_happens_to_the_weights_later():

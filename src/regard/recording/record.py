@@ -1,10 +1,13 @@
 """``with regard.record(model) as recording``: every attention call of the block, as lazy maps."""
 
 import inspect
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+from weakref import ReferenceType
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.recording import torch_modules, transformers_models
 from regard.recording.copies import Copies
 from regard.recording.recording import KINDS, Call, Recording, Tokenizer, Tokens, tokens_of
+from regard.recording.torch_modules import is_attention
 
 
 @contextmanager
@@ -117,7 +121,8 @@ class _Recorder:
         self.recording, self.layers, self.kinds = recording, layers, kinds
         self.names = {id(part): name for name, part in model.named_modules()}
         self.kind_of = _kinds_of_modules(model)
-        self.seen: dict[str, int] = dict.fromkeys(KINDS, 0)
+        self.seen: Counter[str] = Counter()
+        self.last: list[ReferenceType[Any]] = []  # module, and queries and keys, of the call before
         self.copies = Copies()
         self.stack: list[nn.Module] = []
         self.inputs: dict[str, Any] = {}
@@ -133,7 +138,7 @@ class _Recorder:
     def begin_pass(self, model: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A pass of the whole model starts: layers count from 0 again."""
         self.recording.passes += 1
-        self.seen = dict.fromkeys(KINDS, 0)
+        self.seen.clear()
         self.copies.forget()
         self.stack.clear()
         self.inputs = dict(zip(inspect.signature(model.forward).parameters, positional, strict=False)) | named
@@ -146,24 +151,35 @@ class _Recorder:
             pass  # a module that an error has left without a word
 
     def running(self) -> nn.Module | None:
+        """The innermost module; its parent where that is the attention module, and this one a part of it."""
+        if len(self.stack) > 2 and not is_attention(self.stack[-1]) and is_attention(self.stack[-2]):
+            return self.stack[-2]
         return self.stack[-1] if self.stack else None
 
     def wants(self, module: nn.Module) -> bool:
         return id(module) in self.names
 
-    def see(self, module: nn.Module, kept: str, make_map: Callable[[Copies], AttentionMap]) -> None:
+    def see(self, module: nn.Module, kept: str, given: tuple[Tensor, ...], make_map: Callable[[Copies], AttentionMap]) -> None:
         if torch._C._current_graph_task_id() != -1:
             return  # gradient checkpointing computes the layer once more on the way back
         name, kind = self.place(module)
-        layer = self.seen[kind]
-        self.seen[kind] += 1
+        repeated = len(self.last) > len(given) and all(
+            ref() is one for ref, one in zip(self.last, (module, *given), strict=True)
+        )
+        self.last = [ReferenceType(one) for one in (module, *given)]
+        # Layers are counted in each stack of a model: text and vision towers have their own.
+        stack = f"{kind} {re.sub('[0-9]+', '*', name)}" if re.search("[0-9]", name) else kind
+        layer = self.seen[stack] - 1 if repeated else self.seen[stack]
+        self.seen[stack] = layer + 1
         if (self.layers is not None and layer not in self.layers) or (self.kinds is not None and kind not in self.kinds):
-            self.recording.calls.append(Call(name, kind, layer, "left out by layers= or kinds="))
-            return
-        with torch.no_grad(), torch_modules.unseen():
-            amap = make_map(self.copies)
-        amap.name, amap.kind, amap.layer = name, kind, layer
-        self.recording.maps.append(amap)
+            kept = "left out by layers= or kinds="
+        elif repeated:
+            kept = "the map of the call before: the same queries and keys, with other values"
+        else:
+            with torch.no_grad(), torch_modules.unseen():
+                amap = make_map(self.copies)
+            amap.name, amap.kind, amap.layer = name, kind, layer
+            self.recording.maps.append(amap)
         self.recording.calls.append(Call(name, kind, layer, kept))
 
     def miss(self, module: nn.Module, reason: str) -> None:
@@ -182,7 +198,7 @@ def _kinds_of_modules(model: nn.Module) -> Callable[[str], str]:
     Transformers' models say which modules hold their cross-attention (``_can_record_outputs``): by class or by name. PyTorch's
     decoder layer calls it ``multihead_attn``; elsewhere the name says "cross", or nobody does.
     """
-    cross_names = {"encoder_attn", "encoder_attention"}
+    cross_names = {"encoder_attn", "encoder_attention", "EncDecAttention"}
     cross_classes: set[type] = set()
     for part in model.modules():
         for output, said in (getattr(part, "_can_record_outputs", None) or {}).items():
@@ -199,8 +215,9 @@ def _kinds_of_modules(model: nn.Module) -> Callable[[str], str]:
         path = name.split(".")
         parents = [modules[".".join(path[:end])] for end in range(1, len(path) + 1)]
         return (
-            any(part in cross_names or "cross" in part.lower() for part in path)
-            or any(type(part) in cross_classes for part in parents)
+            "cross" in name.lower()
+            or any(f".{cross}." in f".{name}." for cross in cross_names)
+            or any(type(part) in cross_classes or "CrossAtt" in type(part).__name__ for part in parents)
             or (path[-1] == "multihead_attn" and isinstance(parents[-2], nn.TransformerDecoderLayer))
         )
 

@@ -26,7 +26,7 @@ class Call(NamedTuple):
     Attributes:
         name: qualified name of the module that made it.
         kind: "encoder", "decoder", "cross" or "self".
-        layer: its number within the kind and pass.
+        layer: its number in its stack of layers, counted anew in each pass: two towers have a layer 0 each.
         kept: "factors" (queries and keys: any region is computed when it is read), "dense" (a model that computes softmax by
             hand: its own weights), or why there is no map of it.
     """

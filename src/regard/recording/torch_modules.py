@@ -9,7 +9,7 @@ Both are seen through a torch function mode, which is shown every call of a torc
 
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -58,10 +58,10 @@ class Recorder(Protocol):
     """Who wants to see attention calls."""
 
     def running(self) -> nn.Module | None:
-        """The innermost module of the recorded model that is running."""
+        """The module of the recorded model that is running."""
 
-    def see(self, module: nn.Module, kept: str, make_map: Callable[[Copies], AttentionMap]) -> None:
-        """One attention call has run; ``make_map`` keeps it as "factors" or "dense"."""
+    def see(self, module: nn.Module, kept: str, given: tuple[Tensor, ...], make_map: Callable[[Copies], AttentionMap]) -> None:
+        """One attention call has run with queries and keys, or weights; ``make_map`` keeps it as "factors" or "dense"."""
 
     def miss(self, module: nn.Module, reason: str) -> None:
         """Something that may be attention and is no map."""
@@ -86,6 +86,7 @@ class Softmax:
 
     module: nn.Module
     used: bool = False
+    reason: str = "a softmax that multiplies no values in a matrix product"
 
 
 class Weights(NamedTuple):
@@ -117,7 +118,8 @@ class TorchCalls(TorchFunctionMode):
                 return _MULTI_HEAD(*args, **given)
         result = func(*args, **given)
         if func is FUSED:
-            self.recorder.see(module, "factors", lambda copies: _fused_map(module, copies, FusedCall(*args, **given)))
+            call = FusedCall(*args, **given)
+            self.recorder.see(module, "factors", (call.query, call.key), lambda copies: _fused_map(module, copies, call))
         elif func in SOFTMAX:
             self._begin(module, result, args[1] if len(args) > 1 else given.get("dim"))
         elif self.weights:
@@ -127,20 +129,27 @@ class TorchCalls(TorchFunctionMode):
     def close(self) -> None:
         """Tell the recorder of softmaxes in attention modules that multiplied no values."""
         for softmax in self.softmaxes:
-            if not softmax.used and "atten" in type(softmax.module).__name__.lower():
-                self.recorder.miss(softmax.module, "a softmax that multiplies no values in a matrix product")
+            if not softmax.used and is_attention(softmax.module):
+                self.recorder.miss(softmax.module, softmax.reason)
 
     def _begin(self, module: nn.Module, result: Tensor, dim: int | None) -> None:
-        if result.ndim >= 2 and dim in (-1, result.ndim - 1):
-            self.softmaxes.append(Softmax(module))
-            self._hold(result, None, self.softmaxes[-1])
+        if result.ndim < 2 or dim not in (-1, result.ndim - 1):
+            return
+        softmax = Softmax(module)
+        self.softmaxes.append(softmax)
+        if result.ndim > 4:
+            softmax.reason = f"a softmax of {result.ndim} axes: attention in blocks, which has no one map of queries by keys"
+        else:
+            self._hold(result, None, softmax)
 
     def _hold(self, tensor: Tensor, before: Tensor | None, softmax: Softmax) -> None:
         place = id(tensor)  # ids of tensors that are gone are used again
         self.weights[place] = Weights(ref(tensor, lambda _: self.weights.pop(place, None)), before, softmax)
 
     def _follow(self, func: Any, module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
-        operands = args[1:] if func is torch.einsum else args
+        operands: Sequence[Any] = args
+        if func is torch.einsum:
+            operands = args[1] if isinstance(args[1], tuple | list) else args[1:]
         for at, operand in enumerate(operands):
             held = self.weights.get(id(operand))
             if held is None or held.tensor() is not operand or result is operand or not isinstance(result, Tensor):
@@ -150,11 +159,21 @@ class TorchCalls(TorchFunctionMode):
             if func in PRODUCTS and (at == 0 or func is torch.einsum) and _multiplies_values(module, before, operands[1 - at]):
                 del self.weights[id(operand)]
                 held.softmax.used = True
-                self.recorder.see(module, "dense", partial(_dense_map, module, before))
+                self.recorder.see(module, "dense", (before,), partial(_dense_map, module, before))
             elif func in PASSES_ON and at == 0:
                 self._hold(result, result if before.ndim < 4 <= result.ndim else before, held.softmax)
-            elif func in CHANGES and result.shape[:-1] == weights.shape[:-1]:
+            elif func in CHANGES and _still_a_map(result, weights):
                 self._hold(result, None, held.softmax)
+
+
+def _still_a_map(changed: Tensor, weights: Tensor) -> bool:
+    """Whether it has the same rows, and all columns or all but the one of a sink."""
+    return changed.shape[:-1] == weights.shape[:-1] and 0 <= weights.shape[-1] - changed.shape[-1] <= 1
+
+
+def is_attention(module: nn.Module) -> bool:
+    """Whether a module's class says that it computes attention."""
+    return any(word in type(module).__name__.lower() for word in ("atten", "attn"))
 
 
 def _multiplies_values(module: nn.Module, weights: Tensor, values: Tensor) -> bool:

@@ -9,6 +9,7 @@ for the modules that look at it.
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -37,8 +38,8 @@ class Recorder(Protocol):
     def wants(self, module: nn.Module) -> bool:
         """Whether this module belongs to the recorded model."""
 
-    def see(self, module: nn.Module, kept: str, make_map: Callable[[Copies], AttentionMap]) -> None:
-        """One attention call has run; ``make_map`` keeps it as "factors" or "dense"."""
+    def see(self, module: nn.Module, kept: str, given: tuple[Tensor, ...], make_map: Callable[[Copies], AttentionMap]) -> None:
+        """One attention call has run with queries and keys; ``make_map`` keeps it as "factors"."""
 
 
 _lock = threading.Lock()
@@ -101,7 +102,8 @@ def _shown(name: str, original: Attention | None) -> Attention:
             result = run(module, query, key, value, attention_mask, *rest, **options)
         for recorder in _recorders:
             if recorder.wants(module):
-                recorder.see(module, "factors", lambda copies: _kept(name, module, copies, query, key, attention_mask, options))
+                make_map = partial(_kept, name, module, query, key, attention_mask, options)
+                recorder.see(module, "factors", (query, key), make_map)
         return result
 
     return attention
@@ -122,11 +124,11 @@ def _own_eager(module: nn.Module) -> Attention:
 def _kept(
     name: str,
     module: nn.Module,
-    copies: Copies,
     query: Tensor,
     key: Tensor,
     attention_mask: Tensor | None,
     options: dict[str, Any],
+    copies: Copies,
 ) -> AttentionMap:
     """The factors of one call."""
     if unknown := {option for option, value in options.items() if value is not None} - UNDERSTOOD:
