@@ -25,6 +25,7 @@ from regard.recording.recording import Recording
 from regard.translation.translator import EMBEDDED, Translation, load_translator
 
 Links = set[tuple[int, int]]
+THRESHOLDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 Gold = tuple[str, str, Links, Links]  # English, French, sure, possible
 
 
@@ -102,6 +103,9 @@ def main() -> None:
         for head in range(cross[layer].shape[1])
     }
     best = min(rates, key=lambda place: rates[place])
+    rows, layer, head = best
+    strict = {threshold: error_rate(pairs, layer, head, rows, threshold) for threshold in THRESHOLDS}
+    threshold = min(strict, key=lambda one: strict[one])
     lines = [
         f"{len(pairs)} of {len(gold)} sentence pairs fit the model and split into the same words.",
         "",
@@ -117,6 +121,12 @@ def main() -> None:
         f"| {error_rate(pairs, None, None, ROWS[1], 0.0):.3f} |",
         "",
         f"Best: layer {best[1]}, head {best[2]}, the row that {best[0]} the token: AER {rates[best]:.3f}.",
+        "",
+        "A word of which the head is not sure has no link. By the least weight of a link:",
+        "",
+        f"| weight above | {' | '.join(map(str, strict))} |",
+        f"|---|{'---|' * len(strict)}",
+        f"| AER | {' | '.join(f'{rate:.3f}' for rate in strict.values())} |",
     ]
     text = "\n".join(lines)
     print(text)
@@ -124,7 +134,7 @@ def main() -> None:
         arguments.out.write_text(HEADER + text + "\n", encoding="utf-8")
     if arguments.write:
         config = json.loads((EMBEDDED / "config.json").read_text(encoding="utf-8"))
-        config |= {"alignment_heads": [[best[1], best[2]]], "alignment_rows": best[0]}
+        config |= {"alignment_heads": [[layer, head]], "alignment_rows": rows, "alignment_threshold": threshold}
         (EMBEDDED / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         write_checksums(EMBEDDED)
 
@@ -134,7 +144,9 @@ HEADER = """# Which head aligns best
 Alignment error rate (0 is perfect) of each cross-attention head of the embedded English–French model, on the gold word
 alignments of two stories (ALIBI, Yvon & Xu 2016). The French text is given, the attention is that of a teacher-forced pass,
 and every French word is linked to the English word that it gave the most weight. Measured with
-`python recipes/measure_alignment.py --gold GOLD`. `regard.translate` shows and aligns with the best head of this table.
+`python recipes/measure_alignment.py --gold GOLD`. `regard.translate` shows and aligns with the best head of this table, and links above the best of the
+weights below it. Two heads of the last layer were shown word links in training (guided alignment): one the links of the token
+that a row writes, one those of the token that it has read.
 
 """
 

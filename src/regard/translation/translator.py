@@ -210,6 +210,8 @@ class Translator:
         self.reading: Reading | None = None
         if said := getattr(config, "alignment_heads", None):
             self.reading = Reading(int(said[0][0]), int(said[0][1]), str(getattr(config, "alignment_rows", ROWS[0])))
+        #: the least weight of a link at that reading
+        self.threshold = float(getattr(config, "alignment_threshold", 0.0))
 
     def check(self, text: str) -> list[int]:
         """The ids of a text that this model can translate.
@@ -274,5 +276,5 @@ class Translator:
             source_tokens=recording.keys,
             target_tokens=tokens,
             recording=recording,
-            alignment=align(recording.cross, layer, head, rows=rows),
+            alignment=align(recording.cross, layer, head, rows=rows, threshold=self.threshold),
         )
