@@ -144,9 +144,9 @@ HEADER = """# Which head aligns best
 Alignment error rate (0 is perfect) of each cross-attention head of the embedded English–French model, on the gold word
 alignments of two stories (ALIBI, Yvon & Xu 2016). The French text is given, the attention is that of a teacher-forced pass,
 and every French word is linked to the English word that it gave the most weight. Measured with
-`python recipes/measure_alignment.py --gold GOLD`. `regard.translate` shows and aligns with the best head of this table, and links above the best of the
-weights below it. Two heads of the last layer were shown word links in training (guided alignment): one the links of the token
-that a row writes, one those of the token that it has read.
+`python recipes/measure_alignment.py --gold GOLD`. `regard.translate` shows and aligns with the best head of this table, and
+links above the best of the weights below it. Two heads of the last layer were shown word links in training (guided
+alignment): one the links of the token that a row writes, one those of the token that it has read.
 
 """
 
