@@ -552,7 +552,7 @@ def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
     ("thing", "paths", "options", "error", "message"),
     [
         (weights(2, 2), [], {}, OptionError, r"at least one path"),
-        (weights(2, 2), [3], {}, DtypeError, r"paths as text or pathlib.Path, got int: 3"),
+        (weights(2, 2), [3], {}, DtypeError, r"path as text or pathlib.Path, got int: 3"),
         (weights(2, 2), ["x.png"], {"dpi": 0}, OptionError, r"dpi: expected a positive number"),
         (weights(2, 2), ["x.png"], {"dpi": "high"}, OptionError, r"dpi: .*got 'high'"),
         (Figure(), ["x.png"], {"theme": "dark"}, OptionError, r"no options .* got theme"),

@@ -253,7 +253,7 @@ def test_a_translation_that_does_not_end_is_an_error_not_a_fragment(tiny_opus):
 
 
 def test_a_hub_name_without_a_connection():
-    with mock.patch("regard.translation.translator.HfApi") as api:
+    with mock.patch("regard.recording.pretrained.HfApi") as api:
         api.return_value.model_info.side_effect = ConnectionError("Name or service not known")
         with pytest.raises(ModelError) as caught:
             regard.translate("Yes.", "Helsinki-NLP/opus-mt-en-fr-none")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regard.recording.generation import generate
     from regard.recording.record import record
     from regard.recording.recording import Recording
+    from regard.recording.recording_file import load
     from regard.translation.translator import Translation, translate
     from regard.views.heatmap import heads_grid, heatmap, save
 
@@ -35,6 +36,7 @@ _HOME = {
     "generate": "recording.generation",
     "heads_grid": "views.heatmap",
     "heatmap": "views.heatmap",
+    "load": "recording.recording_file",
     "online_attention": "mechanisms.online_softmax",
     "record": "recording.record",
     "save": "views.heatmap",
@@ -57,6 +59,7 @@ __all__ = [
     "generate",
     "heads_grid",
     "heatmap",
+    "load",
     "online_attention",
     "record",
     "save",

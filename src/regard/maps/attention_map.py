@@ -1,6 +1,7 @@
 """The lazy matrix: looks like a (batch, heads, queries, keys) tensor of weights, and computes what is read, when it is read."""
 
 import math
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self, cast
 
@@ -18,14 +19,15 @@ from regard.maps.factors import (
     _check_query_key,
     _check_tensor,
     _working_dtype,
+    bytes_text,
 )
 from regard.maps.indexing import AXES, Choice, Index, narrow, spread
+from regard.maps.map_file import MapData, MapWriter
 from regard.maps.products import TransposedMap, times
 from regard.maps.reductions import How, Summary, TopWeights, check_how, check_pool, check_topk, summarise
 from regard.maps.row_blocks import View
-from regard.masks import Mask, centred_window, from_tensor
-from regard.masks import causal as causal_mask
-from regard.masks import window as window_mask
+from regard.masks import Mask, from_tensor
+from regard.masks.patterns import combined
 
 
 class Tile(NamedTuple):
@@ -105,7 +107,7 @@ class AttentionMap:
             query=query,
             key=key,
             scale=query.shape[-1] ** -0.5 if scale is None else scale,
-            mask=_combined(allowed, causal, window, shape[3] - shape[2]),
+            mask=combined(allowed, causal, window, shape[3] - shape[2]),
             bias=bias,
             softcap=softcap,
             sinks=sinks,
@@ -143,6 +145,33 @@ class AttentionMap:
         made._open(DenseWeights(_four_axes(values)))
         return made
 
+    @classmethod
+    def _of(cls, data: MapData) -> Self:
+        made = cls.__new__(cls)
+        made._open(data.source)
+        made._view, made.name, made.kind, made.layer = data.view, data.name, data.kind, data.layer
+        made.queries, made.keys = data.queries, data.keys
+        return made
+
+    def _data(self) -> MapData:
+        return MapData(self._source, self._view, self.name, self.kind, self.layer, self.queries, self.keys)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the map to one file, as its factors; ``regard.load`` opens it. A narrowed map saves only what it shows.
+
+        Raises:
+            OSError: the file cannot be written; what stood there before still does.
+            TooLargeError: its mask is a function of your own that neither is one run of keys a query nor fits as a tensor.
+
+        Example:
+            >>> import tempfile, regard
+            >>> path = tempfile.mkdtemp() + "/map.safetensors"
+            >>> AttentionMap.from_dense(torch.eye(3)).save(path)
+            >>> regard.load(path)[0, 0, 1]
+            tensor([0., 1., 0.])
+        """
+        MapWriter().write(path, [self._data()])
+
     # -- what it is ------------------------------------------------------------------------------------------------
 
     @property
@@ -168,7 +197,7 @@ class AttentionMap:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis}={size}" for axis, size in zip(AXES, self.shape, strict=True))
         name = f"{self.name}: " if self.name else ""
-        cost = f"{_size(self.nbytes)} kept, {_size(self._dense_bytes)} dense"
+        cost = f"{bytes_text(self.nbytes)} kept, {bytes_text(self._dense_bytes)} dense"
         return f"AttentionMap({name}{sizes}; {self._source.describe()}; {cost})"
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -362,29 +391,6 @@ class AttentionMap:
                 yield Tile(queries, keys, self[:, :, queries, keys])
 
 
-def _size(count: int) -> str:
-    """A number of bytes as people read it."""
-    size, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024 or unit == "TiB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-
-
 def _four_axes(tensor: Tensor) -> Tensor:
     """The tensor with leading axes of size 1 added up to four."""
     return tensor[(None,) * (4 - tensor.ndim)] if tensor.ndim < 4 else tensor
-
-
-def _combined(allowed: Mask | None, causal: bool, window: int | None, offset: int) -> Mask | None:
-    """The one mask that mask=, causal= and window= make together; ``offset`` is keys − queries (bottom-right)."""
-    parts = [] if allowed is None else [allowed]
-    if causal:
-        parts.append(causal_mask(offset))
-    if window is not None:
-        parts.append(window_mask(window, offset) if causal else centred_window(window, offset))
-    whole = None
-    for part in parts:
-        whole = part if whole is None else whole & part
-    return whole

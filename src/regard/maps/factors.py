@@ -255,6 +255,16 @@ def _runs(size: int, step: int) -> Iterator[slice]:
         yield slice(start, min(start + step, size))
 
 
+def bytes_text(count: int) -> str:
+    """A number of bytes as people read it."""
+    size, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
 def _working_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 

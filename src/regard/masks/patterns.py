@@ -1,5 +1,8 @@
 """Masks that follow from the positions alone."""
 
+import functools
+import operator
+
 import torch
 
 from regard.errors import OptionError
@@ -112,3 +115,20 @@ def prefix(length: int) -> Mask:
     """
     length = whole_number("length", length, 0)
     return Mask(lambda _b, _h, _q, k: k < length, f"prefix({length})", made=("prefix", {"length": length}))
+
+
+def combined(allowed: Mask | None, causally: bool, width: int | None, offset: int) -> Mask | None:
+    """The one mask that a mask, ``causal=`` and ``window=`` make together; None where everything is visible.
+
+    Args:
+        allowed: a mask that is there already.
+        causally: nobody looks ahead; a window then looks back, and is centred otherwise.
+        width: of the window, if there is one.
+        offset: keys − queries, so that the last query sees every key (bottom-right).
+    """
+    parts = [] if allowed is None else [allowed]
+    if causally:
+        parts.append(causal(offset))
+    if width is not None:
+        parts.append(window(width, offset) if causally else centred_window(width, offset))
+    return functools.reduce(operator.and_, parts) if parts else None

@@ -1,5 +1,7 @@
 """Masks that somebody else has computed, or that follow from what stands in the sequences."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -145,19 +147,36 @@ def recognised(tensor: Tensor) -> Mask:
     >>> recognised(torch.tensor([[True, False, True]]))
     from_tensor(1 x 1 x 1 x 3)
     """
-    full = _four_axes(tensor)
-    full = full[tuple(slice(1 if stride == 0 else None) for stride in full.stride()[:3])]  # what is repeated is kept once
+    full = unrepeated(_four_axes(tensor))
     if full.numel() == 0:
         return from_tensor(full.clone())
-    runs = [_runs(block) for block in full.split(max(1, _BLOCK // (full[:, :, 0].numel())), dim=2)]
-    if not all(single for _, _, single in runs):
-        return from_tensor(full.clone())
-    starts, stops = (torch.cat(parts, dim=2) for parts in list(zip(*runs, strict=True))[:2])
+    blocks = full.split(max(1, _BLOCK // (full[:, :, 0].numel())), dim=2)
+    return of_runs(blocks, tensor.shape[-1]) or from_tensor(full.clone())
+
+
+def of_runs(blocks: Iterable[Tensor], keys: int) -> Mask | None:
+    """The simplest mask that equals these truth values, if each query sees one run of keys.
+
+    Args:
+        blocks: (batch, heads, some queries, keys) each, one after another; none is looked at beyond the first failure.
+        keys: how many there are.
+    """
+    edges = []
+    for block in blocks:
+        first, last, single = _runs(block)
+        if not single:
+            return None
+        edges.append((first, last))
+    starts, stops = (torch.cat(parts, dim=2) for parts in zip(*edges, strict=True))
     for axis in (0, 1):
         if all(bool((edge == edge.narrow(axis, 0, 1)).all()) for edge in (starts, stops)):
             starts, stops = starts.narrow(axis, 0, 1), stops.narrow(axis, 0, 1)
-    keys = tensor.shape[-1]
     return _pattern(starts, stops, keys) or spans(starts.contiguous(), stops.contiguous(), keys)
+
+
+def unrepeated(full: Tensor) -> Tensor:
+    """A tensor of four axes; what is repeated along the first three without memory, is there once."""
+    return full[tuple(slice(1 if stride == 0 else None) for stride in full.stride()[:3])]
 
 
 def _runs(rows: Tensor) -> tuple[Tensor, Tensor, bool]:

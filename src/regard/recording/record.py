@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from weakref import ReferenceType
 
@@ -69,6 +70,7 @@ def record(
     if isinstance(kinds, str) or set(kinds or ()) - set(KINDS):
         raise OptionError(f"expected kinds as a list of {', '.join(KINDS)}, got {kinds!r}; for example kinds=['cross']")
     recording = Recording()
+    recording.model = _name_of(model)
     recorder = _Recorder(model, recording, layers, kinds)
     names = transformers_models.implementations(model)
     torch_calls = torch_modules.TorchCalls(recorder)
@@ -85,6 +87,13 @@ def record(
     _check_calls(model, recording)
     recording._tokens |= _tokens_of_inputs(recorder.inputs, tokenizer, recording._is_encoder_decoder)
     recording._label_maps()
+
+
+def _name_of(model: nn.Module) -> str:
+    """The model's class, and its name on the hub; of a folder only the last part, for a file may travel."""
+    name = str(getattr(model, "name_or_path", None) or "")
+    place = Path(name)
+    return f"{type(model).__name__} {place.name if place.is_absolute() or place.exists() else name}".rstrip()
 
 
 def _uncompiled() -> AbstractContextManager[None]:

@@ -1,14 +1,17 @@
 """What a recording is: the maps of one block, in call order, and the tokens of their axes."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.map_file import MapWriter
+from regard.maps.tensor_file import Part
 
 KINDS = ("encoder", "decoder", "cross", "self")
 
@@ -60,6 +63,7 @@ class Recording:
         calls: every attention call that was seen, and how it was kept; also those that layers= and kinds= left out.
         passes: how many times the model ran inside the block.
         sequences: ids that were generated, (batch, length), where ``regard.generate`` made the recording.
+        model: class of the recorded model, and its name on the hub where it has one.
     """
 
     def __init__(self, maps: Iterable[AttentionMap] = ()) -> None:
@@ -67,6 +71,7 @@ class Recording:
         self.calls: list[Call] = []
         self.passes = 0
         self.sequences: Tensor | None = None
+        self.model: str | None = None
         self._tokens: dict[str, Tokens] = {}  # "source", "consumed", "produced"
 
     def __repr__(self) -> str:
@@ -146,13 +151,42 @@ class Recording:
                 "do not tell which row is whose; call regard.generate(model, inputs, ...)"
             )
         made = Recording(self._cut(amap, item) for amap in self.maps)
-        made.passes = self.passes
+        made.passes, made.model = self.passes, self.model
         made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
         for axis, axis_tokens in self._tokens.items():
             labels = axis_tokens.real(item)
             length = len(axis_tokens.spans[item])
             made._tokens[axis] = Tokens((range(length),), None if labels is None else (labels,))
         return made
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the recording to one file: the factors of its maps, and the tokens; ``regard.load`` opens it.
+
+        The file appears when it is complete. A recording of one sentence, ``recording.sample(0)``, saves that sentence only.
+
+        Raises:
+            OSError: the file cannot be written; what stood there before still does.
+            TooLargeError: a map's mask is a function of your own that cannot be written as data.
+
+        Example:
+            >>> import tempfile, regard
+            >>> path = tempfile.mkdtemp() + "/recording.safetensors"
+            >>> regard.translate("No.").recording.save(path)
+            >>> regard.load(path).keys
+            ('▁No', '.', '</s>')
+        """
+        writer = MapWriter()
+        shared: dict[str, Any] = {"model": self.model, "passes": self.passes, "calls": self.calls}
+        if self.sequences is not None:
+            shared["sequences"] = writer.tensor("sequences", Part.whole(self.sequences))
+        shared["tokens"] = {
+            axis: {
+                "spans": [[span.start, span.stop] for span in tokens.spans],
+                "labels": None if tokens.labels is None else [writer.labels(row) for row in tokens.labels],
+            }
+            for axis, tokens in self._tokens.items()
+        }
+        writer.write(path, [amap._data() for amap in self.maps], shared)
 
     def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
         rows, columns = self._axes(amap)

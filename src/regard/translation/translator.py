@@ -1,23 +1,20 @@
 """``regard.translate``: text to text, and what the translation looked at."""
 
 import functools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
-from huggingface_hub import HfApi, try_to_load_from_cache
-from safetensors import SafetensorError
 from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-from transformers.utils import logging
 
 from regard.analysis.alignment import ROWS, Alignment, Reading, align, guess_reading
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.recording.generation import generate, replay
+from regard.recording.pretrained import known_name, read_from
 from regard.recording.recording import Recording
 
 if TYPE_CHECKING:
@@ -147,54 +144,11 @@ def load_translator(model: str | Path | None = None) -> "Translator":
     Raises:
         ModelError: it cannot be found or read; the error says why and what to do.
     """
-    place = EMBEDDED if model is None else Path(model).expanduser()
-    if model is None or place.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(model)):
-        name: str = str(place)
-        _check_folder(place)
-    else:
-        name = str(model)
-        _check_hub(name)
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    name = str(EMBEDDED) if model is None else known_name(model)
+    with read_from(name, "a sequence-to-sequence model"):
         tokenizer = AutoTokenizer.from_pretrained(name)
         loaded = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32, attn_implementation="sdpa")
-    except SafetensorError as error:
-        raise ModelError(f"expected readable weights in {name}, got a damaged file ({error}); copy the model again") from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError) as error:
-        cause = " ".join(str(error).split())[:300]
-        raise ModelError(f"expected a sequence-to-sequence model in {name}, could not read it: {cause}") from error
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     return Translator(loaded.eval(), tokenizer)
-
-
-def _check_hub(name: str) -> None:
-    """Refuse a hub name that is neither cached nor to be had, at once: loading it would retry for minutes first."""
-    if try_to_load_from_cache(name, "config.json"):
-        return
-    try:
-        HfApi().model_info(name, timeout=10)
-    except Exception as error:
-        raise ModelError(
-            f"expected the model {name!r} in the hub's local cache or a connection to the hub, got neither "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). Go on in one of two ways: connect once so that "
-            "it is downloaded and cached, or copy the model's folder to this machine and pass its path"
-        ) from error
-
-
-def _check_folder(place: Path) -> None:
-    """Refuse what is not a model folder, saying what is there."""
-    if not place.exists():
-        raise ModelError(f"expected a model folder, got {place}, which does not exist; check the path")
-    if not place.is_dir():
-        raise ModelError(f"expected a model folder, got the file {place}; pass the folder that holds config.json")
-    if not (place / "config.json").exists():
-        names = ", ".join(sorted(entry.name for entry in place.iterdir())[:5]) or "nothing"
-        raise ModelError(
-            f"expected a model folder with config.json, got {place} with {names}; pass a folder in Transformers' layout"
-        )
 
 
 class Translator:

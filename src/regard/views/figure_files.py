@@ -11,7 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regard.errors import DtypeError, FileFormatError, OptionError
+from regard.errors import FileFormatError, OptionError
+from regard.maps.whole_file import as_path, checked_path, refusal
 
 # What would differ from one run to the next is left out.
 FORMATS: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -47,16 +48,10 @@ def checked_paths(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
         raise OptionError('expected at least one path, got none; for example save(thing, "map.png", "map.pdf")')
     checked = []
     for given in paths:
-        if not isinstance(given, str | os.PathLike):
-            raise DtypeError(f"expected paths as text or pathlib.Path, got {type(given).__name__}: {given!r}")
-        path = Path(given)
+        path = as_path(given)
         if path.suffix.lower() not in FORMATS:
             raise FileFormatError(f"expected a name ending in {', '.join(FORMATS)}, got {str(path)!r}; rename the file")
-        if path.is_dir():
-            raise _refusal(errno.EISDIR, path, "it is a folder; add a file name")
-        if not path.parent.is_dir():
-            raise _refusal(errno.ENOENT, path, f"there is no folder {str(path.parent)!r}; make it first")
-        checked.append(path)
+        checked.append(checked_path(path))
     return checked
 
 
@@ -75,7 +70,7 @@ def write_figure(figure: Figure, paths: Sequence[Path], dpi: float) -> None:
             part.replace(path)
     except OSError as error:
         advice = f"{error.strerror or error}; check the permissions and the space there, or choose another folder"
-        raise _refusal(error.errno or errno.EIO, path, advice) from error
+        raise refusal("write", error.errno or errno.EIO, path, advice) from error
     finally:
         for part, _ in written:
             part.unlink(missing_ok=True)
@@ -100,8 +95,3 @@ def _sharp_png(figure: Figure) -> Png:
     """Two pixels for each that is shown: screens have them."""
     png = render(figure, ".png", 2 * figure.dpi)
     return png, {"width": int.from_bytes(png[16:20], "big") // 2}
-
-
-def _refusal(code: int, path: Path, advice: str) -> OSError:
-    # With its code, OSError becomes FileNotFoundError, PermissionError or whatever it is.
-    return OSError(code, f"cannot write {str(path)!r}: {advice}")

@@ -1,4 +1,4 @@
-"""The command line: ``regard translate "The cat sat on the mat."``."""
+"""``regard translate``: a text, its translation, and what each word looked at."""
 
 import argparse
 import itertools
@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +14,8 @@ from rich.text import Text
 from tqdm import tqdm
 
 import regard
-from regard.analysis.alignment import ROWS, Alignment, align
+from regard.analysis.alignment import Alignment, align
+from regard.cli.reports import complain
 from regard.errors import OptionError, RegardError
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
 from regard.views.heatmap import save
@@ -36,53 +36,8 @@ class Line:
     error: RegardError | None = None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, or 1 where something could not be done."""
-    options = _parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except BrokenPipeError:
-        # The reader has left (`| head`): there is nobody to tell, and Python would complain again when it flushes.
-        sys.stdout = None
-        return 1
-    except (RegardError, OSError) as error:
-        _complain(error)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="regard", description="Look at what transformers attend to.")
-    parser.add_argument("--version", action="version", version=f"regard {regard.__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    translate = commands.add_parser(
-        "translate",
-        help="translate, and show what each word looked at",
-        description="Translate TEXT, or each line of standard input, and show which source words each target word attended to.",
-    )
-    translate.add_argument("text", nargs="?", help="the text; without it, lines are read from standard input")
-    translate.add_argument("--model", help="folder or hub name; the embedded English-French model where left out")
-    translate.add_argument("--beams", type=int, default=4, help="width of the beam search (default 4)")
-    translate.add_argument("--layer", type=int, help="decoder layer to show; the one that aligns best where left out")
-    translate.add_argument("--head", type=int, help="head of that layer")
-    translate.add_argument("--rows", choices=ROWS, help="read the query that produced a word, or the one that consumed it")
-    translate.add_argument(
-        "--save",
-        nargs="+",
-        action="extend",
-        type=Path,
-        default=[],
-        metavar="FILE",
-        help="draw the attention: .png, .svg, .pdf",
-    )
-    translate.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
-    translate.add_argument("--json", action="store_true", help="one JSON object a text instead of a table")
-    translate.set_defaults(run=_translate)
-    return parser
-
-
-def _translate(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Translate the text, or the lines of standard input; 1 where one of them could not be."""
     if options.text is None and options.save:
         raise OptionError("expected one TEXT beside --save, got lines from standard input; draw them one at a time")
     if (options.layer is None) != (options.head is None):
@@ -101,7 +56,7 @@ def _translate(options: argparse.Namespace) -> int:
             _show(console, options, line.translation)
         elif line.error is not None:
             status = 1
-            _complain(line.error, f"line {line.number}: ")
+            complain(line.error, f"line {line.number}: ")
             if options.json:
                 print(json.dumps({"source": line.text, "error": str(line.error)}, ensure_ascii=False), flush=True)
         elif not options.json:
@@ -195,11 +150,3 @@ def _as_json(translation: Translation, alignment: Alignment) -> dict[str, Any]:
         "target_words": alignment.target_words,
         "links": sorted(alignment.links),
     }
-
-
-def _complain(error: Exception, where: str = "") -> None:
-    print(f"regard: {where}{error}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

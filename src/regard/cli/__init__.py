@@ -1,0 +1,96 @@
+"""The command line: ``regard translate``, ``regard record``, ``regard info``. A command is loaded when it is called."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import regard
+from regard.cli.reports import complain
+from regard.errors import RegardError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, or 1 where something could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = import_module(f"regard.cli.{options.module}").run
+        return run(options)
+    except BrokenPipeError:
+        # The reader has left (`| head`): there is nobody to tell, and Python would complain again when it flushes.
+        sys.stdout = None
+        return 1
+    except (RegardError, OSError) as error:
+        complain(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="regard", description="Look at what transformers attend to.")
+    parser.add_argument("--version", action="version", version=f"regard {regard.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_translate(commands)
+    _add_record(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    translate = commands.add_parser(
+        "translate",
+        help="translate, and show what each word looked at",
+        description="Translate TEXT, or each line of standard input, and show which source words each target word attended to.",
+    )
+    translate.add_argument("text", nargs="?", help="the text; without it, lines are read from standard input")
+    translate.add_argument("--model", help="folder or hub name; the embedded English-French model where left out")
+    translate.add_argument("--beams", type=int, default=4, help="width of the beam search (default 4)")
+    translate.add_argument("--layer", type=int, help="decoder layer to show; the one that aligns best where left out")
+    translate.add_argument("--head", type=int, help="head of that layer")
+    translate.add_argument(
+        "--rows", choices=("produced", "consumed"), help="read the query that produced a word, or the one that consumed it"
+    )
+    translate.add_argument(
+        "--save",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="draw the attention: .png, .svg, .pdf",
+    )
+    translate.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
+    translate.add_argument("--json", action="store_true", help="one JSON object a text instead of a table")
+    translate.set_defaults(module="translating")
+
+
+def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    record = commands.add_parser(
+        "record",
+        help="run a model over a text, and keep its attention in a file",
+        description="Run MODEL over a text and write the attention of every layer to FILE, exact, as queries and keys. A "
+        "decoder reads the text, and goes on if --generate says how far; an encoder reads it; an encoder-decoder answers it, "
+        "or reads the answer in --target.",
+    )
+    record.add_argument("model", help="folder or hub name")
+    text = record.add_mutually_exclusive_group(required=True)
+    text.add_argument("--text", help="the text")
+    text.add_argument("--text-file", type=Path, metavar="FILE", help="read the text from a file, as UTF-8")
+    record.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write (safetensors)")
+    record.add_argument("--target", metavar="TEXT", help="the answer of an encoder-decoder, where it is known")
+    record.add_argument("--generate", type=int, metavar="N", help="let the model write at most N new tokens")
+    record.add_argument("--beams", type=int, default=1, help="width of the search while it writes (default 1)")
+    record.add_argument("--layers", nargs="+", type=int, metavar="N", help="keep only these, counted from 0")
+    record.add_argument("--kinds", nargs="+", metavar="KIND", help="keep only these of encoder, decoder, cross, self")
+    record.add_argument("--dtype", default="auto", help="float32, bfloat16, float16, float64; as stored where left out")
+    record.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1")
+    record.set_defaults(module="recording")
+
+
+def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    info = commands.add_parser("info", help="say what is in a file", description="Show the maps that a file holds.")
+    info.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
+    info.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    info.set_defaults(module="info")

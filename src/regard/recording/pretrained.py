@@ -1,0 +1,110 @@
+"""Models by name or folder, found at once or refused in one sentence; nothing retries for minutes first."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils import logging
+
+from regard.errors import ModelError, OptionError
+
+DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
+
+
+def load_text_model(model: str | Path, *, generates: bool = False, dtype: str = "auto", device: str = "cpu") -> tuple[Any, Any]:
+    """A text model on SDPA, ready to be recorded, and its tokenizer.
+
+    An encoder-decoder is loaded to translate, what was trained to continue texts to continue them, anything else without head.
+
+    Args:
+        model: folder or hub name.
+        generates: it must be able to continue a text.
+        dtype: one of DTYPES; "auto" is the type of the stored weights.
+        device: "cpu", "cuda", "cuda:1".
+
+    Raises:
+        ModelError: it cannot be found or read, or is no model of texts.
+        OptionError: no such device.
+    """
+    name = known_name(model)
+    with read_from(name, "a model of texts with its tokenizer"):
+        config = AutoConfig.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        architectures = " ".join(getattr(config, "architectures", None) or ())
+        auto: Any = AutoModel
+        if config.is_encoder_decoder:
+            auto = AutoModelForSeq2SeqLM
+        elif generates or re.search(r"CausalLM|LMHead", architectures):
+            auto = AutoModelForCausalLM
+        loaded = auto.from_pretrained(name, dtype=dtype, attn_implementation="sdpa").eval()
+    try:
+        return loaded.to(torch.device(device)), tokenizer
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"expected a device that is there, got {device!r} ({_short(error)}); for example cpu") from error
+
+
+def known_name(model: str | Path) -> str:
+    """The folder or hub name, where a model can be had.
+
+    Raises:
+        ModelError: there is none; the error says why and what to do.
+    """
+    place = Path(model).expanduser()
+    if place.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(model)):
+        _check_folder(place)
+        return str(place)
+    _check_hub(str(model))
+    return str(model)
+
+
+@contextmanager
+def read_from(name: str, what: str) -> Iterator[None]:
+    """Loading inside the block shows no bars, and fails in one sentence."""
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    except SafetensorError as error:
+        raise ModelError(f"expected readable weights in {name}, got a damaged file ({error}); copy the model again") from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError) as error:
+        raise ModelError(f"expected {what} in {name}, could not read it: {_short(error)}") from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _check_hub(name: str) -> None:
+    """Refuse a hub name that is neither cached nor to be had, at once: loading it would retry for minutes first."""
+    if try_to_load_from_cache(name, "config.json"):
+        return
+    try:
+        HfApi().model_info(name, timeout=10)
+    except Exception as error:
+        raise ModelError(
+            f"expected the model {name!r} in the hub's local cache or a connection to the hub, got neither "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). Go on in one of two ways: connect once so that "
+            "it is downloaded and cached, or copy the model's folder to this machine and pass its path"
+        ) from error
+
+
+def _check_folder(place: Path) -> None:
+    """Refuse what is not a model folder, saying what is there."""
+    if not place.exists():
+        raise ModelError(f"expected a model folder, got {place}, which does not exist; check the path")
+    if not place.is_dir():
+        raise ModelError(f"expected a model folder, got the file {place}; pass the folder that holds config.json")
+    if not (place / "config.json").exists():
+        names = ", ".join(sorted(entry.name for entry in place.iterdir())[:5]) or "nothing"
+        raise ModelError(
+            f"expected a model folder with config.json, got {place} with {names}; pass a folder in Transformers' layout"
+        )
