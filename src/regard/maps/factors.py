@@ -144,9 +144,15 @@ class Factors:
         """Scores as the softmax sees them, −inf where hidden: (batch, heads, queries, keys)."""
         group = self.query.shape[1] // self.key.shape[1]
         query = take(take(take(self.query, 0, batch), 1, heads), 2, queries).to(self.dtype)
-        key = take(take(self.key, 0, batch), 2, keys).to(self.dtype)
-        if group > 1 or heads != range(self.query.shape[1]):
-            key = take(key, 1, tuple(head // group for head in heads))
+        key = take(take(self.key, 0, batch), 2, keys)  # a view still: only what is read is cast, or leaves the disk
+        if group == 1:
+            key = take(key, 1, heads).to(self.dtype)
+        else:
+            used = sorted({head // group for head in heads})
+            place = {head: at for at, head in enumerate(used)}
+            key = take(key, 1, tuple(used)).to(self.dtype)
+            if len(heads) != len(used):
+                key = key.index_select(1, torch.tensor([place[head // group] for head in heads], device=key.device))
         with torch.autocast(query.device.type, enabled=False):  # a map may be read where the model runs in half precision
             scores = query @ key.transpose(-1, -2) * self.scale
         if self.softcap is not None:

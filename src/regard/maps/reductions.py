@@ -85,12 +85,33 @@ def _strongest(rows: Rows, k: int, run: int, keys: int) -> tuple[Tensor, Tensor]
         unseen = (rows.columns.stop + torch.arange(k - few, device=weights.device)) % keys
         unseen = unseen.expand(*places.shape[:3], k - few)
         return torch.cat([values, torch.zeros_like(unseen, dtype=values.dtype)], 3), torch.cat([places + first, unseen], 3)
-    chosen = rows.maxima.topk(min(k, rows.maxima.shape[3]), dim=3).indices
+    chosen = rows.maxima.topk(k, dim=3).indices
+    if span % run == 0:
+        values, places = _strongest_in_runs(weights, chosen, run, k)
+        return values, places + first
     places = (chosen[..., None] * run + torch.arange(run, device=weights.device)).flatten(3)
     beyond = places >= span
     near = weights.gather(3, places.clamp(max=span - 1)).masked_fill_(beyond, -1)
     values, at = near.topk(k, dim=3)
     return values, places.gather(3, at) + first
+
+
+def _strongest_in_runs(weights: Tensor, chosen: Tensor, run: int, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest weights among the chosen runs of each row, and their columns.
+
+    Ranking is slow, so few are ranked: the runs are laid over each other in groups of k, and the k largest weights stand in the
+    k groups whose largest weights are largest.
+    """
+    count, heads, queries, span = weights.shape
+    lines = count * heads * queries
+    runs = torch.arange(lines, device=weights.device)[:, None] * (span // run) + chosen.view(lines, k)
+    near = weights.view(-1, run).index_select(0, runs.flatten()).view(lines, k, run)
+    groups = near.amax(1).topk(min(k, run), dim=1).indices  # (lines, k): places within a run
+    few = near.gather(2, groups[:, None].expand(lines, k, groups.shape[1])).flatten(1)
+    values, at = few.topk(k, dim=1)
+    inside, which = groups.gather(1, at % groups.shape[1]), at // groups.shape[1]
+    columns = chosen.view(lines, k).gather(1, which) * run + inside
+    return values.view(count, heads, queries, k), columns.view(count, heads, queries, k)
 
 
 class _Columns:
@@ -110,8 +131,13 @@ class _Columns:
         b, h, columns = rows.batch, rows.heads, rows.columns
         cells = self.row_cells[rows.queries]
         first, last = (int(cells[0]), int(cells[-1])) if len(cells) else (0, -1)
-        member = (cells == torch.arange(first, last + 1)[:, None]).to(rows.weights)
-        sums = (member @ rows.weights).to("cpu", torch.float64)  # (batch, heads, cells of these rows, columns)
+        heights = torch.bincount(cells - first, minlength=last + 1 - first)
+        if len(heights) and bool((heights == heights[0]).all()):
+            sums = rows.weights.unflatten(2, (len(heights), -1)).sum(3)
+        else:
+            member = (cells == torch.arange(first, last + 1)[:, None]).to(rows.weights)
+            sums = member @ rows.weights
+        sums = sums.to("cpu", torch.float64)  # (batch, heads, cells of these rows, columns)
         self.mass[b, h, columns] += sums.sum(2)
         if self.cells is not None:
             self.cells[b, h, first : last + 1].index_add_(3, self.column_cells[columns], sums)

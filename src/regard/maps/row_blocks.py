@@ -88,7 +88,7 @@ class _LongRows:
         column = self._column(weights, place, strongest)
         top = scores.gather(1, column[:, None])[:, 0]
         lse = top - strongest.log()
-        entropy = -torch.linalg.vecdot(weights, scores)
+        entropy = -scores.mul_(weights).sum(-1)
         total = torch.ones_like(lse)
         if source.sinks is not None:
             full = torch.logaddexp(lse, source.sinks[head].to(lse))
