@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo test lint types layers tests wheel format pictures notebooks clean
+.PHONY: demo test lint types layers tests wheel format bench pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
@@ -37,6 +37,10 @@ wheel: $(VENV)/.tests
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Regard side by side with what it is compared to: benchmarks/RESULTS.md. OPTIONS=--quick takes two minutes.
+bench: $(VENV)/.package
+	$(BIN)/python benchmarks/run.py $(OPTIONS)
 
 # The pictures of the README.
 pictures: $(VENV)/.package

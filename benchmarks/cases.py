@@ -1,0 +1,200 @@
+"""What is measured. Each case builds its inputs and returns the call that is timed.
+
+python benchmarks/cases.py summary --n 8192 --against sdpa --dtype bfloat16
+python benchmarks/cases.py received --n 8192 --memory
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+import regard
+from measure import Call, Size, main
+
+LAYERS = 4
+POOL, TOPK = (64, 64), 8
+ROWS, TILE = 256, 512
+BLOCK = 2**21
+"""Numbers in a block of the two floors: what Regard itself takes."""
+
+CASES: dict[str, Callable[[Size], Call]] = {}
+
+
+def case(function: Callable[[Size], Call]) -> Callable[[Size], Call]:
+    CASES[function.__name__] = function
+    return function
+
+
+# -- recording: a forward pass of a Llama with random weights ------------------------------------------------------------
+
+
+@functools.cache
+def llama(attention: str) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM  # a second that the other cases save
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=1000,
+        hidden_size=512,
+        intermediate_size=1024,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=8,
+        num_key_value_heads=8,
+        max_position_embeddings=2**17,
+        attn_implementation=attention,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def tokens(size: Size) -> Tensor:
+    return torch.randint(1000, (1, size.n), generator=torch.Generator().manual_seed(1))
+
+
+@case
+def forward(size: Size) -> Call:
+    model, ids = llama("sdpa"), tokens(size)
+    return lambda: model(input_ids=ids, use_cache=False)
+
+
+@case
+def record(size: Size) -> Call:
+    model, ids = llama("sdpa"), tokens(size)
+
+    def run() -> object:
+        with regard.record(model) as recording:
+            output = model(input_ids=ids, use_cache=False)
+        return recording, output
+
+    return run
+
+
+@case
+def output_attentions(size: Size) -> Call:
+    model, ids = llama("eager"), tokens(size)
+    return lambda: model(input_ids=ids, use_cache=False, output_attentions=True)
+
+
+# -- one attention call, and statistics of its map -----------------------------------------------------------------------
+
+
+def factors(size: Size) -> tuple[Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(1, size.heads, size.n, size.dim, generator=random).to(size.dtype) for _ in range(3))
+    return q, k, v
+
+
+def statistic(read: Callable[[regard.AttentionMap], object]) -> Callable[[Size], Call]:
+    """A case that reads a new map each time: a map keeps the denominators that it has computed."""
+
+    def made(size: Size) -> Call:
+        q, k, _ = factors(size)
+        return lambda: read(regard.AttentionMap(q, k, causal=size.causal))
+
+    return made
+
+
+def everything(amap: regard.AttentionMap) -> object:
+    return amap.summary(received=True, entropy=True, pool=POOL, how=("mean", "max"), topk=TOPK)
+
+
+CASES["summary"] = statistic(everything)
+CASES["received"] = statistic(lambda amap: amap.received())
+CASES["entropy"] = statistic(lambda amap: amap.entropy())
+CASES["pool_mean"] = statistic(lambda amap: amap.pool(*POOL))
+CASES["pool_max"] = statistic(lambda amap: amap.pool(*POOL, how="max"))
+CASES["topk"] = statistic(lambda amap: amap.topk(TOPK))
+CASES["row_block"] = statistic(lambda amap: amap[0, 0, -ROWS:])
+CASES["tile"] = statistic(lambda amap: amap[0, 0, -TILE:, -TILE:])
+
+
+@case
+def sdpa(size: Size) -> Call:
+    q, k, v = factors(size)
+    return lambda: functional.scaled_dot_product_attention(q, k, v, is_causal=size.causal)
+
+
+@case
+def eager_summary(size: Size) -> Call:
+    """The matrix, and then the same statistics of it."""
+    q, k, _ = (factor.float() for factor in factors(size))
+
+    def run() -> object:
+        scores = q @ k.transpose(-1, -2) * size.dim**-0.5
+        if size.causal:
+            scores.masked_fill_(torch.ones(size.n, size.n, dtype=torch.bool).triu(1), -torch.inf)
+        weights = scores.softmax(-1)
+        cells = functional.avg_pool2d(weights, size.n // POOL[0]), functional.max_pool2d(weights, size.n // POOL[0])
+        return weights.sum(2), torch.special.entr(weights).sum(3), cells, weights.topk(TOPK)
+
+    return run
+
+
+def blocks(size: Size, softmax: bool) -> Call:
+    """The least that any pass does: the products of q and k, block by block, into memory that is used again."""
+    q, k, _ = (factor.float()[0] for factor in factors(size))
+    rows = max(1, BLOCK // size.n)
+    memory = torch.empty(2, rows * size.n)
+
+    def run() -> None:
+        for head in range(size.heads):
+            for top in range(0, size.n, rows):
+                block = q[head, top : top + rows]
+                keys = k[head, : min(top + rows, size.n)] if size.causal else k[head]
+                scores, weights = (flat[: len(block) * len(keys)].view(len(block), len(keys)) for flat in memory)
+                torch.mm(block, keys.T, out=scores)
+                if softmax:
+                    torch.softmax(scores, -1, out=weights)
+
+    return run
+
+
+CASES["product"] = functools.partial(blocks, softmax=False)
+CASES["product_softmax"] = functools.partial(blocks, softmax=True)
+
+
+# -- a long recording in a file ------------------------------------------------------------------------------------------
+
+
+@case
+def write(size: Size) -> Call:
+    q, k, _ = factors(size)
+    amap = regard.AttentionMap(q, k, causal=size.causal)
+    return lambda: size.file and amap.save(size.file)
+
+
+def opened(size: Size) -> regard.AttentionMap:
+    if size.file is None:
+        return statistic(lambda amap: amap)(size)()  # type: ignore[return-value]
+    return regard.load(size.file)  # type: ignore[return-value]
+
+
+def from_file(read: Callable[[regard.AttentionMap], object]) -> Callable[[Size], Call]:
+    """A case that opens the file anew each time, so that no denominator is known."""
+
+    def run(size: Size) -> object:
+        amap = opened(size)
+        return amap, read(amap)  # as long as the map lives, its pages of the file count
+
+    return lambda size: lambda: run(size)
+
+
+def region(amap: regard.AttentionMap, heads: slice, top: int) -> Tensor:
+    return amap[0, heads, top : top + TILE, top - TILE // 2 : top + TILE // 2]
+
+
+ONE, ALL = slice(0, 1), slice(None)
+CASES["open"] = from_file(lambda amap: amap)
+CASES["region_middle"] = from_file(lambda amap: region(amap, ONE, amap.shape[2] // 2))
+CASES["region_end"] = from_file(lambda amap: region(amap, ONE, amap.shape[2] - TILE))
+CASES["region_end_all_heads"] = from_file(lambda amap: region(amap, ALL, amap.shape[2] - TILE))
+CASES["pool_long"] = from_file(lambda amap: amap.pool(min(512, amap.shape[2]), min(512, amap.shape[3])))
+
+
+if __name__ == "__main__":
+    main(CASES, __doc__)

@@ -1,0 +1,116 @@
+"""How everything here is measured: calls in turn, in one process; memory as the growth of the peak, in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+Call = Callable[[], object]
+
+ENOUGH_SECONDS, MOST_ROUNDS = 2.0, 31
+"""Short calls are repeated until this time or number is reached."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a case is measured on: one sequence, 8 heads of 64."""
+
+    n: int
+    dtype: torch.dtype = torch.float32
+    causal: bool = True
+    file: Path | None = None
+    heads: int = 8
+    dim: int = 64
+
+    @property
+    def dense_bytes(self) -> int:
+        """Of one float32 matrix of weights of all heads."""
+        return self.heads * self.n**2 * 4
+
+    def small(self) -> Size:
+        """What is computed first and not counted: code is loaded, kernels are chosen, threads started."""
+        return Size(min(self.n, 1024), self.dtype, self.causal)
+
+
+def in_turn(size: Size, *calls: Call) -> dict[str, list[float]]:
+    """Seconds of each call, measured A B A B ...; each once before that, but where that takes minutes."""
+    least = 5 if size.n <= 8192 else 3
+    for call in calls if size.n <= 8192 else ():
+        call()
+    seconds: list[list[float]] = [[] for _ in calls]
+    begin = time.perf_counter()
+    while len(seconds[0]) < least or (time.perf_counter() - begin < ENOUGH_SECONDS and len(seconds[0]) < MOST_ROUNDS):
+        for call, times in zip(calls, seconds, strict=True):
+            gc.collect()
+            start = time.perf_counter()
+            result = call()
+            times.append(time.perf_counter() - start)
+            del result
+    return dict(zip(("seconds", "against_seconds"), seconds, strict=False))
+
+
+def growth(call: Call) -> dict[str, int]:
+    """Bytes by which the peak of this process's memory grows while the call runs, its result included.
+
+    Pages of mapped files count as memory; ``file_bytes`` says how many of them came in.
+    """
+    gc.collect()
+    forget_peak()
+    peak, files = peak_bytes(), file_bytes()
+    result = call()
+    found = {"bytes": peak_bytes() - peak, "file_bytes": file_bytes() - files}
+    del result
+    return found
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def forget_peak() -> None:
+    """Where the system can: else what was needed to start up, and freed since, hides as much of the growth."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def file_bytes() -> int:
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssFile"))
+
+
+def main(cases: dict[str, Callable[[Size], Call]], about: str | None) -> None:
+    """``NAME --n N [--against NAME] [--memory]``: one case, one line of JSON."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=sorted(cases))
+    parser.add_argument("--n", type=int, default=2048, help="tokens")
+    parser.add_argument("--against", choices=sorted(cases), help="measure this one in turn with it")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--full", action="store_true", help="no causal mask")
+    parser.add_argument("--file", type=Path, help="of the saved recording")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory", action="store_true", help="measure memory, not time")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    size = Size(arguments.n, getattr(torch, arguments.dtype), not arguments.full, arguments.file)
+    with torch.no_grad():
+        names = [arguments.name, *filter(None, [arguments.against])]
+        for name in names:
+            cases[name](size.small())()
+        calls = [cases[name](size) for name in names]
+        found = growth(calls[0]) if arguments.memory else in_turn(size, *calls)
+    print(json.dumps(found))

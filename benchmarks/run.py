@@ -1,0 +1,176 @@
+"""Measures Regard side by side with what it is compared to, and writes RESULTS.md and results.json next to this file.
+
+    python benchmarks/run.py            n = 2,048 and 8,192, a saved recording of 131,072 tokens, and the peers
+    python benchmarks/run.py --quick    n = 2,048 only, in about two minutes; peers only where they are installed
+    python benchmarks/run.py --long     n = 32,768 and 131,072 as well, which takes hours
+
+Each measurement is a process of its own (``cases.py``, ``peers.py``); how it measures stands in ``measure.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import peers
+from report import report
+
+HERE = Path(__file__).resolve().parent
+MOST_BYTES = 12e9
+"""What would need more memory than this is left out, with a word."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A case to run, alone or in turn with another; ``memory`` measures memory instead of time."""
+
+    case: str
+    n: int
+    against: str | None = None
+    dtype: str = "float32"
+    causal: bool = True
+    memory: bool = False
+    saved: bool = False
+    peer: str | None = None
+    repeats: int = 1
+    needs: float = 0
+
+    def command(self, threads: int, file: Path) -> list[str]:
+        """How to start it."""
+        python = str(peers.python_of(self.peer)) if self.peer else sys.executable
+        options = ["--n", str(self.n), "--dtype", self.dtype, "--threads", str(threads)]
+        options += ["--against", self.against] if self.against else []
+        options += ["--full"] if not self.causal else []
+        options += ["--memory"] if self.memory else []
+        options += ["--file", str(file)] if self.saved else []
+        return [python, str(HERE / ("peers.py" if self.peer else "cases.py")), self.case, *options]
+
+
+def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long: bool) -> Iterator[Job]:
+    """Everything that is measured."""
+    repeats = 1 if quick else 3  # the memory of a pass is that of an allocator's mood
+    for n in sizes:
+        yield from timed_and_weighed(Job("record", n, "forward"), repeats)
+        yield Job("forward", n, memory=True, repeats=repeats)
+    matrices = {n: 8 * n**2 * 4.0 for n in (*sizes, 4096)}
+    middle = [] if quick else [4096]
+    for n in sorted({*sizes, *middle}):
+        # Of each of the 4 layers the weights stay; scores and softmax of one come on top.
+        yield from timed_and_weighed(Job("output_attentions", n, "record", needs=6 * matrices[n]))
+    for peer in with_peers:
+        kept, plain, regards = peers.COMPARED[peer]
+        yield Job(kept, 2048, plain, peer=peer)
+        yield from timed_and_weighed(Job(kept, 2048, regards, peer=peer))
+        yield Job(regards, 2048, memory=True, peer=peer)
+    for n in sizes:
+        for dtype in ("float32", "bfloat16"):
+            for causal in (True, False):
+                yield Job("summary", n, "sdpa", dtype, causal)
+        for name in ("received", "entropy", "pool_mean", "pool_max", "topk", "product", "product_softmax"):
+            yield Job(name, n, "sdpa")
+        yield from timed_and_weighed(Job("eager_summary", n, "summary", needs=4 * matrices[n]))
+        for name in ("summary", "received", "entropy", "pool_mean", "pool_max", "topk", "row_block", "tile"):
+            yield Job(name, n, memory=True)
+    if long:
+        yield Job("summary", saved, "sdpa", "bfloat16")
+    yield Job("write", saved, dtype="bfloat16", saved=True)
+    for name in ("open", "region_middle", "region_end", "region_end_all_heads", *(["pool_long"] if long else [])):
+        yield from timed_and_weighed(Job(name, saved, dtype="bfloat16", saved=True))
+
+
+def timed_and_weighed(job: Job, repeats: int = 1) -> Iterator[Job]:
+    yield job
+    yield replace(job, memory=True, against=None, repeats=repeats)
+
+
+def measure(job: Job, threads: int, file: Path) -> dict[str, Any]:
+    """What the case said, with the medians; or why there is nothing."""
+    found: dict[str, Any] = {name: value for name, value in vars(job).items() if name not in ("repeats", "needs")}
+    if job.needs > MOST_BYTES:
+        return found | {"left_out": f"would need about {job.needs / 1e9:.0f} GB"}
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    answers = []
+    for _ in range(job.repeats):
+        command = job.command(threads, file)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            return found | {"left_out": f"failed: {peers.reason(done.stderr)}"}
+        answers.append(json.loads(done.stdout.splitlines()[-1]))
+    if job.memory:
+        return found | {name: statistics.median(answer[name] for answer in answers) for name in answers[0]}
+    return found | answers[0]
+
+
+def machine() -> dict[str, str]:
+    """Where it was measured; nothing that names it."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"model name\s*:\s*(.+)", text)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "CPU": model[1] if model else platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+    } | {name: importlib.metadata.version(name) for name in ("torch", "transformers", "regard")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for RESULTS.md and results.json")
+    arguments = parser.parse_args()
+    if arguments.quick and arguments.long:
+        parser.error("expected --quick or --long, got both; leave one out")
+    options = " --quick" * arguments.quick + " --long" * arguments.long
+    about = machine() | {
+        "threads": str(arguments.threads),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "command": f"python benchmarks/run.py{options} --threads {arguments.threads}",
+        "load when it began": f"{os.getloadavg()[0]:.1f} processes",
+    }
+    notes, ready = [], []
+    for peer in tqdm(peers.PEERS, desc="installing peers (once, minutes each)", unit="peer", leave=False):
+        if arguments.quick and not peers.installed(peer):
+            notes.append(f"{peers.PEERS[peer]}: left out by --quick, which installs nothing")
+            continue
+        try:
+            peers.install(peer)
+        except (peers.NotInstalledError, OSError, subprocess.SubprocessError) as error:
+            notes.append(f"{peers.PEERS[peer]}: not installed; {error}")
+        else:
+            ready.append(peer)
+            about[f"environment of {peer}"] = peers.versions(peer)
+    sizes = [2048] if arguments.quick else [2048, 8192] + [32768] * arguments.long
+    saved = 2048 if arguments.quick else 131072
+    todo = list(jobs(sizes, saved, ready, arguments.quick, arguments.long))
+    found = []
+    with tempfile.TemporaryDirectory(dir=HERE, prefix=".saved-") as folder, tqdm(todo, unit="case") as bar:
+        for job in bar:
+            bar.set_description(f"{job.case} {job.n:,}{' memory' if job.memory else ''}")
+            found.append(measure(job, arguments.threads, Path(folder) / "map.safetensors"))
+    (arguments.out / "results.json").write_text(
+        json.dumps({"about": about, "notes": notes, "found": found}, indent=1) + "\n", encoding="utf-8"
+    )
+    (arguments.out / "RESULTS.md").write_text(report(about, notes, found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
