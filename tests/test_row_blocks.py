@@ -4,12 +4,14 @@ import pytest
 import test_attention_map
 import torch
 from lazy_map_suite import LazyMapSuite, cells
+from oracles import dense_attention
 from test_masks import BATCH, HEADS, KEYS, QUERIES, RULES
 from torch.testing import assert_close
 
 from regard import AttentionMap
 from regard.errors import ScoreError
 from regard.maps import row_blocks
+from regard.maps.long_rows import LongRows
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
 
@@ -22,11 +24,11 @@ SUITES = [
 def long_rows(request, monkeypatch):
     """Every row counts as long; blocks of few rows, runs of few keys; gives the list of what was read that way."""
     rows, run = request.param
-    read, whole = [], row_blocks._LongRows.read
-    monkeypatch.setattr("regard.maps.row_blocks.LONG_ROW", 1)
+    read, whole = [], LongRows.read
+    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
     monkeypatch.setattr("regard.maps.reductions.RUN", run)
     monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", rows * 11 * 8)
-    monkeypatch.setattr(row_blocks._LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
+    monkeypatch.setattr(LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
     return read
 
 
@@ -77,14 +79,26 @@ def test_rows_that_are_no_run_take_the_general_path(long_rows):
     query = torch.randn(1, 2, 12, 4)
     amap = AttentionMap(query, query)
     amap.select(queries=[3, 1]).entropy()
-    amap.select(keys=slice(1, None)).entropy()
     assert not long_rows
     amap.entropy()
     assert long_rows
 
 
+def test_a_tile_counts_its_denominators_on_the_path_of_long_rows(long_rows):
+    query = torch.randn(1, 2, 12, 4, generator=torch.Generator().manual_seed(0))
+    amap, truth = AttentionMap(query, query, causal=True), dense_attention(query, query, query, causal=True)
+    tile = amap[0, :, 3:9, 2:5]
+    assert {at[2].start for at in long_rows} >= {3}
+    assert max(at[2].stop for at in long_rows) == 9
+    count = len(long_rows)
+    assert_close(tile, truth.weights[0, :, 3:9, 2:5], rtol=0, atol=1e-6, check_dtype=False)
+    amap[0, :, 3:9, :2]
+    assert len(long_rows) == count
+    assert_close(amap.logsumexp(), truth.logsumexp, rtol=0, atol=1e-5, check_dtype=False)
+
+
 def test_short_rows_take_the_general_path(monkeypatch):
-    monkeypatch.setattr(row_blocks._LongRows, "read", lambda *_: pytest.fail("a short row on the path of long ones"))
+    monkeypatch.setattr(LongRows, "read", lambda *_: pytest.fail("a short row on the path of long ones"))
     query = torch.randn(1, 1, 5, 4)
     AttentionMap(query, query).entropy()
 
@@ -117,7 +131,7 @@ def test_only_what_is_visible_is_computed(monkeypatch):
     def watched(rule):
         return Mask(lambda *at: asked.append(at[3]) or rule.function(*at), "watched", made=rule.made)
 
-    monkeypatch.setattr("regard.maps.row_blocks.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
     monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 64 * 8)
     query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
     for rule in (causal(), window(20)):

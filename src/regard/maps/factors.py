@@ -5,6 +5,7 @@ computed when somebody looks at it: the identity that lets fused kernels forget 
 al. 2022) lets us read it afterwards.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+from regard.maps.long_rows import RUN, LongRows, reads
 from regard.masks import Mask
 from regard.masks.extents import visible
 
@@ -145,14 +147,11 @@ class Factors:
         group = self.query.shape[1] // self.key.shape[1]
         query = take(take(take(self.query, 0, batch), 1, heads), 2, queries).to(self.dtype)
         key = take(take(self.key, 0, batch), 2, keys)  # a view still: only what is read is cast, or leaves the disk
-        if group == 1:
-            key = take(key, 1, heads).to(self.dtype)
-        else:
-            used = sorted({head // group for head in heads})
-            place = {head: at for at, head in enumerate(used)}
-            key = take(key, 1, tuple(used)).to(self.dtype)
-            if len(heads) != len(used):
-                key = key.index_select(1, torch.tensor([place[head // group] for head in heads], device=key.device))
+        read = tuple(head // group for head in heads)
+        used = sorted(set(read))
+        key = take(key, 1, range(used[0], used[-1] + 1) if used else ()).to(self.dtype)
+        if read != tuple(range(key.shape[1])):
+            key = take(key, 1, tuple(head - used[0] for head in read))
         with torch.autocast(query.device.type, enabled=False):  # a map may be read where the model runs in half precision
             scores = query @ key.transpose(-1, -2) * self.scale
         if self.softcap is not None:
@@ -178,9 +177,14 @@ class Factors:
         """Logarithm of these rows' denominators, (batch, heads, queries): computed where nobody asked before, and kept."""
         missing = self._known(batch, heads, queries).isnan().any(1).any(0)
         if missing.any():
-            rows = queries if missing.all() else tuple(queries[int(at)] for at in missing.nonzero())
+            rows = queries if missing.all() else _neighbours(tuple(queries[int(at)] for at in missing.nonzero()))
+            reader = LongRows(self, RUN) if reads(self.shape[3], rows) else None
             for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
                 part = batch[b], heads[h], rows[q]
+                if reader:
+                    for one, head in itertools.product(*part[:2]):
+                        reader.read(one, head, range(part[2][0], part[2][-1] + 1))
+                    continue
                 seen = self._seen(*part)
                 self._enter(*part, self.scores(*part, seen), seen.start)
         return self._known(batch, heads, queries)
@@ -254,6 +258,12 @@ def blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[sl
         for h in _runs(heads, many_heads):
             for q in _runs(queries, rows):
                 yield b, h, q
+
+
+def _neighbours(positions: tuple[int, ...]) -> Positions:
+    """The positions as a range where they are one."""
+    run = range(positions[0], positions[0] + len(positions))
+    return run if positions == tuple(run) else positions
 
 
 def _runs(size: int, step: int) -> Iterator[slice]:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from regard.errors import OptionError
 from regard.maps.factors import Source
-from regard.maps.row_blocks import RUN, Rows, View, row_blocks
+from regard.maps.long_rows import RUN
+from regard.maps.row_blocks import Rows, View, row_blocks
 
 How = Literal["mean", "max"]
 

@@ -1,8 +1,6 @@
 """Whole rows of a map, block by block: what every statistic and product is made of.
 
-Long rows of factors are read on a path of their own. It computes only the keys that a block of rows can see, asks the mask
-only where its answer is open, runs softmax as one kernel over memory that is used again, and finds the strongest weight of
-each run of keys on the way, which is all that a pooled picture and a ranking need.
+Long rows of factors are read on a path of their own (``long_rows.py``), everything else as tiles of whole rows.
 """
 
 from collections.abc import Iterator
@@ -13,15 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from regard.maps.factors import Factors, Positions, Source, blocks
-from regard.masks.extents import Extent, visible
+from regard.maps.long_rows import RUN, LongRows, reads
 
 View = tuple[Positions, Positions, Positions, Positions]
-
-LONG_ROW = 1024
-"""Rows of so many keys take the path of their own: below, its bookkeeping costs more than it saves."""
-
-RUN = 128
-"""Keys of a run whose strongest weight is found, where nobody asks for another number."""
 
 
 class Rows(NamedTuple):
@@ -43,8 +35,8 @@ def row_blocks(source: Source, view: View, what: str, *, entropy: bool = False, 
     """
     batch, heads, queries, keys = view
     parts = list(blocks(len(batch), len(heads), len(queries), len(keys)))
-    long = isinstance(source, Factors) and keys == range(source.shape[3]) and len(keys) >= LONG_ROW and _is_run(queries)
-    reader = _LongRows(cast("Factors", source), run) if long else None
+    long = isinstance(source, Factors) and keys == range(source.shape[3]) and reads(len(keys), queries)
+    reader = LongRows(cast("Factors", source), run) if long else None
     with torch.no_grad():
         for b, h, q in tqdm(parts, desc=what, unit="block", delay=1, leave=False):
             if reader:  # a block of long rows is of one sequence and head, but where few rows are read
@@ -56,96 +48,3 @@ def row_blocks(source: Source, view: View, what: str, *, entropy: bool = False, 
                 weights = source.weights(batch[b], heads[h], queries[q], keys)
                 nats = torch.special.entr(weights).sum(3) if entropy else None
                 yield Rows(b, h, q, slice(0, len(keys)), weights, nats, None)
-
-
-def _is_run(positions: Positions) -> bool:
-    return isinstance(positions, range) and positions.step == 1
-
-
-class _LongRows:
-    """Reads rows of one head at a time, into memory that is used again."""
-
-    def __init__(self, source: Factors, run: int) -> None:
-        self.source, self.run = source, run
-        self.memory: list[Tensor] = []
-        self.keys: tuple[tuple[int, int], Tensor] | None = None
-        self.hidden = torch.finfo(source.dtype).min / 4  # finite: 0 · −∞ would be NaN in the entropy
-
-    def read(self, batch: int, head: int, rows: range) -> tuple[slice, Tensor, Tensor, Tensor]:
-        source = self.source
-        extent = visible(source.mask, batch, head, rows, source.shape[3])
-        start = extent.start // self.run * self.run  # runs of keys stand where they stand in the whole row
-        stop = min(-(-max(extent.stop, start + 1) // self.run) * self.run, source.shape[3])
-        scores, weights = self._space(len(rows), stop - start)
-        self._scores(batch, head, rows, start, stop, extent, out=scores)
-        torch.softmax(scores, -1, out=weights)
-        maxima = _largest_of_runs(weights, self.run)
-        # The strongest weight of a row gives its denominator: weight = exp(score − lse).
-        strongest, place = maxima.max(-1)
-        if bool(strongest.isnan().any()):
-            everything = range(source.shape[3])
-            source._enter((batch,), (head,), rows, source.scores((batch,), (head,), rows, everything))  # says where, and raises
-        column = self._column(weights, place, strongest)
-        top = scores.gather(1, column[:, None])[:, 0]
-        lse = top - strongest.log()
-        entropy = -scores.mul_(weights).sum(-1)
-        total = torch.ones_like(lse)
-        if source.sinks is not None:
-            full = torch.logaddexp(lse, source.sinks[head].to(lse))
-            total = (lse - full).exp()
-            weights.mul_(total[:, None])
-            maxima.mul_(total[:, None])
-            entropy.mul_(total)
-            lse = full
-        entropy = entropy.addcmul_(total, lse).clamp_(min=0)
-        blind = top <= self.hidden / 2
-        if bool(blind.any()):
-            weights[blind], maxima[blind], entropy[blind] = 0, 0, 0
-            lse = torch.where(blind, -torch.inf if source.sinks is None else source.sinks[head].to(lse), lse)
-        source.remember(batch, head, rows, lse)
-        return slice(start, stop), weights[None, None], entropy[None, None], maxima[None, None]
-
-    def _space(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-        if not self.memory or self.memory[0].numel() < rows * columns:
-            size = max(rows * columns, self.memory[0].numel() if self.memory else 0)
-            self.memory = [torch.empty(size, dtype=self.source.dtype, device=self.source.device) for _ in range(2)]
-        scores, weights = (flat[: rows * columns].view(rows, columns) for flat in self.memory)
-        return scores, weights
-
-    def _scores(self, batch: int, head: int, rows: range, start: int, stop: int, extent: Extent, out: Tensor) -> None:
-        """What the softmax sees, (rows, stop − start), hidden where the mask or −∞ in the bias hides."""
-        source = self.source
-        place = batch, head // (source.query.shape[1] // source.key.shape[1])
-        if self.keys is None or self.keys[0] != place:
-            self.keys = place, source.key[place].to(source.dtype)
-        query = source.query[batch, head, rows.start : rows.stop].to(source.dtype) * source.scale
-        with torch.autocast(query.device.type, enabled=False):
-            torch.mm(query, self.keys[1][start:stop].T, out=out)
-        if source.softcap is not None:
-            out.div_(source.softcap).tanh_().mul_(source.softcap)
-        if source.bias is not None:
-            bias = source.bias[batch if source.bias.shape[0] > 1 else 0, head if source.bias.shape[1] > 1 else 0]
-            bias = bias[rows.start : rows.stop] if bias.shape[0] > 1 else bias
-            out.add_(bias[:, start:stop] if bias.shape[1] > 1 else bias).clamp_(min=self.hidden)
-        if source.mask is not None:
-            opened = (extent.open_start, extent.open_stop) if extent.open_stop > extent.open_start else (stop, stop)
-            for left, right in ((start, opened[0]), (opened[1], stop)):
-                if right > left:
-                    b, h = (torch.tensor(one, device=out.device) for one in (batch, head))
-                    queries = torch.arange(rows.start, rows.stop, device=out.device)[:, None]
-                    seen = source.mask(b, h, queries, torch.arange(left, right, device=out.device))
-                    out[:, left - start : right - start].masked_fill_(~seen, self.hidden)
-
-    def _column(self, weights: Tensor, runs: Tensor, largest: Tensor) -> Tensor:
-        """The column of each row's largest weight, given the run that it stands in."""
-        places = runs[:, None] * self.run + torch.arange(self.run, device=weights.device)
-        near = weights.gather(1, places.clamp_(max=weights.shape[1] - 1))
-        return places.gather(1, (near == largest[:, None]).to(torch.uint8).argmax(-1, keepdim=True))[:, 0]
-
-
-def _largest_of_runs(weights: Tensor, run: int) -> Tensor:
-    """The largest weight of each run of columns, (rows, runs); the last run may be shorter."""
-    rows, columns = weights.shape
-    whole = columns // run * run
-    maxima = weights[:, :whole].unflatten(1, (-1, run)).amax(-1) if whole else weights.new_empty(rows, 0)
-    return maxima if whole == columns else torch.cat([maxima, weights[:, whole:].amax(-1, keepdim=True)], 1)
