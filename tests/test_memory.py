@@ -1,0 +1,50 @@
+"""No statistic, row, tile or product of a long map holds the matrix: the peak of a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+N, HEADS = 4096, 4
+DENSE = HEADS * N * N * 4
+PROGRAM = f"""
+import resource, torch
+from regard import AttentionMap
+
+torch.set_num_threads(1)
+query, key = (torch.randn(1, {HEADS}, {N}, 16) for _ in range(2))
+small = AttentionMap(query[:, :, :1100], key[:, :, :1100], causal=True)  # what code and libraries take is there already
+small.summary(pool=(4, 4), how=("mean", "max"), topk=3), small @ key[:, :, :1100], small[0, 0, 5:9]
+amap = AttentionMap(query, key, causal=CAUSAL)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+READ
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+@pytest.mark.parametrize("causal", [True, False], ids=["causal", "full"])
+@pytest.mark.parametrize(
+    "read",
+    [
+        'amap.summary(pool=(64, 64), how=("mean", "max"), topk=8)',
+        "amap.logsumexp()",
+        "amap[0, :, -512:, 100:612]",
+        "amap[0, 1, 2000:2256]",
+        "amap @ key",
+        "amap.T @ query",
+        "amap.select(queries=list(range(0, 4096, 2))).entropy()",
+        "list(tile.weights.sum() for tile in amap.select(heads=2).tiles(1024, 1024))",
+    ],
+)
+def test_the_matrix_is_never_there(read, causal):
+    program = PROGRAM.replace("READ", read).replace("CAUSAL", str(causal))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < DENSE / 4, f"{int(done.stdout) / 2**20:.0f} MiB"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux only")
+def test_the_matrix_would_be_seen():
+    program = PROGRAM.replace("READ", "amap.dense()").replace("CAUSAL", "True")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > DENSE * 0.9
