@@ -452,6 +452,7 @@ def test_a_sample_is_the_sequence_alone(name):
         assert cut.shape == whole.shape
         assert_close(cut.dense(), whole.dense(), atol=1e-5, rtol=0)  # rotary positions are relative: padding shifts none
     assert sample.passes == 1
+    assert sample.calls == recording.calls
     assert recording.maps[0].shape[0] == 2
 
 
@@ -544,6 +545,8 @@ def test_two_passes_are_not_one():
     [
         ({"layers": 1}, "layers as a list of numbers from 0, got 1"),
         ({"layers": [0, -1]}, r"layers as a list of numbers from 0, got \[0, -1\]"),
+        ({"layers": "01"}, "layers as a list of numbers from 0, got '01'"),
+        ({"layers": [0.5]}, r"layers as a list of numbers from 0, got \[0.5\]"),
         ({"kinds": "cross"}, "kinds as a list of encoder, decoder, cross, self, got 'cross'"),
         ({"kinds": ["cross", "sideways"]}, r"got \['cross', 'sideways'\]"),
     ],

@@ -270,9 +270,11 @@ def test_each_stack_counts_its_own_layers():
     assert [(call.name, call.layer) for call in recording.calls] == [
         ("text.0", 0), ("text.1", 1), ("picture.0", 0), ("picture.1", 1),
     ]  # fmt: skip
-    with torch.no_grad(), regard.record(Towers(), layers=[1]) as second:
-        pass
-    assert not second.maps
+    model = Towers()
+    with torch.no_grad(), regard.record(model, layers=[1]) as second:
+        model(*factors(BATCH, HEADS))
+    assert [amap.name for amap in second.maps] == ["text.1", "picture.1"]
+    assert len(second.calls) == 4
 
 
 def test_a_product_in_a_part_of_the_attention_module_bears_its_name():
@@ -437,3 +439,19 @@ def test_a_compiled_model_is_recorded_and_stays_compiled():
     for amap, expected in zip(recording.self, truth.self, strict=True):
         assert_close(amap.dense(), expected.dense(), rtol=0, atol=0)
         assert amap.name == expected.name
+
+
+def test_a_mask_that_changes_between_layers_is_read_again():
+    class Hiding(nn.Module):
+        def forward(self, query, key, value, mask):
+            for _ in range(2):
+                functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+                functional.scaled_dot_product_attention(query + 1, key, value, attn_mask=mask)
+                mask[:, -1] = False
+
+    mask = torch.ones(QUERIES, KEYS, dtype=torch.bool)
+    recording, _ = ran(Hiding(), *factors(BATCH, HEADS), mask)
+    first, second, third, fourth = (amap._source.mask for amap in recording.self)
+    assert first is second
+    assert third is fourth
+    assert [amap[0, 0, 0, -1] > 0 for amap in recording.self] == [True, True, False, False]

@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def record(
     Args:
         model: a Transformers model on SDPA or eager attention, or any torch module that calls fused attention or computes
             softmax by hand.
-        layers: keep only these layers, counted from 0 within their kind.
+        layers: keep only these layers, counted from 0 in each stack of layers and kind: two towers have a layer 0 each.
         kinds: keep only these of "encoder", "decoder", "cross" (encoder-decoder models) and "self" (all others).
         tokenizer: names the tokens of ``input_ids`` on the axes.
 
@@ -65,7 +65,8 @@ def record(
     """
     if not isinstance(model, nn.Module):
         raise DtypeError(f"expected a torch module as model, got {type(model).__name__}")
-    if isinstance(layers, int) or any(layer < 0 for layer in ([] if layers is None else layers)):
+    whole = isinstance(layers, Collection) and all(isinstance(layer, int) and layer >= 0 for layer in layers)
+    if layers is not None and not whole:
         raise OptionError(f"expected layers as a list of numbers from 0, got {layers!r}; for example layers=[0, 3]")
     if isinstance(kinds, str) or set(kinds or ()) - set(KINDS):
         raise OptionError(f"expected kinds as a list of {', '.join(KINDS)}, got {kinds!r}; for example kinds=['cross']")

@@ -151,7 +151,7 @@ class Recording:
                 "do not tell which row is whose; call regard.generate(model, inputs, ...)"
             )
         made = Recording(self._cut(amap, item) for amap in self.maps)
-        made.passes, made.model = self.passes, self.model
+        made.passes, made.model, made.calls = self.passes, self.model, list(self.calls)
         made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
         for axis, axis_tokens in self._tokens.items():
             labels = axis_tokens.real(item)
