@@ -314,6 +314,10 @@ class LazyMapSuite:
             amap.summary(pool=(1, cols + 1))
         with pytest.raises(OptionError, match="expected how='mean', 'max' or both as a tuple, got 'sum'"):
             amap.pool(1, 1, how="sum")
+        with pytest.raises(OptionError, match="expected how='mean', 'max' or both as a tuple, got 3"):
+            amap.summary(pool=(1, 1), how=3)
+        with pytest.raises(OptionError, match=r"pool: expected \(rows, cols\), got 3"):
+            amap.summary(pool=3)
         for wrong in (cols + 1, 0, -1, True, 1.5):
             with pytest.raises(OptionError, match=f"topk: expected a number from 1 to {cols}"):
                 amap.topk(wrong)

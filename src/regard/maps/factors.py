@@ -18,7 +18,6 @@ from torch import Tensor
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.maps.long_rows import RUN, LongRows, reads
 from regard.masks import Mask
-from regard.masks.extents import visible
 
 Positions = range | tuple[int, ...]
 """Which places of an axis a view reads, in order."""
@@ -185,8 +184,7 @@ class Factors:
                     for one, head in itertools.product(*part[:2]):
                         reader.read(one, head, range(part[2][0], part[2][-1] + 1))
                     continue
-                seen = self._seen(*part)
-                self._enter(*part, self.scores(*part, seen), seen.start)
+                self._enter(*part, self.scores(*part, range(self.shape[3])))
         return self._known(batch, heads, queries)
 
     @torch.no_grad()
@@ -198,13 +196,6 @@ class Factors:
         # A row that sees nothing has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
         return scores.sub_(denominators.unsqueeze(-1)).exp_()
-
-    def _seen(self, batch: Positions, heads: Positions, queries: Positions) -> range:
-        """The keys outside of which no score of these rows counts; one at least."""
-        rows, keys = range(min(queries), max(queries) + 1), self.shape[3]
-        extents = [visible(self.mask, one, head, rows, keys) for one in batch for head in heads]
-        start = min(extent.start for extent in extents)
-        return range(start, max(start + 1, *(extent.stop for extent in extents))) if start < keys else range(keys)
 
     def remember(self, batch: int, head: int, queries: range, denominators: Tensor) -> None:
         """Keep denominators of neighbouring rows that somebody else has computed."""
@@ -219,8 +210,8 @@ class Factors:
             self._denominators.append(empty)
         return take(take(take(self._denominators[0], 0, batch), 1, heads), 2, queries)
 
-    def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor, start: int = 0) -> None:
-        """Keep the denominators of rows of scores, which begin at the key ``start`` and hold all that is seen."""
+    def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor) -> None:
+        """Keep the denominators of whole rows of scores."""
         if self.sinks is not None:
             sinks = take(self.sinks.to(self.dtype), 0, heads).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
             scores = torch.cat([scores, sinks], dim=-1)
@@ -231,7 +222,7 @@ class Factors:
             column = int((scores[b, h, row].isnan() | (scores[b, h, row] == torch.inf)).nonzero()[0])
             raise ScoreError(
                 f"expected finite scores, got {scores[b, h, row, column].item()} at batch {batch[b]}, head {heads[h]}, query "
-                f"{queries[row]}, key {start + column}; look for NaN or overflow in the model's activations there"
+                f"{queries[row]}, key {column}; look for NaN or overflow in the model's activations there"
             )
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._known(batch, heads, queries)

@@ -212,6 +212,8 @@ def _columns(weights: Tensor, columns: Tensor | int) -> Tensor:
 
 def check_pool(pool: tuple[int, int], queries: int, keys: int) -> None:
     """Refuse more cells than there are positions."""
+    if not isinstance(pool, tuple | list) or len(pool) != 2:
+        raise OptionError(f"pool: expected (rows, cols), got {pool!r}; for example pool=(64, 64)")
     for name, cells, size, axis in (("rows", pool[0], queries, "queries"), ("cols", pool[1], keys, "keys")):
         if isinstance(cells, bool) or not isinstance(cells, int) or not 1 <= cells <= size:
             raise OptionError(
@@ -222,7 +224,7 @@ def check_pool(pool: tuple[int, int], queries: int, keys: int) -> None:
 
 def check_how(how: str | tuple[str, ...] | list[str]) -> tuple[How, ...]:
     """The ways of pooling as a tuple."""
-    ways = (how,) if isinstance(how, str) else tuple(how)
+    ways = tuple(how) if isinstance(how, tuple | list) else (how,)
     if not ways or set(ways) - {"mean", "max"}:
         raise OptionError(f"expected how='mean', 'max' or both as a tuple, got {how!r}")
     return ways  # type: ignore[return-value]
