@@ -312,3 +312,15 @@ def test_figure_reads_the_aligned_head_or_the_one_that_is_named(cat):
         cat.figure(0, 4)
     with pytest.raises(OptionError, match="expected layer and head together"):
         cat.figure(layer=1)
+
+
+def test_links_are_those_above_the_weight_that_was_measured_for_the_model():
+    translator = load_translator()
+    assert translator.threshold == json.loads((EMBEDDED / "config.json").read_text())["alignment_threshold"] > 0
+    text = "The cat sat on the mat."
+    usual = next(iter(translator.stream([text], 4))).alignment
+    with mock.patch.object(translator, "threshold", 0.9):
+        strict = next(iter(translator.stream([text], 4))).alignment
+    sat = [link for link in usual.links if usual.target_words[link[1]] == "s'assit"]
+    assert len(sat) == 1  # weight 0.39: "s'" looks at nothing
+    assert strict.links == usual.links - set(sat)
