@@ -455,3 +455,11 @@ def test_a_mask_that_changes_between_layers_is_read_again():
     assert first is second
     assert third is fourth
     assert [amap[0, 0, 0, -1] > 0 for amap in recording.self] == [True, True, False, False]
+
+
+def test_a_transformers_model_that_checkpoints_is_seen_once():
+    model = tiny("llama").train()
+    model.activation_checkpointing_enable()
+    with regard.record(model) as recording:
+        model(**tiny_inputs("llama"), use_cache=False).logits.sum().backward()
+    assert len(recording.calls) == len(recording.maps) == 3
