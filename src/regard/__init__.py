@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from regard.analysis.alignment import Alignment, aer, align
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
+    from regard.mechanisms.catalogue import catalogue
     from regard.mechanisms.online_softmax import online_attention
     from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention, Trace, attention, trace
     from regard.recording.generation import generate
@@ -33,6 +34,7 @@ _HOME = {
     "aer": "analysis.alignment",
     "align": "analysis.alignment",
     "attention": "mechanisms.softmax_attention",
+    "catalogue": "mechanisms.catalogue",
     "generate": "recording.generation",
     "heads_grid": "views.heatmap",
     "heatmap": "views.heatmap",
@@ -56,6 +58,7 @@ __all__ = [
     "aer",
     "align",
     "attention",
+    "catalogue",
     "generate",
     "heads_grid",
     "heatmap",

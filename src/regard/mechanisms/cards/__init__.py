@@ -1,0 +1,1 @@
+"""The cards, a family a file."""

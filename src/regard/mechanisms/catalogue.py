@@ -1,0 +1,57 @@
+"""Every mechanism of the textbook, one card each."""
+
+import difflib
+
+import torch
+from torch import Tensor
+
+from regard.errors import OptionError
+from regard.mechanisms.card import Card
+from regard.mechanisms.cards import heads
+
+CARDS: tuple[Card, ...] = (*heads.CARDS,)
+
+
+def catalogue() -> list[Card]:
+    """One card a mechanism, in the order in which they are best read.
+
+    A card has ``name``, ``formula``, ``paper``, ``year``, ``use`` and more as text, and ``apply(query, key, value)``.
+
+    Example:
+        >>> [one.name for one in catalogue()][:3]
+        ['multi-head', 'multi-query', 'grouped-query']
+    """
+    return list(CARDS)
+
+
+def card(name: str) -> Card:
+    """The card of this name.
+
+    Raises:
+        OptionError: with the names that are near.
+
+    Example:
+        >>> found = card("grouped-query")
+        >>> found.year, found.formula
+        (2023, 'output_h = softmax(Q_h K_gᵀ / √dim) V_g, with g = ⌊h / group⌋')
+        >>> found.apply(*example()).weights.shape
+        torch.Size([1, 4, 16, 16])
+    """
+    named = {one.name: one for one in CARDS}
+    if name in named:
+        return named[name]
+    near = difflib.get_close_matches(str(name).lower(), named, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else "regard.catalogue() lists them"
+    raise OptionError(f"expected the name of a mechanism, got {name!r}; {hint}")
+
+
+def example(length: int = 16, heads: int = 4, dim: int = 8) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values on which every card can be run and drawn: (1, heads, length, dim) each, always the same.
+
+    Keys repeat after half of the length, and a query looks for its own key: maps show a diagonal, and its echo.
+    """
+    random = torch.Generator().manual_seed(7)
+    half = torch.randn(1, heads, -(-length // 2), dim, generator=random)
+    key = torch.cat([half, half], dim=2)[:, :, :length]
+    query = 1.5 * key + 0.3 * torch.randn(1, heads, length, dim, generator=random)
+    return query, key, torch.randn(1, heads, length, dim, generator=random)

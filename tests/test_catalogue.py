@@ -1,0 +1,160 @@
+"""What holds for every mechanism, whatever it computes: each card is run through the same battery."""
+
+import importlib
+
+import pytest
+import torch
+from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
+
+from regard.errors import OptionError
+from regard.mechanisms.card import Sizes
+from regard.mechanisms.catalogue import card as card_named
+from regard.mechanisms.catalogue import catalogue, example
+
+HEADS, LENGTH, DIM = 4, 16, 8
+CARDS = pytest.mark.parametrize("card", catalogue(), ids=lambda card: card.name)
+
+
+@pytest.fixture
+def factors():
+    random = torch.Generator().manual_seed(3)
+    return tuple(torch.randn(2, HEADS, LENGTH, DIM, dtype=torch.float64, generator=random) for _ in range(3))
+
+
+@CARDS
+def test_shapes_and_dtype(card, factors):
+    output, weights = card.apply(*factors)
+    assert output.shape == (2, HEADS, weights.shape[2], DIM)
+    assert weights.ndim == 4
+    assert weights.shape[:2] == (2, HEADS)
+    assert output.dtype == weights.dtype == torch.float64
+    assert output.isfinite().all()
+    assert weights.isfinite().all()
+
+
+@CARDS
+def test_float32_is_float64_to_rounding(card, factors):
+    output, weights = card.apply(*(factor.float() for factor in factors))
+    assert output.dtype == weights.dtype == torch.float32
+    expected = card.apply(*(factor.float().double() for factor in factors))
+    assert_close(weights.double(), expected.weights, atol=2e-5, rtol=2e-4)
+    assert_close(output.double(), expected.output, atol=2e-5, rtol=2e-4)
+
+
+@CARDS
+def test_rows(card, factors):
+    sums = card.apply(*factors).weights.sum(-1)
+    if card.rows == "one":
+        assert_close(sums, torch.ones_like(sums))
+    elif card.rows == "at most one":
+        assert (sums <= 1 + 1e-9).all()
+        assert (sums < 1 - 1e-6).any(), "rows that always sum to one"
+    else:
+        assert ((sums - 1).abs() > 1e-6).any(), "rows that always sum to one"
+
+
+@CARDS
+def test_output_is_weights_times_values(card, factors):
+    output, weights = card.apply(*factors)
+    same = weights.shape[-1] == LENGTH and torch.allclose(output, weights @ _values(card, factors[2]))
+    assert same == card.reconstructs
+
+
+def _values(card, value):
+    """The values that each query head reads: those of the shared head where the card keeps fewer."""
+    kept = [tensor for tensor in card.kept(value, value, value) if tensor.shape[-2:] == value.shape[-2:]]
+    shared = kept[-1].shape[1] if kept and card.family == "heads" else HEADS
+    return kept[-1].repeat_interleave(HEADS // shared, 1) if shared < HEADS else value
+
+
+@CARDS
+def test_the_future_does_not_matter_where_causal(card, factors):
+    before = card.apply(*factors).output
+    cut = 9
+    changed = tuple(factor.clone() for factor in factors)
+    for factor in changed:
+        factor[:, :, cut:] = factor[:, :, cut:].flip(2) * 3 - 1
+    after = card.apply(*changed).output
+    untouched = torch.allclose(before[:, :, :cut], after[:, :, :cut], rtol=1e-9, atol=1e-12)
+    assert untouched == card.causal
+
+
+@CARDS
+def test_sequences_do_not_mix(card, factors):
+    together = card.apply(*factors)
+    alone = card.apply(*(factor[1:] for factor in factors))
+    assert_close(alone.output, together.output[1:])
+    assert_close(alone.weights, together.weights[1:])
+
+
+@CARDS
+def test_the_order_of_keys_matters_where_it_should(card, factors):
+    query, key, value = factors
+    order = torch.randperm(LENGTH, generator=torch.Generator().manual_seed(1))
+    before, after = card.apply(query, key, value), card.apply(query, key[:, :, order], value[:, :, order])
+    assert torch.allclose(before.output, after.output) == card.permutable
+
+
+@CARDS
+def test_gradients_are_numbers(card, factors):
+    factors = [factor.requires_grad_() for factor in factors]
+    output = card.apply(*factors).output
+    gradients = torch.autograd.grad(output.square().sum(), factors, allow_unused=True)
+    assert gradients[2] is not None
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
+
+
+@CARDS
+def test_inputs_are_left_alone(card, factors):
+    copies = [factor.clone() for factor in factors]
+    card.apply(*factors)
+    for factor, copy in zip(factors, copies, strict=True):
+        assert torch.equal(factor, copy)
+
+
+@CARDS
+@pytest.mark.parametrize("length", [16, 64])
+def test_operations_are_those_of_the_card(card, length):
+    factors = [torch.randn(1, HEADS, length, DIM, dtype=torch.float64) for _ in range(3)]
+    sizes = Sizes(HEADS, length, length, DIM, DIM, 8)
+    if card.sparse:
+        visible = int((card.apply(*factors).weights != 0).sum())
+        counted = 2 * visible * (DIM + DIM)
+    else:
+        with FlopCounterMode(display=False) as counter:
+            (card.runs_as or card.apply)(*factors)
+        counted = counter.get_total_flops()
+    assert counted == card.flops.count(sizes)
+
+
+@CARDS
+@pytest.mark.parametrize("length", [16, 64])
+def test_what_decoding_keeps_is_what_the_card_says(card, length):
+    factors = [torch.randn(1, HEADS, length, DIM) for _ in range(3)]
+    sizes = Sizes(HEADS, length, length, DIM, DIM, 4)
+    held = sum(tensor.numel() * tensor.itemsize for tensor in card.kept(*factors))
+    assert held == card.state.count(sizes) + length * card.cache_per_token.count(sizes)
+
+
+@CARDS
+def test_the_card_is_filled_in(card):
+    texts = (card.title, card.formula, card.latex, card.paper, card.change, card.use, card.wins, card.loses)
+    assert all(text.strip() for text in texts)
+    assert str(card.year) in card.paper
+    assert card.name == card.name.lower()
+    place, _, name = card.code.rpartition(".")
+    assert callable(getattr(importlib.import_module(f"regard.mechanisms.{place}"), name))
+
+
+def test_names_are_unique_and_found():
+    names = [card.name for card in catalogue()]
+    assert len(set(names)) == len(names)
+    assert card_named("multi-query").year == 2019
+    with pytest.raises(OptionError, match="got 'multi-qery'; did you mean multi-query"):
+        card_named("multi-qery")
+
+
+def test_the_example_is_always_the_same():
+    for one, other in zip(example(), example(), strict=True):
+        assert torch.equal(one, other)
