@@ -1,5 +1,7 @@
 """The path of long rows equals the general one, runs where it should, and asks masks only where their answer is open."""
 
+import re
+
 import pytest
 import test_attention_map
 import torch
@@ -11,7 +13,9 @@ from torch.testing import assert_close
 from regard import AttentionMap
 from regard.errors import ScoreError
 from regard.maps import row_blocks
+from regard.maps.factors import blocks
 from regard.maps.long_rows import LongRows
+from regard.maps.reductions import edges
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
 
@@ -140,3 +144,38 @@ def test_only_what_is_visible_is_computed(monkeypatch):
         assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.made[0] == "causal" else [8, 16, 24, 28, 28, 28, 28, 28])
         assert max(len(keys) for keys in asked) < 28
         asked.clear()
+
+
+def test_blocks_end_where_high_cells_do():
+    heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**13, edges(300, 4))]
+    assert heights == [75] * 4
+    heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**17, edges(300, 4))]
+    assert heights == [16, 16, 16, 16, 11] * 4
+
+
+def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
+    said = []
+    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
+    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    query = torch.randn(1, 2, 12, 4)
+    AttentionMap(query, query).received()
+    assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
+
+
+def test_the_prediction_counts_all_blocks(monkeypatch):
+    """A clock that runs one second a block: the sample tells the seconds of the whole."""
+    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 12 * 8)
+    now = [0.0]
+    whole = LongRows.read
+    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
+
+    def slow(self, batch, head, rows):
+        now[0] += 1.0 + rows.start / 8  # later rows see more, as under a causal mask
+        return whole(self, batch, head, rows)
+
+    monkeypatch.setattr(LongRows, "read", slow)
+    query = torch.randn(1, 1, 12 * 36, 4)[:, :, : 8 * 36]
+    amap = AttentionMap(query, query[:, :, :12])
+    blocks_of_map = 36
+    assert amap.pass_seconds() == pytest.approx(sum(1.0 + at for at in range(blocks_of_map)), rel=0.05)

@@ -8,7 +8,7 @@ import torch
 
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, TooLongError
-from regard.maps.factors import bytes_text
+from regard.maps.amounts import bytes_text
 from regard.maps.whole_file import checked_path
 from regard.recording.generation import replay
 from regard.recording.pretrained import DTYPES, load_text_model

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
+from regard.maps.amounts import bytes_text
 from regard.maps.factors import (
     DenseWeights,
     Factors,
@@ -19,13 +20,12 @@ from regard.maps.factors import (
     _check_query_key,
     _check_tensor,
     _working_dtype,
-    bytes_text,
 )
-from regard.maps.indexing import AXES, Choice, Index, narrow, spread
+from regard.maps.indexing import AXES, Choice, Index, narrow, spread, tile_places
 from regard.maps.map_file import MapData, MapWriter
 from regard.maps.products import TransposedMap, times
 from regard.maps.reductions import How, Summary, TopWeights, check_how, check_pool, check_topk, summarise
-from regard.maps.row_blocks import View
+from regard.maps.row_blocks import View, predicted_seconds
 from regard.masks import Mask, from_tensor
 from regard.masks.patterns import combined
 
@@ -309,6 +309,19 @@ class AttentionMap:
             check_topk(-1, self.shape[3])
         return cast("TopWeights", self.summary(received=False, entropy=False, topk=k).topk)
 
+    def pass_seconds(self) -> float:
+        """How long one pass over this map will take on this machine: a few blocks of rows are read now, the others counted.
+
+        Statistics and products take one pass; ranking (``topk``) and pooling make it up to half as long again.
+
+        Example:
+            >>> import torch
+            >>> query, key = torch.randn(2, 1, 1, 2000, 8)
+            >>> AttentionMap(query, key).pass_seconds() < 10
+            True
+        """
+        return predicted_seconds(self._source, self._view)
+
     def summary(
         self,
         *,
@@ -379,16 +392,7 @@ class AttentionMap:
             slice(0, 2, None) torch.Size([1, 1, 2, 3])
             slice(2, 3, None) torch.Size([1, 1, 1, 3])
         """
-        for name, size in (("rows", rows), ("cols", cols)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise OptionError(f"tiles: expected {name} of at least 1, got {size!r}; for example amap.tiles(512, 512)")
-        return self._tiles(rows, cols)
-
-    def _tiles(self, rows: int, cols: int) -> Iterator[Tile]:
-        for top in range(0, self.shape[2], rows):
-            for left in range(0, self.shape[3], cols):
-                queries, keys = (slice(top, min(top + rows, self.shape[2])), slice(left, min(left + cols, self.shape[3])))
-                yield Tile(queries, keys, self[:, :, queries, keys])
+        return (Tile(q, k, self[:, :, q, k]) for q, k in tile_places(self.shape[2:], rows, cols))
 
 
 def _four_axes(tensor: Tensor) -> Tensor:

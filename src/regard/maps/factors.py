@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from numbers import Real
 from typing import Protocol
 
@@ -199,16 +200,18 @@ class Factors:
 
     def remember(self, batch: int, head: int, queries: range, denominators: Tensor) -> None:
         """Keep denominators of neighbouring rows that somebody else has computed."""
-        self._known((batch,), (head,), queries)
-        self._denominators[0][batch, head, queries.start : queries.stop] = denominators
+        self._table()[batch, head, queries.start : queries.stop] = denominators
 
     def _known(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
-        """The denominators as far as they are known, NaN elsewhere."""
+        """The denominators of these rows as far as they are known, NaN elsewhere."""
+        return take(take(take(self._table(), 0, batch), 1, heads), 2, queries)
+
+    def _table(self) -> Tensor:
         if not self._denominators:
             with torch.inference_mode(False):  # it is filled later, perhaps outside of the mode
                 empty = torch.full(self.shape[:3], torch.nan, dtype=self.dtype, device=self.query.device)
             self._denominators.append(empty)
-        return take(take(take(self._denominators[0], 0, batch), 1, heads), 2, queries)
+        return self._denominators[0]
 
     def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor) -> None:
         """Keep the denominators of whole rows of scores."""
@@ -225,8 +228,7 @@ class Factors:
                 f"{queries[row]}, key {column}; look for NaN or overflow in the model's activations there"
             )
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
-        self._known(batch, heads, queries)
-        self._denominators[0][places[0][:, None, None], places[1][:, None], places[2]] = found
+        self._table()[places[0][:, None, None], places[1][:, None], places[2]] = found
 
 
 def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
@@ -237,18 +239,20 @@ def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
     return tensor.index_select(axis, torch.tensor(list(positions), dtype=torch.long, device=tensor.device))
 
 
-def blocks(batch: int, heads: int, queries: int, keys: int) -> Iterator[tuple[slice, slice, slice]]:
+def blocks(batch: int, heads: int, queries: int, keys: int, edges: Sequence[int] = ()) -> Iterator[tuple[slice, slice, slice]]:
     """Parts of (batch, heads, queries) that cover all of it, each so small that its whole rows fit BLOCK_BYTES.
 
     A block takes as many rows of one head as fit, then as many heads, then as many sequences: long products run fastest.
+    None of them crosses one of the ``edges`` of queries.
     """
     rows = max(1, BLOCK_BYTES // max(1, keys * 8))
     many_heads = max(1, rows // max(1, queries))
     many_sequences = max(1, many_heads // max(1, heads))
     for b in _runs(batch, many_sequences):
         for h in _runs(heads, many_heads):
-            for q in _runs(queries, rows):
-                yield b, h, q
+            for first, last in pairwise(edges or (0, queries)):
+                for q in _runs(last - first, rows):
+                    yield b, h, slice(first + q.start, first + q.stop)
 
 
 def _neighbours(positions: tuple[int, ...]) -> Positions:
@@ -260,16 +264,6 @@ def _neighbours(positions: tuple[int, ...]) -> Positions:
 def _runs(size: int, step: int) -> Iterator[slice]:
     for start in range(0, size, step):
         yield slice(start, min(start + step, size))
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes as people read it."""
-    size, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024 or unit == "TiB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def _working_dtype(tensor: Tensor) -> torch.dtype:

@@ -1,5 +1,6 @@
 """Basic indices and choices of positions, as a map reads them."""
 
+import itertools
 import operator
 from collections.abc import Sequence
 from types import EllipsisType
@@ -63,3 +64,14 @@ def _integer(axis: str, choice: SupportsIndex) -> int:
             "use .select(heads=[0, 3]) for lists of positions, and mask.nonzero() for a mask"
         )
     return operator.index(choice)
+
+
+def tile_places(shape: tuple[int, int], rows: int, cols: int) -> list[tuple[slice, slice]]:
+    """The (queries, keys) of tiles of ``rows`` by ``cols``, row by row."""
+    for name, size in (("rows", rows), ("cols", cols)):
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise OptionError(f"tiles: expected {name} of at least 1, got {size!r}; for example amap.tiles(512, 512)")
+    tops, lefts = (
+        [slice(at, min(at + step, size)) for at in range(0, size, step)] for size, step in zip(shape, (rows, cols), strict=True)
+    )
+    return list(itertools.product(tops, lefts))

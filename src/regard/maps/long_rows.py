@@ -5,7 +5,7 @@ one kernel. The strongest weight of each run of keys is found on the way: it giv
 pooled picture and a ranking need.
 """
 
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -27,6 +27,15 @@ def reads(keys: int, queries: "Positions") -> "TypeGuard[range]":
     return keys >= LONG_ROW and isinstance(queries, range) and queries.step == 1
 
 
+class LongBlock(NamedTuple):
+    """Whole rows of one head; the leading axes are 1 and 1."""
+
+    columns: slice  #: the keys that are computed; no row sees any other
+    weights: Tensor  #: (1, 1, rows, columns), good until the next block is read
+    entropy: Tensor  #: (1, 1, rows), in nats
+    maxima: Tensor  #: (1, 1, rows, runs): the largest weight of each run of keys
+
+
 class LongRows:
     """Reads rows of one head at a time, into memory that is used again."""
 
@@ -36,11 +45,8 @@ class LongRows:
         self.keys: tuple[tuple[int, int], Tensor] | None = None
         self.hidden = torch.finfo(source.dtype).min / 4  # finite: 0 · −∞ would be NaN in the entropy
 
-    def read(self, batch: int, head: int, rows: range) -> tuple[slice, Tensor, Tensor, Tensor]:
-        """Some neighbouring rows: columns, and weights, entropy and largest weights of runs with batch and head axes of 1.
-
-        The rows' denominators are kept in the source.
-        """
+    def read(self, batch: int, head: int, rows: range) -> LongBlock:
+        """Some neighbouring rows. Their denominators are kept in the source."""
         source = self.source
         extent = visible(source.mask, batch, head, rows, source.shape[3])
         start = extent.start // self.run * self.run  # runs of keys stand where they stand in the whole row
@@ -50,29 +56,26 @@ class LongRows:
         torch.softmax(scores, -1, out=weights)
         maxima = _largest_of_runs(weights, self.run)
         # The strongest weight of a row gives its denominator: weight = exp(score − lse).
-        strongest, place = maxima.max(-1)
-        if bool(strongest.isnan().any()):
+        top = scores.amax(-1)
+        lse = top - maxima.amax(-1).log()
+        if bool(lse.isnan().any()):
             everything = range(source.shape[3])
             source._enter((batch,), (head,), rows, source.scores((batch,), (head,), rows, everything))  # says where, and raises
-        column = self._column(weights, place, strongest)
-        top = scores.gather(1, column[:, None])[:, 0]
-        lse = top - strongest.log()
-        entropy = -scores.mul_(weights).sum(-1)
-        total = torch.ones_like(lse)
+        entropy = (lse - scores.mul_(weights).sum(-1)).clamp_(min=0)  # −Σ w ln w, with ln w = score − lse
         if source.sinks is not None:
             full = torch.logaddexp(lse, source.sinks[head].to(lse))
             total = (lse - full).exp()
             weights.mul_(total[:, None])
             maxima.mul_(total[:, None])
-            entropy.mul_(total)
+            entropy = total * (entropy + full - lse)
             lse = full
-        entropy = entropy.addcmul_(total, lse).clamp_(min=0)
-        blind = top <= self.hidden / 2
-        if bool(blind.any()):
-            weights[blind], maxima[blind], entropy[blind] = 0, 0, 0
-            lse = torch.where(blind, -torch.inf if source.sinks is None else source.sinks[head].to(lse), lse)
+        if source.mask is not None or source.bias is not None:
+            blind = top <= self.hidden / 2
+            if bool(blind.any()):
+                weights[blind], maxima[blind], entropy[blind] = 0, 0, 0
+                lse = torch.where(blind, -torch.inf if source.sinks is None else source.sinks[head].to(lse), lse)
         source.remember(batch, head, rows, lse)
-        return slice(start, stop), weights[None, None], entropy[None, None], maxima[None, None]
+        return LongBlock(slice(start, stop), weights[None, None], entropy[None, None], maxima[None, None])
 
     def _space(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         if not self.memory or self.memory[0].numel() < rows * columns:
@@ -104,12 +107,6 @@ class LongRows:
                     queries = torch.arange(rows.start, rows.stop, device=out.device)[:, None]
                     seen = source.mask(b, h, queries, torch.arange(left, right, device=out.device))
                     out[:, left - start : right - start].masked_fill_(~seen, self.hidden)
-
-    def _column(self, weights: Tensor, runs: Tensor, largest: Tensor) -> Tensor:
-        """The column of each row's largest weight, given the run that it stands in."""
-        places = runs[:, None] * self.run + torch.arange(self.run, device=weights.device)
-        near = weights.gather(1, places.clamp_(max=weights.shape[1] - 1))
-        return places.gather(1, (near == largest[:, None]).to(torch.uint8).argmax(-1, keepdim=True))[:, 0]
 
 
 def _largest_of_runs(weights: Tensor, run: int) -> Tensor:

@@ -18,6 +18,9 @@ from regard.maps.row_blocks import Rows, View, row_blocks
 
 How = Literal["mean", "max"]
 
+HIGH_CELL = 64
+"""Cells of a pooled picture with as many rows have blocks of their own."""
+
 
 class TopWeights(NamedTuple):
     """The largest weights of each row, largest first."""
@@ -51,7 +54,9 @@ def summarise(
     )
     peaks = _Peaks(sizes, pool) if pool and "max" in how else None
     run = keys // pool[1] if pool and keys % pool[1] == 0 and keys // pool[1] >= RUN // 4 else RUN
-    for rows in row_blocks(source, view, "reading the map", entropy=entropy, run=run):
+    # Sums over the rows of one cell are plain; a block that small cells share multiplies by who belongs to which.
+    cut = edges(queries, pool[0]) if pool and queries // pool[0] >= HIGH_CELL else ()
+    for rows in row_blocks(source, view, "reading the map", entropy=entropy, run=run, edges=cut):
         b, h, q = rows.batch, rows.heads, rows.queries
         seen = (rows.weights if rows.maxima is None else rows.maxima).sum(3)
         unseeing[b, h] += (seen == 0).sum(2).cpu()
@@ -86,7 +91,7 @@ def _strongest(rows: Rows, k: int, run: int, keys: int) -> tuple[Tensor, Tensor]
         unseen = (rows.columns.stop + torch.arange(k - few, device=weights.device)) % keys
         unseen = unseen.expand(*places.shape[:3], k - few)
         return torch.cat([values, torch.zeros_like(unseen, dtype=values.dtype)], 3), torch.cat([places + first, unseen], 3)
-    chosen = rows.maxima.topk(k, dim=3).indices
+    chosen = rows.maxima.topk(k, dim=3, sorted=False).indices
     if span % run == 0:
         values, places = _strongest_in_runs(weights, chosen, run, k)
         return values, places + first
@@ -107,7 +112,7 @@ def _strongest_in_runs(weights: Tensor, chosen: Tensor, run: int, k: int) -> tup
     lines = count * heads * queries
     runs = torch.arange(lines, device=weights.device)[:, None] * (span // run) + chosen.view(lines, k)
     near = weights.view(-1, run).index_select(0, runs.flatten()).view(lines, k, run)
-    groups = near.amax(1).topk(min(k, run), dim=1).indices  # (lines, k): places within a run
+    groups = near.amax(1).topk(min(k, run), dim=1, sorted=False).indices  # (lines, k): places within a run
     few = near.gather(2, groups[:, None].expand(lines, k, groups.shape[1])).flatten(1)
     values, at = few.topk(k, dim=1)
     inside, which = groups.gather(1, at % groups.shape[1]), at // groups.shape[1]
@@ -132,9 +137,8 @@ class _Columns:
         b, h, columns = rows.batch, rows.heads, rows.columns
         cells = self.row_cells[rows.queries]
         first, last = (int(cells[0]), int(cells[-1])) if len(cells) else (0, -1)
-        heights = torch.bincount(cells - first, minlength=last + 1 - first)
-        if len(heights) and bool((heights == heights[0]).all()):
-            sums = rows.weights.unflatten(2, (len(heights), -1)).sum(3)
+        if first == last:
+            sums = rows.weights.sum(2, keepdim=True)
         else:
             member = (cells == torch.arange(first, last + 1)[:, None]).to(rows.weights)
             sums = member @ rows.weights
@@ -162,8 +166,11 @@ class _Peaks:
         self.row_cells = torch.repeat_interleave(torch.arange(pool[0]), torch.tensor(edges(queries, pool[0])).diff())
 
     def add(self, rows: Rows, run: int) -> None:
-        narrow = self._narrow(rows, run).to("cpu", torch.float64)
+        narrow = self._narrow(rows, run)
         into, cells = self.cells[rows.batch, rows.heads], self.row_cells[rows.queries]
+        if len(cells) and cells[0] == cells[-1]:
+            narrow, cells = narrow.amax(2, keepdim=True), cells[:1]
+        narrow = narrow.to("cpu", torch.float64)
         into.scatter_reduce_(2, cells[:, None].expand_as(narrow), narrow, "amax")
 
     def _narrow(self, rows: Rows, run: int) -> Tensor:
