@@ -13,11 +13,15 @@ from regard.maps.factors import Positions, take
 from regard.maps.tensor_file import HIGHEST
 from regard.masks import (
     Mask,
+    block_pairs,
+    blocks,
     causal,
     centred_window,
+    dilated,
     documents,
     everything,
     from_tensor,
+    global_positions,
     padding,
     prefix,
     spans,
@@ -35,6 +39,10 @@ MAKERS: dict[str, tuple[Callable[..., Mask], dict[str, Kind]]] = {
     "window": (window, {"width": int, "offset": int}),
     "centred_window": (centred_window, {"width": int, "offset": int}),
     "prefix": (prefix, {"length": int}),
+    "dilated": (dilated, {"step": int, "offset": int}),
+    "blocks": (blocks, {"size": int, "neighbours": int, "offset": int}),
+    "block_pairs": (block_pairs, {"table": Tensor, "size": int, "offset": int}),
+    "global_positions": (global_positions, {"positions": Tensor, "offset": int}),
     "padding": (padding, {"keep": Tensor}),
     "documents": (documents, {"ids": Tensor}),
     "spans": (spans, {"starts": Tensor, "stops": Tensor, "keys": int}),
@@ -67,19 +75,27 @@ def narrowed(
             tensor = tensor if tensor.shape[axis] == 1 else take(tensor, axis, axes[positions])
         return tensor
 
-    if depth < MAX_DEPTH:
+    run = isinstance(queries, range) and queries.step == 1
+    if depth < MAX_DEPTH and queries:
         match name:
             case "and" | "or" | "not":
                 return MAKERS[name][0](*map(part, given.values()))
             case "everything" | "prefix":
                 return mask
-            case "causal" | "window" | "centred_window" if isinstance(queries, range) and queries.step == 1:
-                return MAKERS[name][0](**given | {"offset": cast("int", given["offset"]) + queries.start})
-            case "causal" | "window" | "centred_window":
+            case "causal" | "window" | "centred_window" | "dilated" | "blocks" | "global_positions" if run:
+                return MAKERS[name][0](**given | {"offset": cast("int", given["offset"]) + queries[0]})
+            case "block_pairs" if run:
+                size, offset = cast("int", given["size"]), cast("int", given["offset"])
+                return block_pairs(along(given["table"], 1), size, offset + queries[0])
+            case "causal" | "window" | "centred_window" | "blocks":
                 return _runs_of_keys(name, cast("dict[str, int]", given), queries, keys)
+            case "global_positions":
+                positions, offset = cast("Tensor", given["positions"]).cpu(), cast("int", given["offset"])
+                rows = torch.isin(torch.tensor(list(queries)) + offset, positions)
+                return from_tensor(rows[:, None]) | padding(torch.isin(torch.arange(keys), positions)[None])
             case "padding":
                 return padding(along(given["keep"], 0))
-            case "documents" if isinstance(queries, range) and (queries.start, queries.step) == (0, 1):
+            case "documents" if run and queries[0] == 0:
                 return documents(along(given["ids"], 0))
             case "spans":
                 return spans(along(given["starts"], 0, 1, 2), along(given["stops"], 0, 1, 2), cast("int", given["keys"]))
@@ -90,12 +106,17 @@ def narrowed(
 
 
 def _runs_of_keys(name: str, given: dict[str, int], queries: Positions, keys: int) -> Mask:
-    """What is left of a causal mask or a window where its queries are no run: for each, the keys that it sees."""
+    """What is left of a causal mask, a window or blocks where the queries are no run: for each, the keys that it sees."""
     middle = torch.tensor(list(queries), dtype=torch.long) + given["offset"]
-    before = given["width"] // 2 if name == "centred_window" else given.get("width", HIGHEST) - 1
-    after = before if name == "centred_window" else 0
-    starts, stops = (middle - before).clamp(0, keys), (middle + after + 1).clamp(0, keys)
-    return spans(starts[None, None], stops[None, None], keys)
+    match name:
+        case "blocks":
+            block, beside = middle // given["size"], given["neighbours"]
+            starts, stops = (block - beside) * given["size"], (block + beside + 1) * given["size"]
+        case "centred_window":
+            starts, stops = middle - given["width"] // 2, middle + given["width"] // 2 + 1
+        case _:
+            starts, stops = middle - given.get("width", HIGHEST) + 1, middle + 1
+    return spans(starts.clamp(0, keys)[None, None], stops.clamp(0, keys)[None, None], keys)
 
 
 def _evaluated(mask: Mask, batch: Positions, heads: Positions, queries: Positions, keys: int, device: torch.device) -> Mask:

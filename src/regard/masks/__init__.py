@@ -15,18 +15,34 @@ causal(0) & window(3)
 """
 
 from regard.masks.mask import Mask
-from regard.masks.patterns import causal, centred_window, everything, prefix, window
+from regard.masks.patterns import (
+    block_pairs,
+    blocks,
+    causal,
+    centred_window,
+    dilated,
+    everything,
+    global_positions,
+    prefix,
+    random_blocks,
+    window,
+)
 from regard.masks.tensors import documents, from_tensor, padding, recognised, spans
 
 __all__ = [
     "Mask",
+    "block_pairs",
+    "blocks",
     "causal",
     "centred_window",
+    "dilated",
     "documents",
     "everything",
     "from_tensor",
+    "global_positions",
     "padding",
     "prefix",
+    "random_blocks",
     "recognised",
     "spans",
     "window",

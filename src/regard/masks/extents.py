@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, cast
 
+import torch
 from torch import Tensor
 
 from regard.masks.mask import Mask
@@ -51,9 +52,21 @@ def visible(mask: Mask | None, batch: int, head: int, rows: range, keys: int) ->
             return clamp(int(starts.min()), int(stops.max()), int(starts.max()), int(stops.min()))
         case "padding":
             keep = cast("Tensor", given["keep"])
-            real = keep[batch if len(keep) > 1 else 0].nonzero().flatten()
-            start, stop = (int(real[0]), int(real[-1]) + 1) if len(real) else (0, 0)
-            return clamp(start, stop, start, stop if stop - start == len(real) else start)
+            real = keep[batch if len(keep) > 1 else 0]
+            return clamp(*_edges(real, real))
+        case "blocks":
+            size, beside, offset = numbers["size"], numbers["neighbours"], numbers["offset"]
+            first, last = (first + offset) // size, (last + offset) // size  # blocks from here on
+            return clamp(*(size * block for block in (first - beside, last + beside + 1, last - beside, first + beside + 1)))
+        case "block_pairs":
+            table, size, offset = cast("Tensor", given["table"]), numbers["size"], numbers["offset"]
+            pairs = table[head if len(table) > 1 else 0, (first + offset) // size : (last + offset) // size + 1]
+            return clamp(*(size * block for block in _edges(pairs.any(0), pairs.all(0))))
+        case "global_positions":
+            places = cast("Tensor", given["positions"]).cpu()
+            seers = torch.isin(torch.arange(first, last + 1) + numbers["offset"], places)
+            seen = torch.isin(torch.arange(keys), places)
+            return clamp(*_edges(seen | seers.any(), seen | seers.all()))
         case "and" | "or":
             one, other = (visible(cast("Mask", given[side]), batch, head, rows, keys) for side in ("left", "right"))
             if kind == "and":
@@ -61,3 +74,11 @@ def visible(mask: Mask | None, batch: int, head: int, rows: range, keys: int) ->
             wider = max(one, other, key=lambda extent: extent.open_stop - extent.open_start)
             return clamp(min(one.start, other.start), max(one.stop, other.stop), wider.open_start, wider.open_stop)
     return Extent(0, keys, 0, 0)
+
+
+def _edges(some: Tensor, every: Tensor) -> tuple[int, int, int, int]:
+    """Where the True of ``some`` begin and end; and those of ``every``, if there is no gap between them."""
+    places, sure = some.nonzero().flatten(), every.nonzero().flatten()
+    start, stop = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+    open_start, open_stop = (int(sure[0]), int(sure[-1]) + 1) if len(sure) else (start, start)
+    return start, stop, open_start, open_stop if open_stop - open_start == len(sure) else open_start
