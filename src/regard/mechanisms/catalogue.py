@@ -7,9 +7,18 @@ from torch import Tensor
 
 from regard.errors import OptionError
 from regard.mechanisms.card import Card
-from regard.mechanisms.cards import heads
+from regard.mechanisms.cards import cross, heads, latent, linear, normalisers, patterns, positions, scores
 
-CARDS: tuple[Card, ...] = (*heads.CARDS,)
+CARDS: tuple[Card, ...] = (
+    *scores.CARDS,
+    *heads.CARDS,
+    *latent.CARDS,
+    *positions.CARDS,
+    *patterns.CARDS,
+    *normalisers.CARDS,
+    *linear.CARDS,
+    *cross.CARDS,
+)
 
 
 def catalogue() -> list[Card]:
@@ -19,7 +28,7 @@ def catalogue() -> list[Card]:
 
     Example:
         >>> [one.name for one in catalogue()][:3]
-        ['multi-head', 'multi-query', 'grouped-query']
+        ['additive', 'dot', 'general']
     """
     return list(CARDS)
 

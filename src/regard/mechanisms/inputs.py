@@ -65,6 +65,32 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
         )
 
 
+def check_scores_and_value(scores: Tensor, value: Tensor) -> None:
+    """Refuse scores and values that do not fit each other.
+
+    Raises:
+        ShapeError: axes or sizes differ.
+        DtypeError: not floating-point tensors.
+
+    >>> check_scores_and_value(torch.ones(2, 3), torch.ones(4, 5))
+    Traceback (most recent call last):
+    regard.errors.ShapeError: scores are (2, 3) but value is (4, 5); expected batch=1 and keys=3 in both, and a number of ...
+    """
+    for name, tensor in (("scores", scores), ("value", value)):
+        check_floats(name, tensor)
+        if tensor.ndim not in (2, 3, 4) or 0 in tensor.shape or tensor.ndim != scores.ndim:
+            raise ShapeError(
+                f"{name} is {tuple(tensor.shape)}; expected scores (batch, heads, queries, keys) and value "
+                "(batch, kv_heads, keys, value_dim), or both without their first axes, and no size of 0"
+            )
+    s, v = widen(scores).shape, widen(value).shape
+    if s[0] != v[0] or s[1] % v[1] or s[3] != v[2]:
+        raise ShapeError(
+            f"scores are {tuple(scores.shape)} but value is {tuple(value.shape)}; expected batch={s[0]} and keys={s[3]} "
+            f"in both, and a number of value heads that divides heads={s[1]}"
+        )
+
+
 def check_floats(name: str, tensor: Tensor) -> None:
     """Refuse what is not a floating-point tensor.
 
@@ -152,7 +178,7 @@ def check_sinks(sinks: Tensor, heads: int) -> None:
     broken = sinks.isnan() | (sinks == math.inf)
     if bool(broken.any()):
         head = int(broken.nonzero()[0])
-        raise ScoreError(f"the sink of head {head} is {float(sinks[head])}; expected a number below infinity, or -inf for none")
+        raise ScoreError(f"the sink of head {head} is {sinks[head].item()}; expected a number below infinity, or -inf for none")
 
 
 def check_positive(name: str, value: object) -> None:
@@ -189,7 +215,7 @@ def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> No
         batch, head, row, column = broken.nonzero()[0].tolist()
         raise ScoreError(
             f"the score at batch {batch}, head {head}, query {query_start + row}, key {key_start + column} is "
-            f"{float(masked[batch, head, row, column])}; expected a number below infinity wherever a query may attend: "
+            f"{masked[batch, head, row, column].item()}; expected a number below infinity wherever a query may attend: "
             "look for NaN, inf or overflow in query, key, bias and mask there, or hide the place with a boolean mask"
         )
 

@@ -3,8 +3,8 @@
     Attention(Q, K, V) = softmax(Q Kᵀ / √dim + mask) V                    Vaswani et al. 2017, equation 1
 
 Every query scores every key; softmax turns a row of scores into weights that sum to 1; the output is the weighted mean
-of the values. `trace` is that sentence with every intermediate kept, `attention` is the end of it, and the two modules
-put learned projections in front.
+of the values. `trace` is that sentence with every intermediate kept, `attention` is the end of it, `weigh` its second
+half for scores that come from elsewhere, and the two modules put learned projections in front.
 """
 
 import math
@@ -143,14 +143,6 @@ def trace(
         scale = 1 / math.sqrt(dim)
     inputs.check_positive("scale", scale)
 
-    offset = keys - queries  # the last query stands at the last key
-    visible = mask if isinstance(mask, Mask) else masks.everything()
-    if causal:
-        visible &= masks.causal(offset)
-    if window is not None:
-        visible &= masks.window(window, offset) if causal else masks.centred_window(window, offset)
-    allowed = visible.dense(batch, heads, queries, keys, device=q.device)  # (batch, heads, queries, keys)
-
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         k = k.repeat_interleave(heads // k.shape[1], dim=1)  # (batch, heads, keys, dim)
         v = v.repeat_interleave(heads // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
@@ -166,27 +158,78 @@ def trace(
             inputs.check_floats("bias", bias)
             inputs.check_broadcast("bias", bias, sizes)
             biased = capped + bias.to(q)
-        masked = biased
-        if mask is not None and not isinstance(mask, Mask):
-            inputs.check_mask(mask, sizes)
-            if mask.is_floating_point():
-                masked = biased + mask.to(q)
-                mask = mask.to(q) != -math.inf
-            allowed = allowed & mask
-        masked = masked.masked_fill(~allowed, -math.inf)
-        inputs.check_scores(masked)
+        masked, allowed = hide(biased, mask, causal, window)
         if sinks is not None:
             inputs.check_sinks(sinks, heads)
             sinks = sinks.to(q)
 
-        weights = _softmax(masked, sinks)
+        weights = softmax(masked, sinks)
         output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
 
     steps = Trace(scores, scaled, capped, biased, masked, weights, output.to(value.dtype))
     return Trace(*(step[(0,) * (4 - query.ndim)] for step in steps))
 
 
-def _softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
+def weigh(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None, *, causal: bool = False) -> tuple[Tensor, Tensor]:
+    """The end of every softmax attention, whatever made the scores: weights = softmax(scores), output = weights · values.
+
+    The batch axis, or batch and heads, may be left out of both; the results then lack them too.
+
+    Args:
+        scores: (batch, heads, queries, keys), scaled already.
+        value: (batch, kv_heads, keys, value_dim); heads is a multiple of kv_heads.
+        mask: as in `attention`.
+        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
+
+    Returns:
+        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in
+        float32, or float64 where scores or value are.
+
+    Raises:
+        ShapeError: sizes that do not fit each other.
+        DtypeError: tensors that are not floating-point, or an integer mask.
+        ScoreError: NaN or +∞ where a query may attend.
+
+    >>> output, weights = weigh(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[1.0], [3.0]]))
+    >>> weights
+    tensor([[0.2500, 0.7500]])
+    >>> output
+    tensor([[2.5000]])
+    """
+    inputs.check_scores_and_value(scores, value)
+    wide = torch.promote_types(torch.promote_types(scores.dtype, value.dtype), torch.float32)
+    s, v = (inputs.widen(tensor).to(wide) for tensor in (scores, value))
+    v = v.repeat_interleave(s.shape[1] // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
+    with torch.autocast(s.device.type, enabled=False):
+        masked, allowed = hide(s, mask, causal)  # (batch, heads, queries, keys)
+        weights = softmax(masked, None)
+        output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
+    first = (0,) * (4 - scores.ndim)
+    return output.to(value.dtype)[first], weights[first]
+
+
+def hide(scores: Tensor, mask: Tensor | Mask | None, causal: bool, window: int | None = None) -> tuple[Tensor, Tensor]:
+    """The scores, −∞ where a query may not attend, and where it may: both (batch, heads, queries, keys)."""
+    batch, heads, queries, keys = scores.shape
+    offset = keys - queries  # the last query stands at the last key
+    visible = mask if isinstance(mask, Mask) else masks.everything()
+    if causal:
+        visible &= masks.causal(offset)
+    if window is not None:
+        visible &= masks.window(window, offset) if causal else masks.centred_window(window, offset)
+    allowed = visible.dense(batch, heads, queries, keys, device=scores.device)
+    if mask is not None and not isinstance(mask, Mask):
+        inputs.check_mask(mask, {"batch": batch, "heads": heads, "queries": queries, "keys": keys})
+        if mask.is_floating_point():
+            scores = scores + mask.to(scores)
+            mask = mask.to(scores) != -math.inf
+        allowed = allowed & mask
+    masked = scores.masked_fill(~allowed, -math.inf)
+    inputs.check_scores(masked)
+    return masked, allowed
+
+
+def softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
     """exp(score) / Σ exp(scores) over the keys. Sinks enter the sum and take weight away; where nothing is visible, it is 0."""
     blind = (masked == -math.inf).all(dim=-1, keepdim=True)  # (batch, heads, queries, 1)
     scores = masked.masked_fill(blind, 0.0)  # softmax over nothing but −∞ is not a number

@@ -1,0 +1,67 @@
+"""The picture of a mechanism that has no weights: which value went into which output, and how much of it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from regard.errors import OptionError, ShapeError
+from regard.mechanisms import inputs
+
+
+def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object]], value: Tensor) -> Tensor:
+    """The matrix that takes values to outputs, read off by feeding the identity as values.
+
+    This is exact, and no approximation, where outputs are linear in the values, output_i = Σ_j W_ij v_j: with V = I the
+    output *is* W. Queries, keys and gates may enter in any way. Linear attention, retention, the delta rule and state
+    spaces are linear in their values although none of them has a softmax, and so is attention itself. A function that is
+    not linear (a norm after the sum, a bias, a state that was handed in) is refused: W does not give its outputs.
+
+    Args:
+        function: takes values (batch, kv_heads, keys, any) to outputs (batch, heads, queries, any), or to a tuple that
+            begins with them. It is called twice: with identities, and with the value.
+        value: (batch, kv_heads, keys, value_dim); batch, or batch and heads, may be left out.
+
+    Returns:
+        (batch, heads, queries, keys), with the axes of the output, in the dtype of the output.
+
+    Raises:
+        ShapeError: a value without axes for keys and value_dim, or output of other sizes.
+        DtypeError: a value that is not floating-point.
+        OptionError: if W · value is not the output for value.
+
+    >>> from regard.mechanisms.retention import retention_recurrent
+    >>> query, key, value = torch.ones(3, 1), torch.ones(3, 1), torch.randn(3, 5)
+    >>> effective_weights(lambda v: retention_recurrent(query, key, v, torch.tensor([0.5])), value)
+    tensor([[1.0000, 0.0000, 0.0000],
+            [0.5000, 1.0000, 0.0000],
+            [0.2500, 0.5000, 1.0000]])
+    """
+    inputs.check_floats("value", value)
+    if value.ndim not in inputs.AXES or 0 in value.shape:
+        raise ShapeError(f"value is {tuple(value.shape)}; expected {', '.join(inputs.AXES.values())}, every size above 0")
+    keys = value.shape[-2]
+    identity = torch.eye(keys, dtype=value.dtype, device=value.device).expand(*value.shape[:-2], keys, keys)
+    weights = _output(function(identity))  # (batch, heads, queries, keys)
+    output = _output(function(value))  # (batch, heads, queries, value_dim)
+    if weights.ndim != value.ndim or weights.shape[-1] != keys or output.shape[:-1] != weights.shape[:-1]:
+        raise ShapeError(
+            f"the function made {tuple(weights.shape)} of {tuple(identity.shape)} and {tuple(output.shape)} of "
+            f"{tuple(value.shape)}; expected (…, queries, value_dim) for (…, keys, value_dim), whatever value_dim is"
+        )
+
+    precise = output.dtype if output.dtype == torch.float64 else torch.float32
+    if value.ndim > 2:
+        value = value.repeat_interleave(output.shape[-3] // value.shape[-3], dim=-3)  # (batch, heads, keys, value_dim)
+    difference = (weights.to(precise) @ value.to(precise) - output.to(precise)).norm()
+    allowed = torch.finfo(output.dtype).eps ** 0.5 * output.to(precise).norm()  # far above rounding, far below a bias
+    if not bool(difference <= allowed):
+        raise OptionError(
+            f"W · value is off the output by {float(difference):.3g}, of {float(output.norm()):.3g}; expected a function that "
+            "is linear in the value, so that feeding the identity gives its weights: leave out norms, biases and states"
+        )
+    return weights
+
+
+def _output(result: Tensor | tuple[Tensor, object]) -> Tensor:
+    return result[0] if isinstance(result, tuple) else result

@@ -1,0 +1,164 @@
+"""The Perceiver: a few latent vectors read an input of any length and kind, think, and answer any number of questions.
+
+    read       latents look at the input            latents · input
+    think      latents look at each other           latents², layer by layer
+    write      questions look at the latents        questions · latents          only in Perceiver IO
+
+The depth costs nothing that depends on the input: an image of 50,000 pixels is looked at once.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from regard.errors import OptionError, ShapeError
+from regard.masks import Mask
+from regard.masks.mask import whole_number
+from regard.mechanisms import inputs
+from regard.mechanisms.softmax_attention import attention
+
+
+class Perceived(NamedTuple):
+    """What a Perceiver answers, and where it looked.
+
+    Attributes:
+        output: (batch, questions, question_dim).
+        read: (batch, heads, latents, positions), from the latents to the input.
+        think: (batch, heads, latents, latents) for each layer.
+        write: (batch, heads, questions, latents), from the questions to the latents.
+    """
+
+    output: Tensor
+    read: Tensor
+    think: tuple[Tensor, ...]
+    write: Tensor
+
+
+class PerceiverLayer(nn.Module):
+    """Attention and a small network, each with a norm before and a sum after (Jaegle et al. 2021, Perceiver, section 3.1).
+
+        H = X + Attention(norm(X), norm(M)) W,   output = H + W₂ gelu(W₁ norm(H))
+
+    Args:
+        dim: features of what looks.
+        heads: how many heads; divides dim.
+        memory_dim: features of what is looked at; None for a layer that looks at what looks.
+        widening: how many times wider the inner layer of the network is.
+
+    Raises:
+        OptionError: if heads does not divide dim, or widening is below 1.
+
+    >>> layer = PerceiverLayer(6, heads=2, memory_dim=5)
+    >>> output, weights = layer(torch.randn(1, 3, 6), torch.randn(1, 7, 5))
+    >>> output.shape, weights.shape
+    (torch.Size([1, 3, 6]), torch.Size([1, 2, 3, 7]))
+    """
+
+    def __init__(self, dim: int, heads: int, memory_dim: int | None = None, *, widening: int = 4) -> None:
+        super().__init__()
+        if heads < 1 or dim < 1 or dim % heads:
+            raise OptionError(f"dim={dim} and heads={heads}; expected dim to be a multiple of heads")
+        whole_number("widening", widening, 1)
+        self.heads = heads
+        self.norm = nn.LayerNorm(dim)
+        self.norm_memory = None if memory_dim is None else nn.LayerNorm(memory_dim)
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(dim if memory_dim is None else memory_dim, dim)
+        self.value = nn.Linear(dim if memory_dim is None else memory_dim, dim)
+        self.output = nn.Linear(dim, dim)
+        self.norm_attended = nn.LayerNorm(dim)
+        self.widen = nn.Linear(dim, widening * dim)
+        self.narrow = nn.Linear(widening * dim, dim)
+
+    def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
+        """Attend from x to a memory, or to itself where the layer was made without one.
+
+        Args:
+            x: (batch, queries, dim) or (queries, dim).
+            memory: (batch, keys, memory_dim) or (keys, memory_dim), or None.
+            mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
+
+        Returns:
+            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
+
+        Raises:
+            ShapeError: sizes that do not fit each other; a memory for a layer without one, or none where there should be.
+            DtypeError: inputs of another dtype than the layer, or an integer mask.
+        """
+        if (memory is None) != (self.norm_memory is None):
+            wanted = "None: this layer looks at x" if self.norm_memory is None else "(batch, keys, memory_dim)"
+            raise ShapeError(f"memory is {'None' if memory is None else tuple(memory.shape)}; expected {wanted}")
+        inputs.check_vectors(self.query, x=x)
+        looking = self.norm(x)  # (batch, queries, dim)
+        looked_at = looking
+        if memory is not None and self.norm_memory is not None:
+            inputs.check_vectors(self.key, memory=memory)
+            looked_at = self.norm_memory(memory)  # (batch, keys, memory_dim)
+        q = self._split(self.query(looking))  # (batch, heads, queries, dim / heads)
+        k = self._split(self.key(looked_at))  # (batch, heads, keys, dim / heads)
+        v = self._split(self.value(looked_at))  # (batch, heads, keys, dim / heads)
+        mixed, weights = attention(q, k, v, mask)  # (batch, heads, queries, dim / heads)
+        attended: Tensor = x + self.output(mixed.transpose(-3, -2).flatten(-2))  # (batch, queries, dim)
+        output: Tensor = attended + self.narrow(gelu(self.widen(self.norm_attended(attended))))
+        return output, weights
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(-3, -2)
+
+
+class Perceiver(nn.Module):
+    """Perceiver IO: read the input into latents, think, and write answers (Jaegle et al. 2021, arXiv:2107.14795, section 3).
+
+    The first Perceiver (Jaegle et al. 2021, arXiv:2103.03206) reads, thinks and stops: its latents are averaged. Positions
+    are no matter of this module: where order means something, add them to the input and to the questions.
+
+    Args:
+        input_dim: features of each position of the input.
+        question_dim: features of each question.
+        latents: how many latent vectors.
+        latent_dim: features of each.
+        heads: how many heads everywhere; divides latent_dim and question_dim.
+        depth: how many layers think.
+
+    Raises:
+        OptionError: if heads does not divide latent_dim and question_dim, there are no latents, or depth is below 0.
+
+    >>> model = Perceiver(input_dim=3, question_dim=4, latents=5, latent_dim=8, heads=2, depth=1)
+    >>> seen = model(torch.randn(1, 50, 3), torch.randn(1, 2, 4))
+    >>> seen.output.shape, seen.read.shape, seen.write.shape
+    (torch.Size([1, 2, 4]), torch.Size([1, 2, 5, 50]), torch.Size([1, 2, 2, 5]))
+    """
+
+    def __init__(self, input_dim: int, question_dim: int, latents: int, latent_dim: int, heads: int, depth: int) -> None:
+        super().__init__()
+        whole_number("latents", latents, 1)
+        whole_number("depth", depth, 0)
+        self.latents = nn.Parameter(0.02 * torch.randn(latents, latent_dim))
+        self.read = PerceiverLayer(latent_dim, heads, memory_dim=input_dim)
+        self.think = nn.ModuleList(PerceiverLayer(latent_dim, heads) for _ in range(depth))
+        self.write = PerceiverLayer(question_dim, heads, memory_dim=latent_dim)
+
+    def forward(self, x: Tensor, questions: Tensor, mask: Tensor | Mask | None = None) -> Perceived:
+        """Answer each question from the input.
+
+        Args:
+            x: (batch, positions, input_dim) or (positions, input_dim).
+            questions: (batch, questions, question_dim) or (questions, question_dim): what is asked for, such as a class.
+            mask: which positions there are: as in `attention`, broadcastable to (batch, heads, latents, positions).
+
+        Returns:
+            `Perceived`: output, shaped as the questions, and the weights of all layers.
+
+        Raises:
+            ShapeError, DtypeError: as `PerceiverLayer`.
+        """
+        inputs.check_vectors(self.read.key, x=x)
+        latents, read = self.read(self.latents.expand(*x.shape[:-2], -1, -1), x, mask)  # (batch, latents, latent_dim)
+        think = []
+        for layer in self.think:
+            latents, weights = layer(latents)  # (batch, latents, latent_dim)
+            think.append(weights)
+        output, write = self.write(questions, latents)  # (batch, questions, question_dim)
+        return Perceived(output, read, tuple(think), write)

@@ -1,0 +1,203 @@
+"""Sparse patterns that are more than a mask: some tokens, or some heads, look at the sequence in a way of their own.
+
+Most patterns are nothing but a mask (`regard.masks`), and attention with that mask:
+
+    causal        attention(query, key, value, causal=True)
+    window        attention(query, key, value, causal=True, window=W)
+    prefix        attention(query, key, value, masks.causal() | masks.prefix(P))
+    documents     attention(query, key, value, masks.causal() & masks.documents(ids))
+    blocks        attention(query, key, value, masks.causal() & masks.blocks(size))
+
+A kernel that skips what is hidden pays for the visible pairs only. The functions here compute every score and hide, to be
+read: the result is the same.
+"""
+
+import functools
+import operator
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from regard import masks
+from regard.errors import DtypeError, OptionError, ShapeError
+from regard.masks import Mask
+from regard.mechanisms import inputs
+from regard.mechanisms.softmax_attention import attention
+
+
+def global_local(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    global_query: Tensor,
+    global_key: Tensor,
+    global_value: Tensor,
+    window: int,
+    positions: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """A window for most tokens, everything for a few, which have projections of their own (Longformer, Beltagy et al. 2020).
+
+        ordinary row i   softmax over { j : |i − j| ≤ window // 2 } ∪ positions  of  q_i · k_j / √dim
+        global row i     softmax over all j                                      of  global q_i · global k_j / √dim
+
+    Section 3.1 of the paper; our window is their w, plus the query's own key. Ordinary rows read the ordinary keys and
+    values of global tokens. Global rows read global keys and values, so output = weights · values holds within each kind.
+
+    Args:
+        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all six.
+        key: (batch, kv_heads, positions, dim).
+        value: (batch, kv_heads, positions, value_dim).
+        global_query: as query, from the second set of projections; only the rows of global tokens are read.
+        global_key: as key, from the second set.
+        global_value: as value, from the second set.
+        window: how many keys an ordinary token sees around it, its own included; odd.
+        positions: (count,) whole numbers: which tokens are global.
+
+    Returns:
+        output (batch, heads, positions, value_dim) and weights (batch, heads, positions, positions).
+
+    Raises:
+        ShapeError: sizes that do not fit each other, or fewer queries than keys.
+        DtypeError: tensors that are not floating-point, of mixed dtypes, or positions that are no whole numbers.
+        OptionError: an even window, or a position outside of the sequence.
+        ScoreError: NaN or +∞ where a query may attend.
+
+    The first token sees all five and is seen by all five:
+
+    >>> x = torch.randn(6, 5, 4)
+    >>> output, weights = global_local(*x, window=1, positions=torch.tensor([0]))
+    >>> (weights > 0).int()
+    tensor([[1, 1, 1, 1, 1],
+            [1, 1, 0, 0, 0],
+            [1, 0, 1, 0, 0],
+            [1, 0, 0, 1, 0],
+            [1, 0, 0, 0, 1]], dtype=torch.int32)
+    """
+    length = _one_sequence(query, key, value)
+    for name, one, other in (("query", query, global_query), ("key", key, global_key), ("value", value, global_value)):
+        inputs.check_floats(f"global_{name}", other)
+        if one.shape != other.shape:
+            raise ShapeError(
+                f"{name} is {tuple(one.shape)} but global_{name} is {tuple(other.shape)}; expected the same: "
+                "both are projections of the same tokens"
+            )
+    mask = masks.centred_window(window) | masks.global_positions(positions)
+    if len(positions) and int(positions.max()) >= length:
+        raise OptionError(f"positions go up to {int(positions.max())}; expected places from 0 to {length - 1}, the tokens")
+
+    output, weights = attention(query, key, value, mask)  # every token as an ordinary one
+    if not len(positions):
+        return output, weights
+    rows = positions.to(query.device).unique()  # (count,)
+    whole, over_all = attention(global_query.index_select(-2, rows), global_key, global_value)
+    return output.index_copy(-2, rows, whole), weights.index_copy(-2, rows, over_all)
+
+
+def bigbird(query: Tensor, key: Tensor, value: Tensor, random: Mask, size: int) -> tuple[Tensor, Tensor]:
+    """Neighbouring blocks, the first and the last block, and a few blocks at random (Zaheer et al. 2020, section 2).
+
+        block a sees block b  if  |a − b| ≤ 1,  or a or b is the first or the last,  or random says so
+
+    A window carries what is near, global blocks pass news from anywhere to anywhere in two steps, and random blocks make
+    the graph of who sees whom one of short paths. This is the paper's ITC: the global tokens are those of the text.
+
+    Args:
+        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
+        key: (batch, kv_heads, positions, dim).
+        value: (batch, kv_heads, positions, value_dim).
+        random: which blocks see which besides: `masks.random_blocks`, or `masks.block_pairs` of a draw that you have.
+        size: positions of a block.
+
+    Returns:
+        output (batch, heads, positions, value_dim) and weights (batch, heads, positions, positions).
+
+    Raises:
+        ShapeError: sizes that do not fit each other, fewer queries than keys, or a sequence that is no whole number of blocks.
+        DtypeError: tensors that are not floating-point, or of mixed dtypes; or random that is no mask.
+        OptionError: a size that is not positive.
+        ScoreError: NaN or +∞ where a query may attend.
+
+    >>> output, weights = bigbird(*torch.randn(3, 7, 4), masks.random_blocks(count=1, size=1, blocks=7), size=1)
+    >>> (weights > 0).int()
+    tensor([[1, 1, 1, 1, 1, 1, 1],
+            [1, 1, 1, 0, 1, 0, 1],
+            [1, 1, 1, 1, 0, 1, 1],
+            [1, 0, 1, 1, 1, 1, 1],
+            [1, 1, 0, 1, 1, 1, 1],
+            [1, 0, 1, 0, 1, 1, 1],
+            [1, 1, 1, 1, 1, 1, 1]], dtype=torch.int32)
+    """
+    length = _one_sequence(query, key, value)
+    if not isinstance(random, Mask):
+        raise DtypeError(f"random is a {type(random).__name__}; expected a mask: masks.random_blocks or masks.block_pairs")
+    near = masks.blocks(size, neighbours=1)
+    if length % size:
+        raise ShapeError(
+            f"query has {length} positions and size is {size}; expected whole blocks: "
+            f"pad to {-(-length // size) * size} positions, or take a size that divides {length}"
+        )
+    ends = torch.cat([torch.arange(size), torch.arange(length - size, length)])
+    return attention(query, key, value, near | masks.global_positions(ends) | random)
+
+
+def dilated_heads(
+    query: Tensor, key: Tensor, value: Tensor, window: int, steps: Sequence[int], *, causal: bool = False
+) -> tuple[Tensor, Tensor]:
+    """A window for every head, with gaps of the head's own: ``window`` keys, ``steps[h]`` apart (Beltagy et al. 2020).
+
+        head h, row i   softmax over { i − steps[h]·m : 0 ≤ m < window }  if causal, { |m| ≤ window // 2 } if not
+
+    Section 3.1 of the paper, whose dilation d is our step. Some heads stay close, others reach ``steps[h]`` times as far for
+    the same cost.
+
+    Args:
+        query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
+        key: (batch, kv_heads, keys, dim).
+        value: (batch, kv_heads, keys, value_dim).
+        window: how many keys a query sees, its own included: looking back with causal, else centred, and odd.
+        steps: one a head, from one of these keys to the next; 1 is an ordinary window.
+        causal: hide the future. The last query sees the last key, also when there are fewer queries than keys.
+
+    Returns:
+        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
+
+    Raises:
+        ShapeError: sizes that do not fit each other, or another number of steps than of heads.
+        DtypeError: tensors that are not floating-point, or of mixed dtypes.
+        OptionError: a window or step that is not positive, or an even window that is not causal.
+        ScoreError: NaN or +∞ where a query may attend.
+
+    >>> output, weights = dilated_heads(*torch.randn(3, 2, 5, 4), window=2, steps=[1, 3], causal=True)
+    >>> (weights[1] > 0).int()
+    tensor([[1, 0, 0, 0, 0],
+            [0, 1, 0, 0, 0],
+            [0, 0, 1, 0, 0],
+            [1, 0, 0, 1, 0],
+            [0, 1, 0, 0, 1]], dtype=torch.int32)
+    """
+    inputs.check_attention(query, key, value)
+    heads = query.shape[-3] if query.ndim > 2 else 1
+    if len(steps) != heads:
+        raise ShapeError(f"query has {heads} heads (heads={heads}) but there are {len(steps)} steps; expected one a head")
+    around = masks.window if causal else masks.centred_window
+    around(window)  # refuses what is no window, before it is stretched
+    offset = key.shape[-2] - query.shape[-2]
+
+    def stretched(step: int) -> Mask:
+        gaps = masks.dilated(step, offset)
+        mine = torch.tensor([own == step for own in steps])  # (heads,)
+        return around(step * (window - 1) + 1, offset) & gaps & masks.from_tensor(mine[:, None, None])
+
+    return attention(query, key, value, functools.reduce(operator.or_, map(stretched, sorted(set(steps)))))
+
+
+def _one_sequence(query: Tensor, key: Tensor, value: Tensor) -> int:
+    """How many tokens look at themselves."""
+    inputs.check_attention(query, key, value)
+    if query.shape[-2] != key.shape[-2]:
+        raise ShapeError(
+            f"query has {query.shape[-2]} positions but key has {key.shape[-2]}; expected the same: "
+            "the pattern is one of a sequence that looks at itself"
+        )
+    return query.shape[-2]

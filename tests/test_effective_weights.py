@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from regard.errors import DtypeError, OptionError, ShapeError
+from regard.mechanisms.effective_weights import effective_weights
+from regard.mechanisms.linear_attention import linear_attention_noncausal
+from regard.mechanisms.retention import retention_chunked, retention_recurrent
+from regard.mechanisms.softmax_attention import attention
+
+BATCH, HEADS, QUERIES, KEYS, DIM, VALUE_DIM = 2, 6, 7, 11, 5, 13
+
+
+def inputs(queries=QUERIES, kv_heads=HEADS, dtype=torch.float64):
+    chance = torch.Generator().manual_seed(0)
+    shapes = (HEADS, queries, DIM), (kv_heads, KEYS, DIM), (kv_heads, KEYS, VALUE_DIM)
+    return tuple(torch.randn(BATCH, *shape, generator=chance, dtype=torch.float64).to(dtype) for shape in shapes)
+
+
+@pytest.mark.parametrize("kv_heads", [1, 3, 6])
+def test_the_weights_of_attention_are_its_effective_weights(kv_heads):
+    query, key, value = inputs(kv_heads=kv_heads)
+    expected = attention(query, key, value, causal=True)[1]
+    assert_close(effective_weights(lambda v: attention(query, key, v, causal=True), value), expected)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_axes_may_be_left_out(axes):
+    query, key, value = (tensor[(0,) * (4 - axes)] for tensor in inputs())
+    weights = effective_weights(lambda v: attention(query, key, v)[0], value)
+    assert_close(weights, attention(query, key, value)[1])
+
+
+def test_it_reads_what_has_no_matrix():
+    query, key, value = inputs()
+    weights = effective_weights(lambda v: linear_attention_noncausal(query, key, v), value)
+    assert weights.shape == (BATCH, HEADS, QUERIES, KEYS)
+    assert_close(weights.sum(-1), torch.ones(BATCH, HEADS, QUERIES, dtype=torch.float64))
+    assert_close(weights @ value, linear_attention_noncausal(query, key, value)[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_rounding_is_not_taken_for_a_bias(dtype):
+    query, key, value = inputs(queries=KEYS, dtype=dtype)
+    weights = effective_weights(lambda v: retention_chunked(query, key, v, chunk=4), value)
+    assert weights.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        lambda output: output + 0.01,
+        lambda output: output / output.norm(dim=-1, keepdim=True),
+        lambda output: output.relu(),
+        lambda output: output * torch.nan,
+    ],
+    ids=["bias", "norm", "relu", "nan"],
+)
+def test_what_is_not_linear_is_refused(bent):
+    query, key, value = inputs()
+    with pytest.raises(OptionError, match="W · value is off the output by .*; expected a function that is linear in the value"):
+        effective_weights(lambda v: bent(attention(query, key, v)[0]), value)
+
+
+def test_a_state_is_no_value():
+    query, key, value = inputs(queries=KEYS)
+    state = torch.ones(BATCH, HEADS, DIM, VALUE_DIM, dtype=torch.float64)
+    square = value[..., :KEYS]
+    with pytest.raises(OptionError, match="leave out norms, biases and states"):
+        effective_weights(lambda v: retention_recurrent(query, key, v, state=state[..., :KEYS]), square)
+
+
+def test_sizes_that_mean_nothing_are_refused():
+    value = inputs()[2]
+    with pytest.raises(ShapeError, match="the function made .* expected .* whatever value_dim is"):
+        effective_weights(lambda v: v.sum(-1), value)
+    with pytest.raises(ShapeError, match=r"value is \(13,\); expected \(positions, dim\)"):
+        effective_weights(lambda v: v, value[0, 0, 0])
+    with pytest.raises(DtypeError, match="value is torch.int64"):
+        effective_weights(lambda v: v, value.long())
