@@ -24,7 +24,7 @@ def modules_after(statement):
 def test_public_names_are_sorted_and_all_there():
     assert regard.__all__ == sorted(regard.__all__)
     for name in regard.__all__:
-        assert getattr(regard, name).__name__ == name
+        assert getattr(regard, name).__name__ == (name if regard._HOME[name] else f"regard.{name}")
     assert set(regard.__all__) <= set(dir(regard))
 
 
@@ -32,7 +32,7 @@ def test_names_for_type_checkers_are_the_names_at_run_time():
     tree = ast.parse(Path(regard.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     typed = {alias.name: node.module for node in block.body for alias in node.names}
-    assert typed == {name: f"regard.{home}" for name, home in regard._HOME.items()}
+    assert typed == {name: f"regard.{home}".rstrip(".") for name, home in regard._HOME.items()}
     assert sorted(typed) == regard.__all__
 
 

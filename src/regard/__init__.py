@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from regard import lessons
     from regard.analysis.alignment import Alignment, aer, align
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# Where each name lives; one without a home is a module of its own.
 _HOME = {
     "Alignment": "analysis.alignment",
     "AttentionMap": "maps.attention_map",
@@ -38,6 +40,7 @@ _HOME = {
     "generate": "recording.generation",
     "heads_grid": "views.heatmap",
     "heatmap": "views.heatmap",
+    "lessons": "",
     "load": "recording.recording_file",
     "online_attention": "mechanisms.online_softmax",
     "record": "recording.record",
@@ -62,6 +65,7 @@ __all__ = [
     "generate",
     "heads_grid",
     "heatmap",
+    "lessons",
     "load",
     "online_attention",
     "record",
@@ -74,7 +78,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
-    value = getattr(import_module(f"regard.{_HOME[name]}"), name)
+    home = _HOME[name]
+    value = getattr(import_module(f"regard.{home}"), name) if home else import_module(f"regard.{name}")
     globals()[name] = value
     return value
 

@@ -1,0 +1,124 @@
+"""The exercises in the order in which they are best done, and what one asks of them by name."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from regard.errors import DtypeError, OptionError
+from regard.lessons.diagnosis import diagnose
+from regard.lessons.exercise import Exercise
+from regard.lessons.report import Report
+from regard.lessons.sheets import alignment, decoding, heads, masks, normalisers, positions, recurrence, weights
+
+EXERCISES: tuple[Exercise, ...] = (
+    *weights.EXERCISES,
+    *masks.EXERCISES,
+    *heads.EXERCISES,
+    *positions.EXERCISES,
+    *normalisers.EXERCISES,
+    *decoding.EXERCISES,
+    *recurrence.EXERCISES,
+    *alignment.EXERCISES,
+)
+
+
+def exercises() -> list[Exercise]:
+    """All exercises, in the order in which they are best done.
+
+    An exercise has ``name``, ``formula``, ``task``, ``start``, ``hints`` and ``solution`` as text.
+
+    >>> [exercise.name for exercise in exercises()][:4]
+    ['scale', 'softmax', 'attention', 'dropout']
+    """
+    return list(EXERCISES)
+
+
+def task(name: str) -> str:
+    """What to do in an exercise: the formula, the shapes, and a text to start from. Print it.
+
+    Raises:
+        OptionError: with the names that are near.
+
+    >>> print(task("scale"))
+    scale
+    ─────
+    Score every query against every key...
+    """
+    return _named(name).task
+
+
+def start(name: str) -> str:
+    """The text to start from, to be copied.
+
+    Raises:
+        OptionError: with the names that are near.
+    """
+    return _named(name).start
+
+
+def hint(name: str, number: int = 1) -> str:
+    """A hint; the second tells more than the first.
+
+    Raises:
+        OptionError: with the names that are near, or the number of hints that there are.
+
+    >>> hint("scale", 2)
+    'query @ key.mT gives all scores at once; the last axis of query has dim entries.'
+    """
+    exercise = _named(name)
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(exercise.hints):
+        raise OptionError(f"hint {number!r} of {exercise.name}; expected a number from 1 to {len(exercise.hints)}")
+    return exercise.hints[number - 1]
+
+
+def solution(name: str) -> str:
+    """A right answer, to be compared with one's own.
+
+    Raises:
+        OptionError: with the names that are near.
+    """
+    return _named(name).solution
+
+
+def check(name: str, function: Callable[..., Any]) -> Report:
+    """Try an answer, and name its mistake.
+
+    The answer runs on a handful of small cases, on copies of the inputs. It may be written in any style: loops, einsum, NumPy
+    inside. What counts is the numbers, equal to 3 digits. A wrong answer is compared with the programs that people write who
+    make the known mistakes, one or two of them at a time.
+
+    Args:
+        name: of the exercise.
+        function: the answer.
+
+    Returns:
+        A report: true if the answer is right. Printed, it names the mistake and its cure, and shows expected and actual numbers
+        side by side. What the answer raises is told there.
+
+    Raises:
+        OptionError: no exercise of this name; with the names that are near.
+        DtypeError: if the function is none.
+
+    >>> report = check("scale", lambda query, key: query @ key.mT)
+    >>> report.passed, report.mistakes
+    (False, ('no scale',))
+    """
+    exercise = _named(name)
+    if not callable(function):
+        raise DtypeError(
+            f"the answer to {exercise.name} is a {type(function).__name__}; expected a function: "
+            f"write lessons.check({exercise.name!r}, {exercise.answer.__name__}), without calling it"
+        )
+    return diagnose(exercise, function)
+
+
+def _named(name: str) -> Exercise:
+    """The exercise of this name, whatever its case, with blanks or hyphens."""
+    named = {exercise.name: exercise for exercise in EXERCISES}
+    wanted = " ".join(str(name).lower().replace("-", " ").replace("_", " ").split())
+    if wanted in named:
+        return named[wanted]
+    near = difflib.get_close_matches(wanted, named, n=3, cutoff=0.5)
+    near += [one for one in named if one not in near and set(one.split()) & set(wanted.split())]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(named)}"
+    raise OptionError(f"expected the name of an exercise, got {name!r}; {hint}")
