@@ -193,6 +193,7 @@ CASES["open"] = from_file(lambda amap: amap)
 CASES["region_middle"] = from_file(lambda amap: region(amap, ONE, amap.shape[2] // 2))
 CASES["region_end"] = from_file(lambda amap: region(amap, ONE, amap.shape[2] - TILE))
 CASES["region_end_all_heads"] = from_file(lambda amap: region(amap, ALL, amap.shape[2] - TILE))
+CASES["pool_predicted"] = lambda size: lambda: opened(size).pass_seconds()
 CASES["pool_long"] = from_file(lambda amap: amap.pool(min(512, amap.shape[2]), min(512, amap.shape[3])))
 
 

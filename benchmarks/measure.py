@@ -21,6 +21,9 @@ Call = Callable[[], object]
 ENOUGH_SECONDS, MOST_ROUNDS = 2.0, 31
 """Short calls are repeated until this time or number is reached."""
 
+MOST_SECONDS = 90.0
+"""Long ones no more after this."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -43,21 +46,34 @@ class Size:
         return Size(min(self.n, 1024), self.dtype, self.causal)
 
 
-def in_turn(size: Size, *calls: Call) -> dict[str, list[float]]:
-    """Seconds of each call, measured A B A B ...; each once before that, but where that takes minutes."""
+def in_turn(size: Size, *calls: Call) -> dict[str, list[float] | float]:
+    """Seconds of each call, measured A B A B ...; each once before that, but where that takes minutes.
+
+    ``value`` is the last number that the first call returned, where it returns a number.
+    """
     least = 5 if size.n <= 8192 else 3
     for call in calls if size.n <= 8192 else ():
         call()
     seconds: list[list[float]] = [[] for _ in calls]
+    found: dict[str, list[float] | float] = dict(zip(("seconds", "against_seconds"), seconds, strict=False))
     begin = time.perf_counter()
-    while len(seconds[0]) < least or (time.perf_counter() - begin < ENOUGH_SECONDS and len(seconds[0]) < MOST_ROUNDS):
+    while wanted(len(seconds[0]), time.perf_counter() - begin, least):
         for call, times in zip(calls, seconds, strict=True):
             gc.collect()
             start = time.perf_counter()
             result = call()
             times.append(time.perf_counter() - start)
+            if isinstance(result, float) and times is seconds[0]:
+                found["value"] = result
             del result
-    return dict(zip(("seconds", "against_seconds"), seconds, strict=False))
+    return found
+
+
+def wanted(rounds: int, passed: float, least: int) -> bool:
+    """Whether one more round is worth its time."""
+    if rounds < least:
+        return rounds == 0 or passed < MOST_SECONDS
+    return passed < ENOUGH_SECONDS and rounds < MOST_ROUNDS
 
 
 def growth(call: Call) -> dict[str, int]:

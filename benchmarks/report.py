@@ -39,10 +39,11 @@ NAMES = {
     "region_end": "512 × 512 of one head, at the end",
     "region_end_all_heads": "512 × 512 of all heads, at the end",
     "pool_long": "pool (512, 512), all heads",
+    "pool_predicted": "`pass_seconds()`: how long a pass will take",
 }
 RECORDING = ("record", "output_attentions", "lens_cache", "inseq_attribute")
 STATISTICS = ("received", "entropy", "pool_mean", "pool_max", "topk")
-SAVED = ("write", "open", "region_middle", "region_end", "region_end_all_heads", "pool_long")
+SAVED = ("write", "open", "region_middle", "region_end", "region_end_all_heads", "pool_predicted", "pool_long")
 
 RATIO_GOALS = {
     ("record", "forward", "float32"): 1.05,
@@ -58,7 +59,8 @@ def report(about: dict[str, str], notes: list[str], found: list[Found]) -> str:
         "# What Regard costs, side by side",
         "Written by `benchmarks/run.py`; do not edit. Batch 1, 8 heads of 64. A ratio is one of medians, measured in one "
         "process that calls the two in turn; in brackets the quartiles of the ratios of the single rounds. Memory is what the "
-        "call adds to the peak of a process of its own, its result included.",
+        "call adds to the peak of a process of its own, its result included, where glibc gives blocks of 1 MiB and more pages "
+        "of their own (`MALLOC_MMAP_THRESHOLD_`): a peak is then what was needed at once, not what freed blocks left behind.",
         table(("", ""), about.items()),
         "## Recording",
         "A Llama of 4 layers with random weights, hidden size 512, float32, causal, no key cache.",
@@ -132,8 +134,12 @@ def extra_memory(found: list[Found]) -> str:
         kept = LAYERS * 2 * HEADS * n * DIM * KEPT["float32"]
         value = (recorded - plain) / kept
         goal = against_goal(value, EXTRA_GOAL, f"{EXTRA_GOAL}×")
-        rows.append((f"{n:,}", mib(plain), mib(recorded), mib(recorded - plain), mib(kept), f"**{value:.2f}×**", goal))
-    return table(("n", "peak, plain", "peak, recording", "added", "q and k kept", "ratio", "goal"), rows)
+        heaps = [memory(found, name, n, own_pages=False) for name in ("forward", "record")]
+        rows.append(
+            (f"{n:,}", mib(plain), mib(recorded), mib(recorded - plain), mib(kept), f"**{value:.2f}×**", goal, *map(mib, heaps))
+        )
+    head = ("n", "peak, plain", "peak, recording", "added", "q and k kept", "ratio", "goal")
+    return table((*head, "plain, glibc's own way", "recording, glibc's own way"), rows)
 
 
 def memory_table(found: list[Found]) -> str:
@@ -274,6 +280,12 @@ def about_regions(found: list[Found]) -> list[str]:
     first, every = pick(found, "region_end"), pick(found, "region_end_all_heads")
     if first and every:
         said.append(f"All {HEADS} heads take {median(every['seconds']) / median(first['seconds']):.1f} times as long as one.")
+    asked, long = pick(found, "pool_predicted"), pick(found, "pool_long")
+    if asked and long:
+        said.append(
+            f"Before it starts, a pass over all {long['n']:,} tokens is predicted to take {duration(asked['value'])} (asked in "
+            f"{duration(median(asked['seconds']))}); the pool took {duration(median(long['seconds']))}."
+        )
     return [" ".join(said)] if said else []
 
 
@@ -288,10 +300,12 @@ def pick(
     dtype: str | None = None,
     causal: bool = True,
     memory: bool = False,
+    own_pages: bool = True,
 ) -> Found | None:
     """The first measurement that is of this; float32 where it is compared and no type is named."""
     for one in found:
-        same = (one["case"], one["against"], one["causal"], one["memory"]) == (case, against, causal, memory)
+        asked = case, against, causal, memory, own_pages
+        same = tuple(one[key] for key in ("case", "against", "causal", "memory", "own_pages")) == asked
         if same and "left_out" not in one and n in (None, one["n"]) and one["dtype"] == (dtype or one["dtype"]):
             return one
     return None
@@ -302,8 +316,8 @@ def largest(found: list[Found], case: str, against: str, dtype: str = "float32",
     return next((one for n in sizes if (one := pick(found, case, against, n, dtype, causal))), None)
 
 
-def memory(found: list[Found], case: str, n: int) -> float | None:
-    one = pick(found, case, n=n, dtype="float32", memory=True)
+def memory(found: list[Found], case: str, n: int, own_pages: bool = True) -> float | None:
+    one = pick(found, case, n=n, dtype="float32", memory=True, own_pages=own_pages)
     return None if one is None else one["bytes"]
 
 

@@ -1,8 +1,8 @@
 """Measures Regard side by side with what it is compared to, and writes RESULTS.md and results.json next to this file.
 
-    python benchmarks/run.py            n = 2,048 and 8,192, a saved recording of 131,072 tokens, and the peers
+    python benchmarks/run.py            n = 2,048, 8,192 and 32,768, a saved recording of 131,072 tokens, and the peers
     python benchmarks/run.py --quick    n = 2,048 only, in about two minutes; peers only where they are installed
-    python benchmarks/run.py --long     n = 32,768 and 131,072 as well, which takes hours
+    python benchmarks/run.py --long     the summary of 131,072 tokens beside SDPA as well: half an hour more
 
 Each measurement is a process of its own (``cases.py``, ``peers.py``); how it measures stands in ``measure.py``.
 """
@@ -37,7 +37,10 @@ MOST_BYTES = 12e9
 
 @dataclass(frozen=True)
 class Job:
-    """A case to run, alone or in turn with another; ``memory`` measures memory instead of time."""
+    """A case to run, alone or in turn with another; ``memory`` measures memory instead of time.
+
+    ``own_pages``: while memory is measured, blocks of 1 MiB and more get pages of their own, and go back when they are freed.
+    """
 
     case: str
     n: int
@@ -45,6 +48,7 @@ class Job:
     dtype: str = "float32"
     causal: bool = True
     memory: bool = False
+    own_pages: bool = True
     saved: bool = False
     peer: str | None = None
     repeats: int = 1
@@ -67,6 +71,9 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
     for n in sizes:
         yield from timed_and_weighed(Job("record", n, "forward"), repeats)
         yield Job("forward", n, memory=True, repeats=repeats)
+        for name in ("record", "forward"):
+            yield Job(name, n, memory=True, own_pages=False, repeats=repeats)
+    longest = 8192  # beyond that, single statistics say nothing new
     matrices = {n: 8 * n**2 * 4.0 for n in (*sizes, 4096)}
     middle = [] if quick else [4096]
     for n in sorted({*sizes, *middle}):
@@ -82,15 +89,19 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
             for causal in (True, False):
                 yield Job("summary", n, "sdpa", dtype, causal)
         for name in ("received", "entropy", "pool_mean", "pool_max", "topk", "product", "product_softmax"):
-            yield Job(name, n, "sdpa")
+            if n <= longest:
+                yield Job(name, n, "sdpa")
         yield from timed_and_weighed(Job("eager_summary", n, "summary", needs=4 * matrices[n]))
         for name in ("summary", "received", "entropy", "pool_mean", "pool_max", "topk", "row_block", "tile"):
-            yield Job(name, n, memory=True)
+            if n <= longest:
+                yield Job(name, n, memory=True)
     if long:
         yield Job("summary", saved, "sdpa", "bfloat16")
     yield Job("write", saved, dtype="bfloat16", saved=True)
-    for name in ("open", "region_middle", "region_end", "region_end_all_heads", *(["pool_long"] if long else [])):
+    for name in ("open", "region_middle", "region_end", "region_end_all_heads"):
         yield from timed_and_weighed(Job(name, saved, dtype="bfloat16", saved=True))
+    yield Job("pool_predicted", saved, dtype="bfloat16", saved=True)
+    yield Job("pool_long", saved, dtype="bfloat16", saved=True)
 
 
 def timed_and_weighed(job: Job, repeats: int = 1) -> Iterator[Job]:
@@ -104,6 +115,10 @@ def measure(job: Job, threads: int, file: Path) -> dict[str, Any]:
     if job.needs > MOST_BYTES:
         return found | {"left_out": f"would need about {job.needs / 1e9:.0f} GB"}
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if job.memory and job.own_pages:
+        environment["MALLOC_MMAP_THRESHOLD_"] = str(
+            2**20
+        )  # glibc: a peak is then what was needed at once, without the heap's holes
     answers = []
     for _ in range(job.repeats):
         command = job.command(threads, file)
@@ -158,7 +173,7 @@ def main() -> None:
         else:
             ready.append(peer)
             about[f"environment of {peer}"] = peers.versions(peer)
-    sizes = [2048] if arguments.quick else [2048, 8192] + [32768] * arguments.long
+    sizes = [2048] if arguments.quick else [2048, 8192, 32768]
     saved = 2048 if arguments.quick else 131072
     todo = list(jobs(sizes, saved, ready, arguments.quick, arguments.long))
     found = []

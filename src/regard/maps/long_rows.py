@@ -32,15 +32,15 @@ class LongBlock(NamedTuple):
 
     columns: slice  #: the keys that are computed; no row sees any other
     weights: Tensor  #: (1, 1, rows, columns), good until the next block is read
-    entropy: Tensor  #: (1, 1, rows), in nats
+    entropy: Tensor | None  #: (1, 1, rows), in nats, if it was asked for
     maxima: Tensor  #: (1, 1, rows, runs): the largest weight of each run of keys
 
 
 class LongRows:
     """Reads rows of one head at a time, into memory that is used again."""
 
-    def __init__(self, source: "Factors", run: int) -> None:
-        self.source, self.run = source, run
+    def __init__(self, source: "Factors", run: int, *, entropy: bool = False) -> None:
+        self.source, self.run, self.entropy = source, run, entropy
         self.memory: list[Tensor] = []
         self.keys: tuple[tuple[int, int], Tensor] | None = None
         self.hidden = torch.finfo(source.dtype).min / 4  # finite: 0 · −∞ would be NaN in the entropy
@@ -61,21 +61,27 @@ class LongRows:
         if bool(lse.isnan().any()):
             everything = range(source.shape[3])
             source._enter((batch,), (head,), rows, source.scores((batch,), (head,), rows, everything))  # says where, and raises
-        entropy = (lse - scores.mul_(weights).sum(-1)).clamp_(min=0)  # −Σ w ln w, with ln w = score − lse
+        entropy = None
+        if self.entropy:  # −Σ w ln w, with ln w = score − lse
+            entropy = (lse - scores.mul_(weights).sum(-1)).clamp_(min=0)
         if source.sinks is not None:
             full = torch.logaddexp(lse, source.sinks[head].to(lse))
             total = (lse - full).exp()
             weights.mul_(total[:, None])
             maxima.mul_(total[:, None])
-            entropy = total * (entropy + full - lse)
+            if entropy is not None:
+                entropy = total * (entropy + full - lse)
             lse = full
         if source.mask is not None or source.bias is not None:
             blind = top <= self.hidden / 2
             if bool(blind.any()):
-                weights[blind], maxima[blind], entropy[blind] = 0, 0, 0
+                for found in (weights, maxima, entropy):
+                    if found is not None:
+                        found[blind] = 0
                 lse = torch.where(blind, -torch.inf if source.sinks is None else source.sinks[head].to(lse), lse)
         source.remember(batch, head, rows, lse)
-        return LongBlock(slice(start, stop), weights[None, None], entropy[None, None], maxima[None, None])
+        nats = None if entropy is None else entropy[None, None]
+        return LongBlock(slice(start, stop), weights[None, None], nats, maxima[None, None])
 
     def _space(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         if not self.memory or self.memory[0].numel() < rows * columns:

@@ -89,7 +89,7 @@ def _reader(source: Source, view: View, entropy: bool, run: int) -> Read:
     """How a part of the view becomes rows."""
     batch, heads, queries, keys = view
     if isinstance(source, Factors) and keys == range(source.shape[3]) and reads(len(keys), queries):
-        reader = LongRows(source, run)
+        reader = LongRows(source, run, entropy=entropy)
 
         def long(part: Part) -> Iterator[Rows]:
             b, h, q = part  # of one sequence and head, but where few rows are read
