@@ -91,7 +91,7 @@ def _strongest(rows: Rows, k: int, run: int, keys: int) -> tuple[Tensor, Tensor]
         unseen = (rows.columns.stop + torch.arange(k - few, device=weights.device)) % keys
         unseen = unseen.expand(*places.shape[:3], k - few)
         return torch.cat([values, torch.zeros_like(unseen, dtype=values.dtype)], 3), torch.cat([places + first, unseen], 3)
-    chosen = rows.maxima.topk(k, dim=3, sorted=False).indices
+    chosen = _bits(rows.maxima).topk(k, dim=3, sorted=False).indices
     if span % run == 0:
         values, places = _strongest_in_runs(weights, chosen, run, k)
         return values, places + first
@@ -110,14 +110,20 @@ def _strongest_in_runs(weights: Tensor, chosen: Tensor, run: int, k: int) -> tup
     """
     count, heads, queries, span = weights.shape
     lines = count * heads * queries
-    runs = torch.arange(lines, device=weights.device)[:, None] * (span // run) + chosen.view(lines, k)
-    near = weights.view(-1, run).index_select(0, runs.flatten()).view(lines, k, run)
-    groups = near.amax(1).topk(min(k, run), dim=1, sorted=False).indices  # (lines, k): places within a run
+    of_line = torch.arange(lines, device=weights.device)[:, None]
+    near = weights.flatten(0, 2).unflatten(1, (span // run, run))[of_line, chosen.view(lines, k)]  # (lines, k, run)
+    groups = _bits(near.amax(1)).topk(min(k, run), dim=1, sorted=False).indices  # (lines, k): places within a run
     few = near.gather(2, groups[:, None].expand(lines, k, groups.shape[1])).flatten(1)
-    values, at = few.topk(k, dim=1)
+    bits, at = _bits(few).topk(k, dim=1)
+    values = bits.view(few.dtype)
     inside, which = groups.gather(1, at % groups.shape[1]), at // groups.shape[1]
     columns = chosen.view(lines, k).gather(1, which) * run + inside
     return values.view(count, heads, queries, k), columns.view(count, heads, queries, k)
+
+
+def _bits(weights: Tensor) -> Tensor:
+    """The same numbers as whole numbers in the same order, which rank faster: weights are not negative."""
+    return weights.contiguous().view(torch.int64 if weights.dtype == torch.float64 else torch.int32)
 
 
 class _Columns:
