@@ -1,17 +1,17 @@
 # make demo   translate a sentence and show its attention
-# make test   everything that must hold: lint, types, layers, tests, notebooks, the wheel
+# make test   everything that must hold: lint, types, layers, tests, notebooks, the documentation, the wheel
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo test lint types layers tests wheel format bench pictures notebooks clean
+.PHONY: demo test lint types layers tests docs wheel format bench pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
 	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg
 
-test: lint types layers tests wheel
+test: lint types layers tests docs wheel
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -25,6 +25,10 @@ layers: $(VENV)/.tests
 
 tests: $(VENV)/.tests
 	$(BIN)/python -m pytest
+
+# The documentation, built strictly into site/html; it works from the folder.
+docs: $(VENV)/.tests
+	$(BIN)/python recipes/build_site.py
 
 # What users install: built, put where no source is, and asked to translate.
 wheel: $(VENV)/.tests
@@ -68,4 +72,4 @@ $(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@touch $@ $(VENV)/.package
 
 clean:
-	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

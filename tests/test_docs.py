@@ -1,16 +1,43 @@
 """What the documents say is run, and what they point to is there."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*.md"), *ROOT.glob("src/**/*.md")])
+FENCE = re.compile(
+    r"(?:<!-- not run: (?P<reason>[^\n]*?) ?-->\n+)?"
+    r"^ *(?P<marks>`{3,}|~{3,})(?P<language>[^\n]*)\n(?P<code>.*?)^ *(?P=marks) *$",
+    re.MULTILINE | re.DOTALL,
+)
+PYTHON = re.compile(r"^ *(?:>>> |import \w|from [\w.]+ import )", re.MULTILINE)
+
+
+def blocks_of(text):
+    """The Python of a page that is to be run, as it stands there.
+
+    Code that cannot be run has a line above that says why: <!-- not run: it needs a model of 140 GB -->
+    """
+    found = []
+    for fence in FENCE.finditer(text):
+        language, code, reason = fence["language"].strip(), textwrap.dedent(fence["code"]), fence["reason"]
+        if reason is not None:
+            assert len(reason) > 10, f"expected a reason after 'not run:', got {reason!r}"
+        elif language == "python":
+            found.append(code)
+        else:
+            assert not PYTHON.search(code), f"Python that nobody runs, in a block of {language or 'no language'}: {code[:60]!r}"
+            assert not language.startswith("py"), f"expected ```python, which is run, got ```{language}"
+    return found
+
+
 BLOCKS = [
     pytest.param(page, block, id=f"{page.relative_to(ROOT)}:{number}")
     for page in PAGES
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    for number, block in enumerate(blocks_of(page.read_text(encoding="utf-8")))
 ]
 
 
@@ -21,6 +48,23 @@ def test_code_in_documents_runs(page, block, tmp_path, monkeypatch, capsys):
     exec(compile(block, str(page), "exec"), {"__name__": "__main__"})  # noqa: S102 - the documents are ours
     if "print(" in block:
         assert capsys.readouterr().out
+
+
+def test_no_python_of_a_page_is_left_out():
+    assert blocks_of("```python\n1\n```\ntext\n~~~~python\n2\n~~~~\n") == ["1\n", "2\n"]
+    assert blocks_of("- in a list\n\n    ```python\n    if 1:\n        2\n    ```\n") == ["if 1:\n    2\n"]
+    assert blocks_of("<!-- not run: it needs a model of 140 GB -->\n```python\n1\n```\n") == []
+    assert blocks_of("```\nmake test\n```\n```json\n{}\n```\n") == []
+    for text, message in (
+        ("<!-- not run: -->\n```python\n1\n```\n", "expected a reason"),
+        ("```py\n1\n```\n", "expected ```python"),
+        ("```pycon\n1\n```\n", "expected ```python"),
+        ("```python title=x\n1\n```\n", "expected ```python"),
+        ("```\nimport regard\n```\n", "nobody runs"),
+        ("```text\n>>> 1\n```\n", "nobody runs"),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            blocks_of(text)
 
 
 def test_the_readme_has_code_to_run():
