@@ -1,4 +1,4 @@
-"""The command line: ``regard translate``, ``regard record``, ``regard info``. A command is loaded when it is called."""
+"""The command line: ``regard translate``, ``record``, ``info``, ``mechanisms``. A command is loaded when it is called."""
 
 import argparse
 import sys
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_translate(commands)
     _add_record(commands)
     _add_info(commands)
+    _add_mechanisms(commands)
     return parser
 
 
@@ -94,3 +95,24 @@ def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     info.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
     info.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     info.set_defaults(module="info")
+
+
+def _add_mechanisms(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    mechanisms = commands.add_parser(
+        "mechanisms",
+        help="attention mechanisms: formula, paper, cost, use, picture",
+        description="List the mechanisms of the textbook, or show one of them.",
+    )
+    mechanisms.add_argument("name", nargs="?", metavar="NAME", help="one mechanism; all are listed where left out")
+    mechanisms.add_argument(
+        "--save",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="draw its weights on the example: .png, .svg, .pdf",
+    )
+    mechanisms.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
+    mechanisms.add_argument("--json", action="store_true", help="JSON instead of text")
+    mechanisms.set_defaults(module="mechanisms")

@@ -1,0 +1,131 @@
+"""``regard mechanisms``: all the mechanisms of the textbook, or one of them on one page with its picture."""
+
+import argparse
+import json
+import math
+import sys
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+import regard
+from regard.errors import OptionError
+from regard.maps.amounts import bytes_text
+from regard.mechanisms.card import Card, Sizes
+from regard.mechanisms.catalogue import card as card_named
+from regard.mechanisms.catalogue import example
+from regard.views.heatmap import heatmap
+
+LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
+"""What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""
+
+TEXTS = ("title", "family", "paper", "year", "formula", "latex", "symbols", "change", "use", "wins", "loses", "code")
+SHADES = " ░▒▓█"
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the cards, or show the one that is named."""
+    if options.name is None:
+        if options.save:
+            raise OptionError("expected NAME beside --save, got none; regard mechanisms lists the names")
+        cards = regard.catalogue()
+        if options.json:
+            print(json.dumps([_data(card) for card in cards], ensure_ascii=False))
+        else:
+            _list(cards)
+        sys.stdout.flush()
+        return 0
+    card = card_named(options.name)
+    with torch.no_grad():
+        weights = card.apply(*example()).weights[0, 0]  # (queries, keys) of the first head
+    if options.json:
+        print(json.dumps(_data(card), ensure_ascii=False))
+    else:
+        _show(card, weights)
+    sys.stdout.flush()
+    if options.save:
+        highest = float(weights.abs().max()) or 1.0
+        paths = regard.save(heatmap(weights, title=card.title, vmax=highest, theme=options.theme), *options.save)
+        print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
+    return 0
+
+
+def _data(card: Card) -> dict[str, Any]:
+    costs = {name: getattr(card, name) for name in ("flops", "cache_per_token", "state")}
+    return (
+        {"name": card.name}
+        | {name: getattr(card, name) for name in TEXTS}
+        | {name: {"formula": cost.text, "of_32_heads_of_128_at_4096": cost.count(LARGE)} for name, cost in costs.items()}
+        | {"causal": card.causal, "rows_sum_to": card.rows, "permutable": card.permutable}
+    )
+
+
+def _list(cards: list[Card]) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column, justify in (("name", "left"), ("year", "right"), ("formula", "left")):
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column != "formula")  # type: ignore[arg-type]
+    family = ""
+    for card in cards:
+        if card.family != family:
+            family = card.family
+            table.add_row(Text(family, style="bold"))
+        table.add_row(Text(f"  {card.name}"), str(card.year), Text(card.formula))
+    console.print(table)
+    console.print("regard mechanisms NAME shows one of them", style="dim")
+
+
+def _show(card: Card, weights: Tensor) -> None:
+    console = Console(highlight=False)
+    console.print(Text(card.title, style="bold"))
+    console.print(Text(card.paper, style="dim"))
+    console.print()
+    console.print(Text(card.formula))
+    if card.symbols:
+        console.print(Text(card.symbols, style="dim"))
+    console.print()
+    console.print(Text(card.change))
+    facts = Table(box=None, pad_edge=False, show_header=False)
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, fact in (
+        ("better at", card.wins),
+        ("worse at", card.loses),
+        ("used by", card.use),
+        ("operations", f"{card.flops.text} = {_operations(card.flops.count(LARGE))}"),
+        ("kept for each key", f"{card.cache_per_token.text} = {bytes_text(card.cache_per_token.count(LARGE))}"),
+        ("kept in all", f"{card.state.text} = {bytes_text(card.state.count(LARGE))}"),
+    ):
+        facts.add_row(name, Text(fact))
+    console.print()
+    console.print(facts)
+    console.print(Text(f"read: regard.mechanisms.{card.code}", style="dim"), soft_wrap=True)
+    console.print(Text("numbers: 32 heads of 128, 4,096 tokens, bfloat16", style="dim"))
+    console.print()
+    rows, keys = weights.shape
+    console.print(Text(f"its weights on the example, {rows} queries by {keys} keys:", style="dim"))
+    for line in picture(weights):
+        console.print(Text(line))
+
+
+def _operations(count: int) -> str:
+    power = min(4, int(math.log(count, 1000))) if count else 0
+    return f"{count / 1000**power:.3g} {('', 'K', 'M', 'G', 'T')[power]}FLOP"
+
+
+def picture(weights: Tensor) -> list[str]:
+    """The weights in shades of two characters a cell, a minus before what is negative.
+
+    >>> picture(torch.tensor([[1.0, 0.0], [-0.5, 0.25]]))
+    ['██  ', '-▒░░']
+    """
+    highest = float(weights.abs().max()) or 1.0
+    lines = []
+    for row in (weights / highest).tolist():
+        cells = [(SHADES[min(4, math.ceil(abs(value) * 4 - 1e-6))], value < -0.02) for value in row]
+        lines.append("".join(("-" if negative else shade) + shade for shade, negative in cells))
+    return lines
