@@ -2,6 +2,7 @@
 
     python benchmarks/run.py            n = 2,048, 8,192 and 32,768, a saved recording of 131,072 tokens, and the peers
     python benchmarks/run.py --quick    n = 2,048 only, in about two minutes; peers only where they are installed
+    python benchmarks/run.py --again pool_predicted pool_long    these cases once more; the other results stay
     python benchmarks/run.py --long     the summary of 131,072 tokens beside SDPA as well: half an hour more
 
 Each measurement is a process of its own (``cases.py``, ``peers.py``); how it measures stands in ``measure.py``.
@@ -149,6 +150,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument(
+        "--again", nargs="+", metavar="CASE", default=[], help="measure these once more, keep the other results"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE, help="folder for RESULTS.md and results.json")
     arguments = parser.parse_args()
@@ -177,6 +181,11 @@ def main() -> None:
     saved = 2048 if arguments.quick else 131072
     todo = list(jobs(sizes, saved, ready, arguments.quick, arguments.long))
     found = []
+    if again := arguments.again:
+        kept = json.loads((arguments.out / "results.json").read_text(encoding="utf-8"))
+        todo = [job for job in todo if job.case in {*again, "write"}]  # what reads a file needs it written
+        found = [one for one in kept["found"] if one["case"] not in {job.case for job in todo}]
+        about = kept["about"] | {"measured again": f"{', '.join(again)} on {about['date']}"}
     with tempfile.TemporaryDirectory(dir=HERE, prefix=".saved-") as folder, tqdm(todo, unit="case") as bar:
         for job in bar:
             bar.set_description(f"{job.case} {job.n:,}{' memory' if job.memory else ''}")

@@ -73,11 +73,17 @@ def predicted_seconds(source: Source, view: View) -> float:
 
 
 def _predicted(read: Read, parts: list[Part]) -> float:
-    """Seconds for all parts, from those in the middle of SAMPLES equal stretches: masks may make later rows longer."""
-    middles = [(2 * at + 1) * len(parts) // (2 * SAMPLES) for at in range(SAMPLES)]
+    """Seconds for all parts, from some of the first head: those in the middle of equal stretches, as masks make rows unequal.
+
+    One head, because what is done once for each (its keys leave the disk, and are cast) is little beside all of its rows.
+    """
+    if not parts:
+        return 0.0
+    alike = [part for part in parts if part[:2] == parts[0][:2]]
+    middles = [alike[(2 * at + 1) * len(alike) // (2 * SAMPLES)] for at in range(SAMPLES)]
     seconds = []
     with torch.no_grad():
-        for part in [parts[middles[0]], *(parts[at] for at in middles)] if parts else []:
+        for part in [middles[-1], *middles]:
             start = time.perf_counter()
             for rows in read(part):
                 rows.weights.sum(2).cpu()  # what any statistic does; on a GPU it also waits for the work to be done
