@@ -7,17 +7,19 @@ import re
 import time
 
 import pytest
+import right_answers_decoding  # noqa: F401 - adds to the same list
 import torch
 import torch.nn.functional as F
-import wrong_answers_beyond  # noqa: F401 - adds to the same list
+import wrong_answers_beyond  # noqa: F401
+import wrong_answers_decoding  # noqa: F401
+import wrong_answers_masks  # noqa: F401
 from right_answers import RIGHT
 from torch.testing import assert_close
 from wrong_answers import WRONG
 
 from regard import lessons
 from regard.errors import DtypeError, OptionError
-from regard.lessons import answers
-from regard.lessons.answers import alike, outcome
+from regard.lessons.answers import alike, outcome, tensors
 from regard.mechanisms.softmax_attention import attention
 
 EXERCISES = lessons.exercises()
@@ -74,7 +76,6 @@ def test_mistakes_differ_from_the_answer_and_from_each_other(exercise):
             function = exercise.edited(variant)
             assert function is not None, f"{mistake.name}, variant {number}: its edits do not fit the answer"
             tried[mistake.name, number] = runs(exercise, function)
-            assert any(one.error is None for one in tried[mistake.name, number])
     for (one, its), (other, those) in itertools.combinations(tried.items(), 2):
         if one[0] != other[0]:
             same = all(alike(a, b, slack=30) for a, b in zip(its, those, strict=True))
@@ -105,6 +106,18 @@ def test_two_mistakes_are_tried_together(exercise):
 
 
 @ALL
+def test_a_mistake_is_known_by_its_numbers(exercise):
+    """Not by crashing, which has a hundred reasons: in some case it returns something wrong."""
+    right = runs(exercise, exercise.answer)
+    for mistakes, function in exercise.wrong_answers():
+        tried = runs(exercise, function)
+        if all(one.error is not None for one in tried):
+            assert len(mistakes) == 2, mistakes
+        elif not all(alike(one, other) for one, other in zip(tried, right, strict=True)):  # two may cancel each other out
+            assert any(one.error is None and not alike(one, other) for one, other in zip(tried, right, strict=True)), mistakes
+
+
+@ALL
 def test_texts(exercise):
     assert exercise.name == exercise.name.lower()
     for line in exercise.formula.splitlines():
@@ -126,11 +139,30 @@ def test_cases_are_small(exercise):
     assert len({case.title for case in exercise.cases}) == len(exercise.cases)
 
 
-def test_a_check_takes_less_than_a_second():
+@ALL
+def test_a_check_takes_less_than_a_second(exercise):
     started = time.perf_counter()
-    for exercise in EXERCISES:
-        lessons.check(exercise.name, lambda *given: given[0] * 0.123)  # nobody's mistake: all of them are tried
-    assert time.perf_counter() - started < len(EXERCISES)
+    lessons.check(exercise.name, lambda *given: given[0] * 0.123)  # nobody's mistake: all of them are tried
+    assert time.perf_counter() - started < 1
+
+
+@ALL
+def test_solutions_keep_the_dtype_of_their_inputs(exercise):
+    for case in exercise.cases:
+        double = [
+            item.double() if isinstance(item, torch.Tensor) and item.is_floating_point() else item for item in case.inputs
+        ]
+        single, wide = tensors(exercise.answer(*case.inputs)), exercise.answer(*double)
+        for result in wide if isinstance(wide, tuple) else (wide,):
+            assert result.dtype == (torch.float64 if result.is_floating_point() else torch.int64)
+        for one, other in zip(single, tensors(wide), strict=True):
+            assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_no_link_is_a_tie():
+    for case in NAMED["word alignment"].cases:
+        best = NAMED["word alignment"].answer(*case.inputs)[0].topk(2).values
+        assert (best[:, 0] - best[:, 1] > 0.05).all()
 
 
 def test_answers_agree_with_the_mechanisms():
@@ -215,6 +247,9 @@ def test_small_differences_get_enough_digits():
         ("softmax", lambda scores, mask: 0, r"It cannot be called with \(scores\): missing a required argument: 'mask'"),
         ("softmax", lambda s: s.softmax(1)[None], r"is \(1, 2, 3\); expected \(queries, keys\) = \(2, 3\).*squeeze\(0\)"),
         ("softmax", lambda s: s.softmax(1).unsqueeze(2), r"is \(2, 3, 1\); .* extra axis of size 1: .*squeeze\(2\)"),
+        ("softmax", lambda s: s.softmax(1)[None, None], r"There are extra axes of size 1: .* squeeze\(\(0, 1\)\)"),
+        ("merge heads", lambda x: torch.zeros(3, 1, 1, 4), r"is \(3, 1, 1, 4\); expected .* = \(1, 3, 4\)\.$"),
+        ("split heads", lambda x, n: torch.zeros(1, 2, 1, 3, 2), r"expected .* = \(1, 2, 3, 2\)\. .* squeeze\(2\)\.$"),
         ("softmax", lambda s: s.softmax(1).T, r"is \(3, 2\); expected \(queries, keys\) = \(2, 3\).*another order"),
         ("softmax", lambda s: s.softmax(1).sum(1), r"is \(2,\); .* One axis is missing"),
         ("softmax", lambda s: torch.zeros(7, 7), r"The shape of weights is \(7, 7\); expected \(queries, keys\) = \(2, 3\)"),
@@ -239,7 +274,8 @@ def test_what_comes_back_is_told(name, function, told):
     assert not report
     assert report.mistakes == ()
     assert re.search(told, report.message)
-    assert told not in report.text or report.text.startswith(f"{name}: not yet.")
+    assert report.text.startswith(f"{name}: not yet.\n\n")
+    assert " ".join(report.message.split()) in " ".join(report.text.split())
 
 
 def test_swapped_axes_are_seen_where_no_mistake_is_known():
@@ -253,73 +289,6 @@ def test_swapped_axes_are_seen_where_no_mistake_is_known():
     )
     assert "queries and keys are swapped" in report.message
     assert report.case == "as many queries as keys, a cap of 3"
-
-
-def test_what_is_raised_is_told_with_its_line():
-    def answer(scores):
-        mask = torch.ones(5, 7)
-        return torch.softmax(scores + mask, dim=-1)
-
-    report = lessons.check("causal mask", answer)
-    line = answer.__code__.co_firstlineno + 2
-    assert f"It raises RuntimeError in line {line}, `return torch.softmax(scores + mask, dim=-1)`" in report.message
-    assert "given scores (3, 3):\nThe size of tensor a (3) must match" in report.message
-    assert report.actual is None
-
-
-def test_the_line_is_the_answer_s_own_where_torch_raises():
-    report = lessons.check("softmax", lambda scores: F.softmax(scores.flatten(), dim=5))
-    assert "F.softmax(scores.flatten(), dim=5)" in report.message
-    assert "It raises IndexError" in report.message
-
-
-def test_errors_in_a_later_case_show_that_case():
-    report = lessons.check("causal mask", lambda scores: F.softmax(scores.masked_fill(torch.ones(3, 3).triu(1) > 0, -1e9), 1))
-    assert report.case == "two queries, four keys"
-    assert "Right in 1 of 4 cases: as many queries as keys." in report.text
-
-
-def test_inputs_that_were_changed():
-    def in_place(scores):
-        hidden = torch.ones_like(scores).triu(scores.shape[1] - scores.shape[0] + 1) > 0
-        return scores.masked_fill_(hidden, -torch.inf).softmax(-1)
-
-    report = lessons.check("causal mask", in_place)
-    assert not report
-    assert "The numbers are right, but scores was changed in place" in report.message
-
-    def in_place_and_top_left(scores):
-        return scores.masked_fill_(torch.ones_like(scores).triu(1) > 0, -torch.inf).softmax(-1)
-
-    report = lessons.check("causal mask", in_place_and_top_left)
-    assert report.mistakes == ("top left",)
-    assert "Also, scores was changed in place" in report.message
-
-    def two(query, key, value):
-        query *= 2
-        key /= 2
-        return attention(query, key, value)
-
-    assert "but query and key were changed in place" in lessons.check("attention", two).message
-
-
-def test_an_answer_without_end(monkeypatch):
-    monkeypatch.setattr(answers, "LIMIT", 0.05)
-
-    def endless(scores):
-        while scores.shape != (3, 3):
-            try:
-                pass
-            except Exception:  # noqa: BLE001 - it must not swallow the alarm
-                break
-        return NAMED["causal mask"].answer(scores)
-
-    report = lessons.check("causal mask", endless)
-    assert not report
-    assert "had not come to an end after 0.05 seconds" in report.message
-    assert report.case == "two queries, four keys"
-    assert lessons.check("causal mask", NAMED["causal mask"].answer)  # the clock is off again
-    time.sleep(0.06)
 
 
 def test_two_mistakes_are_both_told():

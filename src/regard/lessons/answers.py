@@ -1,17 +1,22 @@
 """Trying an answer: what it returns or raises, what it does to its inputs, and whether it comes to an end."""
 
+import copy
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from regard.lessons.exercise import Case, Exercise
 
 LIMIT = 5.0  # seconds for all cases of an exercise; right answers take milliseconds
+AGAIN = 0.02  # seconds until an alarm that was swallowed rings again
 _CLOSE = {"rtol": 1e-3, "atol": 1e-4}  # what single precision gives in any order, and far less than a mistake makes
 SLACK = 10  # times that, between two programs that are wrong alike: some mistakes make large numbers
 
@@ -20,7 +25,7 @@ class Outcome(NamedTuple):
     """What came of an answer in one case."""
 
     returned: Any  #: as it came; None if it raised
-    error: Exception | None
+    error: Exception | SystemExit | None
     changed: tuple[str, ...]  #: inputs that are not what they were
 
 
@@ -30,11 +35,11 @@ class EndlessError(BaseException):
 
 def outcome(function: Callable[..., Any], case: Case, parameters: tuple[str, ...]) -> Outcome:
     """Run an answer on copies of the inputs."""
-    copies = [item.clone() if isinstance(item, Tensor) else item for item in case.inputs]
+    copies = own(case.inputs)
     returned, error = None, None
     try:
         returned = function(*copies)
-    except Exception as caught:  # noqa: BLE001 - whatever somebody's first try raises
+    except (Exception, SystemExit) as caught:  # noqa: BLE001 - whatever somebody's first try raises
         error = caught
     changed = tuple(
         name
@@ -42,6 +47,24 @@ def outcome(function: Callable[..., Any], case: Case, parameters: tuple[str, ...
         if isinstance(before, Tensor) and not torch.equal(before, after)
     )
     return Outcome(returned, error, changed)
+
+
+def own(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copies, layers among them, that may be written to without harm to the exercise."""
+    return tuple(item.clone() if isinstance(item, Tensor) else copy.deepcopy(item) for item in inputs)
+
+
+class Calls(TorchFunctionMode):
+    """Writes down the names of the torch functions and methods that are called in its ``with`` block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Write the name down and call the function."""
+        self.names.append(getattr(func, "__name__", ""))
+        return func(*args, **(kwargs or {}))
 
 
 def tensors(returned: object) -> tuple[Tensor, ...] | None:
@@ -68,10 +91,10 @@ def alike(one: Outcome, other: Outcome, slack: float = 1) -> bool:
     return all(a.shape == b.shape and bool(close(a, b, slack).all()) for a, b in zip(ours, theirs, strict=True))
 
 
-def _overflows(error: Exception, returned: object) -> bool:
+def _overflows(error: BaseException, returned: object) -> bool:
     """Python's own numbers raise where those of a tensor turn into inf or NaN."""
     numbers = tensors(returned) or ()
-    return isinstance(error, ArithmeticError | ValueError) and not all(bool(tensor.isfinite().all()) for tensor in numbers)
+    return isinstance(error, OverflowError | ZeroDivisionError) and not all(bool(tensor.isfinite().all()) for tensor in numbers)
 
 
 def complaint(returned: object, exercise: Exercise, expected: tuple[Tensor, ...]) -> str | None:
@@ -112,7 +135,10 @@ def _a(thing: object) -> str:
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Stop what runs longer, where the system has an alarm clock: not on Windows, not off the main thread.
+    """Stop an answer that runs longer, where the system has an alarm clock: not on Windows, not off the main thread.
+
+    An answer's own ``except:`` may swallow the alarm. So it rings again and again, and each time another of the lines that are
+    run next raises as well: first the line of the ``except:`` itself, then one after another, until one is outside of it.
 
     Raises:
         EndlessError: inside of what runs too long.
@@ -120,14 +146,41 @@ def limited(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    rung, lines = 0, 0
 
-    def stop(_signal: int, _frame: object) -> None:
-        raise EndlessError
+    def stop(_signal: int, frame: FrameType | None) -> None:
+        nonlocal rung, lines
+        running = list(_frames_of_the_answer(frame))
+        if running:  # and not the lines here, before and after it
+            rung, lines = rung + 1, 0
+            for one in running:
+                one.f_trace = count
+            sys.settrace(lambda *_: None)  # without one, those of the frames are not asked
+            raise EndlessError
 
+    def count(_frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        if lines == rung:
+            raise EndlessError
+        return count
+
+    tracer = sys.gettrace()
     before = signal.signal(signal.SIGALRM, stop)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, left, interval)
         signal.signal(signal.SIGALRM, before)
+        if rung:
+            sys.settrace(tracer)
+
+
+def _frames_of_the_answer(frame: FrameType | None) -> Iterator[FrameType]:
+    """From the innermost to the answer's own; none outside of an answer."""
+    inner = []
+    while frame is not None and frame.f_code is not outcome.__code__:
+        inner.append(frame)
+        frame = frame.f_back
+    yield from inner if frame is not None else ()

@@ -1,6 +1,7 @@
 """From an answer to its mistake: the same numbers as a known mistake in every case, or what differs first and where."""
 
 import inspect
+import itertools
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,7 +26,8 @@ def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
     try:
         with answers.limited(answers.LIMIT):
             tried.extend(outcome(function, case, exercise.parameters) for case in exercise.cases)
-            again = outcome(function, exercise.cases[0], exercise.parameters)
+            with answers.Calls() as calls:
+                again = outcome(function, exercise.cases[0], exercise.parameters)
     except EndlessError:
         shown = min(len(tried), len(right) - 1)
         message = f"It had not come to an end after {answers.LIMIT:g} seconds: is there a loop whose condition stays true?"
@@ -36,21 +38,33 @@ def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
         return _report(exercise, function, right, tried, *kind)
     wrong = [case for case, (ours, theirs) in enumerate(zip(right, tried, strict=True)) if not alike(ours, theirs)]
     if tried[0].error is None and again.error is None and not alike(tried[0], again):
-        message = "It gives other numbers each time for the same inputs: leave out dropout and random numbers."
+        message = (
+            "It gives other numbers each time for the same inputs: leave out random numbers, and dropout other than a layer "
+            "that is handed over."
+        )
         return _report(exercise, function, right, tried, 0, message)
     if wrong:
         mistakes = _recognised(exercise, tried)
         message = _told(mistakes) if mistakes else _described(exercise, function, right, tried, wrong[0])
+        error = tried[wrong[0]].error
+        if mistakes and error is not None:
+            message += f"\n{_raised(exercise, function, error, wrong[0])}"
         return _report(exercise, function, right, tried, wrong[0], message + _changed(tried, "Also, "), mistakes)
     changed = next((case for case, one in enumerate(tried) if one.changed), None)
     if changed is not None:
         message = f"The numbers are right, but {_changed(tried, '').strip()}"
         return _report(exercise, function, right, tried, changed, message)
+    used = [name for name in dict.fromkeys(calls.names) if any(part in name for part in exercise.without)]
+    if used:
+        message = f"The numbers are right, but it calls {listed(used)}, which this exercise is about: write it by hand."
+        return _report(exercise, function, right, tried, 0, message)
     return _praise(exercise, right, tried)
 
 
 def _recognised(exercise: Exercise, tried: list[Outcome]) -> tuple[Mistake, ...]:
     """The mistake, or two of them together, that gives the same in every case."""
+    if all(one.error is not None for one in tried):
+        return ()  # there are no numbers to know it by
     for mistakes, wrong in exercise.wrong_answers():
         theirs = (outcome(wrong, case, exercise.parameters) for case in exercise.cases)
         if all(alike(one, other, answers.SLACK) for one, other in zip(theirs, tried, strict=True)):
@@ -137,9 +151,11 @@ def _shape(result: Result, expected: Tensor, actual: Tensor) -> str:
     """What is wrong with a shape, and how it may have come to be."""
     axes = f"({', '.join(result.axes)})" if expected.ndim > 1 else f"({result.axes[0]},)"
     told = f"The shape of {result.name} is {tuple(actual.shape)}; expected {axes} = {tuple(expected.shape)}."
-    ones = [axis for axis, size in enumerate(actual.shape) if size == 1]
-    if actual.ndim > expected.ndim and actual.squeeze().shape == expected.squeeze().shape:
-        return f"{told} There is an extra axis of size 1: take it away with squeeze({ones[0]})."
+    extra = _extra_axes(actual.shape, expected.shape)
+    if len(extra) == 1:
+        return f"{told} There is an extra axis of size 1: take it away with squeeze({extra[0]})."
+    if extra:
+        return f"{told} There are extra axes of size 1: take them away with squeeze({extra})."
     if actual.ndim == expected.ndim and sorted(actual.shape) == sorted(expected.shape):
         return f"{told} The axes are in another order: see transpose and permute."
     if actual.ndim == expected.ndim - 1:
@@ -147,7 +163,16 @@ def _shape(result: Result, expected: Tensor, actual: Tensor) -> str:
     return told
 
 
-def _raised(exercise: Exercise, function: Callable[..., Any], error: Exception, case: int) -> str:
+def _extra_axes(actual: torch.Size, expected: torch.Size) -> tuple[int, ...]:
+    """The axes of size 1 without which a shape is the expected one; none if there are no such."""
+    ones = [axis for axis, size in enumerate(actual) if size == 1]
+    for axes in itertools.combinations(ones, max(0, len(actual) - len(expected))):
+        if [size for axis, size in enumerate(actual) if axis not in axes] == list(expected):
+            return axes
+    return ()
+
+
+def _raised(exercise: Exercise, function: Callable[..., Any], error: BaseException, case: int) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     frame = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
@@ -160,7 +185,8 @@ def _raised(exercise: Exercise, function: Callable[..., Any], error: Exception, 
         ]
     )
     message = " ".join(str(error).split())
-    return f"It raises {type(error).__name__} in line {frame.lineno}{line}, given {shapes}:\n{message}"
+    told = f"It raises {type(error).__name__} in line {frame.lineno}{line}, given {shapes}"
+    return f"{told}:\n{message}" if message else f"{told}."
 
 
 def _changed(tried: list[Outcome], opening: str) -> str:
@@ -201,7 +227,7 @@ def _report(
     called = "my_answer" if name == "<lambda>" else name
     closing += f'Look closer: {called}(*report.inputs). A hint: lessons.hint("{exercise.name}").'
     parts.append(wrapped(closing))
-    inputs = tuple(item.clone() if isinstance(item, torch.Tensor) else item for item in exercise.cases[case].inputs)
+    inputs = answers.own(exercise.cases[case].inputs)
     names = tuple(mistake.name for mistake in mistakes)
     return Report(
         exercise.name, False, names, message, exercise.cases[case].title, inputs, expected, actual, "\n\n".join(parts)
@@ -213,4 +239,4 @@ def _praise(exercise: Exercise, right: list[Outcome], tried: list[Outcome]) -> R
     message = f"Tried in {len(exercise.cases)} cases: {'; '.join(one.title for one in exercise.cases)}."
     expected, actual = tensors(right[0].returned) or (), tensors(tried[0].returned)
     text = f"{exercise.name}: right.\n\n{wrapped(message)}"
-    return Report(exercise.name, True, (), message, case.title, case.inputs, expected, actual, text)
+    return Report(exercise.name, True, (), message, case.title, answers.own(case.inputs), expected, actual, text)

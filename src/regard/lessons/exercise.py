@@ -64,6 +64,7 @@ class Exercise:
         cases: inputs that answers are tried on, the easiest to read first; every two mistakes differ on one of them.
         mistakes: the likely ones.
         hints: each tells more than the one before.
+        without: parts of names of torch functions that the answer is to do without.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Exercise:
     cases: tuple[Case, ...]
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Exercise({self.name}: {self.answer.__name__}({', '.join(self.parameters)}))"

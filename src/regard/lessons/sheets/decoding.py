@@ -264,7 +264,8 @@ CACHE = Exercise(
         ),
         Mistake(
             "own token not seen",
-            "A new token does not see itself: append its key and value before attending.",
+            "A new token does not see itself: the diagonal is one too low. It is tril(past); where tokens come one by one, "
+            "append key and value before attending.",
             {"tril(past)": "tril(past - 1)"},
             {"tril(past)": "tril(past - 1)", "dim=-1)\n": "dim=-1).nan_to_num(0.0)\n"},
         ),

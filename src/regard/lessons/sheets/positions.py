@@ -23,7 +23,8 @@ ROTARY = Exercise(
     name="rotary positions",
     text=(
         "Turn a query or key by its position, so that their dot product depends on the distance alone (Su et al. 2021). Entry "
-        "i makes a pair with entry i + dim/2, as in Llama; positions need not start at 0."
+        "i makes a pair with entry i + dim/2, as in GPT-NeoX and in the Transformers port of Llama; positions need not start "
+        "at 0."
     ),
     formula=(
         "a = p · 10000^(−2i / dim), for i = 0 … dim/2 − 1 and position p\n"
@@ -43,8 +44,8 @@ ROTARY = Exercise(
     mistakes=(
         Mistake(
             "neighbours paired",
-            "Neighbours 2i and 2i + 1 are paired: that is the paper's layout. Here entry i is paired with i + dim/2: cut the "
-            "vector into two halves.",
+            "Neighbours 2i and 2i + 1 are paired: that is the layout of the paper and of Meta's own Llama code. Here entry i "
+            "is paired with i + dim/2: cut the vector into two halves.",
             {_HALVES: "x[:, 0::2], x[:, 1::2]", _CAT: "torch.stack(turned, dim=-1).flatten(-2)"},
             {_HALVES: "x[:, 0::2], x[:, 1::2]"},
         ),

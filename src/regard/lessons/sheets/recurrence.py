@@ -13,9 +13,9 @@ STATE_TRANSPOSED = (
 
 def linear_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """Query and key (positions, dim), all above 0, and value (positions, value_dim) to output (positions, value_dim)."""
-    state = torch.zeros(key.shape[1], value.shape[1])
-    total = torch.zeros(key.shape[1])
-    output = torch.zeros(value.shape)
+    state = torch.zeros(key.shape[1], value.shape[1], dtype=value.dtype)
+    total = torch.zeros(key.shape[1], dtype=key.dtype)
+    output = torch.zeros_like(value)
     for t in range(len(query)):
         state = state + torch.outer(key[t], value[t])
         total = total + key[t]
@@ -117,8 +117,8 @@ LINEAR = Exercise(
 
 def retention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, decay: float) -> torch.Tensor:
     """Query and key (positions, dim), value (positions, value_dim) and a decay below 1 to output (positions, value_dim)."""
-    state = torch.zeros(key.shape[1], value.shape[1])
-    output = torch.zeros(value.shape)
+    state = torch.zeros(key.shape[1], value.shape[1], dtype=value.dtype)
+    output = torch.zeros_like(value)
     for t in range(len(query)):
         state = decay * state + torch.outer(key[t], value[t])
         output[t] = query[t] @ state
