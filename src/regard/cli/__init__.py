@@ -1,4 +1,4 @@
-"""The command line: ``regard translate``, ``record``, ``info``, ``mechanisms``. A command is loaded when it is called."""
+"""The command line: ``regard translate``, ``align``, ``record`` and more. A command is loaded when it is called."""
 
 import argparse
 import sys
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_record(commands)
     _add_info(commands)
     _add_mechanisms(commands)
+    _add_align(commands)
     return parser
 
 
@@ -116,3 +117,49 @@ def _add_mechanisms(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     mechanisms.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
     mechanisms.add_argument("--json", action="store_true", help="JSON instead of text")
     mechanisms.set_defaults(module="mechanisms")
+
+
+def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    align = commands.add_parser(
+        "align",
+        help="which word of a translation belongs to which word of the source",
+        description="Link the words of SOURCE and TARGET, or of every pair of a corpus, by the attention of a forced "
+        "translation. Words are what stands between blanks.",
+    )
+    align.add_argument("source", nargs="?", metavar="SOURCE", help="the text")
+    align.add_argument("target", nargs="?", metavar="TARGET", help="its translation")
+    align.add_argument(
+        "--corpus", type=Path, metavar="FILE", help="pairs, a line each: a tab or ||| between; - reads them from stdin"
+    )
+    align.add_argument(
+        "--gold", type=Path, metavar="FILE", help="known links, a line a pair (0-0 1-2, possible ones 1?2): scores"
+    )
+    align.add_argument("--swap-gold", action="store_true", help="the target's word stands first in --gold")
+    align.add_argument(
+        "--format", choices=("pharaoh", "json", "table"), help="table for one pair, pharaoh for a corpus (default)"
+    )
+    align.add_argument("--method", choices=("argmax", "itermax", "threshold", "mutual"), help="how weights become links")
+    align.add_argument("--threshold", type=float, metavar="W", help="least weight of a link")
+    align.add_argument(
+        "--sinks", choices=("ignore", "special", "punctuation"), help="which tokens may leave a word without link"
+    )
+    align.add_argument("--layer", type=int, help="decoder layer; the one that aligns best where left out")
+    align.add_argument("--head", type=int, help="head of that layer")
+    align.add_argument(
+        "--rows", choices=("produced", "consumed"), help="read the query that produced a word, or the one that consumed it"
+    )
+    align.add_argument(
+        "--tokenized",
+        nargs="?",
+        const="en-fr",
+        metavar="LANGUAGES",
+        help="words and marks stand apart: the model reads the text with natural spacing, of en-fr where not said",
+    )
+    align.add_argument("--rank", action="store_true", help="rank all heads by --gold instead")
+    align.add_argument("--model", help="folder or hub name; the embedded English-French model where left out")
+    align.add_argument(
+        "--save", nargs="+", action="extend", type=Path, default=[], metavar="FILE", help="draw the links: .png, .svg, .pdf"
+    )
+    align.add_argument("--picture", choices=("matrix", "ribbon"), default="matrix", help="of which kind (default matrix)")
+    align.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
+    align.set_defaults(module="aligning")

@@ -100,8 +100,10 @@ def _translated(translator: Translator, lines: Sequence[Line], beams: int) -> di
 
 
 def _show(console: Console, options: argparse.Namespace, translation: Translation) -> None:
-    layer, head, rows = translation.reading(options.layer, options.head, options.rows)
-    alignment = align(translation.recording.cross, layer, head, rows=rows)
+    alignment = translation.alignment
+    if (options.layer, options.head, options.rows) != (None, None, None):
+        layer, head, rows = translation.reading(options.layer, options.head, options.rows)
+        alignment = align(translation.recording.cross, layer, head, rows=rows)
     if options.json:
         print(json.dumps(_as_json(translation, alignment), ensure_ascii=False), flush=True)
         return

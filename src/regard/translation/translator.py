@@ -160,11 +160,14 @@ class Translator:
         config = model.config
         #: source and target positions that the model has; unlimited for relative positions
         self.positions: int | None = getattr(config, "max_position_embeddings", None)
-        #: the reading that aligns best, measured on gold alignments and written into config.json, where somebody did
-        self.reading: Reading | None = None
-        if said := getattr(config, "alignment_heads", None):
-            self.reading = Reading(int(said[0][0]), int(said[0][1]), str(getattr(config, "alignment_rows", ROWS[0])))
-        #: the least weight of a link at that reading
+        rows = str(getattr(config, "alignment_rows", ROWS[0]))
+        #: the readings that align best together, measured on gold alignments and written into config.json, where somebody did
+        self.readings = tuple(Reading(int(one), int(two), rows) for one, two in getattr(config, "alignment_heads", None) or ())
+        #: the first of them: the one to look at
+        self.reading = self.readings[0] if self.readings else None
+        #: how their weights become links, and the least weight of a link
+        self.method = str(getattr(config, "alignment_method", "argmax"))
+        self.sinks = str(getattr(config, "alignment_sinks", "ignore"))
         self.threshold = float(getattr(config, "alignment_threshold", 0.0))
 
     def check(self, text: str) -> list[int]:
@@ -223,12 +226,12 @@ class Translator:
             raise TooLongError(
                 f"the translation of {source[:40]!r}… did not end within {self.positions} tokens; translate it in parts"
             )
-        layer, head, rows = self.reading or guess_reading(recording.cross)
+        readings = self.readings or (guess_reading(recording.cross),)
         return Translation(
             source=source,
             text=self.tokenizer.decode(recording.sequences[0], skip_special_tokens=True),
             source_tokens=recording.keys,
             target_tokens=tokens,
             recording=recording,
-            alignment=align(recording.cross, layer, head, rows=rows, threshold=self.threshold),
+            alignment=align(recording.cross, readings=readings, threshold=self.threshold, method=self.method, sinks=self.sinks),
         )
