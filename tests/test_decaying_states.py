@@ -67,6 +67,25 @@ def test_retention_is_what_minimax_runs(form, block_size):
         assert_close(state, their_state, atol=1e-6, rtol=1e-6)
 
 
+def test_slow_heads_of_retention_forget_in_float32_too():
+    """γ of head 31 is 1 − 2⁻³⁶, which float32 rounds to 1."""
+    heads, length = 53, 401
+    ones = torch.ones(heads, length, 1)
+    forgotten = 1 - retention_parallel(ones, ones, ones)[1][:, -1, 0].double()
+    expected = -torch.special.expm1((length - 1) * torch.log1p(-(2.0 ** (-5 - torch.arange(heads, dtype=torch.float64)))))
+    assert_close(forgotten, expected, atol=6e-8, rtol=0)  # one rounding of γ^400
+    assert forgotten[20] > 1e-5  # of the first head whose γ is 1 in float32
+
+
+@pytest.mark.parametrize("form", [retention_parallel, retention_chunked])
+def test_a_decay_near_one_keeps_its_digits(form):
+    query = key = torch.ones(1, 1025, 1)
+    value = torch.zeros(1, 1025, 1)
+    value[:, 0] = 1
+    slow = torch.tensor([1 - 2.0**-26], dtype=torch.float64)
+    assert_close(float(1 - form(query, key, value, slow)[0][0, -1]), 2.0**-16, rtol=1e-2, atol=0)
+
+
 def test_retention_that_forgets_nothing_is_linear_attention_without_its_denominator():
     query, key, value = (tensor.abs() for tensor in inputs())
     output, state = retention_recurrent(query, key, value, torch.ones(HEADS))
@@ -83,6 +102,13 @@ def test_retention_refuses_decays_that_do_not_fit():
         retention_recurrent(*tensors, 0.9)
     with pytest.raises(OptionError, match="heads is 0; expected a whole number of at least 1"):
         retention_decays(0)
+
+
+def test_segment_sums_refuse_what_has_no_steps():
+    with pytest.raises(ShapeError, match=r"steps is \(\); expected \(…, positions\)"):
+        segment_sums(torch.tensor(1.0))
+    with pytest.raises(DtypeError, match="steps is a int; expected a floating-point tensor"):
+        segment_sums(3)
 
 
 def test_segment_sums_are_those_of_mamba():
@@ -210,6 +236,26 @@ def test_gated_linear_attention_is_a_mamba_for_each_channel(form):
         chunk_size=4,
     )  # (batch, positions, channels, value_dim)
     assert_close(form(query, key, value, log_decay)[0].squeeze(1), expected.sum(2).double(), **CPU_FLOAT32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("clearing", [-20.0, -1e4, -1e6, -1e30])
+def test_a_gate_that_clears_leaves_its_neighbours_their_digits(clearing, dtype):
+    """One gate of many clears some channels: what fades by little after it must not be the rounding of a large sum."""
+    query, key, value = (tensor.to(dtype) for tensor in inputs())
+    log_decay = (-0.1 * draw(BATCH, HEADS, LENGTH, DIM, seed=3).abs()).to(dtype)
+    log_decay[:, :, 2::4, ::2] = clearing
+    exact, exact_state = gated_linear_recurrent(*(tensor.double() for tensor in (query, key, value, log_decay)))
+    rounding = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 1e-12, "rtol": 1e-12}
+    for chunk in (2, 4, 64):
+        output, state = gated_linear_chunked(query, key, value, log_decay, chunk=chunk)
+        assert_close(output.double(), exact, **rounding)
+        assert_close(state.double(), exact_state, **rounding)
+    steps = log_decay[..., 0]
+    exact, exact_state = state_space_recurrent(*(tensor.double() for tensor in (query, key, value, steps)))
+    output, state = state_space_chunked(query, key, value, steps, chunk=4)
+    assert_close(output.double(), exact, **rounding)
+    assert_close(state.double(), exact_state, **rounding)
 
 
 def test_gates_that_clear_everything_leave_the_last_key():

@@ -8,6 +8,7 @@ from transformers.models.qwen3_next.modeling_qwen3_next import (
     torch_recurrent_gated_delta_rule,
 )
 
+from regard.errors import OptionError
 from regard.mechanisms.delta_rule import delta_rule_chunked, delta_rule_parallel, delta_rule_recurrent
 from regard.mechanisms.gated_delta_rule import gated_delta_chunked, gated_delta_parallel, gated_delta_recurrent
 from regard.mechanisms.retention import retention_recurrent
@@ -17,6 +18,12 @@ BATCH, HEADS, LENGTH, DIM, VALUE_DIM = 2, 3, 11, 5, 7
 THEIR_FLOAT32 = {"atol": 2e-6, "rtol": 1e-5}  # Transformers computes these in float32, whatever comes in
 GATED = pytest.mark.parametrize("form", [gated_delta_parallel, gated_delta_recurrent, gated_delta_chunked])
 DELTA = pytest.mark.parametrize("form", [delta_rule_parallel, delta_rule_recurrent, delta_rule_chunked])
+
+DELTA_OF = {
+    gated_delta_parallel: delta_rule_parallel,
+    gated_delta_recurrent: delta_rule_recurrent,
+    gated_delta_chunked: delta_rule_chunked,
+}
 
 
 def draw(*shape, seed=0):
@@ -79,13 +86,26 @@ def test_the_delta_rule_is_what_qwen_runs_with_open_gates(form):
         assert_close(second, their_state, **THEIR_FLOAT32)
 
 
+@GATED
+@pytest.mark.parametrize("factor", [0.5, 1.01, 2.5])
+def test_keys_that_have_not_length_one_are_refused(form, factor):
+    """With β ‖k‖² above 2 each correction makes the error larger: 64 keys from a normal distribution reach 1e20."""
+    query, key, *rest = inputs()
+    key[1, 0, 7] *= factor
+    cure = rf"key\[1, 0, 7\] has length {factor}; expected length 1: write torch.nn.functional.normalize\(key, dim=-1\)"
+    with pytest.raises(OptionError, match=cure):
+        form(query, key, *rest)
+    plain = DELTA_OF[form]
+    with pytest.raises(OptionError, match=cure):
+        plain(query, key, *rest[:2])
+    assert_close(form(query, normalize(key, dim=-1), *rest), form(*inputs()))
+    key[1, 0, 7] = 0  # normalising leaves a key of 0 as it is, and it writes nothing
+    assert form(query, key, *rest)[0].isfinite().all()
+
+
 def test_with_open_gates_the_gated_rule_is_the_delta_rule():
     *tensors, log_decay = inputs()
-    for gated, plain in (
-        (gated_delta_parallel, delta_rule_parallel),
-        (gated_delta_recurrent, delta_rule_recurrent),
-        (gated_delta_chunked, delta_rule_chunked),
-    ):
+    for gated, plain in DELTA_OF.items():
         assert_close(gated(*tensors, torch.zeros_like(log_decay)), plain(*tensors))
 
 

@@ -43,7 +43,27 @@ def test_it_reads_what_has_no_matrix():
 def test_rounding_is_not_taken_for_a_bias(dtype):
     query, key, value = inputs(queries=KEYS, dtype=dtype)
     weights = effective_weights(lambda v: retention_chunked(query, key, v, chunk=4), value)
-    assert weights.dtype == dtype
+    assert weights.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("bias", [0.045, -0.1])
+def test_a_small_bias_is_not_taken_for_rounding(dtype, bias):
+    query, key, value = inputs(dtype=dtype)
+    value = 2 * (value - value.mean(2, keepdim=True))  # W holds the bias too, and W · value cancels it
+    assert effective_weights(lambda v: attention(query, key, v)[0], value).shape == (BATCH, HEADS, QUERIES, KEYS)
+    with pytest.raises(OptionError, match="W · value is off the output by"):
+        effective_weights(lambda v: attention(query, key, v)[0] + bias, value)
+
+
+def test_gradients_go_through_and_are_no_cause_of_warnings():
+    query, key, value = (tensor.requires_grad_() for tensor in inputs())
+    weights = effective_weights(lambda v: attention(query, key, v), value)
+    expected = attention(query, key, value)[1]
+    read, truth = (torch.autograd.grad(matrix.square().sum(), (query, key)) for matrix in (weights, expected))
+    assert_close(read, truth)
+    with pytest.raises(OptionError, match="W · value is off the output by"):
+        effective_weights(lambda v: attention(query, key, v)[0] + 1, value)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +98,24 @@ def test_sizes_that_mean_nothing_are_refused():
         effective_weights(lambda v: v, value[0, 0, 0])
     with pytest.raises(DtypeError, match="value is torch.int64"):
         effective_weights(lambda v: v, value.long())
+    with pytest.raises(ShapeError, match="heads a multiple of kv_heads"):
+        effective_weights(lambda v: v[:, :4], value)
+    with pytest.raises(ShapeError, match="the function made"):
+        effective_weights(lambda v: v[:1], value)
+    with pytest.raises(ShapeError, match="the function made"):
+        effective_weights(lambda v: v[..., :11], value)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (7, "function is a int; expected a function"),
+        (lambda v: [v], "the function returned a list; expected a floating-point tensor, the output, or a tuple"),
+        (lambda _: (), "the function returned a tuple; expected"),
+        (lambda v: (None, v), "the function returned a NoneType; expected"),
+        (lambda v: v.long(), "the function returned torch.int64; expected"),
+    ],
+)
+def test_what_is_no_function_of_values_is_refused(function, message):
+    with pytest.raises(DtypeError, match=message):
+        effective_weights(function, inputs()[2])

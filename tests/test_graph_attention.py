@@ -113,7 +113,7 @@ def test_gradients():
             ShapeError,
             "score_weight is (11,); expected (heads, dim) = (3, 11)",
         ),
-        (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES.int()), DtypeError, "write mask.bool() if 1 means may attend"),
+        (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES.int()), DtypeError, "write matrix != 0"),
         (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES[:3]), ShapeError, "but the mask is (3, 5)"),
         (lambda: graph_attention(QUERY, KEY[..., :3], KEY, VECTOR, EDGES), ShapeError, "query has dim=11 but key has dim=3"),
         (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES, slope=0.0), OptionError, "slope is 0.0; expected a finite"),

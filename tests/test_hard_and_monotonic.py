@@ -200,6 +200,26 @@ def test_the_parallel_form_is_the_recurrence_in_float32():
     assert_close(expected_alignment_parallel(scores), expected_alignment(scores.double()).float(), atol=1e-6, rtol=1e-3)
 
 
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e8, 3e38, math.inf])
+def test_the_parallel_form_is_the_recurrence_for_scores_of_any_size(size):
+    scores = normal(5, 11).float()
+    scores[1:, 0], scores[0, 0] = size, -size  # no walk stops at key 0, and each but the first is sure to begin behind it
+    parallel = expected_alignment_parallel(scores)
+    assert_close(parallel, expected_alignment(scores), atol=1e-6, rtol=0)
+    assert (parallel.sum(-1) <= 1 + 1e-6).all()
+
+
+@ALIGNMENTS
+def test_certain_stops_have_gradients(align):
+    scores = torch.tensor([[0.3, math.inf, -math.inf], [-1.0, 0.5, 1e8]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.grad(align(scores).square().sum(), scores)[0].isfinite().all()
+
+
+def test_chunks_wider_than_the_keys_are_all_keys_and_cost_no_more():
+    widths = chunkwise(SCORES.sigmoid(), CHUNK_SCORES, 10**12), chunkwise(SCORES.sigmoid(), CHUNK_SCORES, KEYS)
+    assert_close(*widths, atol=0, rtol=0)
+
+
 @ALIGNMENTS
 def test_half_precision_is_computed_in_float32(align):
     half = SCORES.bfloat16()
@@ -354,6 +374,17 @@ def test_gradients(mask):
             "reward is (2, 3) and baseline (); expected (batch,) = (2,), one number for each sequence",
         ),
         (lambda: reinforce(SCORES, torch.zeros(2, 3, 5).long(), [1, 2]), DtypeError, "reward is a list"),
+        (
+            lambda: reinforce(SCORES, torch.full((2, 3, 5), 7), normal(2)),
+            OptionError,
+            "choice goes from 7 to 7; expected keys from 0 to 6 (keys=7), or -1 where nothing was visible",
+        ),
+        (lambda: reinforce(SCORES, torch.full((2, 3, 5), -2), normal(2)), OptionError, "choice goes from -2 to -2"),
+        (lambda: hard_attention(SCORES, VALUE, generator=5), DtypeError, "generator is a int; expected a torch.Generator"),
+        (lambda: chunkwise(SCORES, SCORES * math.inf, 2), ScoreError, "scores hold inf; expected numbers below infinity"),
+        (lambda: chunkwise(SCORES * math.nan, SCORES, 2), ScoreError, "alignment holds NaN; expected numbers"),
+        (lambda: expected_alignment(SCORES * math.nan), ScoreError, "scores holds NaN; expected numbers"),
+        (lambda: expected_alignment_parallel(SCORES * math.nan), ScoreError, "scores holds NaN; expected numbers"),
         (lambda: expected_alignment(torch.ones(3)), ShapeError, "scores is (3,); expected (..., queries, keys)"),
         (
             lambda: expected_alignment_parallel(torch.ones(3, 0)),

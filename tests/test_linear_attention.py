@@ -6,7 +6,7 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.models.rwkv.modeling_rwkv import rwkv_linear_attention_cpu
 
-from regard.errors import ScoreError, ShapeError
+from regard.errors import DtypeError, ScoreError, ShapeError
 from regard.mechanisms.linear_attention import (
     elu_plus_one,
     linear_attention_chunked,
@@ -59,6 +59,39 @@ def test_with_the_exponential_for_each_channel_it_is_rwkv_without_decay(form):
     assert_close(output.squeeze(-1).mT, expected)
     assert_close(state.mass.flatten(1), key.exp().sum(1))
     assert_close(state.mixed.flatten(1), (key.exp() * value).sum(1))
+
+
+FORMS = pytest.mark.parametrize(
+    "form", [linear_attention_parallel, linear_attention_noncausal, linear_attention_recurrent, linear_attention_chunked]
+)
+
+
+@FORMS
+@pytest.mark.parametrize("low", [-60.0, -70.0])
+def test_features_that_are_all_small_still_share(form, low):
+    """φ(q)·φ(k) = 3 · exp(−120) is 0 in float32; the shares are 1 / keys, whatever the features."""
+    query = key = torch.full((KEYS, 3), low)
+    value = torch.randn(KEYS, VALUE_DIM, generator=torch.Generator().manual_seed(0))
+    assert_close(form(query, key, value)[0][-1], value.mean(0))
+
+
+@FORMS
+@pytest.mark.parametrize(("low_query", "low_key"), [(-90.0, 0.0), (0.0, -90.0), (-200.0, -200.0)])
+def test_features_too_small_to_share_are_refused(form, low_query, low_key):
+    query, key = torch.zeros(KEYS, 3), torch.full((KEYS, 3), low_key)
+    query[4] = low_query
+    row = 0 if low_query == 0 else 4
+    with pytest.raises(ScoreError, match=rf"batch 0, head 0, query {row} is .*e-3\d; expected at least .*torch.float32 loses"):
+        form(query, key, torch.ones(KEYS, 2))
+
+
+@FORMS
+def test_features_that_are_no_numbers_are_refused(form):
+    query, key, value = inputs(queries=KEYS)
+    with pytest.raises(ScoreError, match="feature_map gave inf at .* expected finite features"):
+        form(query, key, value, feature_map=lambda x: x.abs() / 0)
+    with pytest.raises(ScoreError, match="feature_map gave nan at .* expected finite features"):
+        form(query, key, value, feature_map=torch.log)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -114,7 +147,7 @@ def test_twice_the_text_costs_twice_and_not_four_times(form, growth):
 
 def test_features_below_zero_are_refused():
     query, key, value = inputs()
-    with pytest.raises(ScoreError, match=r"feature_map gave -.* at \[0, 0, .*\] of .*; expected features of at least 0"):
+    with pytest.raises(ScoreError, match=r"feature_map gave -.* at \[0, 0, .*\] of .*; expected finite features of at least 0"):
         linear_attention_parallel(query, key, value, feature_map=lambda x: x)
 
 
@@ -129,3 +162,5 @@ def test_a_state_with_other_features_is_refused():
     _, state = linear_attention_recurrent(query, key, value)
     with pytest.raises(ShapeError, match=r"state is \(2, 3, 5, 13\); expected \(2, 3, 5, 12\)"):
         linear_attention_recurrent(query, key, value[..., 1:], state=state)
+    with pytest.raises(DtypeError, match="state is a Tensor; expected the LinearState that an earlier call returned"):
+        linear_attention_recurrent(query, key, value, state=state.mixed)

@@ -104,6 +104,12 @@ def mistaken(**change):
         (lambda: mistaken(words=18), OptionError, "words=18 but the vocabulary has 19; expected at least as many"),
         (lambda: mistaken(words=22), OptionError, "tokens go from 0 to 22; expected numbers from 0 to 21 (words=22)"),
         (lambda: mistaken(tokens=TOKENS - 1), OptionError, "tokens go from -1 to 21; expected numbers from 0 to 22"),
+        (lambda: mistaken(words=23.0), OptionError, "words is 23.0; expected a whole number of at least 1"),
+        (lambda: mistaken(words=True), OptionError, "words is True; expected a whole number of at least 1"),
+        (lambda: mistaken(vocabulary=-KNOWN), OptionError, "vocabulary holds -0."),
+        (lambda: mistaken(vocabulary=3 * KNOWN), OptionError, "a row of it sums to 3; expected probabilities"),
+        (lambda: mistaken(weights=WEIGHTS - 0.2), OptionError, "weights holds -0."),
+        (lambda: mistaken(weights=WEIGHTS * math.nan), OptionError, "weights holds nan"),
         (lambda: mistaken(vocabulary=KNOWN.int()), DtypeError, "write vocabulary.float()"),
     ],
 )

@@ -123,8 +123,25 @@ def test_a_seed_gives_the_same_directions_whatever_the_dtype():
 @pytest.mark.parametrize("length", [100.0, 1e30])
 def test_vectors_that_are_too_long_are_refused(length):
     query, key, value = inputs()
-    with pytest.raises(ScoreError, match=r"a vector has length .*, and its features are all 0, or infinite, in torch.float32"):
+    with pytest.raises(ScoreError, match=r"a vector has length .*, and features of it are 0, or infinite, in torch.float32"):
         performer_parallel(query.float(), length * key.float(), value.float(), orthogonal(7, seed=0))
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0, 3.0, 3.5, 4.0, 4.5, 6.0])
+def test_float32_is_float64_or_refused(size):
+    """Long vectors have features near 0, whose products are 0 in float32: rows would be 0, or of the wrong keys."""
+    chance = torch.Generator().manual_seed(0)
+    tensors = [size * torch.randn(8, 64, generator=chance) for _ in range(3)]
+    projection = orthogonal_projection(256, 64)
+    exact = performer_parallel(*(tensor.double() for tensor in tensors), projection, causal=True)[1]
+    assert_close(exact.sum(-1), torch.ones(8, dtype=torch.float64))
+    try:
+        weights = performer_parallel(*tensors, projection, causal=True)[1]
+    except ScoreError:
+        assert size > 3
+        return
+    assert size < 4
+    assert_close(weights.double(), exact, atol=1e-5, rtol=0)  # a power of −60 is rounded to 4e-6
 
 
 def test_projections_that_do_not_fit_are_refused():

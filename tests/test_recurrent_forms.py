@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.mechanisms import (
     delta_rule,
     gated_delta_rule,
@@ -217,13 +217,28 @@ def test_the_future_does_not_matter(mechanism, form):
 @EACH
 @FORMS
 @pytest.mark.parametrize("poisoned", [0, 1, 2], ids=["query", "key", "value"])
-def test_what_is_broken_later_does_not_leak_back(mechanism, form, poisoned):
+def test_what_is_no_number_is_refused(mechanism, form, poisoned):
+    name = ["query", "key", "value"][poisoned]
+    for poison in (torch.nan, torch.inf, -torch.inf):
+        tensors = inputs(mechanism)
+        tensors[poisoned][1, 2, 6, 3] = poison
+        with pytest.raises(ScoreError, match=rf"{name}\[1, 2, 6, 3\] is {poison}; expected finite numbers"):
+            getattr(mechanism, form)(*tensors)
+
+
+@EACH
+@pytest.mark.parametrize("form", ["recurrent", "chunked"])
+def test_a_state_that_is_no_number_is_refused(mechanism, form):
     tensors = inputs(mechanism)
-    clean = getattr(mechanism, form)(*tensors)[0]
-    tensors[poisoned][:, :, 6] = torch.nan
-    output = getattr(mechanism, form)(*tensors)[0]
-    assert_close(output[:, :, :6], clean[:, :, :6])
-    assert output[:, :, 6].isnan().all()
+    state = getattr(mechanism, form)(*tensors)[1]
+    for place in range(len(split_state(state))):
+        parts = [part.clone() for part in split_state(state)]
+        parts[place][1, 0, 2, 0] = torch.nan
+        broken = type(state)(*parts) if isinstance(state, tuple) else parts[0]
+        with pytest.raises(ScoreError, match=r"state\[1, 0, 2, 0\] is nan; expected finite numbers"):
+            getattr(mechanism, form)(*tensors, state=broken)
+    with pytest.raises(DtypeError, match="state is a (int|str); expected"):
+        getattr(mechanism, form)(*tensors, state=7)
 
 
 @EACH

@@ -104,6 +104,21 @@ def test_alpha_near_one_is_softmax():
     assert_close(entmax(rows, 1 + 1e-7), rows.softmax(-1), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("alpha", [1.1, 1.001, 1.00001, 1.000001, 1.0000002])
+def test_alpha_near_one_keeps_its_digits_in_float32(alpha):
+    rows = 3 * normal(7, 301).float()
+    learned = torch.tensor(alpha, dtype=torch.float32)
+    weights = entmax(rows, learned)
+    assert_close(weights.sum(-1), torch.ones(7), atol=1e-6, rtol=0)
+    assert_close(weights.double(), entmax(rows.double(), learned.double()), atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("alpha", [1 + 1e-9, 1 + 1e-12])
+def test_alpha_next_to_one_is_softmax_in_float64(alpha):
+    rows = 3 * normal(7, 31)
+    assert_close(entmax(rows, alpha), rows.softmax(-1), atol=1e-7, rtol=0)
+
+
 def test_long_rows_keep_their_digits():
     rows = normal(2, 20011).float() / 3
     assert_close(entmax15(rows).double(), entmax15(rows.double()), atol=1e-7, rtol=0)

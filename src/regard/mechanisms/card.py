@@ -7,8 +7,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from regard.errors import OptionError
+
 Family = Literal["scores", "heads", "positions", "patterns", "normalisers", "linear", "cross"]
 Rows = Literal["one", "at most one", "any"]
+Asking = Literal["query", "key"]
 
 
 class Attended(NamedTuple):
@@ -62,7 +65,7 @@ class Card:
         state: bytes that decoding keeps whatever the length.
         code: the function or module to read, under ``regard.mechanisms``.
         apply: runs it on (batch, heads, positions, dim) queries, keys and values of as many heads; what a model would learn is
-            drawn once and for all (`learned`).
+            drawn once and for all (`learned`). `catalogue.example` says which sizes suit every card.
         kept: what decoding holds after these keys and values: the tensors of which cache_per_token and state tell the bytes.
         runs_as: the form whose products are ``flops``; ``apply`` itself where None.
         sparse: only visible pairs cost: the readable form computes all of them and hides.
@@ -70,6 +73,7 @@ class Card:
         rows: what a row of weights sums to.
         permutable: keys and values in another order give the same output.
         reconstructs: output = weights · values.
+        without_gradient: which of query and key training does not reach, because nobody looks at it, or none could be had.
     """
 
     name: str
@@ -96,9 +100,30 @@ class Card:
     rows: Rows = "one"
     permutable: bool = False
     reconstructs: bool = True
+    without_gradient: tuple[Asking, ...] = ()
 
     def __repr__(self) -> str:
         return f"Card({self.name}: {self.title}, {self.year})"
+
+
+def pairs(s: Sizes, seen: Callable[[int], int]) -> int:
+    """How many places of one map are visible, if position i sees ``seen(i)`` keys. The queries are the last of the keys.
+
+    >>> pairs(Sizes(heads=1, queries=2, keys=5, dim=1, value_dim=1, itemsize=4), lambda i: i + 1)
+    9
+    """
+    return sum(seen(i) for i in range(s.keys - s.queries, s.keys))
+
+
+def one_sequence(s: Sizes) -> int:
+    """The length of a sequence that looks at itself, as some patterns must.
+
+    Raises:
+        OptionError: other queries than keys.
+    """
+    if s.queries != s.keys:
+        raise OptionError(f"queries={s.queries} and keys={s.keys}; expected the same: the pattern is one of a whole sequence")
+    return s.keys
 
 
 NOTHING = Cost("0", lambda _: 0)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from regard.errors import OptionError
+from regard.masks.mask import whole_number
 from regard.mechanisms.card import Card
 from regard.mechanisms.cards import cross, heads, latent, linear, normalisers, patterns, positions, scores
 
@@ -55,10 +56,19 @@ def card(name: str) -> Card:
 
 
 def example(length: int = 16, heads: int = 4, dim: int = 8) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values on which every card can be run and drawn: (1, heads, length, dim) each, always the same.
+    """Queries, keys and values on which cards can be run and drawn: (1, heads, length, dim) each, always the same.
 
     Keys repeat after half of the length, and a query looks for its own key: maps show a diagonal, and its echo.
+
+    Every card runs on lengths of 4, 16, 36, 64 ..., the squares of even numbers, with an even number of heads and an even dim.
+    Few need that: the length fills a square image in ``swin-window`` and blocks of two in ``bigbird``, the heads make pairs in
+    ``grouped-query``, and dim has two halves in ``differential``, ``latent`` and where positions are sines and rotations.
+
+    Raises:
+        OptionError: sizes that are no whole numbers above 0.
     """
+    for name, size in (("length", length), ("heads", heads), ("dim", dim)):
+        whole_number(name, size, 1)
     random = torch.Generator().manual_seed(7)
     half = torch.randn(1, heads, -(-length // 2), dim, generator=random)
     key = torch.cat([half, half], dim=2)[:, :, :length]

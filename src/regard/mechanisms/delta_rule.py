@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from regard.mechanisms import recurrent_inputs
-from regard.mechanisms.linear_attention import gather_past
 
 
 def delta_rule_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,11 +28,11 @@ def delta_rule_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor)
     T = (I + tril(diag(β) K Kᵀ, −1))⁻¹ diag(β) takes values to what is written, row by row.
 
     The matrix takes values to outputs exactly, though each write depends on earlier ones: a write is linear in the values.
-    It may be negative: a later key takes back what an earlier one wrote. Keys should have length 1. There is no scale.
+    It may be negative: a later key takes back what an earlier one wrote. There is no scale.
 
     Args:
         query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
+        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
         value: (batch, kv_heads, positions, value_dim).
         beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
 
@@ -44,7 +43,8 @@ def delta_rule_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor)
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2.
+        OptionError: a beta that is not from 0 to 2, or keys whose length is not 1.
+        ScoreError: NaN or infinite numbers.
 
     The same key a second time: its new value replaces the old one.
 
@@ -56,12 +56,12 @@ def delta_rule_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor)
             [0.0000, 0.5000, 0.5000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    strength = _strength(beta, q)  # (batch, heads, positions, 1)
+    strength = _strength(key, beta, q)  # (batch, heads, positions, 1)
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         eye = torch.eye(q.shape[2], dtype=q.dtype, device=q.device).expand(*q.shape[:3], -1)
-        written = _written(k, eye, strength)  # T, (batch, heads, positions, positions)
-        weights = gather_past((q @ k.mT).tril(), written).tril()  # (batch, heads, positions, positions)
-        output = gather_past(weights, v)  # (batch, heads, positions, value_dim)
+        written = writes(k @ k.mT, eye, strength)  # T, (batch, heads, positions, positions)
+        weights = (q @ k.mT).tril() @ written  # (batch, heads, positions, positions)
+        output = weights @ v  # (batch, heads, positions, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
 
@@ -70,7 +70,8 @@ def delta_rule_recurrent(
 ) -> tuple[Tensor, Tensor]:
     """One position after the other: S_t = S_{t−1} + β_t k_t (v_t − S_{t−1}ᵀ k_t)ᵀ, output_t = q_tᵀ S_t (Schlag et al. 2021).
 
-    Their W is our Sᵀ, and their keys and queries are features φ(k), φ(q): map them before.
+    Their W is our Sᵀ, and their keys and queries are features φ(k), φ(q): map them before. They divide a key by its sum; here
+    it is divided by its length, as in all later models.
 
     Args:
         query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
@@ -86,14 +87,15 @@ def delta_rule_recurrent(
     Raises:
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2.
+        OptionError: a beta that is not from 0 to 2, or keys whose length is not 1.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
     >>> output, state = delta_rule_recurrent(query, key, value, torch.ones(7))
     >>> torch.testing.assert_close(key[6] @ state[0, 0], value[6])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    strength = _strength(beta, q)  # (batch, heads, positions, 1)
+    strength = _strength(key, beta, q)  # (batch, heads, positions, 1)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -124,35 +126,50 @@ def delta_rule_chunked(
     Raises:
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, or a chunk that is no whole number above 0.
+        OptionError: a beta that is not from 0 to 2, keys whose length is not 1, or a chunk that is no whole number above 0.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
     >>> output, _ = delta_rule_chunked(query, key, value, torch.ones(7), chunk=3)
     >>> torch.testing.assert_close(output, delta_rule_recurrent(query, key, value, torch.ones(7))[0])
     """
-    recurrent_inputs.check_chunk(chunk)
+    chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    strength = _strength(beta, q)  # (batch, heads, positions, 1)
+    strength = _strength(key, beta, q)  # (batch, heads, positions, 1)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
         outputs = []
         for q_c, k_c, v_c, strength_c in zip(*(x.split(chunk, dim=2) for x in (q, k, v, strength)), strict=True):
-            written = _written(k_c, v_c - k_c @ state, strength_c)  # (batch, heads, chunk, value_dim)
-            inside = gather_past((q_c @ k_c.mT).tril(), written)  # (batch, heads, chunk, value_dim)
-            outputs.append(q_c @ state + inside)
+            written = writes(k_c @ k_c.mT, v_c - k_c @ state, strength_c)  # (batch, heads, chunk, value_dim)
+            outputs.append(q_c @ state + (q_c @ k_c.mT).tril() @ written)  # (batch, heads, chunk, value_dim)
             state = state + k_c.mT @ written  # (batch, heads, dim, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
 
 
-def _written(k: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
-    """What is written at each step, W = T · wanted: each write takes off what earlier writes left at its key."""
-    overlaps = (strength * (k @ k.mT)).tril(-1)  # (batch, heads, positions, positions)
-    written: Tensor = torch.linalg.solve_triangular(overlaps, strength * wanted, upper=False, unitriangular=True)
+def writes(overlaps: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
+    """What is written at each step, W = T · wanted: each write takes off what is left of earlier writes at its key.
+
+    Args:
+        overlaps: (batch, heads, positions, positions), K Kᵀ, times the decays between steps where there are gates.
+        wanted: (batch, heads, positions, value_dim), what should stand at each key.
+        strength: (batch, heads, positions, 1), β.
+
+    Returns:
+        (batch, heads, positions, value_dim).
+
+    The same key twice: the second write finds what the first has written, and has nothing to add.
+
+    >>> writes(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 1), torch.ones(1, 1, 2, 1)).flatten()
+    tensor([1., 0.])
+    """
+    earlier = (strength * overlaps).tril(-1)  # (batch, heads, positions, positions)
+    written: Tensor = torch.linalg.solve_triangular(earlier, strength * wanted, upper=False, unitriangular=True)
     return written
 
 
-def _strength(beta: Tensor, q: Tensor) -> Tensor:
+def _strength(key: Tensor, beta: Tensor, q: Tensor) -> Tensor:
     strength = recurrent_inputs.for_each_step("beta", beta, q)
     recurrent_inputs.check_beta(beta)
+    recurrent_inputs.check_unit_keys(key)
     return strength

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from regard.errors import OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError
 from regard.mechanisms import inputs
 
 
@@ -23,12 +23,13 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
         value: (batch, kv_heads, keys, value_dim); batch, or batch and heads, may be left out.
 
     Returns:
-        (batch, heads, queries, keys), with the axes of the output, in the dtype of the output.
+        (batch, heads, queries, keys), with the axes of the output, in float32, or float64 where the output is. Of an output
+        in a half type they have no more digits than that.
 
     Raises:
         ShapeError: a value without axes for keys and value_dim, or output of other sizes.
-        DtypeError: a value that is not floating-point.
-        OptionError: if W · value is not the output for value.
+        DtypeError: no function, or a value or an output that is not floating-point.
+        OptionError: if W · value is not the output for value, to rounding.
 
     >>> from regard.mechanisms.retention import retention_recurrent
     >>> query, key, value = torch.ones(3, 1), torch.ones(3, 1), torch.randn(3, 5)
@@ -37,6 +38,8 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
             [0.5000, 1.0000, 0.0000],
             [0.2500, 0.5000, 1.0000]])
     """
+    if not callable(function):
+        raise DtypeError(f"function is a {type(function).__name__}; expected a function: lambda v: attention(query, key, v)")
     inputs.check_floats("value", value)
     if value.ndim not in inputs.AXES or 0 in value.shape:
         raise ShapeError(f"value is {tuple(value.shape)}; expected {', '.join(inputs.AXES.values())}, every size above 0")
@@ -44,24 +47,42 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
     identity = torch.eye(keys, dtype=value.dtype, device=value.device).expand(*value.shape[:-2], keys, keys)
     weights = _output(function(identity))  # (batch, heads, queries, keys)
     output = _output(function(value))  # (batch, heads, queries, value_dim)
-    if weights.ndim != value.ndim or weights.shape[-1] != keys or output.shape[:-1] != weights.shape[:-1]:
+    heads_fit = value.ndim == 2 or (weights.ndim > 2 and weights.shape[-3] % value.shape[-3] == 0)
+    if (
+        weights.ndim != value.ndim
+        or weights.shape[-1] != keys
+        or output.shape != (*weights.shape[:-1], value.shape[-1])
+        or weights.shape[:-3] != value.shape[:-3]
+        or not heads_fit
+    ):
         raise ShapeError(
             f"the function made {tuple(weights.shape)} of {tuple(identity.shape)} and {tuple(output.shape)} of "
-            f"{tuple(value.shape)}; expected (…, queries, value_dim) for (…, keys, value_dim), whatever value_dim is"
+            f"{tuple(value.shape)}; expected (batch, heads, queries, value_dim) for (batch, kv_heads, keys, value_dim), or "
+            "both without their first axes, whatever value_dim is, and heads a multiple of kv_heads"
         )
 
-    precise = output.dtype if output.dtype == torch.float64 else torch.float32
+    rounding = torch.finfo(output.dtype).eps  # of W and of the output
+    precise = torch.promote_types(output.dtype, torch.float32)
+    weights, output, value = weights.to(precise), output.to(precise), value.to(precise)
     if value.ndim > 2:
         value = value.repeat_interleave(output.shape[-3] // value.shape[-3], dim=-3)  # (batch, heads, keys, value_dim)
-    difference = (weights.to(precise) @ value.to(precise) - output.to(precise)).norm()
-    allowed = torch.finfo(output.dtype).eps ** 0.5 * output.to(precise).norm()  # far above rounding, far below a bias
+    difference = (weights @ value - output).detach().norm()
+    # Far above the rounding of what was summed, also where sums cancel, and far below a bias.
+    allowed = max(2 * rounding, torch.finfo(precise).eps ** 0.5) * (weights.abs() @ value.abs()).detach().norm()
     if not bool(difference <= allowed):
         raise OptionError(
-            f"W · value is off the output by {float(difference):.3g}, of {float(output.norm()):.3g}; expected a function that "
-            "is linear in the value, so that feeding the identity gives its weights: leave out norms, biases and states"
+            f"W · value is off the output by {difference.item():.3g}, of {output.detach().norm().item():.3g}; expected a "
+            "function that is linear in the value, so that feeding the identity gives its weights: leave out norms, biases and "
+            "states"
         )
     return weights
 
 
 def _output(result: Tensor | tuple[Tensor, object]) -> Tensor:
-    return result[0] if isinstance(result, tuple) else result
+    output = result[0] if isinstance(result, tuple) and result else result
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        kind = output.dtype if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        raise DtypeError(
+            f"the function returned {kind}; expected a floating-point tensor, the output, or a tuple that begins with it"
+        )
+    return output

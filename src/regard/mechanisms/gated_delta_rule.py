@@ -17,18 +17,18 @@ import torch
 from torch import Tensor
 
 from regard.mechanisms import recurrent_inputs
-from regard.mechanisms.linear_attention import gather_past
+from regard.mechanisms.delta_rule import writes
 from regard.mechanisms.state_space_duality import segment_sums
 
 
 def gated_delta_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor, log_decay: Tensor) -> tuple[Tensor, Tensor]:
     """The gated delta rule with its matrix, tril(Q Kᵀ ⊙ Γ) T, which takes values to outputs (Yang et al. 2024, section 3).
 
-    Keys should have length 1. There is no scale: Qwen3-Next hands in query / √dim.
+    There is no scale: Qwen3-Next hands in query / √dim.
 
     Args:
         query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
+        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
         value: (batch, kv_heads, positions, value_dim).
         beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
         log_decay: log α, at most 0, broadcastable to (batch, heads, positions).
@@ -40,7 +40,8 @@ def gated_delta_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, or a log_decay that is above 0 or infinite.
+        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, or keys whose length is not 1.
+        ScoreError: NaN or infinite numbers.
 
     The same key three times, half forgotten and half replaced at each step:
 
@@ -53,13 +54,13 @@ def gated_delta_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor
             [0.0312, 0.1250, 0.5000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    strength, decay = _gates(beta, log_decay, q)  # (batch, heads, positions, 1) each
+    strength, decay = _gates(key, beta, log_decay, q)  # (batch, heads, positions, 1) each
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         between = segment_sums(decay.squeeze(-1)).exp()  # Γ, (batch, heads, positions, positions)
         eye = torch.eye(q.shape[2], dtype=q.dtype, device=q.device).expand(*q.shape[:3], -1)
-        written = _written(k, eye, strength, between)  # T, (batch, heads, positions, positions)
-        weights = gather_past((q @ k.mT * between).tril(), written).tril()  # (batch, heads, positions, positions)
-        output = gather_past(weights, v)  # (batch, heads, positions, value_dim)
+        written = writes(k @ k.mT * between, eye, strength)  # T, (batch, heads, positions, positions)
+        weights = (q @ k.mT * between).tril() @ written  # (batch, heads, positions, positions)
+        output = weights @ v  # (batch, heads, positions, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
 
@@ -83,14 +84,15 @@ def gated_delta_recurrent(
     Raises:
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, or a log_decay that is above 0 or infinite.
+        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, or keys whose length is not 1.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
     >>> output, state = gated_delta_recurrent(query, key, value, torch.ones(7), torch.full((7,), -0.1))
     >>> torch.testing.assert_close(key[6] @ state[0, 0], value[6])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    strength, decay = _gates(beta, log_decay, q)  # (batch, heads, positions, 1) each
+    strength, decay = _gates(key, beta, log_decay, q)  # (batch, heads, positions, 1) each
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -130,17 +132,18 @@ def gated_delta_chunked(
     Raises:
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, or a chunk that is no whole
-            number above 0.
+        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, keys whose length is not 1, or
+            a chunk that is no whole number above 0.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
     >>> beta, log_decay = torch.rand(7), torch.full((7,), -0.1)
     >>> output, _ = gated_delta_chunked(query, key, value, beta, log_decay, chunk=3)
     >>> torch.testing.assert_close(output, gated_delta_recurrent(query, key, value, beta, log_decay)[0])
     """
-    recurrent_inputs.check_chunk(chunk)
+    chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    strength, decay = _gates(beta, log_decay, q)  # (batch, heads, positions, 1) each
+    strength, decay = _gates(key, beta, log_decay, q)  # (batch, heads, positions, 1) each
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -151,23 +154,16 @@ def gated_delta_chunked(
             between = segment_sums(decay_c.squeeze(-1)).exp()  # (batch, heads, chunk, chunk)
             since = decay_c.cumsum(2).exp()  # what is left of the state at each step, (batch, heads, chunk, 1)
             until = between[:, :, -1:].mT  # what is left of each step at the chunk's end, (batch, heads, chunk, 1)
-            written = _written(k_c, v_c - since * (k_c @ state), strength_c, between)  # (batch, heads, chunk, value_dim)
-            inside = gather_past((q_c @ k_c.mT * between).tril(), written)  # (batch, heads, chunk, value_dim)
-            outputs.append(since * (q_c @ state) + inside)
+            missing = v_c - since * (k_c @ state)  # (batch, heads, chunk, value_dim)
+            written = writes(k_c @ k_c.mT * between, missing, strength_c)  # (batch, heads, chunk, value_dim)
+            outputs.append(since * (q_c @ state) + (q_c @ k_c.mT * between).tril() @ written)
             state = since[:, :, -1:] * state + (until * k_c).mT @ written  # (batch, heads, dim, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
 
 
-def _written(k: Tensor, wanted: Tensor, strength: Tensor, between: Tensor) -> Tensor:
-    """What is written at each step, W = T · wanted: each write takes off what is left of earlier writes at its key."""
-    overlaps = (strength * (k @ k.mT) * between).tril(-1)  # (batch, heads, positions, positions)
-    written: Tensor = torch.linalg.solve_triangular(overlaps, strength * wanted, upper=False, unitriangular=True)
-    return written
-
-
-def _gates(beta: Tensor, log_decay: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+def _gates(key: Tensor, beta: Tensor, log_decay: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
     strength = recurrent_inputs.for_each_step("beta", beta, q)
-    decay = recurrent_inputs.for_each_step("log_decay", log_decay, q)
+    decay = recurrent_inputs.decay_of_steps(log_decay, q)
     recurrent_inputs.check_beta(beta)
-    recurrent_inputs.check_log_decay(log_decay)
+    recurrent_inputs.check_unit_keys(key)
     return strength, decay

@@ -13,9 +13,9 @@ the same reason A is not computed as (Q ⊙ B)(K / B)ᵀ with B the products fro
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from regard.mechanisms import recurrent_inputs
-from regard.mechanisms.linear_attention import gather_past
 from regard.mechanisms.state_space_duality import segment_sums
 
 
@@ -38,6 +38,7 @@ def gated_linear_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: 
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a log_decay that is above 0 or infinite.
+        ScoreError: NaN or infinite numbers.
 
     The second step forgets the first channel and keeps the other:
 
@@ -48,10 +49,10 @@ def gated_linear_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: 
             [1., 2.]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    decay = _log_decay(log_decay, k)  # (batch, heads, positions, dim)
+    decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         weights = _inside(q, k, decay)  # (batch, heads, positions, positions)
-        output = gather_past(weights, v)  # (batch, heads, positions, value_dim)
+        output = weights @ v  # (batch, heads, positions, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
 
@@ -75,6 +76,7 @@ def gated_linear_recurrent(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a log_decay that is above 0 or infinite.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> output, state = gated_linear_recurrent(query, key, value, torch.randn(7, 4).sigmoid().log())
@@ -82,7 +84,7 @@ def gated_linear_recurrent(
     (torch.Size([7, 4]), torch.Size([1, 1, 4, 4]))
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    decay = _log_decay(log_decay, k)  # (batch, heads, positions, dim)
+    decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -113,25 +115,26 @@ def gated_linear_chunked(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a log_decay that is above 0 or infinite, or a chunk that is no whole number above 0.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> log_decay = torch.randn(7, 4).sigmoid().log()
     >>> output, _ = gated_linear_chunked(query, key, value, log_decay, chunk=3)
     >>> torch.testing.assert_close(output, gated_linear_recurrent(query, key, value, log_decay)[0])
     """
-    recurrent_inputs.check_chunk(chunk)
+    chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    decay = _log_decay(log_decay, k)  # (batch, heads, positions, dim)
+    decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
         outputs = []
         for q_c, k_c, v_c, decay_c in zip(*(x.split(chunk, dim=2) for x in (q, k, v, decay)), strict=True):
             since = decay_c.cumsum(2)  # from the chunk's start, (batch, heads, chunk, dim)
-            until = decay_c.flip(2).cumsum(2).flip(2) - decay_c  # to the chunk's end, (batch, heads, chunk, dim)
+            later = pad(decay_c[:, :, 1:], (0, 0, 0, 1))  # of the step after; no difference of sums, as in `segment_sums`
+            until = later.flip(2).cumsum(2).flip(2)  # to the chunk's end, (batch, heads, chunk, dim)
             scores = _inside(q_c, k_c, decay_c)  # (batch, heads, chunk, chunk)
-            inside = gather_past(scores, v_c)  # (batch, heads, chunk, value_dim)
-            outputs.append(inside + (q_c * since.exp()) @ state)
+            outputs.append(scores @ v_c + (q_c * since.exp()) @ state)  # (batch, heads, chunk, value_dim)
             whole = since[:, :, -1:].mT.exp()  # (batch, heads, dim, 1)
             state = whole * state + (k_c * until.exp()).mT @ v_c  # (batch, heads, dim, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
@@ -140,9 +143,3 @@ def gated_linear_chunked(
 def _inside(q: Tensor, k: Tensor, decay: Tensor) -> Tensor:
     between = segment_sums(decay.mT).exp()  # (batch, heads, dim, positions, positions)
     return torch.einsum("bhid,bhjd,bhdij->bhij", q, k, between).tril()
-
-
-def _log_decay(log_decay: Tensor, k: Tensor) -> Tensor:
-    decay = recurrent_inputs.for_each_channel("log_decay", log_decay, k)
-    recurrent_inputs.check_log_decay(log_decay)
-    return decay

@@ -48,15 +48,8 @@ def gated_attention(
     """
     inputs.check_attention(query, key, value)
     inputs.check_floats("gate", gate)
-    full = (*query.shape[:-1], value.shape[-1])
-    fits = gate.ndim <= len(full) and all(
-        size in (1, wanted) for size, wanted in zip(reversed(gate.shape), reversed(full), strict=False)
-    )
-    if not fits:
-        raise ShapeError(
-            f"gate is {tuple(gate.shape)}; expected it to broadcast to the output, {full}: one number for each "
-            "feature that comes out, or a last axis of 1 for each head"
-        )
+    output_axes = ("batch", "heads", "queries", "value_dim")[-query.ndim :]
+    inputs.check_broadcast("gate", gate, dict(zip(output_axes, (*query.shape[:-1], value.shape[-1]), strict=True)))
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     q, k, v = (tensor.to(wide) for tensor in (query, key, value))
     output, weights = attention(q, k, v, mask, causal=causal, scale=scale)  # (batch, heads, queries, value_dim)

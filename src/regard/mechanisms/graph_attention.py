@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from regard.errors import ShapeError
+from regard.errors import DtypeError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import weigh
@@ -38,7 +38,7 @@ def graph_attention(
 
     Raises:
         ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, of mixed dtypes, or an integer graph.
+        DtypeError: tensors that are not floating-point, or of mixed dtypes; or a graph that is neither boolean nor a mask.
         OptionError: a slope that is not positive.
         ScoreError: NaN or +∞ where there is an edge.
 
@@ -47,7 +47,7 @@ def graph_attention(
     >>> graph_attention(nodes, nodes, nodes, torch.zeros(1, 1), edges)[0].flatten()
     tensor([1.5000, 2.3333, 4.0000])
     """
-    q, k = _nodes(query, key, value, slope)  # (batch, heads, nodes, dim)
+    q, k = _nodes(query, key, value, graph, slope)  # (batch, heads, nodes, dim)
     a = _column("score_weight", score_weight, q)  # (heads, dim, 1)
     with torch.autocast(q.device.type, enabled=False):
         bent = leaky_relu(q[:, :, :, None] + k[:, :, None], slope)  # (batch, heads, nodes, nodes, dim)
@@ -90,7 +90,7 @@ def static_graph_attention(
     tensor([[0.2689, 0.7311],
             [0.2689, 0.7311]])
     """
-    q, k = _nodes(query, key, value, slope)  # (batch, heads, nodes, dim)
+    q, k = _nodes(query, key, value, graph, slope)  # (batch, heads, nodes, dim)
     with torch.autocast(q.device.type, enabled=False):
         looks = q @ _column("query_score", query_score, q)  # (batch, heads, nodes, 1)
         seen = k @ _column("key_score", key_score, q)  # (batch, heads, nodes, 1)
@@ -98,10 +98,16 @@ def static_graph_attention(
     return weigh(scores[(0,) * (4 - query.ndim)], value, graph)
 
 
-def _nodes(query: Tensor, key: Tensor, value: Tensor, slope: float) -> tuple[Tensor, Tensor]:
+def _nodes(query: Tensor, key: Tensor, value: Tensor, graph: Tensor | Mask, slope: float) -> tuple[Tensor, Tensor]:
     """Queries, and keys of as many heads, in the dtype that scores are computed in: (batch, heads, nodes, dim)."""
     inputs.check_attention(query, key, value)
     inputs.check_positive("slope", slope)
+    if not isinstance(graph, Mask) and getattr(graph, "dtype", None) != torch.bool:  # numbers would be added to the scores
+        given = graph.dtype if isinstance(graph, Tensor) else type(graph).__name__
+        raise DtypeError(
+            f"graph is {given}; expected torch.bool, True at [i, j] = i looks at j, or a regard.Mask: "
+            "write matrix != 0, or masks.everything() where all nodes are neighbours"
+        )
     wide = torch.promote_types(query.dtype, torch.float32)
     q, k = (inputs.widen(tensor).to(wide) for tensor in (query, key))
     return q, k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.errors import DtypeError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import weigh
@@ -55,13 +55,18 @@ def hard_attention(
 
     Raises:
         ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or an integer mask.
+        DtypeError: tensors that are not floating-point, an integer mask, or a generator that is none.
         ScoreError: NaN or +∞ where a query may attend.
 
     >>> seen = hard_attention(torch.tensor([[0.0, 99.0]]), torch.tensor([[1.0], [3.0]]))
     >>> seen.output, seen.weights, seen.choice
     (tensor([[3.]]), tensor([[0., 1.]]), tensor([1]))
     """
+    if not isinstance(generator, torch.Generator | None):
+        raise DtypeError(
+            f"generator is a {type(generator).__name__}; expected a torch.Generator or None: "
+            "write torch.Generator().manual_seed(0) for a seed of 0"
+        )
     probabilities = _probabilities(scores, value, mask, causal)  # (batch, heads, queries, keys)
     rows = probabilities.detach().flatten(0, 2)  # (batch·heads·queries, keys)
     blind = (rows == 0).all(dim=1)
@@ -131,6 +136,7 @@ def reinforce(probabilities: Tensor, choice: Tensor, reward: Tensor, baseline: T
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: a choice that is not of integers, or other tensors that are not floating-point.
+        OptionError: a choice that is neither a key nor −1.
 
     >>> scores = torch.zeros(1, 1, 1, 2, requires_grad=True)
     >>> estimate = reinforce(scores.softmax(-1), torch.tensor([[[1]]]), torch.tensor([3.0]))
@@ -148,6 +154,12 @@ def reinforce(probabilities: Tensor, choice: Tensor, reward: Tensor, baseline: T
         raise ShapeError(
             f"choice is {tuple(choice.shape)} but probabilities are {tuple(probabilities.shape)}; "
             "expected (batch, heads, queries) and (batch, heads, queries, keys)"
+        )
+    keys = probabilities.shape[3]
+    if choice.numel() and not -1 <= int(choice.min()) <= int(choice.max()) < keys:
+        raise OptionError(
+            f"choice goes from {int(choice.min())} to {int(choice.max())}; expected keys from 0 to {keys - 1} (keys={keys}), "
+            "or -1 where nothing was visible"
         )
     baseline = torch.as_tensor(baseline).to(reward)
     if reward.shape != choice.shape[:1] or baseline.shape not in (reward.shape, ()):

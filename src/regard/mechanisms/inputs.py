@@ -26,6 +26,23 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
     Traceback (most recent call last):
     regard.errors.ShapeError: query has dim=3 but key has dim=4; expected the same, their dot product is the score
     """
+    check_places(query, key, value)
+    q, k = query.shape[-1], key.shape[-1]
+    if q != k:
+        raise ShapeError(f"query has dim={q} but key has dim={k}; expected the same, their dot product is the score")
+
+
+def check_places(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """`check_attention` where queries and keys may differ in dim, since something learned stands between them.
+
+    Raises:
+        ShapeError: axes, batch, heads or positions differ.
+        DtypeError: not floating-point tensors of one dtype.
+
+    >>> check_places(torch.ones(2, 3), torch.ones(5, 4), torch.ones(6, 7))
+    Traceback (most recent call last):
+    regard.errors.ShapeError: key has 5 positions (keys=5) but value has 6; expected one value for each key
+    """
     named = {"query": query, "key": key, "value": value}
     for name, tensor in named.items():
         check_floats(name, tensor)
@@ -52,8 +69,6 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
             f"query has batch={q[0]}, key has batch={k[0]} and value has batch={v[0]}; expected the same: "
             "repeat the smaller with tensor.expand"
         )
-    if q[3] != k[3]:
-        raise ShapeError(f"query has dim={q[3]} but key has dim={k[3]}; expected the same, their dot product is the score")
     if k[2] != v[2]:
         raise ShapeError(f"key has {k[2]} positions (keys={k[2]}) but value has {v[2]}; expected one value for each key")
     if k[1] != v[1]:
@@ -144,18 +159,18 @@ def check_broadcast(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
     shape = tuple(tensor.shape)
     if len(shape) > len(sizes):
         raise ShapeError(f"the {name} has {_axes(len(shape))}, {shape}; expected at most {len(sizes)}: ({', '.join(sizes)})")
-    owners = {"keys": "key", "queries": "query", "heads": "query", "batch": "query"}
-    things = {"keys": "positions", "queries": "positions", "heads": "heads", "batch": "sequences"}
+    owners = {"keys": "key", "value_dim": "value"}
+    things = {"keys": "positions", "queries": "positions", "heads": "heads", "batch": "sequences", "value_dim": "features"}
     for back, (axis, size) in enumerate(reversed(sizes.items()), start=1):
         if back > len(shape) or shape[-back] in (1, size):
             continue
         place = "the last axis" if back == 1 else f"axis -{back}"
         advice = ""
-        if shape == (sizes.get("batch"), sizes["keys"]):
+        if shape == (sizes.get("batch"), sizes.get("keys")):
             inner = ", ".join("None" for _ in range(len(sizes) - 2))
             advice = f". If it is (batch, keys), as padding is, write {name}[:, {inner}, :]"
         raise ShapeError(
-            f"{owners[axis]} has {size} {things[axis]} ({axis}={size}) but the {name} is {shape}; "
+            f"{owners.get(axis, 'query')} has {size} {things[axis]} ({axis}={size}) but the {name} is {shape}; "
             f"expected {place} to be {size} or 1{advice}"
         )
 
@@ -195,6 +210,34 @@ def check_positive(name: str, value: object) -> None:
         raise OptionError(f"{name} is {value!r}; expected a finite number above 0")
 
 
+def check_finite(name: str, value: object) -> None:
+    """Refuse what is not a finite number.
+
+    Raises:
+        OptionError: with the value.
+
+    >>> check_finite("offset", math.nan)
+    Traceback (most recent call last):
+    regard.errors.OptionError: offset is nan; expected a finite number
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise OptionError(f"{name} is {value!r}; expected a finite number")
+
+
+def check_float_dtype(name: str, dtype: torch.dtype) -> None:
+    """Refuse a dtype that would cut numbers down to whole ones.
+
+    Raises:
+        DtypeError: with the dtype.
+
+    >>> check_float_dtype("dtype", torch.int64)
+    Traceback (most recent call last):
+    regard.errors.DtypeError: dtype is torch.int64; expected a floating-point dtype, such as torch.float32
+    """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise DtypeError(f"{name} is {dtype!r}; expected a floating-point dtype, such as torch.float32")
+
+
 def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> None:
     """Refuse scores that would make a whole row noise.
 
@@ -221,7 +264,7 @@ def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> No
 
 
 def check_vectors(layer: nn.Linear, **inputs: Tensor) -> None:
-    """Refuse inputs that a layer cannot project, or whose batches differ; the last two of three are keys and values.
+    """Refuse inputs that a layer cannot project, or whose batches differ; their numbers of positions may.
 
     Raises:
         ShapeError: not (batch, positions, features) or (positions, features) of the layer.
@@ -262,6 +305,23 @@ def widen(tensor: Tensor) -> Tensor:
     torch.Size([1, 1, 3, 5])
     """
     return tensor[(None,) * (4 - tensor.ndim)]
+
+
+def prepare(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`check_attention`, then all in float32 (or still in float64), of four axes, with a key head for each query head.
+
+    Returns:
+        query (batch, heads, queries, dim), key (batch, heads, keys, dim) and value (batch, heads, keys, value_dim).
+
+    >>> q, k, v = prepare(torch.ones(6, 5, 2), torch.ones(3, 5, 2), torch.ones(3, 5, 7))
+    >>> q.shape, k.shape, v.shape
+    (torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 7]))
+    """
+    check_attention(query, key, value)
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+    q, k, v = (widen(tensor).to(wide) for tensor in (query, key, value))
+    group = q.shape[1] // k.shape[1]
+    return q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
 
 
 def _axes(count: int) -> str:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.positions import rotary_interleaved
 from regard.mechanisms.softmax_attention import attention
@@ -129,7 +130,7 @@ class LatentAttention(nn.Module):
         base: of the rotary angles.
 
     Raises:
-        OptionError: sizes that are not above 0, or an odd rotary_dim.
+        OptionError: sizes that are no whole numbers above 0, an odd rotary_dim, or a base that is not positive.
 
     >>> layer = LatentAttention(12, heads=3, head_dim=4, latent_dim=5, rotary_dim=2)
     >>> text = torch.randn(2, 7, 12)
@@ -159,10 +160,10 @@ class LatentAttention(nn.Module):
         sizes = {"dim": dim, "heads": heads, "head_dim": head_dim, "value_dim": value_dim, "latent_dim": latent_dim}
         sizes |= {"rotary_dim": rotary_dim, "query_latent_dim": 1 if query_latent_dim is None else query_latent_dim}
         for name, size in sizes.items():
-            if size < 1:
-                raise OptionError(f"{name} is {size}; expected a whole number above 0")
+            whole_number(name, size, 1)
         if rotary_dim % 2:
             raise OptionError(f"rotary_dim is {rotary_dim}; expected an even number: rotary positions turn pairs")
+        inputs.check_positive("base", base)
         self.heads, self.head_dim, self.value_dim = heads, head_dim, value_dim
         self.latent_dim, self.rotary_dim, self.base = latent_dim, rotary_dim, base
 
@@ -200,8 +201,8 @@ class LatentAttention(nn.Module):
             The cache with x at its end.
 
         Raises:
-            ShapeError: an x that the layer cannot project, or of another batch than the cache.
-            DtypeError: another dtype than the layer's.
+            ShapeError: an x that the layer cannot project, or of another batch than the cache; or a cache of uneven lengths.
+            DtypeError: another dtype than the layer's, or a cache that is no `LatentCache`.
         """
         inputs.check_vectors(self.down, x=x)
         if cache is not None:
@@ -254,12 +255,18 @@ class LatentAttention(nn.Module):
         return query, rotary_query, key_up, value_up
 
     def _check_cache(self, x: Tensor, cache: LatentCache) -> None:
+        _check_is_cache(cache)
         for name, kept, features in zip(cache._fields, cache, (self.latent_dim, self.rotary_dim), strict=True):
             if kept.ndim != x.ndim or kept.shape[:-2] != x.shape[:-2] or kept.shape[-1] != features:
                 raise ShapeError(
                     f"the cache's {name} is {tuple(kept.shape)} and x is {tuple(x.shape)}; expected the same batch, and "
                     f"{features} features in the cache"
                 )
+        latents, rotary_keys = cache.latent.shape[-2], cache.rotary_key.shape[-2]
+        if latents != rotary_keys:
+            raise ShapeError(
+                f"the cache has {latents} latents and {rotary_keys} rotary keys; expected as many: one of each for each token"
+            )
 
 
 def _normalised(norm: nn.RMSNorm, x: Tensor) -> Tensor:
@@ -268,8 +275,19 @@ def _normalised(norm: nn.RMSNorm, x: Tensor) -> Tensor:
     return normalised.to(x.dtype)
 
 
+def _check_is_cache(cache: LatentCache) -> None:
+    if not isinstance(cache, LatentCache):
+        raise DtypeError(
+            f"cache is a {type(cache).__name__}; expected a LatentCache: write LatentCache(latent, rotary_key), "
+            "or take what compress returned"
+        )
+    inputs.check_floats("latent", cache.latent)
+    inputs.check_floats("rotary_key", cache.rotary_key)
+
+
 def _checked(query: Tensor, rotary_query: Tensor, cache: LatentCache, key_up: Tensor, value_up: Tensor) -> tuple[Tensor, ...]:
     """All in float32 or float64, and fitting each other; latents and rotary keys as the one head that all share."""
+    _check_is_cache(cache)
     named = {"query": query, "rotary_query": rotary_query, "latent": cache.latent, "rotary_key": cache.rotary_key}
     named |= {"key_up": key_up, "value_up": value_up}
     for name, tensor in named.items():

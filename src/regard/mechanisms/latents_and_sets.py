@@ -232,6 +232,7 @@ class InducedSetAttentionBlock(nn.Module):
         Raises:
             ShapeError, DtypeError: as `MultiHeadAttention`.
         """
+        inputs.check_vectors(self.writing.attention.query, x=x)
         summary, read = self.reading(self.points.expand(*x.shape[:-2], -1, -1), x, mask)  # (batch, points, dim)
         output, write = self.writing(x, summary)  # (batch, elements, dim)
         return Induced(output, write, read)

@@ -18,9 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.errors import ScoreError
+from regard.errors import DtypeError, ScoreError
 from regard.mechanisms import recurrent_inputs
-from regard.mechanisms.softmax_attention import gather
 
 FeatureMap = Callable[[Tensor], Tensor]
 
@@ -39,12 +38,13 @@ def elu_plus_one(x: Tensor) -> Tensor:
         x: of any shape.
 
     Returns:
-        Of the same shape, above 0 wherever exp(x) is.
+        Of the same shape, nowhere below the least normal number: no feature is 0, so that 0 means that nothing matches.
 
     >>> elu_plus_one(torch.tensor([-20.0, 0.0, 2.0]))
     tensor([2.0612e-09, 1.0000e+00, 3.0000e+00])
     """
-    return torch.where(x > 0, x + 1, x.clamp(max=0).exp())  # elu(-20.0) + 1 would be 0: the 1 swallows what is left
+    below = x.clamp(max=0).exp().clamp(min=torch.finfo(x.dtype).tiny)  # elu(-20.0) + 1 would be 0: the 1 swallows the rest
+    return torch.where(x > 0, x + 1, below)
 
 
 def linear_attention_parallel(
@@ -52,7 +52,8 @@ def linear_attention_parallel(
 ) -> tuple[Tensor, Tensor]:
     """Linear attention with its weights, A_ij = φ(q_i)·φ(k_j) / Σ_l φ(q_i)·φ(k_l) (Katharopoulos et al. 2020, section 3.2).
 
-    There is no scale. A query that matches no key, Σ_l φ(q_i)·φ(k_l) = 0, has weights 0 and output 0.
+    There is no scale. A query that matches no key, Σ_l φ(q_i)·φ(k_l) = 0, has weights 0 and output 0. A factor of φ(q_i)
+    changes nothing, so each query's features are divided by their largest: the products are then as small as the keys'.
 
     Args:
         query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
@@ -68,7 +69,7 @@ def linear_attention_parallel(
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: features below 0.
+        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
 
     >>> query = key = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
     >>> output, weights = linear_attention_parallel(query, key, torch.eye(2))
@@ -82,10 +83,10 @@ def linear_attention_parallel(
     if causal:
         visible = visible.tril(keys - queries)  # the last query stands at the last key
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
-        phi_q, phi_k = _features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
+        phi_q, phi_k = _query_features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
         scores = (phi_q @ phi_k.mT).masked_fill(~visible, 0)  # (batch, heads, queries, keys)
         weights = _divide(scores, scores.sum(-1, keepdim=True))
-        output = gather(weights, v, visible)  # (batch, heads, queries, value_dim)
+        output = weights @ v  # (batch, heads, queries, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
 
@@ -106,7 +107,7 @@ def linear_attention_noncausal(
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: features below 0.
+        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
 
     >>> query, key, value = torch.randn(3, 2), torch.randn(1000, 2), torch.randn(1000, 5)
     >>> output, state = linear_attention_noncausal(query, key, value)
@@ -116,7 +117,7 @@ def linear_attention_noncausal(
     """
     q, k, v = recurrent_inputs.prepare(query, key, value)
     with torch.autocast(q.device.type, enabled=False):
-        phi_q, phi_k = _features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
+        phi_q, phi_k = _query_features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
         mixed = phi_k.mT @ v  # (batch, heads, features, value_dim)
         mass = phi_k.sum(2).unsqueeze(-1)  # (batch, heads, features, 1)
         output = _divide(phi_q @ mixed, phi_q @ mass)  # (batch, heads, queries, value_dim)
@@ -152,7 +153,7 @@ def linear_attention_recurrent(
     Raises:
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: features below 0.
+        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> whole, _ = linear_attention_recurrent(query, key, value)
@@ -162,14 +163,16 @@ def linear_attention_recurrent(
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     with torch.autocast(q.device.type, enabled=False):
-        phi_q, phi_k = _features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
+        phi_q, phi_k = _query_features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
         mixed, mass = _starting_state(state, phi_k, v)
-        outputs = []
+        parts, wholes = [], []
         for q_t, k_t, v_t in zip(phi_q.split(1, dim=2), phi_k.split(1, dim=2), v.split(1, dim=2), strict=True):
             mixed = mixed + k_t.mT @ v_t  # (batch, heads, features, value_dim)
             mass = mass + k_t.mT  # (batch, heads, features, 1)
-            outputs.append(_divide(q_t @ mixed, q_t @ mass))  # (batch, heads, 1, value_dim)
-    return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), LinearState(mixed, mass)
+            parts.append(q_t @ mixed)  # (batch, heads, 1, value_dim)
+            wholes.append(q_t @ mass)  # (batch, heads, 1, 1)
+        output = _divide(torch.cat(parts, dim=2), torch.cat(wholes, dim=2))  # (batch, heads, positions, value_dim)
+    return recurrent_inputs.restore(output, query, value.dtype), LinearState(mixed, mass)
 
 
 def linear_attention_chunked(
@@ -198,51 +201,54 @@ def linear_attention_chunked(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a chunk that is no whole number above 0.
-        ScoreError: features below 0.
+        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> output, _ = linear_attention_chunked(query, key, value, chunk=3)
     >>> torch.testing.assert_close(output, linear_attention_recurrent(query, key, value)[0])
     """
-    recurrent_inputs.check_chunk(chunk)
+    chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     with torch.autocast(q.device.type, enabled=False):
-        phi_q, phi_k = _features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
+        phi_q, phi_k = _query_features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
         mixed, mass = _starting_state(state, phi_k, v)
-        outputs = []
+        parts, wholes = [], []
         for q_c, k_c, v_c in zip(phi_q.split(chunk, dim=2), phi_k.split(chunk, dim=2), v.split(chunk, dim=2), strict=True):
             scores = (q_c @ k_c.mT).tril()  # (batch, heads, chunk, chunk)
-            inside = gather_past(scores, v_c)  # (batch, heads, chunk, value_dim)
-            outputs.append(_divide(inside + q_c @ mixed, scores.sum(-1, keepdim=True) + q_c @ mass))
+            parts.append(scores @ v_c + q_c @ mixed)  # (batch, heads, chunk, value_dim)
+            wholes.append(scores.sum(-1, keepdim=True) + q_c @ mass)  # (batch, heads, chunk, 1)
             mixed = mixed + k_c.mT @ v_c  # (batch, heads, features, value_dim)
             mass = mass + k_c.sum(2).unsqueeze(-1)  # (batch, heads, features, 1)
-    return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), LinearState(mixed, mass)
-
-
-def gather_past(weights: Tensor, value: Tensor) -> Tensor:
-    """``weights @ value`` where weights are 0 above the diagonal, and a NaN later on does not leak back: 0 · NaN is NaN.
-
-    >>> gather_past(torch.ones(2, 2).tril(), torch.tensor([[1.0], [torch.nan]]))
-    tensor([[1.],
-            [nan]])
-    """
-    return gather(weights, value, torch.ones_like(weights, dtype=torch.bool).tril())
+        output = _divide(torch.cat(parts, dim=2), torch.cat(wholes, dim=2))  # (batch, heads, positions, value_dim)
+    return recurrent_inputs.restore(output, query, value.dtype), LinearState(mixed, mass)
 
 
 def _features(feature_map: FeatureMap, x: Tensor) -> Tensor:
     features = feature_map(x)  # (batch, heads, positions, features)
-    negative = features < 0
-    if bool(negative.any()):
-        place = negative.nonzero()[0].tolist()
+    broken = ~((features >= 0) & features.isfinite())
+    if bool(broken.any()):
+        place = broken.nonzero()[0].tolist()
         raise ScoreError(
-            f"feature_map gave {float(features[tuple(place)])} at {place} of (batch, heads, positions, features); "
-            "expected features of at least 0, so that the weights are shares: elu_plus_one, torch.relu, torch.exp ..."
+            f"feature_map gave {features[tuple(place)].item()} at {place} of (batch, heads, positions, features); "
+            "expected finite features of at least 0, so that the weights are shares: elu_plus_one, torch.relu, torch.exp ..."
         )
     return features
 
 
+def _query_features(feature_map: FeatureMap, q: Tensor) -> Tensor:
+    """The features of queries, each row divided by its largest: a factor of φ(q) is in both sums, and cancels."""
+    features = _features(feature_map, q)  # (batch, heads, queries, features)
+    largest = features.detach().amax(-1, keepdim=True)  # (batch, heads, queries, 1); what cancels has no gradient
+    _check_digits("largest feature of the query", largest)
+    return features / largest.masked_fill(largest == 0, 1)
+
+
 def _starting_state(state: LinearState | None, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     (batch, heads, _, features), value_dim = k.shape, v.shape[3]
+    if not (state is None or (isinstance(state, tuple) and len(state) == 2)):
+        raise DtypeError(
+            f"state is a {type(state).__name__}; expected the LinearState that an earlier call returned: its mixed and its mass"
+        )
     mixed, mass = (None, None) if state is None else state
     return (
         recurrent_inputs.starting_state(mixed, batch, heads, features, value_dim, like=k),
@@ -252,4 +258,18 @@ def _starting_state(state: LinearState | None, k: Tensor, v: Tensor) -> tuple[Te
 
 def _divide(parts: Tensor, whole: Tensor) -> Tensor:
     """Shares, and 0 where there is nothing to share."""
+    _check_digits("sum of φ(q)·φ(k) over the keys of the query", whole)
     return parts / whole.masked_fill(whole == 0, 1)
+
+
+def _check_digits(what: str, numbers: Tensor) -> None:
+    """Refuse sums (batch, heads, queries, 1) so near to 0 that terms of theirs have underflowed."""
+    limits = torch.finfo(numbers.dtype)
+    lost = (numbers > 0) & (numbers < limits.tiny / limits.eps)
+    if bool(lost.any()):
+        batch, head, row, _ = lost.nonzero()[0].tolist()
+        raise ScoreError(
+            f"the {what} at batch {batch}, head {head}, query {row} is {numbers[batch, head, row, 0].item():.3g}; expected at "
+            f"least {limits.tiny / limits.eps:.3g}, below which {numbers.dtype} loses digits: normalise queries and keys, "
+            "compute in float64, or use regard.attention"
+        )

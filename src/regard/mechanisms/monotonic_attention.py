@@ -9,9 +9,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, pad
+from torch.nn.functional import pad
 
-from regard.errors import ShapeError
+from regard.errors import ScoreError, ShapeError
 from regard.masks import Mask
 from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
@@ -39,12 +39,13 @@ def expected_alignment(scores: Tensor) -> Tensor:
     Raises:
         ShapeError: fewer than two axes, or no key.
         DtypeError: not floating-point.
+        ScoreError: NaN. +∞ always stops the walk.
 
     >>> expected_alignment(torch.zeros(2, 3))
     tensor([[0.5000, 0.2500, 0.1250],
             [0.2500, 0.2500, 0.1875]])
     """
-    scores = _wide("scores", scores)
+    scores = _numbers("scores", scores)
     stop, move = torch.sigmoid(scores), torch.sigmoid(-scores)  # p and 1 − p (..., queries, keys)
     previous = pad(torch.ones_like(scores[..., 0, :1]), (0, scores.shape[-1] - 1))  # α_0 (..., keys)
     rows = []
@@ -61,12 +62,13 @@ def expected_alignment(scores: Tensor) -> Tensor:
 
 
 def expected_alignment_parallel(scores: Tensor) -> Tensor:
-    """`expected_alignment` with all keys of a row at once (Raffel et al. 2017, appendix C.1).
+    """`expected_alignment` with all keys of a row at once, by doubling (its recurrence: Raffel et al. 2017, equations 13, 14).
 
-        α_i = p_i · C_i · cumsum(α_i−1 / C_i),   C_ij = Π_l<j (1 − p_il)
-
-    C is the chance to pass all keys before j. It underflows after a hundred keys, and the paper clips it; here products and
-    sums are taken of logarithms, where nothing underflows.
+    q_ij = Σ_k≤j α_i−1,k Π_k≤l<j (1 − p_il) sums over the keys k where the walk before has stopped. Let the sum over the n keys
+    up to j be known for each j. Over 2n keys it is this, and what it was n keys before, times the chance to pass those n: so n
+    doubles, and log₂(keys) steps do. All numbers are probabilities, and none is subtracted or divided by. The paper (appendix
+    C.1) divides by the chance C to pass all keys before j, α_i = p_i · C_i · cumsum(α_i−1 / C_i): it underflows after a hundred
+    keys, and is clipped there.
 
     Args:
         scores: as in `expected_alignment`.
@@ -75,22 +77,25 @@ def expected_alignment_parallel(scores: Tensor) -> Tensor:
         As `expected_alignment`.
 
     Raises:
-        ShapeError, DtypeError: as `expected_alignment`.
+        ShapeError, DtypeError, ScoreError: as `expected_alignment`.
 
     >>> expected_alignment_parallel(torch.zeros(2, 3))
     tensor([[0.5000, 0.2500, 0.1250],
             [0.2500, 0.2500, 0.1875]])
     """
-    scores = _wide("scores", scores)
-    stop = logsigmoid(scores)  # log p (..., queries, keys)
-    passed = logsigmoid(-scores).cumsum(-1)  # log Π_l≤j (1 − p_il)
-    passed = pad(passed[..., :-1], (1, 0))  # log C: the product over the keys before j only
-    smallest = torch.finfo(scores.dtype).tiny
-    previous = pad(torch.ones_like(scores[..., 0, :1]), (0, scores.shape[-1] - 1))  # α_0 (..., keys)
+    scores = _numbers("scores", scores)
+    keys = scores.shape[-1]
+    stop, move = torch.sigmoid(scores), torch.sigmoid(-scores)  # p and 1 − p (..., queries, keys)
+    previous = pad(torch.ones_like(scores[..., 0, :1]), (0, keys - 1))  # α_0 (..., keys)
     rows = []
     for i in range(scores.shape[-2]):
-        began = previous.clamp(min=smallest).log() - passed[..., i, :]  # log(α_i−1 / C), finite
-        previous = (stop[..., i, :] + passed[..., i, :] + began.logcumsumexp(-1)).exp()  # (..., keys)
+        arrives, passes = previous, pad(move[..., i, :-1], (1, 0))  # from j itself, and past the key before j (..., keys)
+        back = 1
+        while back < keys:
+            arrives = arrives + passes * pad(arrives[..., :-back], (back, 0))  # the sum over 2 · back keys
+            passes = passes * pad(passes[..., :-back], (back, 0))
+            back *= 2
+        previous = stop[..., i, :] * arrives
         rows.append(previous)
     return torch.stack(rows, dim=-2)  # (..., queries, keys)
 
@@ -196,16 +201,19 @@ def chunkwise(alignment: Tensor, scores: Tensor, width: int) -> Tensor:
         ShapeError: fewer than two axes, no key, or different shapes.
         DtypeError: not floating-point.
         OptionError: a width below 1.
+        ScoreError: NaN, or +∞ among the scores.
 
     >>> chunkwise(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[5.0, 0.0, 0.0]]), width=2)
     tensor([[0.0000, 0.5000, 0.5000]])
     """
-    alignment = _wide("alignment", alignment)
-    scores = _wide("scores", scores)
+    alignment = _numbers("alignment", alignment)
+    scores = _numbers("scores", scores)
+    if bool((scores == math.inf).any()):
+        raise ScoreError("scores hold inf; expected numbers below infinity, -inf where a key is hidden")
     if alignment.shape != scores.shape:
         raise ShapeError(f"alignment is {tuple(alignment.shape)} but scores are {tuple(scores.shape)}; expected the same")
-    width = whole_number("width", width, 1)
     keys = scores.shape[-1]
+    width = min(whole_number("width", width, 1), keys)  # no chunk has more
     chunks = pad(scores, (width - 1, 0), value=-math.inf).unfold(-1, width, 1)  # (..., queries, keys, width)
     empty = (chunks == -math.inf).all(dim=-1, keepdim=True)  # (..., queries, keys, 1)
     inside = chunks.masked_fill(empty, 0.0).softmax(dim=-1).masked_fill(empty, 0.0)
@@ -292,3 +300,10 @@ def _wide(name: str, tensor: Tensor) -> Tensor:
     if tensor.ndim < 2 or 0 in tensor.shape:
         raise ShapeError(f"{name} is {tuple(tensor.shape)}; expected (..., queries, keys), and no size of 0")
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _numbers(name: str, tensor: Tensor) -> Tensor:
+    tensor = _wide(name, tensor)
+    if bool(tensor.isnan().any()):
+        raise ScoreError(f"{name} holds NaN; expected numbers: look for 0/0, inf - inf or overflow where it was computed")
+    return tensor

@@ -35,7 +35,8 @@ def attend(
     """Attention with the place of softmax left open: weights = normalise(q kᵀ·scale + mask), output = weights · values.
 
     Args:
-        normalise: takes scores (batch, heads, queries, keys), −∞ where hidden, and returns weights of that shape, 0 there.
+        normalise: takes scores (batch, heads, queries, keys), −∞ where hidden, and returns weights of that shape. Hidden places
+            get weight 0 whatever it returns there. A row that sees nothing is handed over as zeros.
         query: (batch, heads, queries, dim).
         key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
         value: (batch, kv_heads, keys, value_dim).
@@ -50,7 +51,7 @@ def attend(
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, of mixed dtypes, or an integer mask.
-        OptionError: a scale that is not positive.
+        OptionError: a scale that is not positive, or a normalise that cannot be called.
         ScoreError: NaN or +∞ where a query may attend.
 
     >>> output, weights = attend(torch.sigmoid, torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
@@ -58,18 +59,22 @@ def attend(
     tensor([[0.7311, 0.0000],
             [0.5000, 0.7311]])
     """
-    inputs.check_attention(query, key, value)
-    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-    q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))
+    if not callable(normalise):
+        raise OptionError(f"normalise is {normalise!r}; expected a function of scores, such as torch.sigmoid")
+    q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
     inputs.check_positive("scale", scale)
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
-        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (batch, heads, keys, dim)
-        v = v.repeat_interleave(q.shape[1] // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
         masked, allowed = hide(q @ k.mT * scale, mask, causal)  # (batch, heads, queries, keys)
-        weights = normalise(masked)
+        weights = normalise(masked.masked_fill(~allowed.any(dim=-1, keepdim=True), 0.0))  # of nothing but −∞, most make NaN
+        inputs.check_floats("what normalise gives", weights)
+        if weights.shape != masked.shape:
+            raise ShapeError(
+                f"normalise gives {tuple(weights.shape)} for scores {tuple(masked.shape)}; expected the same: a weight for each"
+            )
+        weights = weights.masked_fill(~allowed, 0.0)
         output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
     first = (0,) * (4 - query.ndim)
     return output.to(value.dtype)[first], weights[first]
@@ -150,8 +155,7 @@ def sigmoid_attention(
     inputs.check_attention(query, key, value)
     if offset is None:
         offset = -math.log(key.shape[-2])
-    if isinstance(offset, bool) or not isinstance(offset, int | float) or not math.isfinite(offset):
-        raise OptionError(f"offset is {offset!r}; expected a finite number, as -math.log(keys)")
+    inputs.check_finite("offset", offset)
     return attend(lambda masked: torch.sigmoid(masked + offset), query, key, value, mask, causal=causal, scale=scale)
 
 
@@ -186,7 +190,8 @@ def differential_attention(
 
     Raises:
         ShapeError: sizes that do not fit each other, an odd dim, or a λ that is not one number a head.
-        DtypeError, OptionError, ScoreError: as `attention`.
+        OptionError: a λ that is not finite, or a scale that is not positive.
+        DtypeError, ScoreError: as `attention`.
 
     >>> query = key = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     >>> output, weights = differential_attention(query, key, torch.eye(2), lam=0.5, scale=math.log(3))
@@ -199,9 +204,13 @@ def differential_attention(
     if dim % 2:
         raise ShapeError(f"query and key have dim={dim}; expected an even number: two halves, one for each map")
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+    if not isinstance(lam, Tensor):
+        inputs.check_finite("lam", lam)
     lam = torch.as_tensor(lam, dtype=wide, device=query.device)
     if lam.shape not in ((), (heads,)):
         raise ShapeError(f"lam is {tuple(lam.shape)}; expected one number, or (heads,) = ({heads},)")
+    if not bool(lam.isfinite().all()):
+        raise OptionError(f"lam is {lam.tolist()}; expected finite numbers: λ is learned, and may have overflowed")
     lam = lam[..., None, None] if query.ndim > 2 else lam  # (heads, 1, 1)
 
     v = value.to(wide)
@@ -227,22 +236,27 @@ def differential_lambda(query1: Tensor, key1: Tensor, query2: Tensor, key2: Tens
         lambda_init: the value to start from.
 
     Returns:
-        λ, (...).
+        λ, (...), in float32, or float64 where a vector is: exp(q₁·k₁) is soon too large for half precision.
 
     Raises:
         DtypeError: tensors that are not floating-point.
         ShapeError: vectors of different shapes.
+        OptionError: a lambda_init that is not finite.
 
     >>> differential_lambda(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(3), lambda_init=0.2)
     tensor(0.2000)
     """
+    inputs.check_finite("lambda_init", lambda_init)
+    wide = torch.float32
     for name, vector in {"query1": query1, "key1": key1, "query2": query2, "key2": key2}.items():
         inputs.check_floats(name, vector)
         if vector.ndim == 0 or vector.shape != query1.shape:
             raise ShapeError(
                 f"{name} is {tuple(vector.shape)} and query1 is {tuple(query1.shape)}; expected the same, (..., dim/2)"
             )
-    return (query1 * key1).sum(-1).exp() - (query2 * key2).sum(-1).exp() + lambda_init
+        wide = torch.promote_types(wide, vector.dtype)
+    first, second = ((one.to(wide) * other.to(wide)).sum(-1) for one, other in ((query1, key1), (query2, key2)))
+    return first.exp() - second.exp() + lambda_init
 
 
 def differential_norm(output: Tensor, lambda_init: float, eps: float = 1e-5) -> Tensor:
@@ -254,18 +268,21 @@ def differential_norm(output: Tensor, lambda_init: float, eps: float = 1e-5) -> 
     Args:
         output: (batch, heads, queries, value_dim), of `differential_attention`.
         lambda_init: the value that went into `differential_lambda`.
-        eps: keeps an output of 0 at 0.
+        eps: keeps an output of 0 at 0; above 0.
 
     Returns:
         (batch, heads, queries, value_dim).
 
     Raises:
         DtypeError: an output that is not floating-point.
+        OptionError: a lambda_init that is not finite, or an eps that is not positive.
 
     >>> differential_norm(torch.tensor([[3.0, 4.0]]), lambda_init=0.5)
     tensor([[0.4243, 0.5657]])
     """
     inputs.check_floats("output", output)
+    inputs.check_finite("lambda_init", lambda_init)
+    inputs.check_positive("eps", eps)
     wide = output.to(torch.promote_types(output.dtype, torch.float32))
     size = (wide.square().mean(dim=-1, keepdim=True) + eps).sqrt()  # (batch, heads, queries, 1)
     return ((1 - lambda_init) * wide / size).to(output.dtype)
@@ -310,27 +327,23 @@ def talking_heads_attention(
     tensor([[0.5000, 0.5000],
             [0.7500, 0.2500]])
     """
-    inputs.check_attention(query, key, value)
-    heads = inputs.widen(query).shape[1]
+    q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
+    heads = q.shape[1]
     for name, matrix in (("mix_scores", mix_scores), ("mix_weights", mix_weights)):
         inputs.check_floats(name, matrix)
         if matrix.shape != (heads, heads):
             raise ShapeError(f"{name} is {tuple(matrix.shape)}; expected (heads, heads) = ({heads}, {heads})")
-    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-    q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
     inputs.check_positive("scale", scale)
 
     with torch.autocast(q.device.type, enabled=False):
-        k = k.repeat_interleave(heads // k.shape[1], dim=1)  # (batch, heads, keys, dim)
-        v = v.repeat_interleave(heads // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
         scores = q @ k.mT * scale  # (batch, heads, queries, keys), as everything until the output
-        mixed = torch.einsum("bhqk,hi->biqk", scores, mix_scores.to(wide))
+        mixed = torch.einsum("bhqk,hi->biqk", scores, mix_scores.to(q))
         masked, allowed = hide(mixed, mask, causal)
         if not bool((allowed == allowed[:, :1]).all()):
             raise ShapeError("the mask hides other keys from one head than from another; expected the same, as heads mix")
-        weights = torch.einsum("bhqk,hi->biqk", softmax(masked, None), mix_weights.to(wide))
+        weights = torch.einsum("bhqk,hi->biqk", softmax(masked, None), mix_weights.to(q))
         output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
     first = (0,) * (4 - query.ndim)
     return output.to(value.dtype)[first], weights[first]

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.errors import OptionError
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import gather
 
@@ -63,16 +63,11 @@ def online_attention(
     >>> weight = torch.exp(query[6] @ key[6] / 2 - logsumexp[6])
     >>> torch.testing.assert_close(weight, attention(query, key, value)[1][6, 6])
     """
-    inputs.check_attention(query, key, value)
+    q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
     inputs.check_positive("scale", scale)
-    if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
-        raise OptionError(f"tile is {tile!r}; expected a whole number of at least 1")
-    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-    q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))
-    k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (batch, heads, keys, dim)
-    v = v.repeat_interleave(q.shape[1] // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
+    tile = whole_number("tile", tile, 1)
     visible = masks.causal(k.shape[2] - q.shape[2]) if causal else masks.everything()
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products

@@ -48,7 +48,7 @@ class PerceiverLayer(nn.Module):
         widening: how many times wider the inner layer of the network is.
 
     Raises:
-        OptionError: if heads does not divide dim, or widening is below 1.
+        OptionError: sizes that are no whole numbers above 0, or heads that do not divide dim.
 
     >>> layer = PerceiverLayer(6, heads=2, memory_dim=5)
     >>> output, weights = layer(torch.randn(1, 3, 6), torch.randn(1, 7, 5))
@@ -58,9 +58,11 @@ class PerceiverLayer(nn.Module):
 
     def __init__(self, dim: int, heads: int, memory_dim: int | None = None, *, widening: int = 4) -> None:
         super().__init__()
-        if heads < 1 or dim < 1 or dim % heads:
+        memory_sizes = {} if memory_dim is None else {"memory_dim": memory_dim}
+        for name, size in ({"dim": dim, "heads": heads, "widening": widening} | memory_sizes).items():
+            whole_number(name, size, 1)
+        if dim % heads:
             raise OptionError(f"dim={dim} and heads={heads}; expected dim to be a multiple of heads")
-        whole_number("widening", widening, 1)
         self.heads = heads
         self.norm = nn.LayerNorm(dim)
         self.norm_memory = None if memory_dim is None else nn.LayerNorm(memory_dim)
@@ -123,7 +125,8 @@ class Perceiver(nn.Module):
         depth: how many layers think.
 
     Raises:
-        OptionError: if heads does not divide latent_dim and question_dim, there are no latents, or depth is below 0.
+        OptionError: sizes that are no whole numbers above 0, a depth below 0, or heads that do not divide latent_dim and
+            question_dim.
 
     >>> model = Perceiver(input_dim=3, question_dim=4, latents=5, latent_dim=8, heads=2, depth=1)
     >>> seen = model(torch.randn(1, 50, 3), torch.randn(1, 2, 4))
@@ -133,7 +136,9 @@ class Perceiver(nn.Module):
 
     def __init__(self, input_dim: int, question_dim: int, latents: int, latent_dim: int, heads: int, depth: int) -> None:
         super().__init__()
-        whole_number("latents", latents, 1)
+        sizes = {"input_dim": input_dim, "question_dim": question_dim, "latents": latents, "latent_dim": latent_dim}
+        for name, size in sizes.items():
+            whole_number(name, size, 1)
         whole_number("depth", depth, 0)
         self.latents = nn.Parameter(0.02 * torch.randn(latents, latent_dim))
         self.read = PerceiverLayer(latent_dim, heads, memory_dim=input_dim)

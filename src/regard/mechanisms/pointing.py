@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.scores import additive
 
@@ -21,19 +22,19 @@ def pointer(
     score_weight: Tensor,
     mask: Tensor | Mask | None = None,
 ) -> Tensor:
-    """A pointer network's choice of a key: P(key j) = softmax_j(v · tanh(W k_j + U q_i)) (Vinyals et al. 2015, section 2.3).
+    """A pointer network's choice of a key: P(key j) = softmax_j(v · tanh(W q_i + U k_j)) (Vinyals et al. 2015, section 2.3).
 
     The weights of additive attention are the output; there is no vocabulary and there are no values. So the number of
     answers grows with the input: sorting, hulls and tours are sequences of pointers. A mask takes away what may not be
     pointed at, such as keys that were chosen before. In the paper k is the encoder's state e, q the decoder's state d, W is
-    W₁ and U is W₂.
+    W₂ and U is W₁.
 
     Args:
         query: (batch, heads, queries, query_dim).
         key: (batch, kv_heads, keys, key_dim); heads is a multiple of kv_heads.
-        query_weight: (hidden, query_dim), for all heads.
-        key_weight: (hidden, key_dim), for all heads.
-        score_weight: (hidden,).
+        query_weight: W, (hidden, query_dim), for all heads.
+        key_weight: U, (hidden, key_dim), for all heads.
+        score_weight: v, (hidden,).
         mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
 
     Returns:
@@ -75,12 +76,14 @@ def copy_distribution(generating: Tensor, vocabulary: Tensor, weights: Tensor, t
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: probabilities that are not floating-point, of mixed dtypes, or tokens that are not int64.
-        OptionError: p outside of 0 and 1, fewer words than the vocabulary has, or a token that is no word.
+        OptionError: p outside of 0 and 1, rows of other tensors that are no probabilities, fewer words than the vocabulary has,
+            or a token that is no word.
 
     >>> half, known = torch.tensor([[0.5]]), torch.tensor([[[0.8, 0.2]]])
     >>> copy_distribution(half, known, torch.tensor([[[0.1, 0.6, 0.3]]]), torch.tensor([[2, 1, 2]]), words=3)
     tensor([[[0.4000, 0.4000, 0.2000]]])
     """
+    words = whole_number("words", words, 1)
     _check_copy(generating, vocabulary, weights, tokens, words)
     p = generating[..., None]  # (batch, steps, 1)
     made = torch.nn.functional.pad(p * vocabulary, (0, words - vocabulary.shape[2]))  # (batch, steps, words)
@@ -114,6 +117,13 @@ def _check_copy(generating: Tensor, vocabulary: Tensor, weights: Tensor, tokens:
         )
     if not bool(((generating >= 0) & (generating <= 1)).all()):
         raise OptionError("generating holds values outside of 0 and 1; expected a probability: write torch.sigmoid(...)")
+    for name, rows in (("vocabulary", vocabulary), ("weights", weights)):
+        lowest, most = rows.detach().min().item(), rows.detach().float().sum(dim=-1).max().item()
+        if not (lowest >= 0 and most <= 1.01):  # half types round sums off by less
+            raise OptionError(
+                f"{name} holds {lowest:.4g}, and a row of it sums to {most:.4g}; expected probabilities, at least 0 and "
+                "at most 1 together: write torch.softmax(..., dim=-1)"
+            )
     if words < vocabulary.shape[2]:
         raise OptionError(
             f"words={words} but the vocabulary has {vocabulary.shape[2]}; expected at least as many: "

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 
@@ -49,13 +50,14 @@ def sinusoids(
         The table, (length, dim).
 
     Raises:
-        OptionError: a length or dim that is not positive, an odd dim, or a base that is not positive.
+        OptionError: a length, dim or base that is not positive, an odd dim, or a start that is no whole number.
+        DtypeError: a dtype that is not floating-point.
 
     >>> sinusoids(2, 4)
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
             [0.8415, 0.5403, 0.0100, 0.9999]])
     """
-    _check_counts(length=length, dim=dim)
+    inputs.check_float_dtype("dtype", dtype)
     angles = _angles(length, dim, start, base, device)  # (length, dim/2)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2).to(dtype)  # (length, dim)
 
@@ -94,8 +96,7 @@ def shaw(
     inputs.check_floats("table", table)
     if table.ndim != 2 or table.shape[0] % 2 == 0 or table.shape[1] != query.shape[-1]:
         raise ShapeError(
-            f"table is {tuple(table.shape)}; expected (2·clip + 1, dim={query.shape[-1]}), a row for each distance "
-            "from −clip to clip"
+            f"table is {tuple(table.shape)}; expected (2·clip + 1, dim={query.shape[-1]}), a row for each distance −clip … clip"
         )
     clip = table.shape[0] // 2
     q = query.to(torch.promote_types(query.dtype, torch.float32))
@@ -175,21 +176,21 @@ def transformer_xl(
 def t5_buckets(relative: Tensor, buckets: int = 32, max_distance: int = 128, *, causal: bool = False) -> Tensor:
     """Number the bucket of each distance: small ones have one each, larger ones share (Raffel et al. 2019, section 2.1).
 
-    Half of a direction's buckets are for its small distances, the others widen as the distance grows; from max_distance
-    on all share the last one. Without causal the first half of all buckets looks back, the second ahead. The logarithm is
+    Half of a direction's buckets are for its small distances, the others widen as the distance grows; max_distance is in the
+    last one, as is all beyond. Without causal the first half of all buckets looks back, the second ahead. The logarithm is
     float32, as where T5 was trained: in another precision a distance on an edge could change its bucket.
 
     Args:
-        relative: position of the key minus that of the query, integers of any shape.
+        relative: position of the key minus that of the query, integers of any dtype and shape.
         buckets: how many.
-        max_distance: where the last bucket begins.
+        max_distance: where one bucket more would begin; of 32, with 128, the last begins at 91, or with causal at 113.
         causal: give all buckets to the past. The future is then in bucket 0, and must be hidden.
 
     Returns:
-        Numbers from 0 to buckets − 1, shaped as relative.
+        Numbers from 0 to buckets − 1, int64, shaped as relative.
 
     Raises:
-        DtypeError: relative that is floating-point.
+        DtypeError: relative that is no tensor of whole numbers.
         OptionError: fewer than 2 buckets a direction, an odd number for two, or a max_distance within the small distances.
 
     >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]))
@@ -197,10 +198,12 @@ def t5_buckets(relative: Tensor, buckets: int = 32, max_distance: int = 128, *, 
     >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]), causal=True)
     tensor([31, 17,  8,  1,  0,  0,  0,  0])
     """
-    _check_counts(buckets=buckets, max_distance=max_distance)
-    if not isinstance(relative, Tensor) or relative.is_floating_point():
+    buckets, max_distance = whole_number("buckets", buckets, 1), whole_number("max_distance", max_distance, 1)
+    numbers = isinstance(relative, Tensor) and relative.dtype != torch.bool and not relative.is_complex()
+    if not numbers or relative.is_floating_point():
         given = getattr(relative, "dtype", type(relative).__name__)
         raise DtypeError(f"relative is {given}; expected a tensor of whole numbers: write torch.as_tensor(relative).long()")
+    relative = relative.long()  # narrow integers have no room for their own negatives
     a_direction = buckets if causal else buckets // 2
     small = a_direction // 2
     if a_direction < 2 or (not causal and buckets % 2) or max_distance <= small:
@@ -244,7 +247,7 @@ def t5_bias(table: Tensor, queries: int, keys: int, max_distance: int = 128, *, 
     inputs.check_floats("table", table)
     if table.ndim != 2 or 0 in table.shape:
         raise ShapeError(f"table is {tuple(table.shape)}; expected (buckets, heads)")
-    _check_counts(queries=queries, keys=keys)
+    queries, keys = whole_number("queries", queries, 1), whole_number("keys", keys, 1)
     bucket = t5_buckets(_distances(queries, keys, table.device), table.shape[0], max_distance, causal=causal)
     return table[bucket].permute(2, 0, 1)  # (heads, queries, keys)
 
@@ -269,7 +272,7 @@ def alibi_slopes(heads: int, device: torch.device | str | None = None) -> Tensor
     >>> alibi_slopes(6).log2()
     tensor([-2., -4., -6., -8., -1., -3.], dtype=torch.float64)
     """
-    _check_counts(heads=heads)
+    heads = whole_number("heads", heads, 1)
     below = 2 ** (heads.bit_length() - 1)  # the largest power of two up to heads
     slopes = [2 ** (-8 * step / below) for step in range(1, below + 1)]
     slopes += [2 ** (-8 * step / (2 * below)) for step in range(1, 2 * (heads - below), 2)]
@@ -296,18 +299,20 @@ def alibi_bias(
 
     Raises:
         OptionError: a number that is not positive.
+        DtypeError: a dtype that is not floating-point.
 
     >>> alibi_bias(1, 2, 4) * 2**8
     tensor([[[-2., -1., -0., -1.],
              [-3., -2., -1., -0.]]])
     """
-    _check_counts(queries=queries, keys=keys)
+    queries, keys = whole_number("queries", queries, 1), whole_number("keys", keys, 1)
+    inputs.check_float_dtype("dtype", dtype)
     distances = _distances(queries, keys, device).abs()  # (queries, keys)
     return (-alibi_slopes(heads, device)[:, None, None] * distances).to(dtype)  # (heads, queries, keys)
 
 
 def rotary_half(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
-    """Rotary positions, channel i paired with channel i + dim/2, as in Llama (Su et al. 2021, section 3.2.2).
+    """Rotary positions, channel i paired with channel i + dim/2, as in GPT-NeoX, and Llama in Transformers (Su et al. 2021).
 
         (x_i, x_{i+dim/2}) turned by the angle p · ω_i,  with ω_i = base^(−2i / dim), at position p
 
@@ -325,7 +330,7 @@ def rotary_half(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
     Raises:
         ShapeError: fewer than two axes, or an odd dim.
         DtypeError: not floating-point.
-        OptionError: a base that is not positive.
+        OptionError: a base that is not positive, or a start that is no whole number.
 
     >>> rotary_half(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
     tensor([[1.0000, 0.0000],
@@ -337,7 +342,7 @@ def rotary_half(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
 
 
 def rotary_interleaved(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
-    """Rotary positions, channel 2i paired with channel 2i + 1, as the paper has it, and GPT-J (Su et al. 2021, section 3.2.2).
+    """Rotary positions, channel 2i paired with channel 2i + 1, as in the paper, GPT-J and Meta's Llama (Su et al. 2021).
 
     The same as `rotary_half` with the channels in another order, in queries and keys alike: scores are the same when
     the projections are reordered with it. Weights that were trained with one pairing mean nothing with the other.
@@ -353,7 +358,7 @@ def rotary_interleaved(x: Tensor, *, start: int = 0, base: float = 10000.0) -> T
     Raises:
         ShapeError: fewer than two axes, or an odd dim.
         DtypeError: not floating-point.
-        OptionError: a base that is not positive.
+        OptionError: a base that is not positive, or a start that is no whole number.
 
     >>> rotary_interleaved(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), start=1)
     tensor([[0.5403, 0.8415, 0.9999, 0.0100]])
@@ -376,6 +381,7 @@ def _turns(x: Tensor, start: int, base: float) -> tuple[Tensor, Tensor]:
 def _angles(length: int, dim: int, start: int, base: float, device: torch.device | str | None) -> Tensor:
     """Positions · base^(−2i / dim) in float64: at position 100,000 a float32 angle would be up to 0.004 off."""
     inputs.check_positive("base", base)
+    start, length, dim = whole_number("start", start), whole_number("length", length, 1), whole_number("dim", dim, 1)
     if dim % 2:
         raise OptionError(f"dim is {dim}; expected an even number: a sine and a cosine share a wavelength")
     positions = torch.arange(start, start + length, dtype=torch.float64, device=device)
@@ -391,9 +397,3 @@ def _distances(queries: int, keys: int, device: torch.device | str | None) -> Te
 def _pick(by_row: Tensor, rows: Tensor) -> Tensor:
     """For query i and key j the number in row rows[i, j]: (batch, heads, queries, rows) to (batch, heads, queries, keys)."""
     return by_row.gather(-1, rows.expand(*by_row.shape[:-1], -1))
-
-
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise OptionError(f"{name} is {count!r}; expected a whole number above 0")

@@ -17,7 +17,8 @@ import math
 import torch
 from torch import Tensor
 
-from regard.errors import OptionError, ScoreError, ShapeError
+from regard.errors import ScoreError, ShapeError
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.linear_attention import (
     FeatureMap,
@@ -47,9 +48,7 @@ def orthogonal_projection(features: int, dim: int, *, seed: int = 0, dtype: torc
     >>> products = projection @ projection.T
     >>> torch.testing.assert_close(products, products.diag().diag())
     """
-    for name, number in (("features", features), ("dim", dim)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise OptionError(f"{name} is {number!r}; expected a whole number of at least 1")
+    features, dim = whole_number("features", features, 1), whole_number("dim", dim, 1)
     random = torch.Generator().manual_seed(seed)
     blocks = []
     for _ in range(-(-features // dim)):
@@ -70,8 +69,8 @@ def positive_features(projection: Tensor, *, scale: float | None = None) -> Feat
         scale: what scores are multiplied with; 1/√dim if None, as in attention.
 
     Returns:
-        A function from (…, dim) to (…, features), which raises ScoreError where a vector is too long for its features to
-        be told from 0 or infinity.
+        A function from (…, dim) to (…, features), which raises ScoreError where a vector is too long for each of its features
+        to be told from 0 and infinity: where queries and keys are opposite, the smallest decide.
 
     Raises:
         ShapeError: a projection that has not two axes, or is empty; from φ, vectors of another dim.
@@ -99,11 +98,11 @@ def positive_features(projection: Tensor, *, scale: float | None = None) -> Feat
         y = x * shrink
         powers = y @ projection.to(x).T - y.square().sum(-1, keepdim=True) / 2  # (…, features)
         features = powers.exp() / math.sqrt(projection.shape[0])
-        lost = (features == 0).all(-1) | features.isinf().any(-1)
+        lost = ~((features >= torch.finfo(x.dtype).tiny) & features.isfinite()).all(-1)
         if bool(lost.any()):
             raise ScoreError(
-                f"a vector has length {float(x.norm(dim=-1)[lost][0]):.3g}, and its features are all 0, or infinite, in "
-                f"{x.dtype}; expected shorter queries and keys: normalise them, or use regard.attention"
+                f"a vector has length {x.norm(dim=-1)[lost][0].item():.3g}, and features of it are 0, or infinite, in "
+                f"{x.dtype}; expected shorter queries and keys: normalise them, compute in float64, or use regard.attention"
             )
         return features
 
@@ -133,7 +132,7 @@ def performer_parallel(
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a scale that is not positive.
-        ScoreError: queries or keys that are too long for their features to be numbers.
+        ScoreError: NaN or infinite numbers, or queries and keys too long for their products to be told from 0.
 
     >>> from regard.mechanisms.softmax_attention import attention
     >>> query, key, value = torch.eye(3).expand(3, 3, 3).unbind()
@@ -171,7 +170,7 @@ def performer_recurrent(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a scale that is not positive.
-        ScoreError: queries or keys that are too long for their features to be numbers.
+        ScoreError: NaN or infinite numbers, or queries and keys too long for their products to be told from 0.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> output, state = performer_recurrent(query, key, value, orthogonal_projection(16, 4))
@@ -209,7 +208,7 @@ def performer_chunked(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a scale that is not positive, or a chunk that is no whole number above 0.
-        ScoreError: queries or keys that are too long for their features to be numbers.
+        ScoreError: NaN or infinite numbers, or queries and keys too long for their products to be told from 0.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> projection = orthogonal_projection(16, 4)

@@ -7,12 +7,13 @@ text: so a text can be cut anywhere, and the second part goes on from the state 
 import torch
 from torch import Tensor
 
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ScoreError, ShapeError
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 
 
 def prepare(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Check queries, keys and values, add the axes that were left out, and go over to float32 (or stay in float64).
+    """`inputs.prepare`, and refuse what is no number: a state would keep it for good.
 
     Returns:
         query (batch, heads, queries, dim), key (batch, heads, keys, dim) and value (batch, heads, keys, value_dim): key
@@ -21,16 +22,16 @@ def prepare(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, 
     Raises:
         ShapeError: sizes that do not fit each other.
         DtypeError: not floating-point tensors of one dtype.
+        ScoreError: NaN or infinite numbers.
 
     >>> q, k, v = prepare(torch.ones(6, 5, 2), torch.ones(3, 5, 2), torch.ones(3, 5, 7))
     >>> q.shape, k.shape, v.shape
     (torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 7]))
     """
-    inputs.check_attention(query, key, value)
-    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-    q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))
-    group = q.shape[1] // k.shape[1]
-    return q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+    q, k, v = inputs.prepare(query, key, value)
+    for name, tensor in (("query", query), ("key", key), ("value", value)):
+        check_finite(name, tensor)
+    return q, k, v
 
 
 def prepare_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -61,12 +62,32 @@ def restore(computed: Tensor, query: Tensor, dtype: torch.dtype) -> Tensor:
     return computed.to(dtype)[(0,) * (4 - query.ndim)]
 
 
+def check_finite(name: str, tensor: Tensor) -> None:
+    """Refuse NaN and infinite numbers: a sum over the past would keep them for good.
+
+    Raises:
+        ScoreError: with the first.
+
+    >>> check_finite("key", torch.tensor([[1.0, torch.nan]]))
+    Traceback (most recent call last):
+    regard.errors.ScoreError: key[0, 1] is nan; expected finite numbers, because a state keeps what it reads for good: ...
+    """
+    broken = ~tensor.isfinite()
+    if bool(broken.any()):
+        place = broken.nonzero()[0].tolist()
+        raise ScoreError(
+            f"{name}{place} is {tensor[tuple(place)].item()}; expected finite numbers, because a state keeps what it reads for "
+            "good: look for NaN or overflow where it was computed, and leave padding out"
+        )
+
+
 def starting_state(state: Tensor | None, batch: int, heads: int, rows: int, columns: int, like: Tensor) -> Tensor:
     """The state to go on from: zeros if None.
 
     Raises:
         DtypeError: not floating-point.
         ShapeError: not (batch, heads, rows, columns).
+        ScoreError: NaN or infinite numbers.
 
     >>> starting_state(torch.ones(2, 3), 1, 4, 2, 3, like=torch.ones(1))
     Traceback (most recent call last):
@@ -80,6 +101,7 @@ def starting_state(state: Tensor | None, batch: int, heads: int, rows: int, colu
             f"state is {tuple(state.shape)}; expected {(batch, heads, rows, columns)}, "
             "as it was returned for as many sequences and heads"
         )
+    check_finite("state", state)
     return state.to(like)
 
 
@@ -131,22 +153,40 @@ def for_each_channel(name: str, numbers: Tensor, k: Tensor) -> Tensor:
     return numbers.to(k).expand(k.shape)
 
 
-def check_log_decay(log_decay: Tensor) -> None:
-    """Refuse logarithms of decays with which the state would grow, or be no number.
+def decay_of_steps(log_decay: Tensor, q: Tensor) -> Tensor:
+    """Logarithms of decays as `for_each_step`; refused where the state would grow, or be no number.
 
     Raises:
-        OptionError: with the first.
+        DtypeError, ShapeError: as `for_each_step`.
+        OptionError: with the first that is above 0 or not finite.
 
-    >>> check_log_decay(torch.tensor([-0.1, 0.5]))
+    >>> decay_of_steps(torch.tensor([-0.1, 0.5]), torch.ones(2, 3, 2, 1))
     Traceback (most recent call last):
     regard.errors.OptionError: log_decay[1] is 0.5; expected a finite number of at most 0, the logarithm of the factor ...
     """
+    decay = for_each_step("log_decay", log_decay, q)
+    _check_log_decay(log_decay)
+    return decay
+
+
+def decay_of_channels(log_decay: Tensor, k: Tensor) -> Tensor:
+    """`decay_of_steps` for a decay of each channel of the key, as `for_each_channel`.
+
+    >>> decay_of_channels(torch.full((5, 1), -0.1), torch.ones(2, 3, 5, 7)).shape
+    torch.Size([2, 3, 5, 7])
+    """
+    decay = for_each_channel("log_decay", log_decay, k)
+    _check_log_decay(log_decay)
+    return decay
+
+
+def _check_log_decay(log_decay: Tensor) -> None:
     broken = ~((log_decay <= 0) & log_decay.isfinite())
     if bool(broken.any()):
         place = broken.nonzero()[0].tolist()
         raise OptionError(
-            f"log_decay{place} is {float(log_decay[tuple(place)])}; expected a finite number of at most 0, the logarithm of "
-            "the factor that the state keeps at this step: write decay.log() if these are factors, and -100 for a factor of 0"
+            f"log_decay{place} is {log_decay[tuple(place)].item():.6g}; expected a finite number of at most 0, the logarithm "
+            "of the factor that the state keeps at a step: write decay.log() if these are factors, and -100 for a factor of 0"
         )
 
 
@@ -164,12 +204,34 @@ def check_beta(beta: Tensor) -> None:
     if bool(broken.any()):
         place = broken.nonzero()[0].tolist()
         raise OptionError(
-            f"beta{place} is {float(beta[tuple(place)])}; expected a number from 0 (write nothing) over 1 (replace) to 2 "
+            f"beta{place} is {beta[tuple(place)].item():.6g}; expected a number from 0 (write nothing) over 1 (replace) to 2 "
             "(reflect): write beta.sigmoid() if these are logits"
         )
 
 
-def check_chunk(chunk: object) -> None:
+def check_unit_keys(key: Tensor) -> None:
+    """Refuse keys with which the delta rule would not settle: β ‖k‖² above 2 turns each correction into a larger error.
+
+    A key of 0, which is what is left of 0 by normalising, writes nothing, and is accepted.
+
+    Raises:
+        OptionError: with the first whose length is not 1, to the rounding of half types, whatever the dtype.
+
+    >>> check_unit_keys(torch.tensor([[0.6, 0.8], [3.0, 4.0]]))
+    Traceback (most recent call last):
+    regard.errors.OptionError: key[1] has length 5; expected length 1: write torch.nn.functional.normalize(key, dim=-1)
+    """
+    length = torch.linalg.vector_norm(key.detach().to(torch.promote_types(key.dtype, torch.float32)), dim=-1)
+    broken = ((length - 1).abs() > 5e-3) & (length > 0)  # (…, positions); bfloat16 rounds lengths off by up to 4e-3
+    if bool(broken.any()):
+        place = broken.nonzero()[0].tolist()
+        raise OptionError(
+            f"key{place} has length {length[tuple(place)].item():.4g}; expected length 1: "
+            "write torch.nn.functional.normalize(key, dim=-1)"
+        )
+
+
+def check_chunk(chunk: int) -> int:
     """Refuse what is no number of positions.
 
     Raises:
@@ -179,8 +241,7 @@ def check_chunk(chunk: object) -> None:
     Traceback (most recent call last):
     regard.errors.OptionError: chunk is 0; expected a whole number of at least 1
     """
-    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
-        raise OptionError(f"chunk is {chunk!r}; expected a whole number of at least 1")
+    return whole_number("chunk", chunk, 1)
 
 
 def _check_fits(name: str, tensor: Tensor, sizes: tuple[int, ...], axes: str) -> None:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from regard.errors import OptionError, ShapeError
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs, recurrent_inputs
-from regard.mechanisms.linear_attention import gather_past
 
 
 def retention_decays(heads: int) -> Tensor:
@@ -26,7 +26,7 @@ def retention_decays(heads: int) -> Tensor:
         heads: how many.
 
     Returns:
-        (heads,) in float64.
+        (heads,) in float64: in float32 the 21st head would have a decay of exactly 1. From the 49th on float64 has too.
 
     Raises:
         OptionError: heads that are no whole number above 0.
@@ -34,8 +34,7 @@ def retention_decays(heads: int) -> Tensor:
     >>> retention_decays(3)
     tensor([0.9688, 0.9844, 0.9922], dtype=torch.float64)
     """
-    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
-        raise OptionError(f"heads is {heads!r}; expected a whole number of at least 1")
+    heads = whole_number("heads", heads, 1)
     return 1 - 2.0 ** (-5 - torch.arange(heads, dtype=torch.float64))
 
 
@@ -59,6 +58,7 @@ def retention_parallel(query: Tensor, key: Tensor, value: Tensor, decay: Tensor 
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a decay that is not above 0 and at most 1.
+        ScoreError: NaN or infinite numbers.
 
     >>> query = key = torch.ones(3, 1)
     >>> output, weights = retention_parallel(query, key, torch.eye(3), torch.tensor([0.5]))
@@ -68,10 +68,10 @@ def retention_parallel(query: Tensor, key: Tensor, value: Tensor, decay: Tensor 
             [0.2500, 0.5000, 1.0000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    gamma = _decays(decay, q)  # (heads, 1, 1)
+    log_gamma = _log_decays(decay, q)  # (heads, 1, 1)
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
-        weights = (q @ k.mT * _between(gamma, q.shape[2])).tril()  # (batch, heads, positions, positions)
-        output = gather_past(weights, v)  # (batch, heads, positions, value_dim)
+        weights = (q @ k.mT * _between(log_gamma, q.shape[2])).tril()  # (batch, heads, positions, positions)
+        output = weights @ v  # (batch, heads, positions, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
 
@@ -95,6 +95,7 @@ def retention_recurrent(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a decay that is not above 0 and at most 1.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> whole, _ = retention_recurrent(query, key, value)
@@ -103,13 +104,13 @@ def retention_recurrent(
     >>> torch.testing.assert_close(last, whole[6:])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    gamma = _decays(decay, q)  # (heads, 1, 1)
+    log_gamma = _log_decays(decay, q)  # (heads, 1, 1)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
         outputs = []
         for q_t, k_t, v_t in zip(q.split(1, dim=2), k.split(1, dim=2), v.split(1, dim=2), strict=True):
-            state = gamma * state + k_t.mT @ v_t  # (batch, heads, dim, value_dim)
+            state = log_gamma.exp() * state + k_t.mT @ v_t  # (batch, heads, dim, value_dim)
             outputs.append(q_t @ state)  # (batch, heads, 1, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
 
@@ -142,14 +143,15 @@ def retention_chunked(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a decay that is not above 0 and at most 1, or a chunk that is no whole number above 0.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> output, _ = retention_chunked(query, key, value, chunk=3)
     >>> torch.testing.assert_close(output, retention_recurrent(query, key, value)[0])
     """
-    recurrent_inputs.check_chunk(chunk)
+    chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    gamma = _decays(decay, q)  # (heads, 1, 1)
+    log_gamma = _log_decays(decay, q)  # (heads, 1, 1)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -157,24 +159,25 @@ def retention_chunked(
         for q_c, k_c, v_c in zip(q.split(chunk, dim=2), k.split(chunk, dim=2), v.split(chunk, dim=2), strict=True):
             length = q_c.shape[2]
             step = torch.arange(length, device=q.device)[:, None]  # (length, 1)
-            since, until = gamma ** (step + 1), gamma ** (length - 1 - step)  # (heads, length, 1)
-            scores = (q_c @ k_c.mT * _between(gamma, length)).tril()  # (batch, heads, length, length)
-            inside = gather_past(scores, v_c)  # (batch, heads, length, value_dim)
-            outputs.append(inside + since * (q_c @ state))
-            state = gamma**length * state + (until * k_c).mT @ v_c  # (batch, heads, dim, value_dim)
+            since = (log_gamma * (step + 1)).exp()  # γ^(i+1), what is left of the state at each step, (heads, length, 1)
+            until = (log_gamma * (length - 1 - step)).exp()  # what is left of each step at the chunk's end, (heads, length, 1)
+            scores = (q_c @ k_c.mT * _between(log_gamma, length)).tril()  # (batch, heads, length, length)
+            outputs.append(scores @ v_c + since * (q_c @ state))  # (batch, heads, length, value_dim)
+            state = since[:, -1:] * state + (until * k_c).mT @ v_c  # (batch, heads, dim, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
 
 
-def _between(gamma: Tensor, length: int) -> Tensor:
+def _between(log_gamma: Tensor, length: int) -> Tensor:
     """γ^(i−j) below the diagonal and on it, (heads, length, length)."""
-    step = torch.arange(length, device=gamma.device)
-    return gamma ** (step[:, None] - step).clamp(min=0)  # the future is cut by the caller: γ^(i−j) would overflow there
+    step = torch.arange(length, device=log_gamma.device)
+    return (log_gamma * (step[:, None] - step).clamp(min=0)).exp()  # the caller cuts the future: it would overflow there
 
 
-def _decays(decay: Tensor | None, q: Tensor) -> Tensor:
+def _log_decays(decay: Tensor | None, q: Tensor) -> Tensor:
     heads = q.shape[1]
     if decay is None:
-        decay = retention_decays(heads)
+        # log(1 − x), and not the logarithm of retention_decays: from the 49th head on they are 1.
+        return torch.log1p(-(2.0 ** (-5 - torch.arange(heads, dtype=torch.float64)))).to(q)[:, None, None]
     inputs.check_floats("decay", decay)
     if decay.shape != (heads,):
         raise ShapeError(f"decay is {tuple(decay.shape)}; expected (heads,) = ({heads},), one factor for each query head")
@@ -182,7 +185,8 @@ def _decays(decay: Tensor | None, q: Tensor) -> Tensor:
     if bool(broken.any()):
         head = int(broken.nonzero()[0])
         raise OptionError(
-            f"the decay of head {head} is {float(decay[head])}; expected a factor above 0 and at most 1, what the state keeps "
+            f"the decay of head {head} is {decay[head].item()}; expected a factor above 0 and at most 1, what the state keeps "
             "at each step: write log_decay.exp() if these are logarithms"
         )
-    return decay.to(q)[:, None, None]  # (heads, 1, 1)
+    exact = decay.to(torch.promote_types(decay.dtype, torch.float32))
+    return exact.log().to(q)[:, None, None]  # (heads, 1, 1); γ itself, above 1 − 2⁻²⁵, would round to 1 in float32

@@ -8,7 +8,6 @@ function ends in `weigh`, and takes what a model would learn as tensors, laid ou
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from regard.errors import ShapeError
 from regard.masks import Mask
@@ -54,7 +53,7 @@ def additive(
     >>> additive(query, key, key, torch.ones(1, 2), torch.ones(1, 1), torch.ones(1))[1]
     tensor([[0.2689, 0.7311]])
     """
-    q, k = _wide(query, key, value)
+    q, k = _query_and_key(query, key, value)
     _check_learned("query_weight", query_weight, hidden=None, query_dim=q.shape[-1])
     hidden = query_weight.shape[0]
     _check_learned("key_weight", key_weight, hidden=hidden, key_dim=k.shape[-1])
@@ -131,7 +130,7 @@ def general(
     tensor([[0.2689, 0.7311],
             [0.7311, 0.2689]])
     """
-    q, k = _wide(query, key, value)
+    q, k = _query_and_key(query, key, value)
     _check_learned("weight", weight, query_dim=q.shape[-1], key_dim=k.shape[-1])
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ weight.to(q) @ k.mT  # (batch, heads, queries, keys)
@@ -173,7 +172,7 @@ def concat(
     >>> concat(query, key, key, torch.ones(1, 3), torch.ones(1))[1]
     tensor([[0.2689, 0.7311]])
     """
-    q, k = _wide(query, key, value)
+    q, k = _query_and_key(query, key, value)
     _check_learned("weight", weight, hidden=None, **{"query_dim + key_dim": q.shape[-1] + k.shape[-1]})
     query_weight, key_weight = weight.split((q.shape[-1], k.shape[-1]), dim=1)  # (hidden, query_dim), (hidden, key_dim)
     return additive(query, key, value, query_weight, key_weight, score_weight, mask, causal=causal)
@@ -250,9 +249,9 @@ def cosine(
             [0.2689, 0.7311]])
     """
     inputs.check_attention(query, key, value)
-    q, k = _wide(query, key, value)
+    q, k = _query_and_key(query, key, value)
     _check_learned("scale", scale, heads=inputs.widen(query).shape[1])
-    q, k = normalize(q, dim=-1), normalize(k, dim=-1)
+    q, k = _direction(q), _direction(k)
     per_head = scale.to(q)[:, None, None] if q.ndim > 2 else scale.to(q)  # (heads, 1, 1)
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ k.mT * per_head  # (batch, heads, queries, keys)
@@ -303,11 +302,10 @@ def qk_norm(
     """
     inputs.check_attention(query, key, value)
     inputs.check_positive("eps", eps)
-    q, k = _wide(query, key, value)
+    q, k = _query_and_key(query, key, value)
     for name, gain in (("query_gain", query_gain), ("key_gain", key_gain)):
         _check_learned(name, gain, dim=q.shape[-1])
-    q = query_gain.to(q) * q * torch.rsqrt(q.square().mean(dim=-1, keepdim=True) + eps)
-    k = key_gain.to(k) * k * torch.rsqrt(k.square().mean(dim=-1, keepdim=True) + eps)
+    q, k = query_gain.to(q) * _rms_norm(q, eps), key_gain.to(k) * _rms_norm(k, eps)
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ k.mT / q.shape[-1] ** 0.5  # (batch, heads, queries, keys)
     return weigh(scores, value, mask, causal=causal)
@@ -351,18 +349,30 @@ def kernel_regression(
     """
     inputs.check_attention(query, key, value)
     inputs.check_positive("bandwidth", bandwidth)
-    q, k = _wide(query, key, value)
+    q, k = _query_and_key(query, key, value)
     apart = q.unsqueeze(-2) - k.unsqueeze(-3)  # (batch, heads, queries, keys, dim)
     scores = -apart.square().sum(dim=-1) / (2 * bandwidth**2)  # (batch, heads, queries, keys)
     return weigh(scores, value, mask, causal=causal)
 
 
-def _wide(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+def _direction(x: Tensor) -> Tensor:
+    """Each vector over its length, or 0. Dividing by the largest number first keeps squares from overflow and underflow."""
+    largest = x.detach().abs().amax(dim=-1, keepdim=True)  # (batch, heads, positions, 1)
+    x = x / largest.masked_fill(largest == 0, 1)
+    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)  # (batch, heads, positions, 1), 1 … √dim, or 0
+    return x / length.masked_fill(length == 0, 1)
+
+
+def _rms_norm(x: Tensor, eps: float) -> Tensor:
+    """The norm x / √(mean(x²) + eps), as (x/c) / √(mean((x/c)²) + eps/c²): the squares of long vectors would overflow."""
+    c = x.detach().abs().amax(dim=-1, keepdim=True).clamp(min=1)  # (batch, heads, positions, 1)
+    x = x / c
+    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + eps / c / c)
+
+
+def _query_and_key(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Query and key in the dtype that scores are computed in, a key head for each query head. Their dims may differ."""
-    for name, tensor in (("query", query), ("key", key), ("value", value)):
-        inputs.check_floats(name, tensor)
-    q, k = (tensor[..., :1] if tensor.ndim else tensor for tensor in (query, key))  # all but their dims must fit
-    inputs.check_attention(q, k, value)
+    inputs.check_places(query, key, value)
     wide = torch.promote_types(query.dtype, torch.float32)
     if query.ndim > 2:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)

@@ -159,11 +159,19 @@ def compress(x: Tensor, block: int) -> Tensor:
 
     What is left over at the end is averaged with zeros; no query looks at it before it is complete.
 
+    Raises:
+        DtypeError: an x that is not floating-point.
+        ShapeError: fewer than two axes.
+        OptionError: a block that is no whole number above 0.
+
     >>> compress(torch.tensor([[1.0], [3.0], [5.0], [7.0], [9.0]]), block=2)
     tensor([[2.0000],
             [6.0000],
             [4.5000]])
     """
+    inputs.check_floats("x", x)
+    if x.ndim < 2:
+        raise ShapeError(f"x is {tuple(x.shape)}; expected (..., positions, features)")
     missing = -x.shape[-2] % whole_number("block", block, 1)
     means: Tensor = pad(x, (0, 0, 0, missing)).unflatten(-2, (-1, block)).mean(-2)
     return means

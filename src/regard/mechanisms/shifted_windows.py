@@ -18,6 +18,8 @@ every second layer moves the grid of windows by half a window. At the edges of t
                           └──┴─────┴──┘
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -60,7 +62,7 @@ def shifted_window_attention(
     Raises:
         ShapeError: sizes that do not fit each other, or the grid, or a grid that is no whole number of windows.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a window that is not positive, or a shift outside of 0 … window − 1.
+        OptionError: a grid that is no pair, a window that is not positive, or a shift outside of 0 … window − 1.
         ScoreError: NaN or +∞ where a patch may attend.
 
     The patch in the middle of a 4 × 4 image, f in the picture above, sees f g j k:
@@ -123,7 +125,7 @@ def window_ids(grid: tuple[int, int], window: int, shift: int = 0) -> Tensor:
 
     Raises:
         ShapeError: a grid that is no whole number of windows.
-        OptionError: a window that is not positive, or a shift outside of 0 … window − 1.
+        OptionError: a grid that is no pair, a window that is not positive, or a shift outside of 0 … window − 1.
 
     >>> window_ids((4, 4), window=2, shift=1).view(4, 4)
     tensor([[0, 1, 1, 2],
@@ -134,7 +136,9 @@ def window_ids(grid: tuple[int, int], window: int, shift: int = 0) -> Tensor:
     window, shift = whole_number("window", window, 1), whole_number("shift", shift, 0)
     if shift >= window:
         raise OptionError(f"shift is {shift} and window is {window}; expected a shift below the window: half of it, or 0")
-    height, width = (whole_number(name, side, 1) for name, side in zip(("height", "width"), grid, strict=True))
+    if not isinstance(grid, Sequence) or len(grid) != 2:
+        raise OptionError(f"grid is {grid!r}; expected (height, width), two whole numbers")
+    height, width = whole_number("height", grid[0], 1), whole_number("width", grid[1], 1)
     if height % window or width % window:
         raise ShapeError(
             f"the grid is {height} · {width} and window is {window}; expected whole windows: "

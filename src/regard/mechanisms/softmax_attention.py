@@ -13,9 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regard import masks
 from regard.errors import OptionError
 from regard.masks import Mask
+from regard.masks.mask import whole_number
+from regard.masks.patterns import combined
 from regard.mechanisms import inputs
 
 
@@ -59,6 +60,8 @@ def attention(
     The batch axis, or batch and heads, may be left out of query, key and value; the results then lack them too. Fewer
     key heads than query heads are grouped-query attention (Ainslie et al. 2023), one is multi-query (Shazeer 2019):
     query head h reads key head ``h // (heads // kv_heads)``. There is no dropout: weights that are looked at sum to 1.
+    What is hidden does not reach the output, even if it is NaN or infinite; the gradients of what was multiplied with it are
+    NaN all the same (0 · NaN), so before training write numbers there.
 
     Args:
         query: (batch, heads, queries, dim).
@@ -69,7 +72,7 @@ def attention(
         causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
         window: how many keys a query sees, its own included: looking back with causal, else centred, and odd.
         scale: what scores are multiplied with; 1/√dim if None.
-        bias: floating-point, broadcastable to (batch, heads, queries, keys), added after the softcap (ALiBi, T5 ...).
+        bias: floating-point, broadcastable to (batch, heads, queries, keys), added after the softcap (ALiBi, T5 ...). −∞ hides.
         softcap: c in c·tanh(score / c), after the scale and before bias and mask (Gemma 2, 2024).
         sinks: (heads,) logits that enter the denominator only (gpt-oss 2025): rows may sum to less than 1.
 
@@ -157,7 +160,7 @@ def trace(
         if bias is not None:
             inputs.check_floats("bias", bias)
             inputs.check_broadcast("bias", bias, sizes)
-            biased = capped + bias.to(q)
+            biased = (capped + bias.to(q)).masked_fill(bias.to(q) == -math.inf, -math.inf)  # NaN − ∞ would be NaN
         masked, allowed = hide(biased, mask, causal, window)
         if sinks is not None:
             inputs.check_sinks(sinks, heads)
@@ -211,22 +214,16 @@ def weigh(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None, *, c
 def hide(scores: Tensor, mask: Tensor | Mask | None, causal: bool, window: int | None = None) -> tuple[Tensor, Tensor]:
     """The scores, −∞ where a query may not attend, and where it may: both (batch, heads, queries, keys)."""
     batch, heads, queries, keys = scores.shape
-    offset = keys - queries  # the last query stands at the last key
-    visible = mask if isinstance(mask, Mask) else masks.everything()
-    if causal:
-        visible &= masks.causal(offset)
-    if window is not None:
-        visible &= masks.window(window, offset) if causal else masks.centred_window(window, offset)
-    allowed = visible.dense(batch, heads, queries, keys, device=scores.device)
     if mask is not None and not isinstance(mask, Mask):
         inputs.check_mask(mask, {"batch": batch, "heads": heads, "queries": queries, "keys": keys})
-        if mask.is_floating_point():
-            scores = scores + mask.to(scores)
-            mask = mask.to(scores) != -math.inf
-        allowed = allowed & mask
-    masked = scores.masked_fill(~allowed, -math.inf)
-    inputs.check_scores(masked)
-    return masked, allowed
+        hidden = mask.to(scores) == -math.inf if mask.is_floating_point() else ~mask
+        scores = scores + mask.to(scores) if mask.is_floating_point() else scores
+        scores = scores.masked_fill(hidden, -math.inf)
+    visible = combined(mask if isinstance(mask, Mask) else None, causal, window, keys - queries)
+    if visible is not None:
+        scores = scores.masked_fill(~visible.dense(batch, heads, queries, keys, device=scores.device), -math.inf)
+    inputs.check_scores(scores)
+    return scores, scores != -math.inf
 
 
 def softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
@@ -240,12 +237,23 @@ def softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
 
 
 def gather(weights: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
-    """``weights @ value``, where a value that is hidden does not leak even if it is NaN: 0 · NaN would be NaN."""
+    """``weights @ value``, where what is hidden does not leak even if it is NaN or ∞: 0 · NaN and 0 · ∞ would be NaN.
+
+    A visible NaN or ∞ comes out as the product has it.
+    """
     broken = ~value.isfinite()  # (batch, heads, keys, value_dim)
     if not bool(broken.any()):
         return weights @ value
-    reached = allowed.to(weights) @ broken.to(weights) > 0  # (batch, heads, queries, value_dim)
-    return (weights @ value.masked_fill(broken, 0)).masked_fill(reached, math.nan)
+
+    def meets(rows: Tensor, values: Tensor) -> Tensor:
+        return rows.to(weights) @ values.to(weights) > 0  # (batch, heads, queries, value_dim)
+
+    above, below = allowed & (weights > 0), allowed & (weights < 0)
+    rise = meets(above, value == math.inf) | meets(below, value == -math.inf)
+    fall = meets(above, value == -math.inf) | meets(below, value == math.inf)
+    lost = meets(allowed, value.isnan()) | meets(allowed & (weights == 0), broken) | (rise & fall)
+    output = weights @ value.masked_fill(broken, 0)
+    return output.masked_fill(rise, math.inf).masked_fill(fall, -math.inf).masked_fill(lost, math.nan)
 
 
 class SimpleAttention(nn.Module):
@@ -253,6 +261,9 @@ class SimpleAttention(nn.Module):
 
     Args:
         input_dim: features of every input and output vector.
+
+    Raises:
+        OptionError: an input_dim that is no whole number above 0.
 
     >>> layer = SimpleAttention(4)
     >>> words = torch.randn(3, 4)
@@ -265,6 +276,7 @@ class SimpleAttention(nn.Module):
 
     def __init__(self, input_dim: int) -> None:
         super().__init__()
+        whole_number("input_dim", input_dim, 1)
         self.query = nn.Linear(input_dim, input_dim)
         self.key = nn.Linear(input_dim, input_dim)
         self.value = nn.Linear(input_dim, input_dim)
@@ -315,7 +327,7 @@ class MultiHeadAttention(nn.Module):
         bias: whether the four projections have a bias.
 
     Raises:
-        OptionError: if heads does not divide dim or kv_heads does not divide heads.
+        OptionError: sizes that are no whole numbers above 0, or if heads does not divide dim or kv_heads does not divide heads.
 
     >>> layer = MultiHeadAttention(12, heads=6, kv_heads=2)
     >>> output, weights = layer(torch.randn(3, 5, 12), causal=True)
@@ -326,14 +338,12 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, bias: bool = True) -> None:
         super().__init__()
         kv_heads = heads if kv_heads is None else kv_heads
-        for name, number, divisor_name, divisor in (
-            ("dim", dim, "heads", heads),
-            ("heads", heads, "kv_heads", kv_heads),
-        ):
-            if divisor < 1 or number < 1 or number % divisor:
-                raise OptionError(
-                    f"{name}={number} and {divisor_name}={divisor}; expected {name} to be a multiple of {divisor_name}"
-                )
+        for name, number in (("dim", dim), ("heads", heads), ("kv_heads", kv_heads)):
+            whole_number(name, number, 1)
+        if dim % heads:
+            raise OptionError(f"dim={dim} and heads={heads}; expected dim to be a multiple of heads")
+        if heads % kv_heads:
+            raise OptionError(f"heads={heads} and kv_heads={kv_heads}; expected heads to be a multiple of kv_heads")
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, dim // heads
         self.query = nn.Linear(dim, dim, bias)
         self.key = nn.Linear(dim, kv_heads * self.head_dim, bias)

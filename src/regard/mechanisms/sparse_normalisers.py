@@ -8,6 +8,8 @@ with the one threshold τ for which p sums to 1. α = 1 is softmax, in the limit
 distribution to z. τ is found exactly by sorting for α = 2 and 1.5, and by bisection for any other α.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -87,7 +89,10 @@ def entmax15(scores: Tensor) -> Tensor:
 def entmax(scores: Tensor, alpha: float | Tensor) -> Tensor:
     """The whole family: p = [(α − 1) z − τ]₊ ^ (1 / (α − 1)) with Σ p = 1, for any α above 1 (Peters et al. 2019).
 
-    The sum falls as τ rises, so halving the interval that must hold τ finds it. One step of Newton's method from there
+    With τ = (α − 1) c − 1 it reads p = [1 + (α − 1)(z − c)]₊ ^ (1 / (α − 1)), which is exp(log(1 + (α − 1)(z − c)) / (α − 1)):
+    near α = 1 the power would make much of rounding, the logarithm does not, and c becomes the log of softmax' denominator.
+
+    The sum falls as c rises, so halving the interval that must hold c finds it. One step of Newton's method from there
     takes the rest of the error, and carries the gradients: a step f / f' whose f' is held fixed has the derivatives of the
     root itself. So α may be learned too (Correia et al. 2019).
 
@@ -111,17 +116,17 @@ def entmax(scores: Tensor, alpha: float | Tensor) -> Tensor:
     """
     slope = _check_alpha(alpha, scores) - 1  # (..., 1), in the dtype of the weights
     z, blind = _from_the_highest(scores, reach=1 / slope.detach())  # (..., keys), (..., 1)
-    z = slope * z  # the highest is 0
     with torch.no_grad():
-        low = torch.full_like(z[..., :1], -1.0)  # the highest alone would have weight 1: the sum is 1 or more
-        high = -(z.shape[-1] ** -slope.expand_as(low))  # the highest has weight 1/keys, no other more: the sum is 1 or less
+        low = torch.zeros_like(z[..., :1])  # the highest alone would have weight 1: the sum is 1 or more
+        # Here the highest has weight 1/keys, no other more: the sum is 1 or less. It is (1 − keys^(1−α)) / (α − 1).
+        high = -torch.expm1(-slope * math.log(z.shape[-1])).expand_as(low) / slope
         for _ in range(torch.finfo(z.dtype).bits):
             middle = (low + high) / 2
-            above = _power(z - middle, 1 / slope).sum(dim=-1, keepdim=True) >= 1
+            above = _power(slope * (z - middle), 1 / slope).sum(dim=-1, keepdim=True) >= 1
             low, high = torch.where(above, middle, low), torch.where(above, high, middle)
-        fall = _power(z - low, 1 / slope - 1).sum(dim=-1, keepdim=True) / slope  # how fast the sum falls as τ rises
-    excess = _power(z - low, 1 / slope).sum(dim=-1, keepdim=True) - 1
-    return _power(z - (low + excess / fall), 1 / slope).masked_fill(blind, 0.0)
+        fall = _power(slope * (z - low), 1 / slope - 1).sum(dim=-1, keepdim=True)  # how fast the sum falls as c rises
+    excess = _power(slope * (z - low), 1 / slope).sum(dim=-1, keepdim=True) - 1
+    return _power(slope * (z - low - excess / fall), 1 / slope).masked_fill(blind, 0.0)
 
 
 def sparsemax_attention(
@@ -212,9 +217,9 @@ def _from_the_highest(scores: Tensor, reach: float | Tensor) -> tuple[Tensor, Te
 
 
 def _power(x: Tensor, exponent: Tensor) -> Tensor:
-    """[x]₊ ^ exponent, and 0 where x is not positive, whatever the exponent; so are its gradients."""
-    positive = x > 0
-    return torch.where(positive, x.where(positive, 1) ** exponent, 0)
+    """[1 + x]₊ ^ exponent, and 0 where 1 + x is not positive, whatever the exponent; so are its gradients."""
+    positive = x > -1
+    return torch.where(positive, (x.where(positive, 0).log1p() * exponent).exp(), 0)
 
 
 def _check_alpha(alpha: float | Tensor, scores: Tensor) -> Tensor:

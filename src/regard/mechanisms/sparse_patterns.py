@@ -14,7 +14,8 @@ read: the result is the same.
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from torch import Tensor
 from regard import masks
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
+from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 
@@ -77,6 +79,10 @@ def global_local(
     length = _one_sequence(query, key, value)
     for name, one, other in (("query", query, global_query), ("key", key, global_key), ("value", value, global_value)):
         inputs.check_floats(f"global_{name}", other)
+        if one.dtype != other.dtype:
+            raise DtypeError(
+                f"{name} is {one.dtype} but global_{name} is {other.dtype}; expected the same: convert with tensor.to(dtype)"
+            )
         if one.shape != other.shape:
             raise ShapeError(
                 f"{name} is {tuple(one.shape)} but global_{name} is {tuple(other.shape)}; expected the same: "
@@ -113,9 +119,10 @@ def bigbird(query: Tensor, key: Tensor, value: Tensor, random: Mask, size: int) 
         output (batch, heads, positions, value_dim) and weights (batch, heads, positions, positions).
 
     Raises:
-        ShapeError: sizes that do not fit each other, fewer queries than keys, or a sequence that is no whole number of blocks.
+        ShapeError: sizes that do not fit each other, fewer queries than keys, a sequence that is no whole number of blocks, or
+            random for another number of blocks.
         DtypeError: tensors that are not floating-point, or of mixed dtypes; or random that is no mask.
-        OptionError: a size that is not positive.
+        OptionError: a size that is not positive, or random for blocks of another size.
         ScoreError: NaN or +∞ where a query may attend.
 
     >>> output, weights = bigbird(*torch.randn(3, 7, 4), masks.random_blocks(count=1, size=1, blocks=7), size=1)
@@ -137,6 +144,14 @@ def bigbird(query: Tensor, key: Tensor, value: Tensor, random: Mask, size: int) 
             f"query has {length} positions and size is {size}; expected whole blocks: "
             f"pad to {-(-length // size) * size} positions, or take a size that divides {length}"
         )
+    for table, drawn_for in _tables(random):
+        if drawn_for != size:
+            raise OptionError(f"random is drawn for blocks of {drawn_for} and size is {size}; expected one size")
+        if table.shape[1:] != (length // size, length // size):
+            raise ShapeError(
+                f"random is drawn for {table.shape[1]} · {table.shape[2]} blocks and the sequence has {length // size}; "
+                "expected as many: the last block sees everything, wherever it is"
+            )
     ends = torch.cat([torch.arange(size), torch.arange(length - size, length)])
     return attention(query, key, value, near | masks.global_positions(ends) | random)
 
@@ -165,7 +180,7 @@ def dilated_heads(
     Raises:
         ShapeError: sizes that do not fit each other, or another number of steps than of heads.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a window or step that is not positive, or an even window that is not causal.
+        OptionError: steps that are no list, a window or step that is not positive, or an even window that is not causal.
         ScoreError: NaN or +∞ where a query may attend.
 
     >>> output, weights = dilated_heads(*torch.randn(3, 2, 5, 4), window=2, steps=[1, 3], causal=True)
@@ -178,6 +193,9 @@ def dilated_heads(
     """
     inputs.check_attention(query, key, value)
     heads = query.shape[-3] if query.ndim > 2 else 1
+    if not isinstance(steps, Sequence):
+        raise OptionError(f"steps is {steps!r}; expected a list of whole numbers, one a head: write list(steps)")
+    steps = [whole_number("step", step, 1) for step in steps]
     if len(steps) != heads:
         raise ShapeError(f"query has {heads} heads (heads={heads}) but there are {len(steps)} steps; expected one a head")
     around = masks.window if causal else masks.centred_window
@@ -190,6 +208,16 @@ def dilated_heads(
         return around(step * (window - 1) + 1, offset) & gaps & masks.from_tensor(mine[:, None, None])
 
     return attention(query, key, value, functools.reduce(operator.or_, map(stretched, sorted(set(steps)))))
+
+
+def _tables(mask: Mask) -> Iterator[tuple[Tensor, int]]:
+    """The tables of `block_pairs` that a mask is made of, each with the size of its blocks."""
+    kind, given = mask.made or ("unknown", {})
+    if kind == "block_pairs":
+        yield cast("Tensor", given["table"]), cast("int", given["size"])
+    for part in given.values():
+        if isinstance(part, Mask):
+            yield from _tables(part)
 
 
 def _one_sequence(query: Tensor, key: Tensor, value: Tensor) -> int:

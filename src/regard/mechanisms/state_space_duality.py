@@ -17,8 +17,8 @@ import math
 import torch
 from torch import Tensor
 
-from regard.mechanisms import recurrent_inputs
-from regard.mechanisms.linear_attention import gather_past
+from regard.errors import ShapeError
+from regard.mechanisms import inputs, recurrent_inputs
 
 
 def segment_sums(steps: Tensor) -> Tensor:
@@ -30,11 +30,18 @@ def segment_sums(steps: Tensor) -> Tensor:
     Returns:
         (…, positions, positions), 0 on the diagonal.
 
+    Raises:
+        ShapeError: no axis of positions.
+        DtypeError: not floating-point.
+
     >>> segment_sums(torch.tensor([1.0, 2.0, 3.0]))
     tensor([[0., -inf, -inf],
             [2., 0., -inf],
             [5., 3., 0.]])
     """
+    inputs.check_floats("steps", steps)
+    if steps.ndim == 0:
+        raise ShapeError("steps is (); expected (…, positions)")
     length = steps.shape[-1]
     earlier = torch.ones(length, length, dtype=torch.bool, device=steps.device).tril(-1)  # row i, column j < i
     rows = steps.unsqueeze(-1).expand(*steps.shape, length)  # (…, positions, positions), row i is steps_i
@@ -64,6 +71,7 @@ def state_space_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: T
         ShapeError: sizes that do not fit each other.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a log_decay that is above 0 or infinite.
+        ScoreError: NaN or infinite numbers.
 
     >>> query = key = torch.ones(3, 1)
     >>> output, weights = state_space_parallel(query, key, torch.eye(3), torch.tensor([1.0, 0.5, 0.1]).log())
@@ -73,11 +81,11 @@ def state_space_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: T
             [0.0500, 0.1000, 1.0000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    decay = _log_decay(log_decay, q)  # (batch, heads, positions, 1)
+    decay = recurrent_inputs.decay_of_steps(log_decay, q)  # (batch, heads, positions, 1)
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         between = segment_sums(decay.squeeze(-1)).exp()  # L, (batch, heads, positions, positions)
         weights = (between * (q @ k.mT)).tril()  # (batch, heads, positions, positions)
-        output = gather_past(weights, v)  # (batch, heads, positions, value_dim)
+        output = weights @ v  # (batch, heads, positions, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
 
@@ -101,6 +109,7 @@ def state_space_recurrent(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a log_decay that is above 0 or infinite.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> log_decay = torch.rand(7).log()
@@ -108,7 +117,7 @@ def state_space_recurrent(
     >>> torch.testing.assert_close(output, state_space_parallel(query, key, value, log_decay)[0])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    decay = _log_decay(log_decay, q)  # (batch, heads, positions, 1)
+    decay = recurrent_inputs.decay_of_steps(log_decay, q)  # (batch, heads, positions, 1)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -139,15 +148,16 @@ def state_space_chunked(
         ShapeError: sizes that do not fit each other, or another state.
         DtypeError: tensors that are not floating-point, or of mixed dtypes.
         OptionError: a log_decay that is above 0 or infinite, or a chunk that is no whole number above 0.
+        ScoreError: NaN or infinite numbers.
 
     >>> query, key, value = torch.randn(3, 7, 4).unbind()
     >>> log_decay = torch.rand(7).log()
     >>> output, _ = state_space_chunked(query, key, value, log_decay, chunk=3)
     >>> torch.testing.assert_close(output, state_space_recurrent(query, key, value, log_decay)[0])
     """
-    recurrent_inputs.check_chunk(chunk)
+    chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
-    decay = _log_decay(log_decay, q)  # (batch, heads, positions, 1)
+    decay = recurrent_inputs.decay_of_steps(log_decay, q)  # (batch, heads, positions, 1)
     (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
     with torch.autocast(q.device.type, enabled=False):
         state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
@@ -157,13 +167,6 @@ def state_space_chunked(
             since = decay_c.cumsum(2).exp()  # what is left of the state at each step, (batch, heads, chunk, 1)
             until = between[:, :, -1:].mT  # what is left of each step at the chunk's end, (batch, heads, chunk, 1)
             scores = (between * (q_c @ k_c.mT)).tril()  # (batch, heads, chunk, chunk)
-            inside = gather_past(scores, v_c)  # (batch, heads, chunk, value_dim)
-            outputs.append(inside + since * (q_c @ state))
+            outputs.append(scores @ v_c + since * (q_c @ state))  # (batch, heads, chunk, value_dim)
             state = since[:, :, -1:] * state + (until * k_c).mT @ v_c  # (batch, heads, dim, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
-
-
-def _log_decay(log_decay: Tensor, q: Tensor) -> Tensor:
-    decay = recurrent_inputs.for_each_step("log_decay", log_decay, q)
-    recurrent_inputs.check_log_decay(log_decay)
-    return decay

@@ -14,11 +14,13 @@ from regard.mechanisms.card import (
     keys_and_values,
     learned,
     nothing,
+    one_sequence,
 )
 from regard.mechanisms.graph_attention import graph_attention
 from regard.mechanisms.hard_attention import likeliest_attention
 from regard.mechanisms.latents_and_sets import induced_attention, read_into_latents
 from regard.mechanisms.monotonic_attention import mocha_attention, monotonic_attention
+from regard.mechanisms.pointing import copy_distribution, pointer
 from regard.mechanisms.scores import additive
 from regard.mechanisms.softmax_attention import attention
 
@@ -58,18 +60,30 @@ def _points(key: Tensor) -> Tensor:
 
 def _pointer(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     """The weights are the answer; the output is the mean of the values under them."""
+    weights = pointer(query, key, *_pointing(key))
+    return Attended(weights @ value, weights)
+
+
+def _pointing_at_values(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The same without a mean of the keys, which `pointer` has no use for."""
+    return additive(query, key, value, *_pointing(key))[0]
+
+
+def _pointing(key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     dim = key.shape[3]
-    to_query, to_key = (learned(dim, dim, like=key, seed=seed) for seed in (3, 4))
-    return Attended(*additive(query, key, value, to_query, to_key, 4 * learned(dim, like=key, seed=5)))
+    return learned(dim, dim, like=key, seed=3), learned(dim, dim, like=key, seed=4), 4 * learned(dim, like=key, seed=5)
 
 
 def _copy(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """Values stand for the one-hot words of the source; the weights are the copied part, and the rest is generated."""
+    """The word of a key is the highest number of its value; the weights are the copied part, and the rest is generated."""
     context, attended = attention(query, key, value)
     state = torch.cat([query, context], dim=-1)  # (batch, heads, queries, dim + value_dim)
     generating = torch.sigmoid(state @ learned(state.shape[3], 1, like=key, seed=6))  # (batch, heads, queries, 1)
     vocabulary = torch.softmax(state @ learned(state.shape[3], value.shape[3], like=key, seed=7), dim=-1)
-    return Attended(generating * vocabulary + (1 - generating) * context, (1 - generating) * attended)
+    tokens, words = value.argmax(dim=-1), value.shape[3]  # (batch, heads, keys)
+    p, known, copied, source = (x.flatten(0, 1) for x in (generating.squeeze(-1), vocabulary, attended, tokens))
+    mixed = copy_distribution(p, known, copied, source, words)  # (batch · heads, queries, words)
+    return Attended(mixed.unflatten(0, key.shape[:2]), (1 - generating) * attended)
 
 
 def _hard(query: Tensor, key: Tensor, value: Tensor) -> Attended:
@@ -157,9 +171,10 @@ CARDS = (
         flops=_read_products(LATENTS),
         cache_per_token=NOTHING,
         state=NOTHING,
-        code="perceiver.Perceiver",
+        code="latents_and_sets.read_into_latents",
         apply=_perceiver,
         kept=nothing,
+        without_gradient=("query",),
         permutable=True,
     ),
     Card(
@@ -205,18 +220,19 @@ CARDS = (
         flops=_read_products(1),
         cache_per_token=NOTHING,
         state=NOTHING,
-        code="latents_and_sets.PoolingByAttention",
+        code="latents_and_sets.read_into_latents",
         apply=_set_pooling,
         kept=nothing,
+        without_gradient=("query",),
         permutable=True,
     ),
     Card(
         name="pointer",
         title="Pointer network",
         family="cross",
-        formula="P(answer i = key j) = softmax_j(v · tanh(W k_j + U q_i)): the weights are the output",
-        latex=r"P(y_i = j) = \operatorname{softmax}_j\!\left(v^\top \tanh(W k_j + U q_i)\right)",
-        symbols="our k is their e, our q their d, our W and U their W₁ and W₂",
+        formula="P(answer i = key j) = softmax_j(v · tanh(W q_i + U k_j)): the weights are the output",
+        latex=r"P(y_i = j) = \operatorname{softmax}_j\!\left(v^\top \tanh(W q_i + U k_j)\right)",
+        symbols="our k is their e, our q their d, our W and U their W₂ and W₁",
         paper="Vinyals et al. 2015, Pointer Networks, arXiv:1506.03134, section 2.3",
         year=2015,
         change="The answer is a place in the input: there is no fixed vocabulary to choose from.",
@@ -232,6 +248,7 @@ CARDS = (
         code="pointing.pointer",
         apply=_pointer,
         kept=keys_and_values,
+        runs_as=_pointing_at_values,
         permutable=True,
     ),
     Card(
@@ -279,10 +296,11 @@ CARDS = (
         flops=Cost("2·heads·queries·keys·dim", lambda s: 2 * s.heads * s.queries * s.keys * s.dim),
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="hard_attention.hard_attention",
+        code="hard_attention.likeliest_attention",
         apply=_hard,
         kept=keys_and_values,
         runs_as=_one_value,
+        without_gradient=("query", "key"),
         permutable=True,
     ),
     Card(
@@ -353,7 +371,8 @@ CARDS = (
         wins="Molecules, roads, citations: who is related to whom is known, and need not be learned.",
         loses="Reaching far: a node ten edges away takes ten layers, and its message is squeezed on the way.",
         flops=Cost(
-            "2·edges·(dim + value_dim), here edges = 3·heads·keys", lambda s: 2 * 3 * s.heads * s.keys * (s.dim + s.value_dim)
+            "2·edges·(dim + value_dim), here edges = 3·heads·keys",
+            lambda s: 2 * 3 * s.heads * one_sequence(s) * (s.dim + s.value_dim),
         ),
         cache_per_token=NOTHING,
         state=NOTHING,

@@ -120,7 +120,7 @@ CARDS = (
         family="linear",
         formula="output_t = φ(q_t)ᵀ S_t / φ(q_t)ᵀ z_t, with S_t = S_{t−1} + φ(k_t) v_tᵀ, z_t = z_{t−1} + φ(k_t), φ = elu + 1",
         latex=r"o_t = \frac{\phi(q_t)^\top S_t}{\phi(q_t)^\top z_t},\quad S_t = S_{t-1} + \phi(k_t) v_t^\top,\quad "
-        r"z_t = z_{t-1} + \phi(k_t)",
+        r"z_t = z_{t-1} + \phi(k_t),\quad \phi(x) = \operatorname{elu}(x) + 1",
         symbols="our S is their S, and mixed in the code; our z their Z, and mass in the code",
         paper="Katharopoulos et al. 2020, Transformers are RNNs: Fast Autoregressive Transformers with Linear Attention, "
         "arXiv:2006.16236, sections 3.2 to 3.4",
@@ -202,7 +202,8 @@ CARDS = (
         title="Gated linear attention (GLA)",
         family="linear",
         formula="S_t = diag(α_t) S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t: A_ij = Σ_d q_id k_jd α_{j+1,d} … α_{i,d} where i ≥ j",
-        latex=r"S_t = \operatorname{diag}(\alpha_t)\, S_{t-1} + k_t v_t^\top,\quad o_t = q_t^\top S_t",
+        latex=r"S_t = \operatorname{diag}(\alpha_t)\, S_{t-1} + k_t v_t^\top,\ o_t = q_t^\top S_t \quad\Longleftrightarrow\quad"
+        r" A_{ij} = \sum_d q_{id}\, k_{jd} \prod_{l=j+1}^{i} \alpha_{ld}\,[i \ge j]",
         symbols="our log_decay is the logarithm of their α",
         paper="Yang et al. 2023, Gated Linear Attention Transformers with Hardware-Efficient Training, arXiv:2312.06635, "
         "section 4",

@@ -224,8 +224,8 @@ CARDS = (
         family="normalisers",
         formula="output = (softmax(S₁) − λ softmax(S₂)) V, with S_i = Q_i K_iᵀ / √(dim/2)",
         latex=(
-            r"O = \left(\operatorname{softmax}\frac{Q_1 K_1^\top}{\sqrt{d}} - "
-            r"\lambda \operatorname{softmax}\frac{Q_2 K_2^\top}{\sqrt{d}}\right) V,\quad "
+            r"O = \left(\operatorname{softmax}\frac{Q_1 K_1^\top}{\sqrt{d/2}} - "
+            r"\lambda \operatorname{softmax}\frac{Q_2 K_2^\top}{\sqrt{d/2}}\right) V,\quad "
             r"\lambda = e^{\lambda_{q_1} \cdot \lambda_{k_1}} - e^{\lambda_{q_2} \cdot \lambda_{k_2}} + \lambda_\mathrm{init}"
         ),
         symbols="our dim is their 2d: each map has half of it",
@@ -304,7 +304,8 @@ CARDS = (
         title="Forgetting attention (FoX)",
         family="normalisers",
         formula="weights = softmax(S + D), causal, with D_ij = log f_{j+1} + ... + log f_i, f = σ(x w + b), S = Q Kᵀ / √dim",
-        latex=r"A = \operatorname{softmax}(S + D),\quad D_{ij} = \sum_{l=j+1}^{i} \log f_l,\quad f_l = \sigma(w^\top x_l + b)",
+        latex=r"A = \operatorname{softmax}(S + D),\quad D_{ij} = \sum_{l=j+1}^{i} \log f_l \text{ for } j \le i,"
+        r"\ -\infty \text{ for } j > i,\quad f_l = \sigma(w^\top x_l + b)",
         paper="Lin et al. 2025, Forgetting Transformer: Softmax Attention with a Forget Gate, arXiv:2503.02130",
         year=2025,
         change="A token may close the gate on what came before it: ALiBi's decay, with a slope that the text decides.",
@@ -316,12 +317,13 @@ CARDS = (
             lambda s: FULL_PRODUCTS.count(s) + 2 * s.keys * s.heads * s.dim * s.heads,
         ),
         cache_per_token=Cost(
-            "heads·(dim + value_dim + 1)·itemsize", lambda s: s.heads * (s.dim + s.value_dim + 1) * s.itemsize
+            "heads·((dim + value_dim)·itemsize + 8): the running sum of log f stays float64, whatever the rest is",
+            lambda s: s.heads * ((s.dim + s.value_dim) * s.itemsize + 8),
         ),
         state=NOTHING,
         code="gates.forgetting_attention",
         apply=_forgetting,
-        kept=lambda _, key, value: (key, value, _log_forget(key).cumsum(2)),
+        kept=lambda _, key, value: (key, value, _log_forget(key).double().cumsum(2)),
         causal=True,
     ),
 )

@@ -15,6 +15,8 @@ from regard.mechanisms.card import (
     keys_and_values,
     learned,
     nothing,
+    one_sequence,
+    pairs,
 )
 from regard.mechanisms.selected_blocks import compress, native_sparse_attention, native_sparse_gathered
 from regard.mechanisms.shifted_windows import shifted_window_attention
@@ -24,9 +26,10 @@ from regard.mechanisms.sparse_patterns import bigbird, dilated_heads, global_loc
 # The sizes of a model would be larger; these leave something to see in 16 tokens.
 WINDOW = 4
 AROUND = 5
+BESIDE = AROUND // 2
 PREFIX = 12
 BLOCK = 4
-SMALL_BLOCK = 2  # of BigBird, which shows five blocks of a row and more
+SMALL = 2  # BigBird's block, which shows five blocks of a row and more
 SELECTED = 2
 RANDOM = 1
 IMAGE_WINDOW = 2
@@ -47,18 +50,24 @@ def _dilated(query: Tensor, key: Tensor, value: Tensor) -> Attended:
 
 
 def _prefix(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value, masks.causal() | masks.prefix(PREFIX)))
+    before = key.shape[2] - query.shape[2]
+    return Attended(*attention(query, key, value, masks.causal(before) | masks.prefix(PREFIX)))
 
 
 def _documents(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """Documents of 3, 5, 3, 5 ... tokens."""
-    place = torch.arange(key.shape[2])
-    ids = place // 8 * 2 + (place % 8 >= 3)  # (positions,)
-    return Attended(*attention(query, key, value, masks.causal() & masks.documents(ids[None])))
+    """Documents of 3, 5, 3, 5 ... tokens: `masks.documents`, for queries that are the last of the keys."""
+    place = torch.arange(key.shape[2], device=key.device)
+    ids = place // 8 * 2 + (place % 8 >= 3)  # (keys,)
+    return Attended(*attention(query, key, value, ids[-query.shape[2] :, None] == ids, causal=True))
 
 
 def _blocks(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value, masks.causal() & masks.blocks(BLOCK)))
+    before = key.shape[2] - query.shape[2]
+    return Attended(*attention(query, key, value, masks.causal(before) & masks.blocks(BLOCK, offset=before)))
+
+
+def _last_block(x: Tensor) -> Tensor:
+    return x[:, :, (x.shape[2] - 1) // BLOCK * BLOCK :]
 
 
 def _global_local(query: Tensor, key: Tensor, value: Tensor) -> Attended:
@@ -71,8 +80,8 @@ def _global_local(query: Tensor, key: Tensor, value: Tensor) -> Attended:
 
 
 def _bigbird(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    random = masks.random_blocks(RANDOM, SMALL_BLOCK, key.shape[2] // SMALL_BLOCK, heads=key.shape[1])
-    return Attended(*bigbird(query, key, value, random, SMALL_BLOCK))
+    random = masks.random_blocks(RANDOM, SMALL, key.shape[2] // SMALL, heads=key.shape[1])
+    return Attended(*bigbird(query, key, value, random, SMALL))
 
 
 def _gates(query: Tensor) -> Tensor:
@@ -142,8 +151,8 @@ CARDS = (
         wins="Long texts whose words depend on near ones: cost and cache stay the same from the W-th token on.",
         loses="Copying a name from far back: it is out of every window, and must be handed on from layer to layer.",
         flops=Cost(
-            f"2·heads·(queries·W − W·(W − 1)/2)·(dim + value_dim), here W = {WINDOW}",
-            lambda s: 2 * s.heads * (s.queries * WINDOW - WINDOW * (WINDOW - 1) // 2) * (s.dim + s.value_dim),
+            f"2·heads·Σ min(W, i + 1)·(dim + value_dim) over the places i of the queries, here W = {WINDOW}",
+            lambda s: 2 * s.heads * pairs(s, lambda i: min(WINDOW, i + 1)) * (s.dim + s.value_dim),
         ),
         cache_per_token=NOTHING,
         state=Cost(
@@ -171,10 +180,11 @@ CARDS = (
         wins="What repeats at a known distance, as the pixel above in an image that is read row by row.",
         loses="Words at arbitrary distances: a head does not see what falls between its steps.",
         flops=Cost(
-            f"2·heads·(queries·W − W·(W − 1)/2·(heads + 1)/2)·(dim + value_dim), steps 1 … heads, here W = {WINDOW}",
+            "2·Σ min(W, ⌊i / step⌋ + 1)·(dim + value_dim) over the places i of the queries and the heads, of steps 1 … heads, "
+            f"here W = {WINDOW}",
             lambda s: (
                 2
-                * (s.heads * s.queries * WINDOW - WINDOW * (WINDOW - 1) // 2 * s.heads * (s.heads + 1) // 2)
+                * pairs(s, lambda i: sum(min(WINDOW, i // step + 1) for step in range(1, s.heads + 1)))
                 * (s.dim + s.value_dim)
             ),
         ),
@@ -205,8 +215,8 @@ CARDS = (
         wins="A question about a picture: patches should see each other, whatever their order.",
         loses="Chat: with each turn the prefix grows, and what was cached of it is no longer true.",
         flops=Cost(
-            f"heads·(queries·(queries + 1) + P·(P − 1))·(dim + value_dim), here P = {PREFIX}",
-            lambda s: s.heads * (s.queries * (s.queries + 1) + PREFIX * (PREFIX - 1)) * (s.dim + s.value_dim),
+            f"2·heads·Σ max(i + 1, P)·(dim + value_dim) over the places i of the queries, here P = {PREFIX}",
+            lambda s: 2 * s.heads * pairs(s, lambda i: max(i + 1, min(PREFIX, s.keys))) * (s.dim + s.value_dim),
         ),
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
@@ -228,8 +238,8 @@ CARDS = (
         wins="Training on short texts: no computation is spent on padding.",
         loses="Texts that belong together, as the files of a program: split into documents, they cannot see each other.",
         flops=Cost(
-            "heads·Σ length·(length + 1)·(dim + value_dim) over the documents, here of 3, 5, 3, 5 … tokens",
-            lambda s: s.heads * (s.queries // 8) * (3 * 4 + 5 * 6) * (s.dim + s.value_dim),
+            "2·heads·Σ (place in its document, from 1)·(dim + value_dim) over the queries, here documents of 3, 5, 3 … tokens",
+            lambda s: 2 * s.heads * pairs(s, lambda i: i % 8 + 1 - 3 * (i % 8 >= 3)) * (s.dim + s.value_dim),
         ),
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
@@ -253,8 +263,8 @@ CARDS = (
         wins="Throughput: a block is a dense matrix product, with no diagonal edge as a window has.",
         loses="The first token of a block sees nobody but itself, though its sentence began just before.",
         flops=Cost(
-            f"heads·queries·(size + 1)·(dim + value_dim), here size = {BLOCK}",
-            lambda s: s.heads * s.queries * (BLOCK + 1) * (s.dim + s.value_dim),
+            f"2·heads·Σ (i mod size + 1)·(dim + value_dim) over the places i of the queries, here size = {BLOCK}",
+            lambda s: 2 * s.heads * pairs(s, lambda i: i % BLOCK + 1) * (s.dim + s.value_dim),
         ),
         cache_per_token=NOTHING,
         state=Cost(
@@ -263,7 +273,7 @@ CARDS = (
         ),
         code="softmax_attention.attention",
         apply=_blocks,
-        kept=lambda _, key, value: (key[:, :, -BLOCK:], value[:, :, -BLOCK:]),
+        kept=lambda _, key, value: (_last_block(key), _last_block(value)),
         sparse=True,
         causal=True,
     ),
@@ -278,13 +288,13 @@ CARDS = (
         paper="Beltagy, Peters, Cohan 2020, Longformer: The Long-Document Transformer, arXiv:2004.05150, section 3.1",
         year=2020,
         change="A few tokens that the task chooses collect from the whole text and hand out to it, at a linear cost.",
-        use="Longformer, and the encoder of LED, for documents of up to 16,384 tokens.",
+        use="Longformer, for documents of up to 4,096 tokens, and the encoder of LED, for up to 16,384.",
         wins="Answering a question about a long document: the question's tokens are global.",
         loses="Tasks that name no token in advance, as generating text: what should be global is not known.",
         flops=Cost(
             "2·heads·(queries·(W + 2) − (r + 1)·(r + 2))·(dim + value_dim), W = 2·r + 1, the first token global, "
             f"here W = {AROUND}",
-            lambda s: 2 * s.heads * (s.queries * (AROUND + 2) - (AROUND // 2 + 1) * (AROUND // 2 + 2)) * (s.dim + s.value_dim),
+            lambda s: 2 * s.heads * (one_sequence(s) * (AROUND + 2) - (BESIDE + 1) * (BESIDE + 2)) * (s.dim + s.value_dim),
         ),
         cache_per_token=NOTHING,
         state=NOTHING,
@@ -298,7 +308,8 @@ CARDS = (
         name="bigbird",
         title="BigBird",
         family="patterns",
-        formula="block a sees its neighbours |a − b| ≤ 1, the first and the last block, and R blocks at random",
+        formula="block a sees its neighbours |a − b| ≤ 1, the first and the last block, and R blocks at random; "
+        "the first and the last block see all",
         latex=r"\mathcal{V}_a = \{\, b : |a - b| \le 1 \,\} \cup \{1, B\} \cup \mathcal{R}_a,"
         r"\quad \mathcal{V}_1 = \mathcal{V}_B = \{1, \dots, B\}",
         symbols="our R is their r, counted in blocks",
@@ -310,14 +321,9 @@ CARDS = (
         wins="Long documents of which nobody says what is important: random blocks find a way.",
         loses="Generation token by token: the pattern looks ahead, and its last block is not there yet.",
         flops=Cost(
-            "2·heads·size²·(7·B − 12 + R·(B − 2))·(dim + value_dim), B = queries/size, "
-            f"here size = {SMALL_BLOCK}, R = {RANDOM}",
+            f"2·heads·size·((7 + R)·queries − (12 + 2·R)·size)·(dim + value_dim), here size = {SMALL}, R = {RANDOM}",
             lambda s: (
-                2
-                * s.heads
-                * SMALL_BLOCK**2
-                * (7 * (s.queries // SMALL_BLOCK) - 12 + RANDOM * (s.queries // SMALL_BLOCK - 2))
-                * (s.dim + s.value_dim)
+                2 * s.heads * SMALL * ((7 + RANDOM) * one_sequence(s) - (12 + 2 * RANDOM) * SMALL) * (s.dim + s.value_dim)
             ),
         ),
         cache_per_token=NOTHING,
@@ -343,7 +349,7 @@ CARDS = (
         loses="Relating far corners of an image: it takes many layers, or coarser patches.",
         flops=Cost(
             f"2·heads·queries·window²·(dim + value_dim), here window = {IMAGE_WINDOW}",
-            lambda s: 2 * s.heads * s.queries * IMAGE_WINDOW**2 * (s.dim + s.value_dim),
+            lambda s: 2 * s.heads * one_sequence(s) * IMAGE_WINDOW**2 * (s.dim + s.value_dim),
         ),
         cache_per_token=NOTHING,
         state=NOTHING,

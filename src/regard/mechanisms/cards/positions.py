@@ -28,8 +28,8 @@ def _no_position(query: Tensor, key: Tensor, value: Tensor) -> Attended:
 
 def _sinusoidal(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     """A model adds them to its embeddings, so that queries, keys and values have them; here queries and keys do."""
-    table = positions.sinusoids(query.shape[2], query.shape[3], dtype=query.dtype, device=query.device)
-    return Attended(*attention(query + table, key + table, value))
+    table = positions.sinusoids(key.shape[2], key.shape[3], dtype=key.dtype, device=key.device)  # (keys, dim)
+    return Attended(*attention(query + table[-query.shape[2] :], key + table, value))
 
 
 def _shaw(query: Tensor, key: Tensor, value: Tensor) -> Attended:
@@ -57,11 +57,13 @@ def _alibi(query: Tensor, key: Tensor, value: Tensor) -> Attended:
 
 
 def _rotary_half(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(positions.rotary_half(query), positions.rotary_half(key), value))
+    before = key.shape[2] - query.shape[2]
+    return Attended(*attention(positions.rotary_half(query, start=before), positions.rotary_half(key), value))
 
 
 def _rotary_interleaved(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(positions.rotary_interleaved(query), positions.rotary_interleaved(key), value))
+    before = key.shape[2] - query.shape[2]
+    return Attended(*attention(positions.rotary_interleaved(query, start=before), positions.rotary_interleaved(key), value))
 
 
 CARDS = (
@@ -206,12 +208,14 @@ CARDS = (
         title="Rotary positions (RoPE), half-split pairs",
         family="positions",
         formula="score_ij = (R_i q_i) · (R_j k_j) / √dim; R_p turns channels (c, c + dim/2) by p · base^(−2c/dim)",
-        latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}}",
-        symbols="the paper pairs neighbouring channels; our base^(−2c/dim) is their θ",
+        latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}},\quad"
+        r" (R_p x)_{c} = x_{c} \cos p\omega_c - x_{c + d/2} \sin p\omega_c,"
+        r"\ (R_p x)_{c + d/2} = x_{c} \sin p\omega_c + x_{c + d/2} \cos p\omega_c",
+        symbols="the paper pairs neighbouring channels; our base^(−2c/dim) is their θ_c",
         paper="Su et al. 2021, RoFormer: Enhanced Transformer with Rotary Position Embedding, arXiv:2104.09864, section 3.2.2",
         year=2021,
         change="Queries and keys are turned by their position, so that their product knows the distance: no bias, no table.",
-        use="GPT-NeoX, Llama, Mistral, Qwen, Gemma: what most language models do.",
+        use="GPT-NeoX, Qwen, Gemma; Llama and Mistral as Transformers runs them, whose authors' own code pairs neighbours.",
         wins="Long-context decoding: any kernel will do, a cache keeps turned keys, and a larger base stretches it.",
         loses="Lengths beyond training without a change of base: slow channels reach angles that were never seen.",
         flops=FULL_PRODUCTS,
@@ -226,14 +230,16 @@ CARDS = (
         title="Rotary positions (RoPE), neighbouring pairs",
         family="positions",
         formula="score_ij = (R_i q_i) · (R_j k_j) / √dim; R_p turns channels (2c, 2c + 1) by p · base^(−2c/dim)",
-        latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}}",
+        latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}},\quad"
+        r" (R_p x)_{2c} = x_{2c} \cos p\omega_c - x_{2c + 1} \sin p\omega_c,"
+        r"\ (R_p x)_{2c + 1} = x_{2c} \sin p\omega_c + x_{2c + 1} \cos p\omega_c",
         symbols="our base^(−2c/dim) is their θ",
         paper="Su et al. 2021, RoFormer: Enhanced Transformer with Rotary Position Embedding, arXiv:2104.09864, section 3.2.2",
         year=2021,
         change="The paper's own pairing. It is the half-split one with channels reordered, and equal once weights are as well.",
-        use="RoFormer, GPT-J, Cohere's Command R.",
-        wins="Reading the formula in the code: neighbours are a complex number, and a turn is one multiplication.",
-        loses="Converting weights in haste: with the other pairing a model still runs, and writes nonsense.",
+        use="RoFormer, GPT-J, Cohere's Command R; Llama and Mistral in their authors' own code.",
+        wins="Running Llama from the files that Meta published: no row of W_Q and W_K has to be moved.",
+        loses="Turning long prompts on vector units: neighbours are picked apart and put back; halves are two plain slices.",
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,

@@ -175,8 +175,8 @@ CARDS = (
         title="Location-based attention (Luong)",
         family="scores",
         formula="score_ij = w_j · q_i, a learned w for each position j; no keys",
-        latex=r"a_i = \operatorname{softmax}(W q_i)",
-        symbols="our query is their decoder state h_t, our value their encoder state h_s, our W their W_a",
+        latex=r"s_{ij} = w_j^\top q_i",
+        symbols="our query is their decoder state h_t, our value their encoder state h_s, our w_j a row of their W_a",
         paper=f"{LUONG}, equation 8",
         year=2015,
         change="The query alone says which positions it wants, whatever stands there.",
@@ -189,6 +189,7 @@ CARDS = (
         code="scores.location",
         apply=_location,
         kept=_values,
+        without_gradient=("key",),
     ),
     Card(
         name="scaled-dot",
@@ -246,7 +247,8 @@ CARDS = (
         change="Queries and keys are normalised in each head and given a learned gain: scores cannot blow up in training.",
         use="ViT-22B (with layer norm), Gemma 3, Qwen 3 (each head, as here), OLMo 2 (over all heads at once).",
         wins="Stable training of large models at high learning rates: attention does not collapse onto one key.",
-        loses="Saying by a key's length how much it matters to every query: after the norm all keys are equally long.",
+        loses="Saying by a key's length how much it matters to every query: the norm takes it away, and the gains are the same "
+        "for all keys.",
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
