@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_translate(commands)
     _add_record(commands)
     _add_info(commands)
+    _add_heads(commands)
     _add_mechanisms(commands)
     _add_align(commands)
     return parser
@@ -96,6 +97,32 @@ def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     info.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
     info.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     info.set_defaults(module="info")
+
+
+def _add_heads(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    heads = commands.add_parser(
+        "heads",
+        help="every head in numbers: entropy, distance, sinks, induction",
+        description="Show the table of heads of a file: how broadly each attends, how far, where to, and the roles that this "
+        "gives it. Maps are read once, row by row, at any length.",
+    )
+    heads.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
+    heads.add_argument("--sort", metavar="COLUMN", help="by this statistic, the largest first")
+    heads.add_argument("--windows", nargs="+", type=int, default=[8, 64], metavar="N", help="what is local (default 8 64)")
+    shown = heads.add_mutually_exclusive_group()
+    shown.add_argument("--csv", action="store_true", help="all columns as CSV instead of a table")
+    shown.add_argument("--json", action="store_true", help="all columns as JSON instead of a table")
+    heads.add_argument(
+        "--save",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="draw layers by heads, for each statistic: .png, .svg, .pdf",
+    )
+    heads.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
+    heads.set_defaults(module="heads")
 
 
 def _add_mechanisms(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,0 +1,49 @@
+"""``regard heads``: every head of a file in numbers, with the roles that they give it."""
+
+import argparse
+import csv
+import json
+import math
+import sys
+from typing import Any
+
+import regard
+from regard.analysis.head_roles import checked_thresholds
+from regard.analysis.head_statistics import HeadStatistics, head_statistics
+from regard.analysis.heads import TEXT_COLUMNS, heads_text, sorted_heads, table_rows
+from regard.views.figure_files import checked_paths
+from regard.views.heads_table import heads_table
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the table of heads."""
+    if options.save:
+        checked_paths(options.save)  # before the map is read, which may take a while
+    recording = regard.load(options.file)
+    found = head_statistics(recording, windows=tuple(options.windows))
+    ranked = sorted_heads(found, options.sort)
+    if options.json:
+        print(json.dumps({"thresholds": checked_thresholds(None), "heads": _plain(ranked)}, ensure_ascii=False))
+    elif options.csv:
+        rows = _plain(ranked)
+        table = csv.DictWriter(sys.stdout, rows[0] if rows else [], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    else:
+        hidden = options.sort not in (None, *TEXT_COLUMNS, "kind", "layer", "head") and not str(options.sort).startswith(
+            "local_"
+        )
+        print(heads_text(ranked, columns=(*TEXT_COLUMNS, options.sort) if hidden else TEXT_COLUMNS))
+    sys.stdout.flush()
+    if options.save:
+        paths = regard.save(heads_table(found, theme=options.theme), *options.save)
+        print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
+    return 0
+
+
+def _plain(found: list[HeadStatistics]) -> list[dict[str, Any]]:
+    """The rows of the table, with None for NaN, which JSON has no word for."""
+    return [
+        {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in table_rows(found)
+    ]
