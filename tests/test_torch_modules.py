@@ -463,3 +463,18 @@ def test_a_transformers_model_that_checkpoints_is_seen_once():
     with regard.record(model) as recording:
         model(**tiny_inputs("llama"), use_cache=False).logits.sum().backward()
     assert len(recording.calls) == len(recording.maps) == 3
+
+
+def test_two_passes_with_the_same_tensors_are_two_passes():
+    query, key = torch.randn(2, 1, 2, 5, 3)
+
+    class Same(nn.Module):
+        def forward(self, x):
+            return x + functional.scaled_dot_product_attention(query, key, key).sum()
+
+    model = Same()
+    with regard.record(model) as recording:
+        model(torch.zeros(1))
+        model(torch.zeros(1))
+    assert [amap.layer for amap in recording.maps] == [0, 0]
+    assert recording.passes == 2

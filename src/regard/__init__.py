@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from regard import lessons
-    from regard.analysis.alignment import Alignment, aer, align
+    from regard.analysis.alignment import Alignment, align
+    from regard.analysis.alignment_scores import aer
+    from regard.analysis.attention_flow import attention_flow
+    from regard.analysis.heads import heads
+    from regard.analysis.norms import norm_weighted
+    from regard.analysis.relevance import gradient_weighted, relevance
+    from regard.analysis.rollout import rollout
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
     from regard.mechanisms.catalogue import catalogue
     from regard.mechanisms.online_softmax import online_attention
     from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention, Trace, attention, trace
+    from regard.recording.ablation import Sweep, ablate, sweep
     from regard.recording.generation import generate
     from regard.recording.record import record
     from regard.recording.recording import Recording
@@ -31,20 +38,29 @@ _HOME = {
     "MultiHeadAttention": "mechanisms.softmax_attention",
     "Recording": "recording.recording",
     "SimpleAttention": "mechanisms.softmax_attention",
+    "Sweep": "recording.ablation",
     "Trace": "mechanisms.softmax_attention",
     "Translation": "translation.translator",
-    "aer": "analysis.alignment",
+    "ablate": "recording.ablation",
+    "aer": "analysis.alignment_scores",
     "align": "analysis.alignment",
     "attention": "mechanisms.softmax_attention",
+    "attention_flow": "analysis.attention_flow",
     "catalogue": "mechanisms.catalogue",
     "generate": "recording.generation",
+    "gradient_weighted": "analysis.relevance",
+    "heads": "analysis.heads",
     "heads_grid": "views.heatmap",
     "heatmap": "views.heatmap",
     "lessons": "",
     "load": "recording.recording_file",
+    "norm_weighted": "analysis.norms",
     "online_attention": "mechanisms.online_softmax",
     "record": "recording.record",
+    "relevance": "analysis.relevance",
+    "rollout": "analysis.rollout",
     "save": "views.heatmap",
+    "sweep": "recording.ablation",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",
 }
@@ -56,20 +72,29 @@ __all__ = [
     "MultiHeadAttention",
     "Recording",
     "SimpleAttention",
+    "Sweep",
     "Trace",
     "Translation",
+    "ablate",
     "aer",
     "align",
     "attention",
+    "attention_flow",
     "catalogue",
     "generate",
+    "gradient_weighted",
+    "heads",
     "heads_grid",
     "heatmap",
     "lessons",
     "load",
+    "norm_weighted",
     "online_attention",
     "record",
+    "relevance",
+    "rollout",
     "save",
+    "sweep",
     "trace",
     "translate",
 ]

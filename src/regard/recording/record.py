@@ -21,6 +21,7 @@ from regard.recording import torch_modules, transformers_models
 from regard.recording.copies import Copies
 from regard.recording.recording import KINDS, Call, Recording, Tokenizer, Tokens, tokens_of
 from regard.recording.torch_modules import is_attention
+from regard.recording.values import CallValues, Outcome, projection_of
 
 
 @contextmanager
@@ -30,6 +31,7 @@ def record(
     kinds: Sequence[str] | None = None,
     *,
     tokenizer: Tokenizer | None = None,
+    values: bool = False,
 ) -> Iterator[Recording]:
     """Keep the attention of everything that the model computes inside the block.
 
@@ -44,6 +46,8 @@ def record(
         layers: keep only these layers, counted from 0 in each stack of layers and kind: two towers have a layer 0 each.
         kinds: keep only these of "encoder", "decoder", "cross" (encoder-decoder models) and "self" (all others).
         tokenizer: names the tokens of ``input_ids`` on the axes.
+        values: also keep what each map is multiplied with, and what comes of it, as ``recording.values``: for
+            ``norm_weighted`` and ``relevance``. Where gradients are on, the graph of the pass lives as long as the recording.
 
     Yields:
         The Recording; complete when the block ends.
@@ -72,22 +76,29 @@ def record(
         raise OptionError(f"expected kinds as a list of {', '.join(KINDS)}, got {kinds!r}; for example kinds=['cross']")
     recording = Recording()
     recording.model = _name_of(model)
-    recorder = _Recorder(model, recording, layers, kinds)
+    recorder = _Recorder(model, recording, layers, kinds, values)
+    with shown(model, recorder) as torch_calls:
+        yield recording
+    torch_calls.close()
+    _check_calls(model, recording)
+    recording._tokens |= _tokens_of_inputs(recorder.inputs, tokenizer, recording._is_encoder_decoder)
+    recording._label_maps()
+
+
+@contextmanager
+def shown(model: nn.Module, recorder: "_Recorder") -> Iterator[torch_modules.TorchCalls]:
+    """Show a recorder the attention calls of the block; then the model, and Transformers' interface, are as they were found."""
     names = transformers_models.implementations(model)
     torch_calls = torch_modules.TorchCalls(recorder)
     transformers_models.start(recorder, names)
     hooks = recorder.watch(model)
     try:
         with _uncompiled(), torch_calls:
-            yield recording
+            yield torch_calls
     finally:
         for hook in hooks:
             hook.remove()
         transformers_models.stop(recorder)
-    torch_calls.close()
-    _check_calls(model, recording)
-    recording._tokens |= _tokens_of_inputs(recorder.inputs, tokenizer, recording._is_encoder_decoder)
-    recording._label_maps()
 
 
 def _name_of(model: nn.Module) -> str:
@@ -126,9 +137,16 @@ class _Recorder:
     """Collects the calls of one ``with`` block into its recording."""
 
     def __init__(
-        self, model: nn.Module, recording: Recording, layers: Sequence[int] | None, kinds: Sequence[str] | None
+        self,
+        model: nn.Module,
+        recording: Recording,
+        layers: Sequence[int] | None = None,
+        kinds: Sequence[str] | None = None,
+        values: bool = False,
     ) -> None:
-        self.recording, self.layers, self.kinds = recording, layers, kinds
+        self.recording, self.layers, self.kinds, self.values = recording, layers, kinds, values
+        self.modules = dict(model.named_modules())
+        self.unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
         self.names = {id(part): name for name, part in model.named_modules()}
         self.kind_of = _kinds_of_modules(model)
         self.seen: Counter[str] = Counter()
@@ -149,12 +167,19 @@ class _Recorder:
         """A pass of the whole model starts: layers count from 0 again."""
         self.recording.passes += 1
         self.seen.clear()
+        self.last.clear()
         self.copies.forget()
         self.stack.clear()
+        self.unprojected = None
         self.inputs = dict(zip(inspect.signature(model.forward).parameters, positional, strict=False)) | named
 
-    def enter(self, module: nn.Module, _inputs: Any) -> None:
+    def enter(self, module: nn.Module, inputs: Any) -> None:
         self.stack.append(module)
+        if self.unprojected and inputs:
+            with torch_modules.unseen():
+                self.unprojected.projection = projection_of(module, inputs[0], self.unprojected)
+            if self.unprojected.projection is not None:
+                self.unprojected = None
 
     def leave(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
         while self.stack and self.stack.pop() is not module:
@@ -169,14 +194,18 @@ class _Recorder:
     def wants(self, module: nn.Module) -> bool:
         return id(module) in self.names
 
-    def see(self, module: nn.Module, kept: str, given: tuple[Tensor, ...], make_map: Callable[[Copies], AttentionMap]) -> None:
+    def see(
+        self,
+        module: nn.Module,
+        kept: str,
+        given: tuple[Tensor, ...],
+        make_map: Callable[[Copies], AttentionMap],
+        outcome: Outcome,
+    ) -> None:
         if torch._C._current_graph_task_id() != -1:
             return  # gradient checkpointing computes the layer once more on the way back
         name, kind = self.place(module)
-        repeated = len(self.last) > len(given) and all(
-            ref() is one for ref, one in zip(self.last, (module, *given), strict=True)
-        )
-        self.last = [ReferenceType(one) for one in (module, *given)]
+        repeated = self.repeats(module, given)
         # Layers are counted in each stack of a model: text and vision towers have their own.
         stack = f"{kind} {re.sub('[0-9]+', '*', name)}" if re.search("[0-9]", name) else kind
         layer = self.seen[stack] - 1 if repeated else self.seen[stack]
@@ -188,9 +217,28 @@ class _Recorder:
         else:
             with torch.no_grad(), torch_modules.unseen():
                 amap = make_map(self.copies)
+                if self.values:
+                    self.recording.values.append(self.values_of(module, outcome))
             amap.name, amap.kind, amap.layer = name, kind, layer
             self.recording.maps.append(amap)
         self.recording.calls.append(Call(name, kind, layer, kept))
+
+    def repeats(self, module: nn.Module, given: tuple[Tensor, ...]) -> bool:
+        """Whether the call before this one was made by the same module with the same queries and keys."""
+        now = (module, *given)
+        same = len(self.last) == len(now) and all(ref() is one for ref, one in zip(self.last, now, strict=True))
+        self.last = [ReferenceType(one) for one in now]
+        return same
+
+    def values_of(self, module: nn.Module, outcome: Outcome) -> CallValues:
+        """What belongs to a map beside its factors."""
+        value = outcome.value()
+        call = CallValues(None if value is None else self.copies.own(value), outcome.output, outcome.heads_first)
+        if isinstance(module, nn.MultiheadAttention):
+            call.projection = module.out_proj.weight.detach().T  # applied without a call of the module
+        else:
+            self.unprojected = call
+        return call
 
     def miss(self, module: nn.Module, reason: str) -> None:
         self.recording.calls.append(Call(*self.place(module), None, reason))

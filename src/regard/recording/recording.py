@@ -12,6 +12,7 @@ from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.map_file import MapWriter
 from regard.maps.tensor_file import Part
+from regard.recording.values import CallValues
 
 KINDS = ("encoder", "decoder", "cross", "self")
 
@@ -61,6 +62,8 @@ class Recording:
     Attributes:
         maps: every map, in call order; ``map.name`` is the module's qualified name.
         calls: every attention call that was seen, and how it was kept; also those that layers= and kinds= left out.
+        values: with ``record(values=True)``, what each of the maps was multiplied with, in the order of ``maps``; a sample and
+            a file have none.
         passes: how many times the model ran inside the block.
         sequences: ids that were generated, (batch, length), where ``regard.generate`` made the recording.
         model: class of the recorded model, and its name on the hub where it has one.
@@ -69,6 +72,7 @@ class Recording:
     def __init__(self, maps: Iterable[AttentionMap] = ()) -> None:
         self.maps: list[AttentionMap] = list(maps)
         self.calls: list[Call] = []
+        self.values: list[CallValues] = []
         self.passes = 0
         self.sequences: Tensor | None = None
         self.model: str | None = None

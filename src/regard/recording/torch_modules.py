@@ -25,6 +25,7 @@ from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import Mask, causal
 from regard.recording.copies import Copies
+from regard.recording.values import Outcome
 
 FUSED = functional.scaled_dot_product_attention
 SOFTMAX = {functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
@@ -60,8 +61,18 @@ class Recorder(Protocol):
     def running(self) -> nn.Module | None:
         """The module of the recorded model that is running."""
 
-    def see(self, module: nn.Module, kept: str, given: tuple[Tensor, ...], make_map: Callable[[Copies], AttentionMap]) -> None:
-        """One attention call has run with queries and keys, or weights; ``make_map`` keeps it as "factors" or "dense"."""
+    def see(
+        self,
+        module: nn.Module,
+        kept: str,
+        given: tuple[Tensor, ...],
+        make_map: Callable[[Copies], AttentionMap],
+        outcome: Outcome,
+    ) -> None:
+        """One attention call has run with queries and keys, or weights; ``make_map`` keeps it as "factors" or "dense".
+
+        The model goes on with ``outcome.output``.
+        """
 
     def miss(self, module: nn.Module, reason: str) -> None:
         """Something that may be attention and is no map."""
@@ -119,11 +130,15 @@ class TorchCalls(TorchFunctionMode):
         result = func(*args, **given)
         if func is FUSED:
             call = FusedCall(*args, **given)
-            self.recorder.see(module, "factors", (call.query, call.key), lambda copies: _fused_map(module, copies, call))
-        elif func in SOFTMAX:
+            outcome = _fused_outcome(module, call, result)
+            self.recorder.see(
+                module, "factors", (call.query, call.key), lambda copies: _fused_map(module, copies, call), outcome
+            )
+            return outcome.output
+        if func in SOFTMAX:
             self._begin(module, result, args[1] if len(args) > 1 else given.get("dim"))
         elif self.weights:
-            self._follow(func, module, args, result)
+            return self._follow(func, module, args, result)
         return result
 
     def close(self) -> None:
@@ -146,7 +161,7 @@ class TorchCalls(TorchFunctionMode):
         place = id(tensor)  # ids of tensors that are gone are used again
         self.weights[place] = Weights(ref(tensor, lambda _: self.weights.pop(place, None)), before, softmax)
 
-    def _follow(self, func: Any, module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+    def _follow(self, func: Any, module: nn.Module, args: tuple[Any, ...], result: Any) -> Any:
         operands: Sequence[Any] = args
         if func is torch.einsum:
             operands = args[1] if isinstance(args[1], tuple | list) else args[1:]
@@ -159,11 +174,14 @@ class TorchCalls(TorchFunctionMode):
             if func in PRODUCTS and (at == 0 or func is torch.einsum) and _multiplies_values(module, before, operands[1 - at]):
                 del self.weights[id(operand)]
                 held.softmax.used = True
-                self.recorder.see(module, "dense", (before,), partial(_dense_map, module, before))
+                outcome = _dense_outcome(module, func, before, operands[1 - at], result)
+                self.recorder.see(module, "dense", (before,), partial(_dense_map, module, before), outcome)
+                result = outcome.output
             elif func in PASSES_ON and at == 0:
                 self._hold(result, result if before.ndim < 4 <= result.ndim else before, held.softmax)
             elif func in CHANGES and _still_a_map(result, weights):
                 self._hold(result, None, held.softmax)
+        return result
 
 
 def _still_a_map(changed: Tensor, weights: Tensor) -> bool:
@@ -203,6 +221,31 @@ def _fused_map(module: nn.Module, copies: Copies, call: FusedCall) -> AttentionM
 def _dense_map(module: nn.Module, weights: Tensor, copies: Copies) -> AttentionMap:
     """The weights that a model has computed itself."""
     return AttentionMap.from_dense(copies.own(_four_axes(weights.detach(), _heads(module, weights))))
+
+
+def _fused_outcome(module: nn.Module, call: FusedCall, output: Tensor) -> Outcome:
+    """What came of a call of the fused attention."""
+    heads = 1 if output.is_nested else _heads(module, output)
+
+    def value() -> Tensor:
+        found = call.value.detach()
+        if not call.enable_gqa:
+            found = found.expand(*output.shape[:-2], *found.shape[-2:])
+        return _four_axes(found, heads)
+
+    return Outcome(output, partial(_four_axes, heads=heads), value)
+
+
+def _dense_outcome(module: nn.Module, func: Any, weights: Tensor, values: Tensor, output: Tensor) -> Outcome:
+    """What came of weights times values; in an einsum nobody knows which axes are which."""
+    heads = weights.shape[1] if weights.ndim == 4 else _heads(module, weights)
+
+    def value() -> Tensor | None:
+        if func is torch.einsum:
+            return None
+        return _four_axes(values.detach().expand(*output.shape[:-2], *values.shape[-2:]), heads)
+
+    return Outcome(output, partial(_four_axes, heads=heads), value)
 
 
 def _four_axes(tensor: Tensor, heads: int) -> Tensor:

@@ -20,6 +20,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.masks import causal
 from regard.recording.copies import Copies
 from regard.recording.torch_modules import unseen
+from regard.recording.values import Outcome
 
 Attention = Callable[..., tuple[Tensor, Any]]
 
@@ -38,8 +39,18 @@ class Recorder(Protocol):
     def wants(self, module: nn.Module) -> bool:
         """Whether this module belongs to the recorded model."""
 
-    def see(self, module: nn.Module, kept: str, given: tuple[Tensor, ...], make_map: Callable[[Copies], AttentionMap]) -> None:
-        """One attention call has run with queries and keys; ``make_map`` keeps it as "factors"."""
+    def see(
+        self,
+        module: nn.Module,
+        kept: str,
+        given: tuple[Tensor, ...],
+        make_map: Callable[[Copies], AttentionMap],
+        outcome: Outcome,
+    ) -> None:
+        """One attention call has run with queries and keys; ``make_map`` keeps it as "factors".
+
+        The model goes on with ``outcome.output``.
+        """
 
 
 _lock = threading.Lock()
@@ -100,13 +111,19 @@ def _shown(name: str, original: Attention | None) -> Attention:
         run = original or _own_eager(module)
         with unseen():  # what the function calls in turn is this call, not another one
             result = run(module, query, key, value, attention_mask, *rest, **options)
+        outcome = Outcome(result[0], _heads_first, lambda: value)
         for recorder in _recorders:
             if recorder.wants(module):
                 make_map = partial(_kept, name, module, query, key, attention_mask, options)
-                recorder.see(module, "factors", (query, key), make_map)
-        return result
+                recorder.see(module, "factors", (query, key), make_map, outcome)
+        return result if outcome.output is result[0] else (outcome.output, *result[1:])
 
     return attention
+
+
+def _heads_first(output: Tensor) -> Tensor:
+    """The interface's (batch, queries, heads, dim) as (batch, heads, queries, dim)."""
+    return output.transpose(1, 2)
 
 
 def _own_eager(module: nn.Module) -> Attention:

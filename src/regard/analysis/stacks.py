@@ -1,0 +1,56 @@
+"""The layers that flow through one another: what methods that multiply maps take, and how they name rows and heads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from regard.errors import OptionError, ShapeError
+from regard.maps.attention_map import AttentionMap
+
+
+def stack_of(given: Any) -> list[AttentionMap]:
+    """The self-attention maps of one stack of layers, from the lowest up.
+
+    Args:
+        given: a list of maps, such as ``recording.encoder``; or a recording with one stack.
+
+    Raises:
+        OptionError: no maps, or several stacks; ShapeError: maps that do not follow one another.
+    """
+    if isinstance(given, list | tuple):
+        maps = list(given)
+    else:
+        kinds = sorted({str(amap.kind) for amap in getattr(given, "maps", ())} - {"cross"})
+        if len(kinds) > 1:
+            raise OptionError(
+                f"expected the maps of one stack of layers, got {' and '.join(kinds)} maps; pass recording.{kinds[0]}"
+            )
+        maps = list(getattr(given, kinds[0])) if kinds else []
+    if not maps or not all(isinstance(amap, AttentionMap) for amap in maps):
+        raise OptionError("expected a recording or its maps of one stack, such as recording.self, got none or something else")
+    batch, _, size, _ = maps[0].shape
+    for layer, amap in enumerate(maps):
+        if (amap.shape[0], *amap.shape[2:]) != (batch, size, size):
+            raise ShapeError(
+                f"expected maps (batch={batch}, heads, {size}, {size}) in every layer, got {amap.shape} in layer {layer}; "
+                "what flows through layers needs self-attention over one and the same sequence"
+            )
+    return maps
+
+
+def positions(name: str, chosen: int | Sequence[int] | None, size: int) -> list[int]:
+    """The chosen places of an axis, counted from its beginning: all of them for None, negative ones from its end."""
+    if chosen is None:
+        return list(range(size))
+    wanted = [chosen] if isinstance(chosen, int) else list(chosen)
+    for one in wanted:
+        if isinstance(one, bool) or not isinstance(one, int) or not -size <= one < size:
+            raise OptionError(f"expected {name} from {-size} to {size - 1}, got {one!r}")
+    if not wanted:
+        raise OptionError(f"expected at least one of {name}, got none; leave it out for all")
+    return [one % size for one in wanted]
+
+
+def check_residual(residual: float) -> None:
+    """Refuse a share of the residual connection that is no share."""
+    if not 0 <= residual < 1:
+        raise OptionError(f"expected residual from 0 to below 1, got {residual!r}; the papers take 0.5")
