@@ -1,11 +1,14 @@
 """The notebooks run from top to bottom, and what is committed is what they show."""
 
+import itertools
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+import regard
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -65,6 +68,28 @@ def test_notebooks_are_numbered_from_one():
     numbers = sorted(int(name.split("_")[0]) for name in names)
     assert numbers == list(range(1, len(names) + 1))
     assert numbers
+
+
+def texts_of_cells(path, kind):
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def test_the_end_of_each_notebook_promises_the_next():
+    for path, following in itertools.pairwise(sorted(NOTEBOOKS, key=lambda path: int(path.name.split("_")[0]))):
+        title = re.match(r"# \d+\. (.+)", texts_of_cells(following, "markdown")[0])[1]
+        assert f"*{title}*" in texts_of_cells(path, "markdown")[-1], following.name
+
+
+def test_types_of_attention_show_every_family():
+    source = "\n".join(texts_of_cells(FOLDER / "2_types_of_attention.ipynb", "code"))
+    shown = {card.family for card in regard.catalogue() if f'"{card.name}"' in source}
+    assert shown == {card.family for card in regard.catalogue()}
+
+
+@each_notebook
+def test_measured_shares_are_printed_and_not_typed(path):
+    typed = [share for text in texts_of_cells(path, "markdown") for share in re.findall(r"\d+ ?%", text)]
+    assert typed == []
 
 
 @each_notebook
