@@ -2,7 +2,6 @@
 
 import copy
 import re
-import subprocess
 import sys
 
 import pytest
@@ -16,6 +15,7 @@ from oracles_flow import (
     normalised,
     rollout_matrix,
 )
+from peak_memory import growth
 from tiny_models import NAMES, PAD, tiny, tiny_inputs
 from torch import nn
 from torch.nn import functional
@@ -372,7 +372,7 @@ def test_relevance_refuses_several_passes_and_half_a_model():
         relevance(recording, output.logits[0, -1, 3])
 
 
-PEAK = """
+LONG = """
 import sys
 import torch
 from pathlib import Path
@@ -391,10 +391,6 @@ class Layer(nn.Module):
     def forward(self, x):
         heads = x.unflatten(2, (4, 8)).transpose(1, 2)
         return self.out(functional.scaled_dot_product_attention(heads, heads, heads, is_causal=True).transpose(1, 2).flatten(2))
-
-def peak():
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
 
 def read(size):
     with regard.record(model, values=True) as recording:
@@ -415,9 +411,7 @@ print(peak() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_no_method_holds_a_matrix_of_a_long_text():
-    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
-    dense = 4 * 3584**2 * 4
-    assert int(done.stdout) < dense / 2, f"{int(done.stdout) / 2**20:.0f} MiB"
+    assert growth(LONG) < 4 * 3584**2 * 4 / 2
 
 
 # -- values

@@ -21,7 +21,7 @@ from regard.recording import torch_modules, transformers_models
 from regard.recording.copies import Copies
 from regard.recording.recording import KINDS, Call, Recording, Tokenizer, Tokens, tokens_of
 from regard.recording.torch_modules import is_attention
-from regard.recording.values import CallValues, Outcome, projection_of
+from regard.recording.values import CallValues, Outcome
 
 
 @contextmanager
@@ -177,7 +177,7 @@ class _Recorder:
         self.stack.append(module)
         if self.unprojected and inputs:
             with torch_modules.unseen():
-                self.unprojected.projection = projection_of(module, inputs[0], self.unprojected)
+                self.unprojected.projection = transformers_models.projection_of(module, inputs[0], self.unprojected)
             if self.unprojected.projection is not None:
                 self.unprojected = None
 

@@ -12,15 +12,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedConfig
+from transformers.pytorch_utils import Conv1D
 
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import causal
 from regard.recording.copies import Copies
 from regard.recording.torch_modules import unseen
-from regard.recording.values import Outcome
+from regard.recording.values import CallValues, Outcome
 
 Attention = Callable[..., tuple[Tensor, Any]]
 
@@ -167,3 +169,17 @@ def _kept(
         softcap=options.get("softcap"),
         sinks=None if sinks is None else copies.own(sinks).to(query.dtype),
     )
+
+
+@torch.no_grad()
+def projection_of(module: nn.Module, given: Any, call: CallValues) -> Tensor | None:
+    """W_O of a call, (heads · dim, features), if this module is given the heads' outputs side by side, as they are."""
+    if not isinstance(module, nn.Linear | Conv1D) or not isinstance(given, Tensor):
+        return None
+    weight = module.weight.T if isinstance(module, nn.Linear) else module.weight
+    heads = call.heads_first(call.output.detach()).transpose(1, 2).flatten(2)  # (batch, queries, heads · dim)
+    if given.shape[-1] != heads.shape[-1] or given.numel() != heads.numel() or given.dtype != heads.dtype:
+        return None
+    # Some models keep the sequence before the batch: (queries, batch, heads · dim).
+    same = any(torch.equal(given.detach().flatten(), one.flatten()) for one in (heads, heads.transpose(0, 1)))
+    return weight.detach() if same else None
