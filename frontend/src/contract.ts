@@ -1,0 +1,307 @@
+/**
+ * What the parts of the viewer say to each other.
+ *
+ * A *manifest* says what there is to see: maps, and the tokens of their axes. A *source* answers questions about the maps: a
+ * region, its margins, an overview, the steps of a computation. Who computes the answer is the host's affair: a worker over
+ * factors that the page carries, a notebook's kernel, a server. A *view* draws answers; the *store* holds what is being looked
+ * at, so that changing the view does not lose the place.
+ */
+
+// -- the manifest -----------------------------------------------------------------------------------------------------
+
+export type Kind = "encoder" | "decoder" | "cross" | "self" | "map";
+
+/** The tokens of an axis. Tokens are data: any string at all, shown as text and never as markup. */
+export interface Axis {
+  /** What a position is, for people: "source tokens", "tokens produced". */
+  title: string;
+  tokens: string[];
+  /** Positions of special tokens: `</s>`, padding and their like. */
+  special: number[];
+  /**
+   * Where words begin: ascending positions that start with 0 and cut the axis into runs; a special token is a run of its own.
+   * null where words are not known.
+   */
+  words: number[] | null;
+  /** Texts of the words, one a run; where `words` is null, null. */
+  wordTexts: string[] | null;
+}
+
+export interface MapInfo {
+  name: string;
+  kind: Kind;
+  layer: number | null;
+  /** Which of `manifest.items` it belongs to. */
+  item: number;
+  heads: number;
+  queries: number;
+  keys: number;
+  /** Axes of the rows by id, the usual one first. A decoder's rows have two: tokens produced, and tokens consumed. */
+  rowAxes: string[];
+  columnAxis: string;
+  /** Whether weights are all from 0 to 1. Other matrices (effective weights) may be signed, and are drawn so. */
+  probabilities: boolean;
+  /** Largest error of the weights shown against the recorded ones; 0 where they are the recorded ones. */
+  error: number;
+  /** Whether the numbers of the computation can be had (kind "steps"): small maps that are kept as factors. */
+  steps: boolean;
+  /** Numbers a head, by name: entropy, distance, sink, previous, induction ... What there is. */
+  statistics: Record<string, number[]>;
+}
+
+/** Words of two texts and the links between them, as an alignment found them. */
+export interface AlignmentInfo {
+  item: number;
+  sourceWords: string[];
+  targetWords: string[];
+  /** (source word, target word). */
+  links: [number, number][];
+  /** How it was read, in words. */
+  reading: string;
+}
+
+/** The picture that an image model looked at. */
+export interface ImageInfo {
+  item: number;
+  /** A data: URI. */
+  src: string;
+  width: number;
+  height: number;
+  /** Patches down and across, and the position of the first of them among the tokens. */
+  rows: number;
+  columns: number;
+  first: number;
+}
+
+export interface Manifest {
+  version: 1;
+  title: string;
+  /** What must be said beside the picture: what rows mean, errors, samples. */
+  notes: string[];
+  axes: Record<string, Axis>;
+  maps: MapInfo[];
+  /** Names of the sequences, one or more. */
+  items: string[];
+  alignments: AlignmentInfo[];
+  images: ImageInfo[];
+  /** What to look at first. */
+  opening: Partial<State>;
+}
+
+// -- questions and answers -------------------------------------------------------------------------------------------
+
+/**
+ * Cells of an axis, as intervals of tokens. A span cuts [start, stop) into `count` cells, cell i from
+ * start + floor(i·n/count) to start + floor((i+1)·n/count); a list gives each its ends.
+ */
+export type Cells = { start: number; stop: number; count: number } | { starts: number[]; stops: number[] };
+
+/**
+ * What a cell shows of the weights inside it: their mean, the largest, or "mass": summed over the keys and averaged over the
+ * queries, which is how words are made of tokens.
+ */
+export type How = "mean" | "max" | "mass";
+
+export interface RegionRequest {
+  map: number;
+  /** Averaged, where there are several. */
+  heads: number[];
+  rows: Cells;
+  columns: Cells;
+  how: How;
+  /** Leave special tokens out of every cell, of both axes. A cell of nothing else is 0. */
+  hideSpecial: boolean;
+  /** Divide each row by its sum over the keys that are not left out. */
+  renormalise: boolean;
+  /**
+   * At most so many queries are read in each cell, evenly spaced; 0 reads all. Keys are never sampled, so that columns of mass
+   * cannot be missed. In a cell of queries a … a+n, sample j of s is a + floor((2j+1)·n/(2s)).
+   */
+  sample: number;
+}
+
+export interface Region {
+  rows: number;
+  columns: number;
+  /** Row by row. */
+  values: Float32Array;
+  /** At most so many queries were read in a cell; 0 where all were. A host may read fewer than was asked for. */
+  sampled: number;
+}
+
+export interface MarginsRequest {
+  map: number;
+  heads: number[];
+  rows: Cells;
+  columns: Cells;
+  hideSpecial: boolean;
+}
+
+/** What stands beside the map: of the whole map, not of the region. */
+export interface Margins {
+  /** For each column cell, the mean over its keys of the mass that a key gets from all queries. */
+  received: Float32Array;
+  /** For each row cell, the mean over its queries of the entropy of their rows, in nats. */
+  entropy: Float32Array;
+  /** As in Region. */
+  sampled: number;
+}
+
+/** Each head of a map from afar. A small map is there whole. */
+export interface Overview {
+  heads: number;
+  rows: number;
+  columns: number;
+  /** (heads, rows, columns). */
+  mean: Float32Array;
+  max: Float32Array;
+}
+
+/** One head's computation, stage by stage; a stage that the model does not have is null. (queries, keys) unless said. */
+export interface Steps {
+  queries: number;
+  keys: number;
+  dim: number;
+  scale: number;
+  softcap: number | null;
+  /** The head's sink logit, where it has one. */
+  sink: number | null;
+  query: Float32Array; // (queries, dim)
+  key: Float32Array; // (keys, dim)
+  value: Float32Array | null; // (keys, valueDim)
+  valueDim: number;
+  scores: Float32Array;
+  scaled: Float32Array;
+  capped: Float32Array | null;
+  biased: Float32Array | null;
+  /** -Infinity where hidden. */
+  masked: Float32Array | null;
+  weights: Float32Array;
+  output: Float32Array | null; // (queries, valueDim)
+}
+
+export interface Source {
+  region(request: RegionRequest, signal?: AbortSignal): Promise<Region>;
+  margins(request: MarginsRequest, signal?: AbortSignal): Promise<Margins>;
+  overview(map: number, signal?: AbortSignal): Promise<Overview>;
+  steps(map: number, head: number, signal?: AbortSignal): Promise<Steps>;
+}
+
+/**
+ * How a source reaches who computes: one question, one answer in packed bytes (engine/pack.ts). Questions: "manifest",
+ * "region", "margins", "overview", "steps", and on a server more.
+ */
+export interface Transport {
+  ask(question: string, request: object, signal?: AbortSignal): Promise<ArrayBuffer>;
+  close(): void;
+}
+
+// -- what is being looked at -----------------------------------------------------------------------------------------
+
+export type ViewName = "map" | "heads" | "ribbon" | "text" | "steps" | "image";
+export type UnitName = "tokens" | "words";
+
+/** The part of a map that is on screen, in units (tokens or words, hidden ones not counted), fractions allowed. */
+export interface Viewport {
+  top: number;
+  bottom: number;
+  left: number;
+  right: number;
+}
+
+export interface State {
+  view: ViewName;
+  map: number;
+  /** One, or several that are averaged. */
+  heads: number[];
+  unit: UnitName;
+  special: "shown" | "dimmed" | "hidden";
+  /** Only where special tokens are hidden. */
+  renormalise: boolean;
+  /** Which of the map's row axes labels the rows. */
+  rowAxis: number;
+  /** How weights become colours: in proportion, by logarithm, or each row by its largest. */
+  scale: "linear" | "log" | "row";
+  /** What a cell of many weights shows. */
+  how: "mean" | "max";
+  /** null: the whole map. */
+  viewport: Viewport | null;
+  /** The query and the key under the crosshair, as token positions. */
+  query: number | null;
+  key: number | null;
+  /** Whether they stay when the pointer leaves. */
+  pinned: boolean;
+  /** In the text and image views: what a token attends to, or what attends to it. */
+  direction: "from" | "to";
+  /** The least weight that the ribbon draws. */
+  threshold: number;
+  /** Statistic by which heads are sorted; "" leaves them in order. */
+  sort: string;
+  /** What thumbnails show. */
+  thumbnails: "mean" | "max";
+}
+
+export interface Store {
+  readonly state: Readonly<State>;
+  set(change: Partial<State>): void;
+  /** Called after each change with the names of what changed; returns how to stop. */
+  subscribe(listener: (state: Readonly<State>, changed: ReadonlySet<keyof State>) => void): () => void;
+}
+
+// -- views -----------------------------------------------------------------------------------------------------------
+
+/** Colours of the theme in force, as CSS colours. */
+export interface Palette {
+  name: "light" | "dark";
+  background: string;
+  text: string;
+  dimmed: string;
+  frame: string;
+  accent: string;
+  /** 256 × RGB: from nothing, which is the background, to everything. */
+  positive: Uint8Array;
+  /** 256 × RGB for negative weights, from nothing to everything. */
+  negative: Uint8Array;
+}
+
+export interface App {
+  readonly manifest: Manifest;
+  readonly source: Source;
+  readonly store: Store;
+  /** The theme in force; views draw again when the shell calls `redraw`. */
+  readonly palette: Palette;
+  /** Says something at the foot of the viewer (also to screen readers, politely); "" clears it. */
+  say(text: string): void;
+  /** Reports what went wrong, where people see it. */
+  fail(error: unknown): void;
+}
+
+/** What is on screen as a table of texts, for screen readers and for copying. */
+export interface TextTable {
+  caption: string;
+  columns: string[];
+  rows: string[][];
+}
+
+export interface MountedView {
+  /** Draw again: the theme or the size has changed. */
+  redraw(): void;
+  destroy(): void;
+  /** Whether the key was used. */
+  keydown(event: KeyboardEvent): boolean;
+  /** At most some hundred rows: of a long map, what is most worth saying of the part on screen. */
+  table(): Promise<TextTable>;
+  /** What is on screen as a document of its own, text as text; a raster only for cells too many to draw one by one. */
+  svg(): Promise<string>;
+}
+
+export interface View {
+  readonly name: ViewName;
+  /** On its button. */
+  readonly title: string;
+  /** Keys and what they do, for the help. */
+  readonly keys: [string, string][];
+  /** Why this recording has nothing to show in it, or null. */
+  unavailable(manifest: Manifest, state: Readonly<State>): string | null;
+  mount(root: HTMLElement, app: App): MountedView;
+}

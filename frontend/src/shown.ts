@@ -1,0 +1,60 @@
+/** What the store points at, looked up in the manifest. */
+
+import type { How, Manifest, MapInfo, RegionRequest, State } from "./contract";
+import { Units } from "./units";
+
+export interface Shown {
+  info: MapInfo;
+  rows: Units;
+  columns: Units;
+}
+
+export function shownBy(manifest: Manifest, state: Readonly<State>): Shown {
+  const info = manifest.maps[state.map];
+  const hidden = state.special === "hidden";
+  const rows = manifest.axes[info.rowAxes[state.rowAxis] ?? info.rowAxes[0]];
+  return {
+    info,
+    rows: new Units(rows, state.unit, hidden),
+    columns: new Units(manifest.axes[info.columnAxis], state.unit, hidden),
+  };
+}
+
+/** What a cell of whole units shows: of words, the mass; of tokens, the weight itself. */
+export function howOfUnits(state: Readonly<State>): How {
+  return state.unit === "words" ? "mass" : "mean";
+}
+
+/** A request for units first … last of each axis, one cell a unit. */
+export function unitsRequest(
+  state: Readonly<State>,
+  shown: Shown,
+  rows: readonly [number, number],
+  columns: readonly [number, number],
+): RegionRequest {
+  return {
+    map: state.map,
+    heads: state.heads,
+    rows: shown.rows.cells(rows[0], rows[1], rows[1] - rows[0]),
+    columns: shown.columns.cells(columns[0], columns[1], columns[1] - columns[0]),
+    how: howOfUnits(state),
+    hideSpecial: state.special === "hidden",
+    renormalise: state.special === "hidden" && state.renormalise,
+    sample: 0,
+  };
+}
+
+/** "cross layer 3, head 5", "self layer 0, mean of heads 1, 4": what is being looked at, in words. */
+export function mapText(info: MapInfo, heads: readonly number[]): string {
+  const layer = info.layer === null ? info.name || "map" : `${info.kind} layer ${info.layer}`;
+  if (info.heads === 1) return layer;
+  if (heads.length === 1) return `${layer}, head ${heads[0]}`;
+  return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;
+}
+
+/** At most `limit` neighbouring units around what the viewport shows. */
+export function stretch(first: number, last: number, count: number, limit: number): readonly [number, number] {
+  const start = Math.max(0, Math.min(Math.floor(first), count - 1));
+  const stop = Math.max(start + 1, Math.min(Math.ceil(last), count));
+  return count === 0 ? [0, 0] : [start, Math.min(stop, start + limit)];
+}

@@ -1,0 +1,91 @@
+/** The units of an axis as they are shown: tokens or words, all of them or without the special ones. */
+
+import type { Axis, Cells, UnitName } from "./contract";
+
+export class Units {
+  /** How many are shown. */
+  readonly count: number;
+  private readonly starts: Int32Array | null;
+  private readonly stops: Int32Array | null;
+  private readonly runs: Int32Array | null;
+  private readonly specials: Set<number>;
+
+  constructor(
+    readonly axis: Axis,
+    readonly unit: UnitName,
+    readonly hidden: boolean,
+  ) {
+    this.specials = new Set(axis.special);
+    const size = axis.tokens.length;
+    const words = unit === "words" ? axis.words : null;
+    if (words === null && !(hidden && this.specials.size > 0)) {
+      this.count = size;
+      this.starts = this.stops = this.runs = null;
+      return;
+    }
+    const begins = words ?? Array.from({ length: size }, (_, at) => at);
+    const kept = begins
+      .map((start, run) => ({ start, run }))
+      .filter(({ start }) => !(hidden && this.specials.has(start)));
+    this.count = kept.length;
+    this.starts = Int32Array.from(kept, ({ start }) => start);
+    this.stops = Int32Array.from(kept, ({ run }) => begins[run + 1] ?? size);
+    this.runs = Int32Array.from(kept, ({ run }) => run);
+  }
+
+  /** First token of a unit. */
+  start(unit: number): number {
+    return this.starts ? this.starts[unit] : unit;
+  }
+
+  /** One past the last token of a unit. */
+  stop(unit: number): number {
+    return this.stops ? this.stops[unit] : unit + 1;
+  }
+
+  /** What it says, as the text of a word or the token's own name. */
+  label(unit: number): string {
+    if (this.unit === "words" && this.axis.wordTexts && this.runs) return this.axis.wordTexts[this.runs[unit]];
+    return this.axis.tokens[this.start(unit)];
+  }
+
+  special(unit: number): boolean {
+    return this.specials.has(this.start(unit));
+  }
+
+  /** The unit that a token is part of; -1 where it is hidden. */
+  unitOf(token: number): number {
+    if (!this.starts || !this.stops) return token >= 0 && token < this.count ? token : -1;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.stops[middle] <= token) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.count && this.starts[low] <= token ? low : -1;
+  }
+
+  /** Units first … last as `count` cells of tokens (fewer where there are not so many units). */
+  cells(first: number, last: number, count: number): Cells {
+    const size = Math.min(count, last - first);
+    if (!this.starts) return { start: first, stop: last, count: size };
+    const starts: number[] = [];
+    const stops: number[] = [];
+    for (let cell = 0; cell < size; cell++) {
+      starts.push(this.start(first + Math.floor((cell * (last - first)) / size)));
+      stops.push(this.stop(first + Math.floor(((cell + 1) * (last - first)) / size) - 1));
+    }
+    return { starts, stops };
+  }
+}
+
+/** Ends of each cell. */
+export function cellEnds(cells: Cells): { starts: ArrayLike<number>; stops: ArrayLike<number>; count: number } {
+  if ("starts" in cells) return { starts: cells.starts, stops: cells.stops, count: cells.starts.length };
+  const { start, stop, count } = cells;
+  const at = (cell: number) => start + Math.floor((cell * (stop - start)) / count);
+  const starts = Array.from({ length: count }, (_, cell) => at(cell));
+  const stops = Array.from({ length: count }, (_, cell) => at(cell + 1));
+  return { starts, stops, count };
+}

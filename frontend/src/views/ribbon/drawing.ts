@@ -1,0 +1,106 @@
+/** What a ribbon is drawn of. */
+
+import type { Palette, Region } from "../../contract";
+import type { Label, Layout } from "./layout";
+
+export type Side = "key" | "query";
+
+const SVG = "http://www.w3.org/2000/svg";
+const FONT = "13px system-ui, sans-serif";
+
+/** How a curve looks: the darker, wider and fuller, the heavier. */
+export function stroke(palette: Palette, weight: number, size: number): Record<string, string> {
+  const { positive, negative } = palette;
+  const ramp = weight < 0 ? negative : positive;
+  const at = 3 * Math.round(80 + 150 * size);
+  return {
+    stroke: `rgb(${ramp[at]},${ramp[at + 1]},${ramp[at + 2]})`,
+    "stroke-width": (0.6 + 5.4 * size).toFixed(2),
+    "stroke-opacity": (0.25 + 0.7 * size).toFixed(2),
+  };
+}
+
+/** The labels of one side, each marked with its side and place. */
+export function drawLabels(
+  svg: Element,
+  places: Label[],
+  side: Side,
+  palette: Palette,
+  dim: (at: number) => boolean,
+): SVGTextElement[] {
+  const { text, dimmed } = palette;
+  return places.map((place, at) => {
+    const label = make("text", {
+      x: place.x.toFixed(1),
+      y: place.y.toFixed(1),
+      "text-anchor": place.anchor,
+      fill: dim(at) ? dimmed : text,
+      class: "label",
+      "data-side": side,
+      "data-at": at,
+      "font-family": "system-ui, sans-serif",
+      "font-size": 13,
+      "unicode-bidi": "isolate",
+    }) as SVGTextElement;
+    label.textContent = place.text;
+    svg.append(label);
+    return label;
+  });
+}
+
+/** What the two sides are. */
+export function drawTitles(svg: Element, layout: Layout, titles: Record<Side, string>, palette: Palette): void {
+  const columns = layout.direction === "columns";
+  const [key, query] = [layout.keys[0], layout.queries[0]];
+  const places = [
+    [titles.key, columns ? (key?.x ?? 0) : layout.width / 2, 14, columns ? "end" : "middle"],
+    [
+      titles.query,
+      columns ? (query?.x ?? 0) : layout.width / 2,
+      columns ? 14 : layout.height - 6,
+      columns ? "start" : "middle",
+    ],
+  ] as const;
+  for (const [text, x, y, anchor] of places) {
+    const font = { "font-family": "system-ui, sans-serif", "font-size": 11 };
+    const title = make("text", { x, y, "text-anchor": anchor, fill: palette.dimmed, ...font });
+    title.textContent = text;
+    svg.append(title);
+  }
+}
+
+/** Weights from the threshold up, strongest first, as many as are drawn; `size` from 0 to 1 is how strong they look. */
+export function strongest(
+  region: Region,
+  threshold: number,
+  byRow: boolean,
+  most: number,
+): { kept: { weight: number; query: number; key: number; size: number }[]; left: number } {
+  const found: { weight: number; query: number; key: number; size: number }[] = [];
+  for (let query = 0; query < region.rows; query++) {
+    const row = region.values.subarray(query * region.columns, (query + 1) * region.columns);
+    let top = 1;
+    if (byRow) top = row.reduce((found, weight) => Math.max(found, Math.abs(weight)), 0) || 1;
+    row.forEach((weight, key) => {
+      if (weight !== 0 && Math.abs(weight) >= threshold)
+        found.push({ weight, query, key, size: Math.min(1, Math.abs(weight) / top) });
+    });
+  }
+  found.sort((one, two) => Math.abs(two.weight) - Math.abs(one.weight));
+  return { kept: found.slice(0, most), left: Math.max(0, found.length - most) };
+}
+
+let ruler: CanvasRenderingContext2D | null | undefined;
+
+export function measure(text: string): number {
+  if (ruler === undefined) ruler = document.createElement("canvas").getContext("2d");
+  if (!ruler) return 7.5 * [...text].length;
+  ruler.font = FONT;
+  return ruler.measureText(text).width;
+}
+
+export function make(name: string, attributes: Record<string, string | number>): SVGElement {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  return element;
+}

@@ -1,0 +1,386 @@
+/** Two rows of tokens joined by curves: as wide as the weight. */
+
+import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
+import { countText, visible, weightText } from "../../labels";
+import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
+import type { Units } from "../../units";
+import { drawLabels, drawTitles, make, measure, type Side, stroke, strongest } from "./drawing";
+import { curve, type Layout, layOut } from "./layout";
+import css from "./ribbon.css";
+
+export const styles = css;
+
+/** Units of a side, and curves, that are drawn at once: more than can be told apart. */
+const LABELS = 240;
+const CURVES = 4000;
+
+interface Drawn {
+  shown: Shown;
+  rows: readonly [number, number];
+  columns: readonly [number, number];
+  region: Region;
+  layout: Layout;
+  /** Of weight, query and key (counted from the first on screen), strongest first. */
+  links: { weight: number; query: number; key: number; path: SVGPathElement }[];
+  left: number;
+  labels: Record<Side, SVGTextElement[]>;
+  numbers: SVGGElement;
+}
+
+export const view: View = {
+  name: "ribbon",
+  title: "Ribbon",
+  keys: [
+    ["↑ ↓ ← →", "next or previous token; the other side"],
+    ["Enter", "hold the token, let it go"],
+    ["+ −", "draw more or fewer curves"],
+    ["l", "lines or columns"],
+  ],
+  unavailable: () => null,
+  mount: (root, app) => new Ribbon(root, app),
+};
+
+class Ribbon implements MountedView {
+  private readonly frame = document.createElement("div");
+  private readonly stage = document.createElement("div");
+  private readonly said = document.createElement("p");
+  private readonly threshold = document.createElement("input");
+  private readonly thresholdText = document.createElement("output");
+  private readonly links = document.createElement("input");
+  private readonly linksLabel = document.createElement("label");
+  private readonly turn = document.createElement("button");
+  private readonly stop: () => void;
+  private readonly sized: ResizeObserver;
+  private asking = new AbortController();
+  private wanted: "auto" | "lines" | "columns" = "auto";
+  private drawn: Drawn | null = null;
+  private side: Side = "query";
+
+  constructor(
+    root: HTMLElement,
+    private readonly app: App,
+  ) {
+    this.frame.className = "ribbon";
+    const controls = document.createElement("div");
+    controls.className = "ribbon-controls";
+    Object.assign(this.threshold, { type: "range", min: "0", max: "1", step: "0.01" });
+    const label = document.createElement("label");
+    label.append("weights from", this.threshold, this.thresholdText);
+    this.links.type = "checkbox";
+    this.linksLabel.append(this.links, "links that the alignment found");
+    this.turn.type = "button";
+    controls.append(label, this.turn, this.linksLabel);
+    this.said.className = "ribbon-said";
+    this.stage.className = "ribbon-stage";
+    this.stage.tabIndex = 0;
+    this.frame.append(controls, this.stage, this.said);
+    root.append(this.frame);
+
+    this.threshold.addEventListener("input", () => this.app.store.set({ threshold: Number(this.threshold.value) }));
+    this.links.addEventListener("change", () => this.draw());
+    this.turn.addEventListener("click", () => this.turnAround());
+    this.stage.addEventListener("pointerover", (event) => this.pointAt(event));
+    this.stage.addEventListener("pointerleave", () => this.leave());
+    this.stage.addEventListener("click", (event) => this.hold(event));
+    this.stop = app.store.subscribe((_, changed) => {
+      if ([...changed].every((name) => name === "query" || name === "key" || name === "pinned")) this.highlight();
+      else if ([...changed].every((name) => name === "threshold" || name === "scale")) this.draw();
+      else this.ask();
+    });
+    this.sized = new ResizeObserver(() => this.draw());
+    this.sized.observe(this.stage);
+    this.ask();
+  }
+
+  destroy(): void {
+    this.asking.abort();
+    this.stop();
+    this.sized.disconnect();
+    this.frame.remove();
+  }
+
+  redraw(): void {
+    this.draw();
+  }
+
+  private region: {
+    shown: Shown;
+    rows: readonly [number, number];
+    columns: readonly [number, number];
+    region: Region;
+  } | null = null;
+
+  /** Reads the weights between the units on screen. */
+  private async ask(): Promise<void> {
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    const { state } = this.app.store;
+    const shown = shownBy(this.app.manifest, state);
+    const port = state.viewport;
+    const rows = stretch(port?.top ?? 0, port?.bottom ?? shown.rows.count, shown.rows.count, LABELS);
+    const columns = stretch(port?.left ?? 0, port?.right ?? shown.columns.count, shown.columns.count, LABELS);
+    try {
+      const region = await this.app.source.region(unitsRequest(state, shown, rows, columns), signal);
+      if (signal.aborted) return;
+      this.region = { shown, rows, columns, region };
+      this.draw();
+    } catch (error) {
+      if (!signal.aborted) this.app.fail(error);
+    }
+  }
+
+  private draw(): void {
+    const { palette } = this.app;
+    const { state } = this.app.store;
+    this.threshold.value = String(state.threshold);
+    this.thresholdText.value = state.threshold.toFixed(2);
+    if (!this.region) return;
+    const { shown, rows, columns, region } = this.region;
+    const texts = (units: Units, [first, last]: readonly [number, number]) =>
+      Array.from({ length: last - first }, (_, at) => visible(units.label(first + at), 28));
+    const layout = layOut(
+      texts(shown.columns, columns),
+      texts(shown.rows, rows),
+      Math.max(320, this.stage.clientWidth - 4),
+      measure,
+      this.wanted,
+    );
+    this.turn.textContent = layout.direction === "lines" ? "as columns" : "as lines";
+    const found = this.alignmentLinks(shown, state);
+    this.linksLabel.hidden = found === null;
+    const links = strongest(region, state.threshold, state.scale === "row", CURVES);
+    const svg = make("svg", {
+      width: layout.width,
+      height: layout.height,
+      viewBox: `0 0 ${layout.width} ${layout.height}`,
+    });
+    svg.setAttribute("role", "img");
+    const curves = make("g", { fill: "none", "stroke-linecap": "round" });
+    const paths = links.kept.map(({ weight, query, key, size }) => {
+      const path = make("path", {
+        d: curve(layout, layout.keys[key], layout.queries[query]),
+        ...stroke(palette, weight, size),
+      });
+      curves.append(path);
+      return { weight, query, key, path: path as SVGPathElement };
+    });
+    svg.append(curves);
+    if (found && this.links.checked) svg.append(this.alignment(layout, found, rows, columns));
+    const dim = state.special === "dimmed";
+    const labels = {
+      key: drawLabels(svg, layout.keys, "key", palette, (at) => dim && shown.columns.special(columns[0] + at)),
+      query: drawLabels(svg, layout.queries, "query", palette, (at) => dim && shown.rows.special(rows[0] + at)),
+    };
+    drawTitles(svg, layout, { key: shown.columns.axis.title, query: shown.rows.axis.title }, palette);
+    const numbers = make("g", {}) as SVGGElement;
+    svg.append(numbers);
+    this.stage.replaceChildren(svg);
+    this.drawn = { shown, rows, columns, region, layout, links: paths, left: links.left, labels, numbers };
+    this.highlight();
+  }
+
+  /** The alignment's links between units on screen, where words are shown and both texts' words are found on the axes. */
+  private alignmentLinks(shown: Shown, state: Readonly<State>): [number, number][] | null {
+    if (shown.info.kind !== "cross" || state.unit !== "words") return null;
+    const alignment = this.app.manifest.alignments.find(({ item }) => item === shown.info.item);
+    if (!alignment) return null;
+    const places = (units: Units) =>
+      Array.from({ length: units.count }, (_, at) => at).filter((unit) => !units.special(unit));
+    const [sources, targets] = [places(shown.columns), places(shown.rows)];
+    if (sources.length !== alignment.sourceWords.length || targets.length !== alignment.targetWords.length) return null;
+    return alignment.links.map(([source, target]) => [sources[source], targets[target]]);
+  }
+
+  private alignment(
+    layout: Layout,
+    found: [number, number][],
+    rows: readonly [number, number],
+    columns: readonly [number, number],
+  ): Element {
+    const group = make("g", {
+      fill: "none",
+      stroke: this.app.palette.accent,
+      "stroke-width": 1.5,
+      "stroke-dasharray": "4 3",
+    });
+    for (const [source, target] of found) {
+      const [key, query] = [layout.keys[source - columns[0]], layout.queries[target - rows[0]]];
+      if (key && query) group.append(make("path", { d: curve(layout, key, query) }));
+    }
+    return group;
+  }
+
+  /** Shows the curves of the chosen token alone, with their weights beside the labels. */
+  private highlight(): void {
+    const drawn = this.drawn;
+    if (!drawn) return;
+    const chosen = this.chosen();
+    const { accent, text } = this.app.palette;
+    drawn.numbers.replaceChildren();
+    for (const { path, query, key } of drawn.links)
+      path.classList.toggle("hidden-curve", chosen !== null && (chosen.side === "query" ? query : key) !== chosen.at);
+    for (const side of ["key", "query"] as const)
+      drawn.labels[side].forEach((label, at) => {
+        label.setAttribute("font-weight", chosen?.side === side && chosen.at === at ? "700" : "400");
+      });
+    this.stage.querySelector("svg")?.setAttribute("aria-label", this.caption());
+    if (!chosen) {
+      this.said.textContent = this.caption();
+      return;
+    }
+    const other: Side = chosen.side === "query" ? "key" : "query";
+    const others = drawn.layout[other === "key" ? "keys" : "queries"];
+    const mine = drawn.links.filter((link) => link[chosen.side] === chosen.at);
+    mine.slice(0, 40).forEach((link) => {
+      const place = others[link[other]];
+      const lines = drawn.layout.direction === "lines";
+      const beside = (place.anchor === "end" ? -1 : 1) * (place.width + 8);
+      const number = make("text", {
+        x: (lines ? place.x : place.x + beside).toFixed(1),
+        y: (lines ? place.y + (other === "key" ? -15 : 14) : place.y).toFixed(1),
+        "text-anchor": place.anchor,
+        fill: link === mine[0] ? accent : text,
+        "font-family": "ui-monospace, monospace",
+        "font-size": 11,
+      });
+      number.textContent = weightText(link.weight);
+      drawn.numbers.append(number);
+    });
+    this.said.textContent = this.sentence(chosen, mine);
+  }
+
+  private sentence(chosen: { side: Side; at: number }, mine: Drawn["links"]): string {
+    const drawn = this.drawn as Drawn;
+    const name = (side: Side, at: number) =>
+      side === "query"
+        ? visible(drawn.shown.rows.label(drawn.rows[0] + at))
+        : visible(drawn.shown.columns.label(drawn.columns[0] + at));
+    const other: Side = chosen.side === "query" ? "key" : "query";
+    const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}`);
+    const verb = chosen.side === "query" ? "attends to" : "is attended by";
+    const least = this.app.store.state.threshold.toFixed(2);
+    return `${name(chosen.side, chosen.at)} ${verb} ${list.join(", ") || `nothing with a weight of ${least} or more`}`;
+  }
+
+  private caption(): string {
+    const drawn = this.drawn;
+    if (!drawn) return "";
+    const { state } = this.app.store;
+    const part = (what: string, [first, last]: readonly [number, number], count: number) =>
+      last - first < count ? `; ${what} ${countText(first)} to ${countText(last - 1)} of ${countText(count)}` : "";
+    return (
+      `${mapText(drawn.shown.info, state.heads)}: weights from ${state.threshold.toFixed(2)}` +
+      (drawn.left > 0 ? `, the strongest ${countText(CURVES)} of ${countText(CURVES + drawn.left)}` : "") +
+      part("rows", drawn.rows, drawn.shown.rows.count) +
+      part("columns", drawn.columns, drawn.shown.columns.count)
+    );
+  }
+
+  /** The token under the crosshair, as a place on screen. */
+  private chosen(): { side: Side; at: number } | null {
+    const drawn = this.drawn;
+    if (!drawn) return null;
+    const { state } = this.app.store;
+    const sides: Side[] = this.side === "query" ? ["query", "key"] : ["key", "query"];
+    for (const side of sides) {
+      const token = state[side];
+      if (token === null) continue;
+      const [units, [first, last]] =
+        side === "query" ? [drawn.shown.rows, drawn.rows] : [drawn.shown.columns, drawn.columns];
+      const unit = units.unitOf(token);
+      if (unit >= first && unit < last) return { side, at: unit - first };
+    }
+    return null;
+  }
+
+  private choose(side: Side, at: number, pinned: boolean): void {
+    const drawn = this.drawn as Drawn;
+    this.side = side;
+    const token =
+      side === "query" ? drawn.shown.rows.start(drawn.rows[0] + at) : drawn.shown.columns.start(drawn.columns[0] + at);
+    this.app.store.set(side === "query" ? { query: token, key: null, pinned } : { query: null, key: token, pinned });
+  }
+
+  private pointAt(event: Event): void {
+    const label = labelOf(event);
+    if (label && !this.app.store.state.pinned) this.choose(label.dataset.side as Side, Number(label.dataset.at), false);
+  }
+
+  private hold(event: Event): void {
+    const label = labelOf(event);
+    if (label) this.choose(label.dataset.side as Side, Number(label.dataset.at), true);
+    else this.app.store.set({ pinned: false, query: null, key: null });
+  }
+
+  private leave(): void {
+    if (!this.app.store.state.pinned) this.app.store.set({ query: null, key: null });
+  }
+
+  private turnAround(): void {
+    this.wanted = this.drawn?.layout.direction === "lines" ? "columns" : "lines";
+    this.draw();
+  }
+
+  keydown(event: KeyboardEvent): boolean {
+    const drawn = this.drawn;
+    if (!drawn) return false;
+    const lines = drawn.layout.direction === "lines";
+    const along = lines ? { ArrowLeft: -1, ArrowRight: 1 } : { ArrowUp: -1, ArrowDown: 1 };
+    const across: Record<string, Side> = lines
+      ? { ArrowUp: "key", ArrowDown: "query" }
+      : { ArrowLeft: "key", ArrowRight: "query" };
+    const { state } = this.app.store;
+    const step = (along as Record<string, number>)[event.key];
+    if (step || across[event.key]) {
+      const now = this.chosen();
+      const side = across[event.key] ?? now?.side ?? this.side;
+      const count = drawn.labels[side].length;
+      const at = now === null ? 0 : Math.max(0, Math.min(count - 1, now.at + (step ?? 0)));
+      if (count > 0) this.choose(side, at, state.pinned);
+      this.app.say(this.said.textContent ?? "");
+    } else if (event.key === "Enter") this.app.store.set({ pinned: !state.pinned });
+    else if (event.key === "Escape") this.app.store.set({ pinned: false, query: null, key: null });
+    else if (event.key === "+" || event.key === "-") {
+      const threshold = Math.max(0, Math.min(1, state.threshold + (event.key === "+" ? -0.01 : 0.01)));
+      this.app.store.set({ threshold: Number(threshold.toFixed(2)) });
+    } else if (event.key === "l") this.turnAround();
+    else return false;
+    return true;
+  }
+
+  async table(): Promise<TextTable> {
+    const drawn = this.drawn;
+    if (!drawn) return { caption: "nothing is drawn yet", columns: [], rows: [] };
+    const { rows, columns: cols, shown } = drawn;
+    const chosen = this.chosen();
+    const links = drawn.links.filter((link) => chosen === null || link[chosen.side] === chosen.at);
+    const ordered = links.sort((one, two) => one.query - two.query || two.weight - one.weight).slice(0, 500);
+    return {
+      caption: this.caption(),
+      columns: [
+        shown.rows.axis.title,
+        shown.columns.axis.title,
+        howOfUnits(this.app.store.state) === "mass" ? "mass" : "weight",
+      ],
+      rows: ordered.map(({ query, key, weight }) => [
+        visible(shown.rows.label(rows[0] + query)),
+        visible(shown.columns.label(cols[0] + key)),
+        weightText(weight),
+      ]),
+    };
+  }
+
+  async svg(): Promise<string> {
+    const svg = this.stage.querySelector("svg")?.cloneNode(true) as SVGSVGElement | undefined;
+    if (!svg) throw new Error("nothing is drawn yet");
+    for (const hidden of svg.querySelectorAll(".hidden-curve")) hidden.remove();
+    const ground = make("rect", { width: "100%", height: "100%", fill: this.app.palette.background });
+    svg.prepend(ground);
+    return new XMLSerializer().serializeToString(svg);
+  }
+}
+
+function labelOf(event: Event): SVGElement | null {
+  return (event.target as Element).closest<SVGElement>(".label");
+}

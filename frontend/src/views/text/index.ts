@@ -1,0 +1,348 @@
+/** The running text: choose a token, and see what it attends to, or what attends to it. */
+
+import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
+import { countText, visible, weightText } from "../../labels";
+import { howOfUnits, mapText, type Shown, shownBy } from "../../shown";
+import type { Units } from "../../units";
+import css from "./text.css";
+import { textAsSvg } from "./text_svg";
+
+export const styles = css;
+
+/** Units on a page of the text: what a browser lays out at once without a pause. */
+const PAGE = 1500;
+
+type Side = "query" | "key";
+
+/** Weights of the chosen token, one a unit of the other side. */
+export interface Reading {
+  /** The side that is coloured. */
+  side: Side;
+  first: number;
+  weights: Float32Array;
+}
+
+export const view: View = {
+  name: "text",
+  title: "Text",
+  keys: [
+    ["← →", "previous or next token"],
+    ["↑ ↓", "the other text, where there are two"],
+    ["Enter", "hold the token, let it go"],
+    ["d", "what it attends to, or what attends to it"],
+    ["PageUp PageDown", "another part of a long text"],
+  ],
+  unavailable: () => null,
+  mount: (root, app) => new RunningText(root, app),
+};
+
+class RunningText implements MountedView {
+  private readonly frame = document.createElement("div");
+  private readonly stage = document.createElement("div");
+  private readonly said = document.createElement("p");
+  private readonly pages = document.createElement("span");
+  private readonly directions: Record<State["direction"], HTMLInputElement>;
+  private readonly stop: () => void;
+  private asking = new AbortController();
+  private shown: Shown;
+  private reading: Reading | null = null;
+  private tokens: Record<Side, Map<number, HTMLElement>> = { query: new Map(), key: new Map() };
+
+  constructor(
+    root: HTMLElement,
+    private readonly app: App,
+  ) {
+    this.frame.className = "text";
+    this.stage.className = "text-stage";
+    this.stage.tabIndex = 0;
+    this.said.className = "text-said";
+    const controls = document.createElement("div");
+    controls.className = "text-controls";
+    const group = document.createElement("span");
+    group.setAttribute("role", "radiogroup");
+    group.setAttribute("aria-label", "direction");
+    const name = `direction-${Math.random().toString(36).slice(2)}`;
+    const radio = (value: State["direction"], text: string) => {
+      const label = document.createElement("label");
+      const input = document.createElement("input");
+      Object.assign(input, { type: "radio", name, value });
+      input.addEventListener("change", () => this.app.store.set({ direction: value }));
+      label.append(input, ` ${text} `);
+      group.append(label);
+      return input;
+    };
+    this.directions = { from: radio("from", "what it attends to"), to: radio("to", "what attends to it") };
+    controls.append(group, this.pages);
+    this.frame.append(controls, this.stage, this.said);
+    root.append(this.frame);
+
+    this.stage.addEventListener("pointerover", (event) => this.point(event, false));
+    this.stage.addEventListener("pointerleave", () => {
+      if (!this.app.store.state.pinned) this.app.store.set({ query: null, key: null });
+    });
+    this.stage.addEventListener("click", (event) => this.point(event, true));
+    this.shown = shownBy(app.manifest, app.store.state);
+    this.stop = app.store.subscribe((_, changed) => {
+      const text = ["map", "unit", "special", "rowAxis", "viewport"] as const;
+      if (text.some((one) => changed.has(one))) this.write();
+      else this.read();
+    });
+    this.write();
+  }
+
+  destroy(): void {
+    this.asking.abort();
+    this.stop();
+    this.frame.remove();
+  }
+
+  redraw(): void {
+    this.colour();
+  }
+
+  /** One text where rows and columns are the same tokens, or what a decoder consumed; else two. */
+  private get one(): boolean {
+    return this.shown.info.rowAxes.includes(this.shown.info.columnAxis);
+  }
+
+  private unitsOf(side: Side): Units {
+    return side === "key" || this.one ? this.shown.columns : this.shown.rows;
+  }
+
+  /** The part of a side that is written: whole pages of units, that of the viewport first. */
+  private page(side: Side): readonly [number, number] {
+    const units = this.unitsOf(side);
+    const port = this.app.store.state.viewport;
+    const at = port ? (side === "query" && !this.one ? port.top : port.left) : 0;
+    const first = Math.floor(Math.max(0, Math.min(at, units.count - 1)) / PAGE) * PAGE;
+    return [first, Math.min(first + PAGE, units.count)];
+  }
+
+  private write(): void {
+    const { state } = this.app.store;
+    this.shown = shownBy(this.app.manifest, state);
+    this.tokens = { query: new Map(), key: new Map() };
+    const sides: Side[] = this.one ? ["key"] : ["key", "query"];
+    this.stage.replaceChildren(
+      ...sides.flatMap((side) => {
+        const units = this.unitsOf(side);
+        const [first, last] = this.page(side);
+        const title = document.createElement("h3");
+        title.textContent =
+          units.axis.title +
+          (last - first < units.count
+            ? ` ${countText(first)} to ${countText(last - 1)} of ${countText(units.count)}`
+            : "");
+        const text = document.createElement("p");
+        for (let unit = first; unit < last; unit++) {
+          const token = document.createElement("span");
+          token.className = `text-token${state.special === "dimmed" && units.special(unit) ? " special" : ""}`;
+          token.textContent = visible(units.label(unit), 200);
+          token.dataset.side = side;
+          token.dataset.unit = String(unit);
+          this.tokens[side].set(unit, token);
+          text.append(token);
+        }
+        return [title, text];
+      }),
+    );
+    this.writePages();
+    this.read();
+  }
+
+  private writePages(): void {
+    const most = Math.max(this.shown.rows.count, this.shown.columns.count);
+    this.pages.replaceChildren();
+    if (most <= PAGE) return;
+    for (const [text, step] of [
+      ["◀ earlier", -1],
+      ["later ▶", 1],
+    ] as const) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.addEventListener("click", () => this.turn(step));
+      this.pages.append(button, " ");
+    }
+  }
+
+  /** Another page, of both texts. */
+  private turn(step: number): void {
+    const move = (side: Side) => {
+      const units = this.unitsOf(side);
+      const [first] = this.page(side);
+      const start = Math.max(0, Math.min(first + step * PAGE, Math.floor((units.count - 1) / PAGE) * PAGE));
+      return [start, Math.min(start + PAGE, units.count)] as const;
+    };
+    const [left, right] = move("key");
+    const [top, bottom] = this.one ? [left, right] : move("query");
+    this.app.store.set({ viewport: { top, bottom, left, right } });
+  }
+
+  /** The chosen token and the side that it stands on, by the direction: a query looks, a key is looked at. */
+  private chosen(): { side: Side; unit: number; place: Side } | null {
+    const { state } = this.app.store;
+    const side: Side = state.direction === "from" ? "query" : "key";
+    const token = state[side];
+    if (token === null) return null;
+    const unit = this.unitsOf(side).unitOf(token);
+    return unit < 0 ? null : { side, unit, place: this.one ? "key" : side };
+  }
+
+  private async read(): Promise<void> {
+    const { state } = this.app.store;
+    this.directions[state.direction].checked = true;
+    this.asking.abort();
+    const chosen = this.chosen();
+    if (!chosen) {
+      this.reading = null;
+      this.colour();
+      return;
+    }
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    const other: Side = chosen.side === "query" ? "key" : "query";
+    const [first, last] = this.page(other);
+    const cells = (side: Side, from: number, to: number): Cells => this.unitsOf(side).cells(from, to, to - from);
+    const mine = cells(chosen.side, chosen.unit, chosen.unit + 1);
+    const others = cells(other, first, last);
+    try {
+      const region = await this.app.source.region(
+        {
+          map: state.map,
+          heads: state.heads,
+          rows: chosen.side === "query" ? mine : others,
+          columns: chosen.side === "query" ? others : mine,
+          how: howOfUnits(state),
+          hideSpecial: state.special === "hidden",
+          renormalise: state.special === "hidden" && state.renormalise,
+          sample: 0,
+        },
+        signal,
+      );
+      if (signal.aborted) return;
+      this.reading = { side: other, first, weights: region.values };
+      this.colour();
+    } catch (error) {
+      if (!signal.aborted) this.app.fail(error);
+    }
+  }
+
+  /** A background for each token: its weight, in the colours of the map. */
+  private colour(): void {
+    const chosen = this.chosen();
+    const place: Side | null = this.reading && (this.one ? "key" : this.reading.side);
+    const share = this.share();
+    for (const side of ["key", "query"] as const)
+      for (const [unit, token] of this.tokens[side]) {
+        token.classList.toggle("chosen", chosen !== null && chosen.place === side && chosen.unit === unit);
+        const weight = place === side && this.reading ? (this.reading.weights[unit - this.reading.first] ?? 0) : 0;
+        const [ground, ink] = weight === 0 ? ["", ""] : this.paint(weight, share(weight));
+        token.style.background = ground;
+        token.style.color = ink;
+        token.title = place === side && this.reading ? weightText(weight) : "";
+      }
+    this.said.textContent = this.sentence();
+  }
+
+  /** From 0 to 1, how strong a weight looks: by the scale that the map uses too. */
+  private share(): (weight: number) => number {
+    const weights = this.reading?.weights ?? new Float32Array();
+    const most = weights.reduce((top, weight) => Math.max(top, Math.abs(weight)), 0) || 1;
+    const { scale } = this.app.store.state;
+    if (scale === "row") return (weight) => Math.abs(weight) / most;
+    if (scale === "log") return (weight) => Math.max(0, 1 + Math.log10(Math.abs(weight)) / 6);
+    return (weight) => Math.min(1, Math.abs(weight) / Math.max(1, most));
+  }
+
+  private paint(weight: number, share: number): [string, string] {
+    const ramp = weight < 0 ? this.app.palette.negative : this.app.palette.positive;
+    const at = 3 * Math.round(255 * Math.min(1, share));
+    const [red, green, blue] = [ramp[at], ramp[at + 1], ramp[at + 2]];
+    return [`rgb(${red},${green},${blue})`, 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#101214" : "#ffffff"];
+  }
+
+  private strongest(): { label: string; weight: number; unit: number }[] {
+    if (!this.reading) return [];
+    const { side, first, weights } = this.reading;
+    const units = this.unitsOf(side);
+    return [...weights]
+      .map((weight, at) => ({ label: visible(units.label(first + at)), weight, unit: first + at }))
+      .filter(({ weight }) => weight !== 0)
+      .sort((one, two) => Math.abs(two.weight) - Math.abs(one.weight));
+  }
+
+  private sentence(): string {
+    const { state } = this.app.store;
+    const where = mapText(this.shown.info, state.heads);
+    const chosen = this.chosen();
+    if (!chosen || !this.reading) return `${where}: point at a token`;
+    const label = visible(this.unitsOf(chosen.side).label(chosen.unit));
+    const list = this.strongest().slice(0, 6);
+    const verb = chosen.side === "query" ? "attends to" : "is attended by";
+    return `${where}: ${label} ${verb} ${list.map((one) => `${one.label} ${weightText(one.weight)}`).join(", ") || "nothing here"}`;
+  }
+
+  private choose(unit: number, place: Side, pinned: boolean): void {
+    // In one text a token is both a query and a key: the direction says which is meant. Between two texts, its side does.
+    const { state } = this.app.store;
+    const side: Side = this.one ? (state.direction === "from" ? "query" : "key") : place;
+    const token = this.unitsOf(side).start(unit);
+    this.app.store.set({
+      query: side === "query" ? token : null,
+      key: side === "key" ? token : null,
+      direction: side === "query" ? "from" : "to",
+      pinned,
+    });
+  }
+
+  private point(event: Event, pinned: boolean): void {
+    const token = event.target instanceof HTMLElement && event.target.dataset.unit ? event.target : null;
+    if (token && (pinned || !this.app.store.state.pinned))
+      this.choose(Number(token.dataset.unit), token.dataset.side as Side, pinned);
+    else if (pinned && !token) this.app.store.set({ pinned: false, query: null, key: null });
+  }
+
+  keydown(event: KeyboardEvent): boolean {
+    const { state } = this.app.store;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const chosen = this.chosen();
+    const place: Side = chosen?.place ?? "key";
+    if (step !== undefined || ((event.key === "ArrowUp" || event.key === "ArrowDown") && !this.one)) {
+      const target: Side = step !== undefined ? place : place === "key" ? "query" : "key";
+      const [first, last] = this.page(target);
+      const at = chosen ? chosen.unit + (step ?? 0) : first;
+      const unit = Math.max(first, Math.min(last - 1, at));
+      if (last > first) this.choose(unit, target, state.pinned);
+      this.tokens[target].get(unit)?.scrollIntoView({ block: "nearest" });
+      this.read().then(() => this.app.say(this.said.textContent ?? ""));
+    } else if (event.key === "d" && this.one) {
+      const token = state.query ?? state.key;
+      const direction = state.direction === "from" ? "to" : "from";
+      this.app.store.set({
+        direction,
+        query: direction === "from" ? token : null,
+        key: direction === "to" ? token : null,
+      });
+    } else if (event.key === "Enter") this.app.store.set({ pinned: !state.pinned });
+    else if (event.key === "Escape") this.app.store.set({ pinned: false, query: null, key: null });
+    else if (event.key === "PageUp" || event.key === "PageDown") this.turn(event.key === "PageUp" ? -1 : 1);
+    else return false;
+    return true;
+  }
+
+  async table(): Promise<TextTable> {
+    const other = this.reading?.side === "query" ? this.shown.rows : this.shown.columns;
+    return {
+      caption: this.sentence(),
+      columns: ["position", other.axis.title, howOfUnits(this.app.store.state) === "mass" ? "mass" : "weight"],
+      rows: this.strongest()
+        .slice(0, 300)
+        .map(({ label, weight, unit }) => [String(unit), label, weightText(weight)]),
+    };
+  }
+
+  async svg(): Promise<string> {
+    return textAsSvg(this.stage, this.said.textContent ?? "", this.app.palette);
+  }
+}

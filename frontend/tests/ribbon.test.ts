@@ -1,0 +1,85 @@
+// @vitest-environment jsdom
+import { describe, expect, it } from "vitest";
+import { view } from "../src/views/ribbon";
+import { layOut } from "../src/views/ribbon/layout";
+import { press, stageOf } from "./mounting";
+
+const paths = (root: HTMLElement) => [...root.querySelectorAll(".ribbon-stage path")];
+const seen = (root: HTMLElement) => paths(root).filter((path) => !path.classList.contains("hidden-curve"));
+
+describe("the ribbon", () => {
+  it("draws a curve for each weight from the threshold up", async () => {
+    const stage = stageOf(view, { threshold: 0.2 });
+    await stage.settle();
+    const region = await stage.app.source.region({
+      map: 0,
+      heads: [0],
+      rows: { start: 0, stop: 10, count: 10 },
+      columns: { start: 0, stop: 9, count: 9 },
+      how: "mean",
+      hideSpecial: false,
+      renormalise: false,
+      sample: 0,
+    });
+    expect(paths(stage.root).length).toBe(region.values.filter((weight) => weight >= 0.2).length);
+    stage.app.store.set({ threshold: 0.5 });
+    expect(paths(stage.root).length).toBe(region.values.filter((weight) => weight >= 0.5).length);
+    expect(stage.errors).toEqual([]);
+  });
+
+  it("shows what a token attends to, by pointer and by keyboard", async () => {
+    const stage = stageOf(view);
+    await stage.settle();
+    const all = seen(stage.root).length;
+    const label = [...stage.root.querySelectorAll("text")].find((text) => text.textContent === "▁chat");
+    label?.dispatchEvent(new Event("pointerover", { bubbles: true }));
+    expect(stage.app.store.state.query).toBe(1);
+    expect(seen(stage.root).length).toBeLessThan(all);
+    expect(stage.root.querySelector(".ribbon-said")?.textContent).toMatch(/^▁chat attends to ▁cat 0\.\d\d/);
+    press(stage.view, "Enter");
+    expect(stage.app.store.state.pinned).toBe(true);
+    expect(press(stage.view, "ArrowDown")).toBe(true); // 320 pixels: in columns
+    expect(stage.app.store.state.query).toBe(2);
+    press(stage.view, "Escape");
+    expect(seen(stage.root).length).toBe(all);
+  });
+
+  it("merges words, hides special tokens, and can show the alignment", async () => {
+    const stage = stageOf(view, { unit: "words", special: "hidden", threshold: 0.01 });
+    await stage.settle();
+    const labels = [...stage.root.querySelectorAll(".label")].map((label) => label.textContent);
+    expect(labels).toContain("s'est");
+    expect(labels).not.toContain("</s>");
+    const before = paths(stage.root).length;
+    const box = stage.root.querySelector<HTMLInputElement>("input[type=checkbox]");
+    box?.click();
+    expect(paths(stage.root).length).toBe(before + 7);
+  });
+
+  it("tells the same as a table, and stands alone as SVG", async () => {
+    const stage = stageOf(view, { query: 1 });
+    await stage.settle();
+    const table = await stage.view.table();
+    expect(table.rows[0].slice(0, 2)).toEqual(["▁chat", "▁cat"]);
+    const svg = await stage.view.svg();
+    expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"');
+    expect(svg).not.toContain("hidden-curve");
+  });
+
+  it("shows tokens as text, whatever stands in them", async () => {
+    const stage = stageOf(view);
+    stage.app.manifest.axes.source.tokens[0] = "</text><script>alert(1)</script>";
+    stage.view.redraw();
+    await stage.settle();
+    expect(stage.root.querySelector("script")).toBeNull();
+  });
+
+  it("stands in lines where they fit and in columns where they do not", () => {
+    const measure = (text: string) => 8 * text.length;
+    expect(layOut(["a", "b"], ["c"], 400, measure).direction).toBe("lines");
+    const long = Array.from({ length: 100 }, (_, at) => `token${at}`);
+    const layout = layOut(long, ["c"], 400, measure);
+    expect(layout.direction).toBe("columns");
+    expect(new Set(layout.keys.map(({ y }) => y)).size).toBe(100);
+  });
+});

@@ -1,0 +1,70 @@
+// @vitest-environment jsdom
+import { describe, expect, it } from "vitest";
+import { view } from "../src/views/text";
+import { denseSource, smallExample, softmaxRows } from "./dense_source";
+import { press, stageOf } from "./mounting";
+
+const tokens = (root: HTMLElement, side: string) => [...root.querySelectorAll<HTMLElement>(`[data-side=${side}]`)];
+
+describe("the text", () => {
+  it("colours what a token attends to", async () => {
+    const stage = stageOf(view);
+    await stage.settle();
+    tokens(stage.root, "query")[1].dispatchEvent(new Event("pointerover", { bubbles: true }));
+    await stage.settle();
+    expect(stage.app.store.state).toMatchObject({ query: 1, key: null, direction: "from" });
+    expect(stage.root.querySelector(".text-said")?.textContent).toContain("▁chat attends to ▁cat 0.");
+    expect(tokens(stage.root, "key")[1].style.background).toMatch(/^rgb/);
+    expect(stage.errors).toEqual([]);
+  });
+
+  it("colours what attends to a token", async () => {
+    const stage = stageOf(view);
+    await stage.settle();
+    tokens(stage.root, "key")[1].dispatchEvent(new Event("click", { bubbles: true }));
+    await stage.settle();
+    expect(stage.app.store.state).toMatchObject({ query: null, key: 1, direction: "to", pinned: true });
+    expect(stage.root.querySelector(".text-said")?.textContent).toContain("▁cat is attended by ▁chat");
+  });
+
+  it("is one text where queries and keys are the same tokens, read in both directions", async () => {
+    const stage = stageOf(view, { map: 2, rowAxis: 1 });
+    await stage.settle();
+    expect(tokens(stage.root, "query").length).toBe(0);
+    press(stage.view, "ArrowRight");
+    press(stage.view, "ArrowRight");
+    await stage.settle();
+    expect(stage.app.store.state.query).toBe(1);
+    press(stage.view, "d");
+    await stage.settle();
+    expect(stage.app.store.state).toMatchObject({ key: 1, query: null, direction: "to" });
+    const table = await stage.view.table();
+    expect(table.rows.length).toBe(9); // a causal map: the first token does not see this one
+    expect(stage.said.length).toBeGreaterThan(0);
+  });
+
+  it("turns the pages of a long text", async () => {
+    const { manifest } = smallExample();
+    const long = Array.from({ length: 3200 }, (_, at) => `t${at}`);
+    manifest.axes.source = { title: "tokens", tokens: long, special: [], words: null, wordTexts: null };
+    manifest.maps = [
+      {
+        ...manifest.maps[0],
+        kind: "self",
+        queries: 3200,
+        keys: 3200,
+        rowAxes: ["source"],
+        columnAxis: "source",
+        heads: 1,
+      },
+    ];
+    const source = denseSource(manifest, [[softmaxRows(2, 2, () => 0)]]);
+    const stage = stageOf(view, {}, { manifest, source });
+    expect(tokens(stage.root, "key").length).toBe(1500);
+    press(stage.view, "PageDown");
+    expect(tokens(stage.root, "key")[0].textContent).toBe("t1500");
+    press(stage.view, "PageDown");
+    press(stage.view, "PageDown");
+    expect(tokens(stage.root, "key").length).toBe(200);
+  });
+});
