@@ -14,6 +14,8 @@ all of GOLD. Heads are chosen one after another, with replacement, as long as th
 al. 2004).
 Without --data and --eflomal, GOLD is read by the rule that stands in the model's config.json.
 
+``--out PAGE`` writes the tables as a page, and the table of heads as pictures, light and dark, into ``images`` beside it.
+
 ``--write`` enters what was chosen on all of GOLD into the model's config.json, where ``regard align`` looks for it.
 """
 
@@ -26,7 +28,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from pathlib import Path
@@ -34,6 +35,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from alignment_tables import METHODS, cells_of, line, pictures_of_heads, table_of_heads, told
 from link_words import spaced
 from publish_translator import write_checksums
 from regard.analysis.alignment import ROWS, Reading, Rule, Scores, align, scores, symmetrised
@@ -47,7 +49,6 @@ Gold = tuple[str, str, Links, Links]  # English, French, sure, possible
 
 THRESHOLDS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 LEAST_OF_SEVERAL = 0.15  # several links a word need some weight
-METHODS = ("argmax", "mutual", "itermax", "threshold")
 IN_A_ROW = 4  # dev sentences are short, those of texts are not
 MOST_DEV = 160  # rows of four
 MOST_TOGETHER = 3  # heads whose weights are averaged
@@ -207,20 +208,6 @@ def sharpest(pairs: Sequence[Pair]) -> float:
     return scores_of([set(one.links) for one in found], pairs).aer
 
 
-def table_of_heads(ranked: Sequence[Ranked], on_dev: Sequence[Ranked]) -> list[str]:
-    """Layer, head and rows by method; each cell with the threshold and sinks that were best for it on the dev pairs."""
-    best: dict[tuple[Reading, str], Rule] = {}
-    for one in on_dev:
-        best.setdefault((one.readings[0], one.rule.method), one.rule)
-    rates = {(one.readings[0], one.rule): one.scores.aer for one in ranked}
-    lines = [f"| layer | head | row | {' | '.join(METHODS)} |", f"|---|---|---|{'---|' * len(METHODS)}"]
-    for reading in sorted({one.readings[0] for one in ranked}):
-        chosen = [best[reading, method] for method in METHODS]
-        cells = [f"{rates[reading, rule]:.3f} ({rule.threshold:g}{'*' * (rule.sinks == 'special')})" for rule in chosen]
-        lines.append(f"| {reading.layer} | {reading.head} | {reading.rows} | {' | '.join(cells)} |")
-    return lines
-
-
 def table_of_thresholds(pairs: Sequence[Pair], choice: Ranked) -> list[str]:
     """What the rules score with the chosen heads."""
     rates = {one.rule: one.scores.aer for one in rank_heads(pairs, rules(), readings=[choice.readings])}
@@ -234,26 +221,13 @@ def table_of_thresholds(pairs: Sequence[Pair], choice: Ranked) -> list[str]:
     return lines
 
 
-def told(choice: Ranked) -> str:
-    """A choice in words."""
-    times = Counter(choice.readings)
-    heads = " + ".join(f"{f'{count} × ' if count > 1 else ''}layer {r.layer} head {r.head}" for r, count in times.items())
-    rule = choice.rule
-    return f"{heads}, {choice.readings[0].rows} rows, {rule.method}, weight above {rule.threshold:g}, sinks: {rule.sinks}"
-
-
-def line(name: str, found: Scores) -> str:
-    """AER, precision and recall as a row."""
-    return f"| {name} | {found.aer:.3f} | {found.precision:.3f} | {found.recall:.3f} |"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with train.tsv.gz and dev.tsv.gz")
     parser.add_argument("--eflomal", type=Path, metavar="PYTHON", help="a Python with eflomal")
     parser.add_argument("--model", help="folder or hub name; the embedded model where left out")
-    parser.add_argument("--out", type=Path, help="write the tables here as Markdown")
+    parser.add_argument("--out", type=Path, help="write the tables here as Markdown, with pictures beside")
     parser.add_argument("--write", action="store_true", help="enter what was chosen into the embedded model's config.json")
     arguments = parser.parse_args()
     if (arguments.data is None) != (arguments.eflomal is None) or (arguments.write and arguments.data is None):
@@ -266,8 +240,9 @@ def main() -> None:
     lines = [f"{len(pairs)} of {len(gold)} sentence pairs fit the model.", ""]
     if arguments.data is None:
         rule = rule_of(translator)
-        lines += ["## Every head", "", f"By {rule}.", "", "| layer | head | row | AER |", "|---|---|---|---|"]
         ranked = sorted(rank_heads(pairs, [rule]), key=lambda one: one.readings)
+        lines += ["## Every head", "", f"By {rule}.", "", *pictures_of_heads(arguments.out, ranked)]
+        lines += ["| layer | head | row | AER |", "|---|---|---|---|"]
         lines += [f"| {one.layer} | {one.head} | {one.rows} | {found.aer:.3f} |" for (one, *_), _, found in ranked]
     else:
         sides = [[pair for known, pair in read if known in text] for text in texts]
@@ -303,6 +278,7 @@ def compared(
     pairs = [pair for text in texts for pair in text]
     dev = [pair for _, pair in forced(translator, counted.dev)]
     on_dev, ranked = rank_heads(dev, rules()), rank_heads(pairs, rules())
+    cells = cells_of(ranked, on_dev)
     by_dev, by_gold = select(dev, on_dev), select(pairs, ranked)
     crossed: list[str] = []
     if len(texts) > 1:
@@ -337,14 +313,15 @@ def compared(
         f"The last choice, with blanks between all words and marks instead of natural spacing: AER {unnatural:.3f}.",
         "",
         "eflomal (model 3) was given the stories, the dev pairs and the training pairs together, lower-cased, words and marks "
-        "apart. It draws at random: another run may differ by 0.003.",
+        "apart. It draws at random: another run may differ by 0.005.",
         "",
         "## Every head",
         "",
         "AER on the stories; in brackets the least weight of a link, chosen on the dev pairs for each cell, with * where "
-        "special tokens may leave a word without link.",
+        "special tokens may leave a word without link. The picture has the same numbers, the lowest framed.",
         "",
-        *table_of_heads(ranked, on_dev),
+        *pictures_of_heads(arguments.out, list(cells.values())),
+        *table_of_heads(cells),
         *(f"| mean of all | | {rows} | {averaged(pairs, rows):.3f} (0) | | | |" for rows in ROWS),
         f"| each sentence's sharpest | | | {sharpest(pairs):.3f} (0) | | | |",
         "",

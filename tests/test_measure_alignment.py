@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 
+import alignment_tables
 import measure_alignment
 from measure_alignment import Directions, in_rows, told
 from regard.analysis.alignment import Reading, Rule, scores
@@ -76,6 +77,33 @@ def test_what_is_chosen_is_told_and_written(folders, capsys):
         right,
     )
     assert f"chosen on both stories: {told(chosen)} |" in out
+
+
+def test_the_page_shows_the_table_as_a_picture(folders, capsys):
+    page = folders / "heads.md"
+    typed = ["measure", "--gold", str(folders / "gold"), "--data", str(folders), "--eflomal", str(folders / "python")]
+    drawn = mock.Mock(side_effect=alignment_tables.error_rates_figure)
+    with (
+        mock.patch.object(sys, "argv", [*typed, "--out", str(page)]),
+        mock.patch.object(alignment_tables, "error_rates_figure", drawn),
+    ):
+        measure_alignment.main()
+    text = page.read_text(encoding="utf-8")
+    assert capsys.readouterr().out.split("\n", 1)[1].strip() in text  # its first line says what is being done
+    for theme, name in (("light", "heads.png"), ("dark", "heads-dark.png")):
+        assert f"(images/{name}#only-{theme})" in text
+        assert (folders / "images" / name).read_bytes().startswith(b"\x89PNG")
+    ((light,), how), ((dark,), other) = drawn.call_args_list
+    assert (how, other) == ({"theme": "light"}, {"theme": "dark"})
+    assert light == dark
+    header = "| layer | head | row | argmax | mutual | itermax | threshold |"
+    rows = [line.strip("| ").split(" | ") for line in text.split(header)[1].splitlines()[2:18]]
+    written = {
+        (int(layer), int(head), by, method): rate.split()[0]
+        for layer, head, by, *rates in rows
+        for method, rate in zip(header.strip("| ").split(" | ")[3:], rates, strict=True)
+    }
+    assert written == {(*one.readings[0], one.rule.method): f"{one.scores.aer:.3f}" for one in light}
 
 
 def test_the_shipped_choice_is_that_of_the_table():

@@ -324,3 +324,8 @@ def test_links_are_those_above_the_weight_that_was_measured_for_the_model():
     weak = {link for link in usual.links if usual.weights[link[1], link[0]] <= 0.9}
     assert weak
     assert strict.links == usual.links - weak
+
+
+def test_the_translator_is_loaded_once_however_it_is_asked_for():
+    assert load_translator() is load_translator(None)
+    assert load_translator(EMBEDDED) is load_translator(str(EMBEDDED))

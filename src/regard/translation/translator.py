@@ -137,13 +137,17 @@ def translate(
     return found[0] if isinstance(text, str) else found
 
 
-@functools.lru_cache(maxsize=4)
 def load_translator(model: str | Path | None = None) -> "Translator":
-    """The translator of a model name, folder, or None; loaded once.
+    """The translator of a model name, folder, or None; loaded once, however it is asked for.
 
     Raises:
         ModelError: it cannot be found or read; the error says why and what to do.
     """
+    return _loaded(None if model is None else str(model))
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(model: str | None) -> "Translator":
     name = str(EMBEDDED) if model is None else known_name(model)
     with read_from(name, "a sequence-to-sequence model"):
         tokenizer = AutoTokenizer.from_pretrained(name)
