@@ -141,7 +141,10 @@ export interface MarginsRequest {
 export interface Margins {
   /** For each column cell, the mean over its keys of the mass that a key gets from all queries. */
   received: Float32Array;
-  /** For each row cell, the mean over its queries of the entropy of their rows, in nats. */
+  /**
+   * For each row cell, the mean over its queries of the entropy of their rows, in nats. Of several heads it is that of their
+   * mean where heads · queries · keys of the map are at most 2^22, and the mean of their entropies, which is less, where more.
+   */
   entropy: Float32Array;
   /** As in Region. */
   sampled: number;
