@@ -2,6 +2,7 @@
 
 python benchmarks/cases.py summary --n 8192 --against sdpa --dtype bfloat16
 python benchmarks/cases.py received --n 8192 --memory
+python benchmarks/cases.py summary --n 8192 --against flash --dtype bfloat16 --device cuda --heads 32 --kv-heads 8 --dim 128
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import regard
 from measure import Call, Size, main
+from regard.maps.reductions import edges
+from regard.maps.row_blocks import predicted_pool_seconds
 
 LAYERS = 4
 POOL, TOPK = (64, 64), 8
+CELLS = 512, 512
 ROWS, TILE = 256, 512
 BLOCK = 2**21
 """Numbers in a block of the two floors: what Regard itself takes."""
@@ -34,37 +39,42 @@ def case(function: Callable[[Size], Call]) -> Callable[[Size], Call]:
 # -- recording: a forward pass of a Llama with random weights ------------------------------------------------------------
 
 
+def llama(attention: str, size: Size) -> Any:
+    """A model of the heads that the size has; one for all lengths."""
+    return llama_of(attention, size.heads, size.kv_heads, size.dim, size.dtype, size.device)
+
+
 @functools.cache
-def llama(attention: str) -> Any:
+def llama_of(attention: str, heads: int, kv_heads: int, dim: int, dtype: torch.dtype, device: str) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM  # a second that the other cases save
 
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=1000,
-        hidden_size=512,
-        intermediate_size=1024,
+        hidden_size=heads * dim,
+        intermediate_size=2 * heads * dim,
         num_hidden_layers=LAYERS,
-        num_attention_heads=8,
-        num_key_value_heads=8,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
         max_position_embeddings=2**17,
         attn_implementation=attention,
     )
-    return LlamaForCausalLM(config).eval()
+    return LlamaForCausalLM(config).eval().to(device, dtype)
 
 
 def tokens(size: Size) -> Tensor:
-    return torch.randint(1000, (1, size.n), generator=torch.Generator().manual_seed(1))
+    return torch.randint(1000, (1, size.n), generator=torch.Generator().manual_seed(1)).to(size.device)
 
 
 @case
 def forward(size: Size) -> Call:
-    model, ids = llama("sdpa"), tokens(size)
+    model, ids = llama("sdpa", size), tokens(size)
     return lambda: model(input_ids=ids, use_cache=False)
 
 
 @case
 def record(size: Size) -> Call:
-    model, ids = llama("sdpa"), tokens(size)
+    model, ids = llama("sdpa", size), tokens(size)
 
     def run() -> object:
         with regard.record(model) as recording:
@@ -76,7 +86,7 @@ def record(size: Size) -> Call:
 
 @case
 def output_attentions(size: Size) -> Call:
-    model, ids = llama("eager"), tokens(size)
+    model, ids = llama("eager", size), tokens(size)
     return lambda: model(input_ids=ids, use_cache=False, output_attentions=True)
 
 
@@ -85,7 +95,8 @@ def output_attentions(size: Size) -> Call:
 
 def factors(size: Size) -> tuple[Tensor, Tensor, Tensor]:
     random = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(1, size.heads, size.n, size.dim, generator=random).to(size.dtype) for _ in range(3))
+    heads = size.heads, size.kv_heads, size.kv_heads
+    q, k, v = (torch.randn(1, h, size.n, size.dim, generator=random).to(size.device, size.dtype) for h in heads)
     return q, k, v
 
 
@@ -111,12 +122,26 @@ CASES["pool_max"] = statistic(lambda amap: amap.pool(*POOL, how="max"))
 CASES["topk"] = statistic(lambda amap: amap.topk(TOPK))
 CASES["row_block"] = statistic(lambda amap: amap[0, 0, -ROWS:])
 CASES["tile"] = statistic(lambda amap: amap[0, 0, -TILE:, -TILE:])
+CASES["tile_all_heads"] = statistic(lambda amap: amap[0, :, -TILE:, -TILE:])
 
 
 @case
 def sdpa(size: Size) -> Call:
     q, k, v = factors(size)
-    return lambda: functional.scaled_dot_product_attention(q, k, v, is_causal=size.causal)
+    grouped = size.kv_heads != size.heads
+    return lambda: functional.scaled_dot_product_attention(q, k, v, is_causal=size.causal, enable_gqa=grouped)
+
+
+@case
+def flash(size: Size) -> Call:
+    """The same on PyTorch's flash kernel, or not at all."""
+    attend = sdpa(size)
+
+    def run() -> object:
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            return attend()
+
+    return run
 
 
 @case
@@ -193,8 +218,18 @@ CASES["open"] = from_file(lambda amap: amap)
 CASES["region_middle"] = from_file(lambda amap: region(amap, ONE, amap.shape[2] // 2))
 CASES["region_end"] = from_file(lambda amap: region(amap, ONE, amap.shape[2] - TILE))
 CASES["region_end_all_heads"] = from_file(lambda amap: region(amap, ALL, amap.shape[2] - TILE))
-CASES["pool_predicted"] = lambda size: lambda: opened(size).pass_seconds()
-CASES["pool_long"] = from_file(lambda amap: amap.pool(min(512, amap.shape[2]), min(512, amap.shape[3])))
+CASES["pool_long"] = from_file(lambda amap: amap.pool(*CELLS))
+
+
+@case
+def pool_predicted(size: Size) -> Call:
+    """What the progress bar of that pool says."""
+
+    def run() -> float:
+        amap = opened(size)
+        return predicted_pool_seconds(amap._source, amap._view, edges(amap.shape[3], CELLS[1]), ("mean",))
+
+    return run
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""How everything here is measured: calls in turn, in one process; memory as the growth of the peak, in a process of its own."""
+"""How everything here is measured: calls in turn, in one process; memory as the growth of the peak, in a process of its own.
+
+A GPU runs behind the program: a call there is over when the device has done its work.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,14 +30,16 @@ MOST_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Size:
-    """What a case is measured on: one sequence, 8 heads of 64."""
+    """What a case is measured on: one sequence."""
 
     n: int
     dtype: torch.dtype = torch.float32
     causal: bool = True
     file: Path | None = None
     heads: int = 8
+    kv_heads: int = 8
     dim: int = 64
+    device: str = "cpu"
 
     @property
     def dense_bytes(self) -> int:
@@ -43,16 +48,16 @@ class Size:
 
     def small(self) -> Size:
         """What is computed first and not counted: code is loaded, kernels are chosen, threads started."""
-        return Size(min(self.n, 1024), self.dtype, self.causal)
+        return replace(self, n=min(self.n, 1024), file=None)
 
 
 def in_turn(size: Size, *calls: Call) -> dict[str, list[float] | float]:
-    """Seconds of each call, measured A B A B ...; each once before that, but where that takes minutes.
+    """Seconds of each call, measured A B A B ...; each once before that, but where that takes minutes on a CPU.
 
     ``value`` is the last number that the first call returned, where it returns a number.
     """
     least = 5 if size.n <= 8192 else 3
-    for call in calls if size.n <= 8192 else ():
+    for call in calls if size.n <= 8192 or size.device != "cpu" else ():
         call()
     seconds: list[list[float]] = [[] for _ in calls]
     found: dict[str, list[float] | float] = dict(zip(("seconds", "against_seconds"), seconds, strict=False))
@@ -60,13 +65,21 @@ def in_turn(size: Size, *calls: Call) -> dict[str, list[float] | float]:
     while wanted(len(seconds[0]), time.perf_counter() - begin, least):
         for call, times in zip(calls, seconds, strict=True):
             gc.collect()
+            wait_for(size.device)
             start = time.perf_counter()
             result = call()
+            wait_for(size.device)
             times.append(time.perf_counter() - start)
             if isinstance(result, float) and times is seconds[0]:
                 found["value"] = result
             del result
     return found
+
+
+def wait_for(device: str) -> None:
+    """Until the device has done what it was told; a CPU has when the call returns."""
+    if device != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def wanted(rounds: int, passed: float, least: int) -> bool:
@@ -117,7 +130,7 @@ def status_bytes(name: str) -> int:
 
 
 def main(cases: dict[str, Callable[[Size], Call]], about: str | None) -> None:
-    """``NAME --n N [--against NAME] [--memory]``: one case, one line of JSON."""
+    """``NAME --n N [--against NAME] [--memory] [--device cuda]``: one case, one line of JSON."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(cases))
     parser.add_argument("--n", type=int, default=2048, help="tokens")
@@ -127,9 +140,17 @@ def main(cases: dict[str, Callable[[Size], Call]], about: str | None) -> None:
     parser.add_argument("--file", type=Path, help="of the saved recording")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", action="store_true", help="measure memory, not time")
+    parser.add_argument("--device", default="cpu", help="where it is computed, e.g. cuda")
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--kv-heads", type=int, default=8)
+    parser.add_argument("--dim", type=int, default=64, help="of a head")
     arguments = parser.parse_args()
+    if arguments.memory and arguments.device != "cpu":
+        parser.error(f"expected --memory on the cpu, got it on {arguments.device}; this process's own memory is measured")
     torch.set_num_threads(arguments.threads)
-    size = Size(arguments.n, getattr(torch, arguments.dtype), not arguments.full, arguments.file)
+    dtype, causal, file = getattr(torch, arguments.dtype), not arguments.full, arguments.file
+    heads, kv_heads, dim, device = arguments.heads, arguments.kv_heads, arguments.dim, arguments.device
+    size = Size(arguments.n, dtype, causal, file, heads, kv_heads, dim, device)
     with torch.no_grad():
         names = [arguments.name, *filter(None, [arguments.against])]
         for name in names:

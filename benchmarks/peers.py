@@ -98,7 +98,7 @@ def lens_cache(size: Size) -> Call:
 
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(folder)
-        llama("sdpa").save_pretrained(folder)
+        llama("sdpa", size).save_pretrained(folder)
         model, ids = TransformerBridge.boot_transformers(folder, device="cpu"), tokens(size)
     return lambda: model.run_with_cache(ids, names_filter=lambda name: name.endswith("hook_pattern"))
 

@@ -23,6 +23,7 @@ NAMES = {
     "inseq_record": "the same GPT-2 under `regard.record`",
     "summary": "summary: all statistics",
     "sdpa": "one SDPA call",
+    "flash": "one SDPA call, flash kernel",
     "eager_summary": "softmax matrix, then the same statistics",
     "received": "received alone",
     "entropy": "entropy alone",
@@ -33,13 +34,14 @@ NAMES = {
     "product_softmax": "q·kᵀ and softmax in blocks, nothing else",
     "row_block": "row block of one head, 256 rows",
     "tile": "tile of one head, 512 × 512",
+    "tile_all_heads": "tile of all heads, 512 × 512",
     "write": "write the file",
     "open": "open the file",
     "region_middle": "512 × 512 of one head, in the middle",
     "region_end": "512 × 512 of one head, at the end",
     "region_end_all_heads": "512 × 512 of all heads, at the end",
     "pool_long": "pool (512, 512), all heads",
-    "pool_predicted": "`pass_seconds()`: how long a pass will take",
+    "pool_predicted": "how long that pool will take, predicted",
 }
 RECORDING = ("record", "output_attentions", "lens_cache", "inseq_attribute")
 STATISTICS = ("received", "entropy", "pool_mean", "pool_max", "topk")
@@ -49,7 +51,11 @@ RATIO_GOALS = {
     ("record", "forward", "float32"): 1.05,
     ("summary", "sdpa", "float32"): 1.5,
     ("summary", "sdpa", "bfloat16"): 3.0,
+    ("record", "forward", "bfloat16"): 1.02,
+    ("summary", "flash", "bfloat16"): 1.0,
 }
+TILE_GOAL = 5e-3
+"""Seconds for one tile on a device."""
 EXTRA_GOAL, BLOCK_GOAL, REGION_SECONDS, REGION_BYTES = 1.1, 64 * 2**20, 1.0, 300e6
 
 
@@ -79,11 +85,38 @@ def report(about: dict[str, str], notes: list[str], found: list[Found]) -> str:
         *about_file(found),
         saved_table(found),
         *about_regions(found),
+        *not_measured(notes, found),
     ]
-    left = [f"{NAMES[one['case']]}, n = {one['n']:,}: {one['left_out']}" for one in found if "left_out" in one]
-    if left or notes:
-        parts += ["## Not measured", "\n".join(f"- {line}" for line in dict.fromkeys([*notes, *left]))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def report_of_device(about: dict[str, str], notes: list[str], found: list[Found]) -> str:
+    """The text of a run on a device: nothing there is measured in a file or by a peer."""
+    one = found[0]
+    parts = [
+        f"# What Regard costs on {about.get('device', 'the CPU, to see that it runs')}",
+        f"Written by `benchmarks/run.py`; do not edit. Batch 1, {one['heads']} heads of {one['dim']} and {one['kv_heads']} of "
+        "keys. A ratio is one of medians, measured in one process that calls the two in turn; in brackets the quartiles of the "
+        "ratios of the single rounds. A call is over when the device has done its work.",
+        table(("", ""), about.items()),
+        "## Recording",
+        f"A Llama of {LAYERS} layers with random weights, hidden size {one['heads'] * one['dim']}, no key cache.",
+        timing([one for one in found if one["against"] == "forward"], found),
+        "## Statistics",
+        '`summary(received=True, entropy=True, pool=(64, 64), how=("mean", "max"), topk=8)`, and single ones, of a new map '
+        "each time, computed in float32.",
+        timing([one for one in found if one["against"] == "flash"], found),
+        "## Tiles",
+        "The last rows over the last keys, of a new map each time: what takes time is the denominators of whole rows.",
+        tiles([one for one in found if one["against"] is None]),
+        *not_measured(notes, found),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def not_measured(notes: list[str], found: list[Found]) -> list[str]:
+    left = [f"{NAMES[one['case']]}, n = {one['n']:,}: {one['left_out']}" for one in found if "left_out" in one]
+    return ["## Not measured", "\n".join(f"- {line}" for line in dict.fromkeys([*notes, *left]))] if left or notes else []
 
 
 # -- tables --------------------------------------------------------------------------------------------------------------
@@ -121,7 +154,19 @@ def timing(chosen: list[Found], found: list[Found]) -> str:
             )
         )
     head = ("what", "n", "dtype", "mask", "median", "against", "median", "ratio", "goal", "memory", "of the other")
-    return table(head, rows)
+    known = len(head) if any(row[-2] or row[-1] for row in rows) else len(head) - 2
+    return table(head[:known], [row[:known] for row in rows])
+
+
+def tiles(chosen: list[Found]) -> str:
+    """Calls that are compared to a goal alone."""
+    rows = []
+    for one in chosen:
+        if "left_out" not in one:
+            seconds = median(one["seconds"])
+            goal = against_goal(seconds, TILE_GOAL, duration(TILE_GOAL)) if one["case"] == "tile" else ""
+            rows.append((NAMES[one["case"]], f"{one['n']:,}", one["dtype"], duration(seconds), goal))
+    return table(("what", "n", "dtype", "median", "goal"), rows)
 
 
 def extra_memory(found: list[Found]) -> str:
@@ -283,8 +328,8 @@ def about_regions(found: list[Found]) -> list[str]:
     asked, long = pick(found, "pool_predicted"), pick(found, "pool_long")
     if asked and long:
         said.append(
-            f"Before it starts, a pass over all {long['n']:,} tokens is predicted to take {duration(asked['value'])} (asked in "
-            f"{duration(median(asked['seconds']))}); the pool took {duration(median(long['seconds']))}."
+            f"Before it starts, the pool of all {long['n']:,} tokens is predicted to take {duration(asked['value'])} (found in "
+            f"{duration(median(asked['seconds']))}); it took {duration(median(long['seconds']))}."
         )
     return [" ".join(said)] if said else []
 

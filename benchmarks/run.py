@@ -4,6 +4,7 @@
     python benchmarks/run.py --quick    n = 2,048 only, in about two minutes; peers only where they are installed
     python benchmarks/run.py --again pool_predicted pool_long    these cases once more; the other results stay
     python benchmarks/run.py --long     the summary of 131,072 tokens beside SDPA as well: half an hour more
+    python benchmarks/run.py --device cuda    on a GPU, 32 heads of 128 and 8 of keys, bfloat16: results in files of their own
 
 Each measurement is a process of its own (``cases.py``, ``peers.py``); how it measures stands in ``measure.py``.
 """
@@ -21,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,19 @@ from typing import Any
 from tqdm import tqdm
 
 import peers
-from report import report
+from report import report, report_of_device
 
 HERE = Path(__file__).resolve().parent
+ON_DEVICE = {
+    "record": "forward",
+    "summary": "flash",
+    "received": "flash",
+    "entropy": "flash",
+    "tile": None,
+    "tile_all_heads": None,
+}
+"""What is measured on a device, and against what."""
+
 MOST_BYTES = 12e9
 """What would need more memory than this is left out, with a word."""
 
@@ -52,13 +63,18 @@ class Job:
     own_pages: bool = True
     saved: bool = False
     peer: str | None = None
+    device: str = "cpu"
+    heads: int = 8
+    kv_heads: int = 8
+    dim: int = 64
     repeats: int = 1
     needs: float = 0
 
     def command(self, threads: int, file: Path) -> list[str]:
         """How to start it."""
         python = str(peers.python_of(self.peer)) if self.peer else sys.executable
-        options = ["--n", str(self.n), "--dtype", self.dtype, "--threads", str(threads)]
+        options = ["--n", str(self.n), "--dtype", self.dtype, "--threads", str(threads), "--device", self.device]
+        options += ["--heads", str(self.heads), "--kv-heads", str(self.kv_heads), "--dim", str(self.dim)]
         options += ["--against", self.against] if self.against else []
         options += ["--full"] if not self.causal else []
         options += ["--memory"] if self.memory else []
@@ -105,6 +121,14 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
     yield Job("pool_long", saved, dtype="bfloat16", saved=True)
 
 
+def jobs_on(device: str, quick: bool) -> Iterator[Job]:
+    """What is measured on a device: the heads of an 8B model, or few and small ones to see that it runs."""
+    sizes, (heads, kv_heads, dim) = ([1024], (4, 2, 16)) if quick else ([8192, 32768, 131072], (32, 8, 128))
+    for n in sizes:
+        for case, against in ON_DEVICE.items():
+            yield Job(case, n, against, "bfloat16", device=device, heads=heads, kv_heads=kv_heads, dim=dim)
+
+
 def timed_and_weighed(job: Job, repeats: int = 1) -> Iterator[Job]:
     yield job
     yield replace(job, memory=True, against=None, repeats=repeats)
@@ -132,18 +156,60 @@ def measure(job: Job, threads: int, file: Path) -> dict[str, Any]:
     return found | answers[0]
 
 
-def machine() -> dict[str, str]:
+def machine(device: str) -> dict[str, str]:
     """Where it was measured; nothing that names it."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"model name\s*:\s*(.+)", text)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "CPU": model[1] if model else platform.processor() or platform.machine(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory:.0f} GiB",
-        "system": f"{platform.system()} {platform.machine()}",
-        "Python": platform.python_version(),
-    } | {name: importlib.metadata.version(name) for name in ("torch", "transformers", "regard")}
+    return (
+        {
+            "CPU": model[1] if model else platform.processor() or platform.machine(),
+            "cores": str(os.cpu_count()),
+            "memory": f"{memory:.0f} GiB",
+            "system": f"{platform.system()} {platform.machine()}",
+            "Python": platform.python_version(),
+        }
+        | {name: importlib.metadata.version(name) for name in ("torch", "transformers", "regard")}
+        | named(device)
+    )
+
+
+def named(device: str) -> dict[str, str]:
+    """The device, where it is not the CPU.
+
+    Raises:
+        RuntimeError, AssertionError: it is not there; PyTorch says why.
+    """
+    if device == "cpu":
+        return {}
+    import torch  # seconds that the measurements of the CPU save
+
+    found = {"device": str(torch.get_device_module(device).get_device_name(device))}
+    return found | ({"CUDA": torch.version.cuda} if torch.version.cuda else {})
+
+
+def measured(todo: list[Job], threads: int) -> list[dict[str, Any]]:
+    """All jobs, one after another."""
+    found = []
+    with tempfile.TemporaryDirectory(dir=HERE, prefix=".saved-") as folder, tqdm(todo, unit="case") as bar:
+        for job in bar:
+            bar.set_description(f"{job.case} {job.n:,}{' memory' if job.memory else ''}")
+            found.append(measure(job, threads, Path(folder) / "map.safetensors"))
+    return found
+
+
+def write(
+    folder: Path,
+    name: str,
+    about: dict[str, str],
+    notes: list[str],
+    found: list[dict[str, Any]],
+    text: Callable[[dict[str, str], list[str], list[dict[str, Any]]], str],
+) -> None:
+    """The numbers, and what is said of them."""
+    numbers = json.dumps({"about": about, "notes": notes, "found": found}, indent=1) + "\n"
+    (folder / f"results{name}.json").write_text(numbers, encoding="utf-8")
+    (folder / f"RESULTS{name}.md").write_text(text(about, notes, found), encoding="utf-8")
 
 
 def main() -> None:
@@ -153,18 +219,32 @@ def main() -> None:
     parser.add_argument(
         "--again", nargs="+", metavar="CASE", default=[], help="measure these once more, keep the other results"
     )
+    parser.add_argument("--device", help="measure there, e.g. cuda; with --quick also on cpu, to see that it runs")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=HERE, help="folder for RESULTS.md and results.json")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for the two files of results")
     arguments = parser.parse_args()
     if arguments.quick and arguments.long:
         parser.error("expected --quick or --long, got both; leave one out")
+    if arguments.device and (arguments.long or arguments.again):
+        parser.error("expected --device alone or with --quick, got --long or --again; leave them out")
+    if arguments.device == "cpu" and not arguments.quick:
+        parser.error("expected --quick with --device cpu, got it without; 131,072 tokens of 32 heads would take it hours")
+    try:
+        where = machine(arguments.device or "cpu")
+    except (RuntimeError, AssertionError) as error:
+        parser.error(f"expected a device that is here, got {arguments.device}; PyTorch says: {error}")
     options = " --quick" * arguments.quick + " --long" * arguments.long
-    about = machine() | {
+    options += f" --device {arguments.device}" if arguments.device else ""
+    about = where | {
         "threads": str(arguments.threads),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "command": f"python benchmarks/run.py{options} --threads {arguments.threads}",
         "load when it began": f"{os.getloadavg()[0]:.1f} processes",
     }
+    if arguments.device:
+        found = measured(list(jobs_on(arguments.device, arguments.quick)), arguments.threads)
+        write(arguments.out, f"_{arguments.device.replace(':', '')}", about, [], found, report_of_device)
+        return
     notes, ready = [], []
     for peer in tqdm(peers.PEERS, desc="installing peers (once, minutes each)", unit="peer", leave=False):
         if arguments.quick and not peers.installed(peer):
@@ -186,14 +266,7 @@ def main() -> None:
         todo = [job for job in todo if job.case in {*again, "write"}]  # what reads a file needs it written
         found = [one for one in kept["found"] if one["case"] not in {job.case for job in todo}]
         about = kept["about"] | {"measured again": f"{', '.join(again)} on {about['date']}"}
-    with tempfile.TemporaryDirectory(dir=HERE, prefix=".saved-") as folder, tqdm(todo, unit="case") as bar:
-        for job in bar:
-            bar.set_description(f"{job.case} {job.n:,}{' memory' if job.memory else ''}")
-            found.append(measure(job, arguments.threads, Path(folder) / "map.safetensors"))
-    (arguments.out / "results.json").write_text(
-        json.dumps({"about": about, "notes": notes, "found": found}, indent=1) + "\n", encoding="utf-8"
-    )
-    (arguments.out / "RESULTS.md").write_text(report(about, notes, found), encoding="utf-8")
+    write(arguments.out, "", about, notes, found + measured(todo, arguments.threads), report)
 
 
 if __name__ == "__main__":

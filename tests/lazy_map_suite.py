@@ -273,6 +273,11 @@ class LazyMapSuite:
         assert torch.equal(both[0], amap.pool(rows, cols, "max"))
         assert torch.equal(both[1], amap.pool(rows, cols, "mean"))
 
+    def test_pool_of_rows_that_are_no_neighbours(self):
+        narrow, truth = self.make_map().select(queries=slice(None, None, -2)), self.dense_map().flip(2)[:, :, ::2]
+        means = [truth[..., start:stop].mean(3) for start, stop in cells(narrow.shape[3], 2)]
+        self.close(narrow.pool(narrow.shape[2], 2), torch.stack(means, 3))
+
     def test_pool_in_blocks(self, monkeypatch):
         truth = [self.make_map().pool(2, 3, how) for how in ("mean", "max")]
         monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 1)
@@ -376,6 +381,9 @@ class LazyMapSuite:
         # The denominators of a narrowed row are still those of the whole row.
         narrow = amap.select(batch=[-1, 0], heads=slice(None, None, -1), queries=-1, keys=[0])
         self.close(narrow.logsumexp(), truth[[-1, 0]].flip(1)[:, :, -1:], factor=20)
+        for rows in (slice(None, None, 2), slice(None, None, -3), [3, 0, 3]):  # no neighbours, and one of them twice
+            expected = torch.from_numpy(truth.numpy()[:, :, rows].copy())
+            self.close(self.make_map().select(queries=rows).logsumexp(), expected, factor=20)
 
     # -- where it is read
 

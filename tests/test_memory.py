@@ -31,6 +31,8 @@ print(peak() - before)
         "amap.logsumexp()",
         "amap[0, :, -512:, 100:612]",
         "amap[0, 1, 2000:2256]",
+        "amap.select(queries=list(range(0, 4096, 2))).logsumexp()",
+        "import regard.maps.row_blocks as row_blocks; row_blocks.POOLED_ROW = 1; amap.pool(64, 32)",
         "amap @ key",
         "amap.T @ query",
         "amap.select(queries=list(range(0, 4096, 2))).entropy()",
@@ -40,6 +42,16 @@ print(peak() - before)
 def test_the_matrix_is_never_there(read, causal):
     program = PROGRAM.replace("READ", read).replace("CAUSAL", str(causal))
     assert growth(program) < DENSE / 4
+
+
+def test_a_tile_of_a_long_map_is_small():
+    """The keys of a head alone would be 32 MiB in float32, and its 512 rows 256 MiB."""
+    read = """
+query, key = torch.ones(2, 1, 1, 2**17, 64, dtype=torch.bfloat16)
+before = peak()
+AttentionMap(query, key)[0, 0, -512:, 100:612]
+"""
+    assert growth(PROGRAM.replace("READ", read).replace("CAUSAL", "True")) < 32 * 2**20
 
 
 def test_the_matrix_would_be_seen():

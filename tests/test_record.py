@@ -604,3 +604,21 @@ def test_nan_activations_are_named_when_read():
     assert recording.self[0].dense().isfinite().sum() == recording.self[0].dense().numel()
     with pytest.raises(ScoreError, match="got nan at batch 0, head 1, query 0, key 0"):
         recording.self[1].dense()
+
+
+def test_a_pass_that_reads_what_the_last_one_returned_does_not_project_it():
+    """The heads' outputs leave the model as they are; the next pass begins with a linear layer that is given them."""
+
+    class Unprojected(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.q_proj = nn.Linear(6, 6)
+
+        def forward(self, x):
+            query = self.q_proj(x).unflatten(2, (2, 3)).transpose(1, 2)
+            return nn.functional.scaled_dot_product_attention(query, query, query).transpose(1, 2).flatten(2)
+
+    model = Unprojected()
+    with torch.no_grad(), regard.record(model, values=True) as recording:
+        model(model(torch.randn(1, 5, 6)))
+    assert [call.projection for call in recording.values] == [None, None]

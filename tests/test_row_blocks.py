@@ -1,5 +1,6 @@
-"""The path of long rows equals the general one, runs where it should, and asks masks only where their answer is open."""
+"""The paths of long rows equal the general one, run where they should, and ask masks only where their answer is open."""
 
+import math
 import re
 
 import pytest
@@ -14,8 +15,10 @@ from regard import AttentionMap
 from regard.errors import ScoreError
 from regard.maps import row_blocks
 from regard.maps.factors import blocks
+from regard.maps.key_chunks import KeyChunks
 from regard.maps.long_rows import LongRows
 from regard.maps.reductions import edges
+from regard.maps.row_scores import RowScores
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
 
@@ -33,6 +36,21 @@ def long_rows(request, monkeypatch):
     monkeypatch.setattr("regard.maps.reductions.RUN", run)
     monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", rows * 11 * 8)
     monkeypatch.setattr(LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
+    return read
+
+
+@pytest.fixture(params=[(1, 2), (4, 3)], ids=["chunks of 2", "chunks of 3"])
+def chunks(request, monkeypatch):
+    """Every row counts as long; few rows meet few keys at a time; gives the list of the rows that were read that way."""
+    rows, keys = request.param
+    read, whole = [], KeyChunks._read
+    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    for name, size in (("ROWS", rows), ("KEYS", keys), ("APART", -(-rows // 2))):
+        monkeypatch.setattr(f"regard.maps.key_chunks.{name}", size)
+    for name in ("POOLED_ROW", "POOLED_CELL"):
+        monkeypatch.setattr(row_blocks, name, 1)
+    monkeypatch.setattr(KeyChunks, "_read", lambda self, scores: read.append(tuple(scores.rows)) or whole(self, scores))
+    monkeypatch.setattr(LongRows, "read", lambda *_: pytest.fail("whole rows, where chunks of them are enough"))
     return read
 
 
@@ -79,25 +97,125 @@ def test_a_pool_whose_cells_are_the_runs(long_rows):
     assert long_rows
 
 
-def test_rows_that_are_no_run_take_the_general_path(long_rows):
-    query = torch.randn(1, 2, 12, 4)
-    amap = AttentionMap(query, query)
-    amap.select(queries=[3, 1]).entropy()
-    assert not long_rows
-    amap.entropy()
+def test_long_rows_that_are_no_neighbours(long_rows):
+    query = torch.randn(1, 2, 12, 4, generator=torch.Generator().manual_seed(0))
+    truth = dense_attention(query, query, query, causal=True, window=5, sinks=torch.tensor([0.5, -1.0])).weights
+    amap = AttentionMap(query, query, causal=True, window=5, sinks=torch.tensor([0.5, -1.0]))
+    for rows in ([7, 3, 3, 0], slice(None, None, 5), slice(None, None, -4)):
+        narrow, part = amap.select(queries=rows), truth[:, :, torch.arange(12).numpy()[rows].copy()]
+        assert_close(narrow.entropy().double(), torch.special.entr(part).sum(3), rtol=0, atol=1e-5)
+        assert_close(narrow.received().double(), part.sum(2), rtol=0, atol=1e-5)
+    assert {row for _, _, rows in long_rows for row in rows} == {0, 3, 5, 7, 10, 11}
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if hasattr(suite, "options")], ids=lambda suite: suite.__name__)
+def test_denominators_from_chunks_of_keys(suite, chunks):
+    made = suite()
+    truth = made.dense_logsumexp()
+    made.close(made.make_map().logsumexp(), truth, factor=20)
+    narrow = made.make_map().select(batch=-1, heads=[-1, 0], queries=slice(None, None, -2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made.close(narrow.logsumexp(), truth[-1:, [-1, 0]].flip(2)[:, :, ::2], factor=20)
+    amap = made.make_map()
+    made.close(amap.select(queries=[3, 0], keys=[1]).dense(), made.dense_map()[:, :, [3, 0], 1:2])
+    count = len(chunks)
+    made.close(amap.select(queries=[0, 3]).logsumexp(), truth[:, :, [0, 3]], factor=20)
+    assert len(chunks) == count > 0
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+def test_pools_from_chunks_of_keys(suite, chunks):
+    made = suite()
+    amap, truth = made.make_map(), made.dense_map()
+    keys = amap.shape[3]
+    views = [(amap, truth), (amap.select(batch=0, heads=[-1], queries=slice(None, 0, -2)), truth[:1, -1:].flip(2)[:, :, :-1:2])]
+    for view, part in views:
+        for rows, cols in ((1, 1), (2, keys - 1), (part.shape[2], 3), (part.shape[2], keys)):
+            found = view.summary(received=False, entropy=False, pool=(rows, cols), how=("max", "mean"))
+            grid = [
+                [part[:, :, top:bottom, left:right] for left, right in cells(keys, cols)]
+                for top, bottom in cells(part.shape[2], rows)
+            ]
+            made.close(found.pool[0], torch.stack([torch.stack([one.amax((2, 3)) for one in row], 2) for row in grid], 2))
+            made.close(found.pool[1], torch.stack([torch.stack([one.mean((2, 3)) for one in row], 2) for row in grid], 2))
+            assert torch.equal(view.pool(rows, cols), found.pool[1])
+            assert torch.equal(found.unseeing, (part.sum(3) == 0).sum(2))
+    assert bool(chunks) == hasattr(amap._source, "query")
+
+
+def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
+    query = torch.randn(1, 1, 5, 4)
+    AttentionMap(query, query).select(keys=slice(1, None)).pool(2, 2)
+    count = len(chunks)  # its denominators are those of whole rows
+    AttentionMap.from_dense(torch.eye(5)).pool(2, 2)
+    assert len(chunks) == count
+
+
+def test_short_or_narrow_pools_are_read_as_whole_rows(monkeypatch):
+    monkeypatch.setattr(KeyChunks, "_read", lambda *_: pytest.fail("chunks, where whole rows are faster"))
+    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr(row_blocks, "POOLED_ROW", 11)
+    monkeypatch.setattr(row_blocks, "POOLED_CELL", 4)
+    query, key = torch.randn(1, 1, 3, 4), torch.randn(1, 1, 11, 4)
+    AttentionMap(query, key).pool(2, 3)
+    AttentionMap(query, key[:, :, :10]).pool(2, 2)
+    AttentionMap(query, key).summary(pool=(2, 2), entropy=False)
+
+
+@pytest.mark.parametrize(("value", "said"), [(math.nan, "nan"), (math.inf, "inf")])
+@pytest.mark.parametrize("read", [lambda amap: amap[0, 1, 1:4, 2:5], lambda amap: amap.pool(2, 2)], ids=["tile", "pool"])
+def test_scores_in_a_chunk_that_are_no_numbers_are_named(read, value, said, chunks):
+    bias = torch.zeros(1, 2, 5, 11)
+    bias[0, 1, 3, 9] = value
+    amap = AttentionMap(torch.ones(1, 2, 5, 4), torch.ones(1, 2, 11, 4), bias=bias)
+    with pytest.raises(ScoreError, match=f"got {said} at batch 0, head 1, query 3, key 9") as caught:
+        read(amap)
+    assert torch.is_grad_enabled(), "while the error is looked at"
+    assert caught.tb
+    assert chunks
+
+
+def overflowing(columns):
+    """Queries of zeros, but one whose scores are −∞ in these columns."""
+    query, key = torch.zeros(1, 1, 5, 4), torch.zeros(1, 1, 11, 4)
+    query[:, :, 2] = -1e20
+    key[:, :, columns] = 1e20
+    key[:, :, 6:, 0] += torch.arange(5) / 1e20
+    return query, key
+
+
+@pytest.mark.parametrize("columns", [slice(2, 6), slice(None)], ids=["some keys", "all keys"])
+def test_scores_that_overflow_to_minus_infinity_have_no_weight(columns, long_rows):
+    amap = AttentionMap(*overflowing(columns))
+    truth = torch.nan_to_num(amap._source.scores(*amap._view).double().softmax(-1))
+    found = amap.summary(pool=(5, 11), how=("mean", "max"))
+    for pooled in found.pool:
+        assert_close(pooled.double(), truth, rtol=0, atol=1e-6)
+    assert_close(found.entropy.double(), torch.special.entr(truth).sum(3), rtol=0, atol=1e-6)
+    assert_close(amap.logsumexp(), amap._source.scores(*amap._view).logsumexp(3))
+    assert int(found.unseeing) == (columns == slice(None))
     assert long_rows
 
 
-def test_a_tile_counts_its_denominators_on_the_path_of_long_rows(long_rows):
+@pytest.mark.parametrize("columns", [slice(2, 6), slice(None)], ids=["some chunks", "all chunks"])
+def test_scores_in_chunks_that_overflow_to_minus_infinity_have_no_weight(columns, chunks):
+    query, key = overflowing(columns)
+    amap = AttentionMap(query, key)
+    truth = torch.nan_to_num(amap._source.scores(*amap._view).double().softmax(-1))
+    assert_close(amap.pool(5, 11).double(), truth, rtol=0, atol=1e-6)
+    assert_close(AttentionMap(query, key)[..., :3].double(), truth[..., :3], rtol=0, atol=1e-6)
+    assert chunks
+
+
+def test_a_tile_counts_its_denominators_once(chunks):
     query = torch.randn(1, 2, 12, 4, generator=torch.Generator().manual_seed(0))
     amap, truth = AttentionMap(query, query, causal=True), dense_attention(query, query, query, causal=True)
     tile = amap[0, :, 3:9, 2:5]
-    assert {at[2].start for at in long_rows} >= {3}
-    assert max(at[2].stop for at in long_rows) == 9
-    count = len(long_rows)
+    assert sorted({row for rows in chunks for row in rows}) == list(range(3, 9))
+    count = len(chunks)
     assert_close(tile, truth.weights[0, :, 3:9, 2:5], rtol=0, atol=1e-6, check_dtype=False)
     amap[0, :, 3:9, :2]
-    assert len(long_rows) == count
+    assert len(chunks) == count
     assert_close(amap.logsumexp(), truth.logsumexp, rtol=0, atol=1e-5, check_dtype=False)
 
 
@@ -146,6 +264,35 @@ def test_only_what_is_visible_is_computed(monkeypatch):
         asked.clear()
 
 
+def test_chunks_hold_only_what_is_visible(monkeypatch):
+    asked, computed = [], []
+    write = RowScores.write
+
+    def watched(rule):
+        return Mask(lambda *at: asked.append(at[2].numel() * at[3].numel()) or rule.function(*at), "watched", made=rule.made)
+
+    def counted(scores, start, keys, out):
+        computed.append(out.numel())
+        write(scores, start, keys, out)
+
+    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    for name, size in (("ROWS", 16), ("KEYS", 8), ("APART", 4)):
+        monkeypatch.setattr(f"regard.maps.key_chunks.{name}", size)
+    monkeypatch.setattr(RowScores, "write", counted)
+    query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
+    for rule, rows, pairs, questions in (  # the columns of each block of rows, and those that all of its rows see or none
+        (causal(), slice(None), 16 * (16 + 32 + 48 + 64), 16 * 4 * 15),
+        (window(20), slice(None), 16 * (16 + 32 + 2 * 35), 16 * (15 + 27 + 2 * 30)),
+        (causal(), slice(15, None, 16), 4 * 64, 4 * 48),
+        (window(2), slice(None, None, 2), 4 * (7 + 7 * 8), 4 * (7 + 7 * 8)),
+    ):
+        truth = dense_attention(query, query, query, rule.dense(1, 1, 64, 64)).weights[:, :, rows, :3]
+        tile = AttentionMap(query, query, watched(rule)).select(queries=rows)[..., :3]
+        assert_close(tile.double(), truth, rtol=0, atol=1e-6)
+        assert (sum(computed), sum(asked)) == (pairs, questions + tile.numel())
+        asked.clear(), computed.clear()
+
+
 def test_blocks_end_where_high_cells_do():
     heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**13, edges(300, 4))]
     assert heights == [75] * 4
@@ -160,6 +307,32 @@ def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
     query = torch.randn(1, 2, 12, 4)
     AttentionMap(query, query).received()
     assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
+
+
+def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
+    said = []
+    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
+    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    query = torch.randn(1, 2, 12, 4)
+    AttentionMap(query, query).pool(3, 3)
+    assert re.fullmatch(r"pooling the map, about \d+ ms", said[0])
+    assert chunks
+
+
+def test_the_prediction_of_a_pool_counts_all_blocks(monkeypatch):
+    now, whole = [0.0], KeyChunks.cells
+    monkeypatch.setattr("regard.maps.key_chunks.ROWS", 8)
+    monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
+
+    def slow(self, batch, head, rows, edges, ways):
+        now[0] += 1.0 + rows.start / 8
+        return whole(self, batch, head, rows, edges, ways)
+
+    monkeypatch.setattr(KeyChunks, "cells", slow)
+    query = torch.randn(1, 3, 8 * 36, 4)
+    amap = AttentionMap(query, query[:, :, :12])
+    seconds = row_blocks.predicted_pool_seconds(amap._source, amap._view, range(0, 13, 4), ("max",))
+    assert seconds == pytest.approx(3 * sum(1.0 + at for at in range(36)), rel=0.05)
 
 
 def test_the_prediction_counts_all_blocks(monkeypatch):

@@ -12,19 +12,12 @@ from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
 from regard.maps.amounts import bytes_text
-from regard.maps.factors import (
-    DenseWeights,
-    Factors,
-    Source,
-    _check_broadcast,
-    _check_query_key,
-    _check_tensor,
-    _working_dtype,
-)
+from regard.maps.factors import DenseWeights, Factors, Source, _check_broadcast, _check_query_key, _check_tensor, _working_dtype
 from regard.maps.indexing import AXES, Choice, Index, narrow, spread, tile_places
+from regard.maps.key_chunks import How
 from regard.maps.map_file import MapData, MapWriter
 from regard.maps.products import TransposedMap, times
-from regard.maps.reductions import How, Summary, TopWeights, check_how, check_pool, check_topk, summarise
+from regard.maps.reductions import Summary, TopWeights, check_how, check_pool, check_topk, summarise
 from regard.maps.row_blocks import View, predicted_seconds
 from regard.masks import Mask, from_tensor
 from regard.masks.patterns import combined
@@ -312,7 +305,7 @@ class AttentionMap:
     def pass_seconds(self) -> float:
         """How long one pass over this map will take on this machine: a few blocks of rows are read now, the others counted.
 
-        Statistics and products take one pass; ranking (``topk``) and pooling make it up to half as long again.
+        Statistics and products take one pass, ranking (``topk``) half as much more, pooling alone of a very long map less.
 
         Example:
             >>> import torch

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.maps.long_rows import RUN, LongRows, reads
+from regard.maps.key_chunks import KeyChunks, row_groups
+from regard.maps.long_rows import reads
+from regard.maps.row_scores import index
 from regard.masks import Mask
 
 Positions = range | tuple[int, ...]
@@ -178,14 +180,14 @@ class Factors:
         missing = self._known(batch, heads, queries).isnan().any(1).any(0)
         if missing.any():
             rows = queries if missing.all() else _neighbours(tuple(queries[int(at)] for at in missing.nonzero()))
-            reader = LongRows(self, RUN) if reads(self.shape[3], rows) else None
-            for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
-                part = batch[b], heads[h], rows[q]
-                if reader:
-                    for one, head in itertools.product(*part[:2]):
-                        reader.read(one, head, range(part[2][0], part[2][-1] + 1))
-                    continue
-                self._enter(*part, self.scores(*part, range(self.shape[3])))
+            if reads(self.shape[3]):
+                chunks = KeyChunks(self)
+                for one, head, some in itertools.product(batch, heads, row_groups(rows)):
+                    chunks.denominators(one, head, rows[some])
+            else:
+                for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
+                    part = batch[b], heads[h], rows[q]
+                    self._enter(*part, self.scores(*part, range(self.shape[3])))
         return self._known(batch, heads, queries)
 
     @torch.no_grad()
@@ -198,9 +200,9 @@ class Factors:
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
         return scores.sub_(denominators.unsqueeze(-1)).exp_()
 
-    def remember(self, batch: int, head: int, queries: range, denominators: Tensor) -> None:
-        """Keep denominators of neighbouring rows that somebody else has computed."""
-        self._table()[batch, head, queries.start : queries.stop] = denominators
+    def remember(self, batch: int, head: int, queries: Positions, denominators: Tensor) -> None:
+        """Keep denominators that somebody else has computed."""
+        self._table()[batch, head][index(queries)] = denominators
 
     def _known(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
         """The denominators of these rows as far as they are known, NaN elsewhere."""

@@ -5,12 +5,12 @@ one kernel. The strongest weight of each run of keys is found on the way: it giv
 pooled picture and a ranking need.
 """
 
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from regard.masks.extents import Extent, visible
+from regard.maps.row_scores import RowScores, logsumexp
 
 if TYPE_CHECKING:
     from regard.maps.factors import Factors, Positions
@@ -22,9 +22,9 @@ RUN = 128
 """Keys of a run whose strongest weight is found, where nobody asks for another number."""
 
 
-def reads(keys: int, queries: "Positions") -> "TypeGuard[range]":
-    """Whether rows of so many keys, of these queries, are read here: long ones that are neighbours."""
-    return keys >= LONG_ROW and isinstance(queries, range) and queries.step == 1
+def reads(keys: int) -> bool:
+    """Whether rows of so many keys are read here."""
+    return keys >= LONG_ROW
 
 
 class LongBlock(NamedTuple):
@@ -43,44 +43,37 @@ class LongRows:
         self.source, self.run, self.entropy = source, run, entropy
         self.memory: list[Tensor] = []
         self.keys: tuple[tuple[int, int], Tensor] | None = None
-        self.hidden = torch.finfo(source.dtype).min / 4  # finite: 0 · −∞ would be NaN in the entropy
 
-    def read(self, batch: int, head: int, rows: range) -> LongBlock:
-        """Some neighbouring rows. Their denominators are kept in the source."""
-        source = self.source
-        extent = visible(source.mask, batch, head, rows, source.shape[3])
-        start = extent.start // self.run * self.run  # runs of keys stand where they stand in the whole row
-        stop = min(-(-max(extent.stop, start + 1) // self.run) * self.run, source.shape[3])
+    def read(self, batch: int, head: int, rows: "Positions") -> LongBlock:
+        """Some rows. Their denominators are kept in the source."""
+        source, scored = self.source, RowScores(self.source, batch, head, rows)
+        start = scored.extent.start // self.run * self.run  # runs of keys stand where they stand in the whole row
+        stop = min(-(-max(scored.extent.stop, start + 1) // self.run) * self.run, source.shape[3])
         scores, weights = self._space(len(rows), stop - start)
-        scores[:, stop - start :] = self.hidden
-        self._scores(batch, head, rows, start, stop, extent, out=scores[:, : stop - start])
+        scores[:, stop - start :] = scored.hidden
+        scored.write(start, self._keys_of(batch, scored.key_head)[start:stop], out=scores[:, : stop - start])
         torch.softmax(scores, -1, out=weights)
         maxima = weights.unflatten(1, (-1, self.run)).amax(-1)[:, :-1]
-        # The strongest weight of a row gives its denominator: weight = exp(score − lse).
-        top = scores.amax(-1)
-        lse = top - maxima.amax(-1).log()
-        if bool(lse.isnan().any()):
-            everything = range(source.shape[3])
-            source._enter((batch,), (head,), rows, source.scores((batch,), (head,), rows, everything))  # says where, and raises
+        lse = scored.checked(logsumexp(scores[:, : stop - start], maxima.amax(-1)))
+        full = scored.with_sinks(lse)
         entropy = None
         if self.entropy:  # −Σ w ln w, with ln w = score − lse
-            entropy = (lse - scores.mul_(weights).sum(-1)).clamp_(min=0)
+            mean = scores.mul_(weights).sum(-1)
+            if bool(mean.isnan().any()):  # of a score that overflowed to −∞, and has weight 0
+                mean = scores.nan_to_num_(nan=0).sum(-1)
+            entropy = (lse - mean).clamp_(min=0)
         if source.sinks is not None:
-            full = torch.logaddexp(lse, source.sinks[head].to(lse))
             total = (lse - full).exp()
             weights.mul_(total[:, None])
             maxima.mul_(total[:, None])
             if entropy is not None:
                 entropy = total * (entropy + full - lse)
-            lse = full
-        if source.mask is not None or source.bias is not None:
-            blind = top <= self.hidden / 2
-            if bool(blind.any()):
-                for found in (weights, maxima, entropy):
-                    if found is not None:
-                        found[blind] = 0
-                lse = torch.where(blind, -torch.inf if source.sinks is None else source.sinks[head].to(lse), lse)
-        source.remember(batch, head, rows, lse)
+        blind = lse == -torch.inf
+        if bool(blind.any()):
+            for found in (weights, maxima, entropy):
+                if found is not None:
+                    found[blind] = 0
+        source.remember(batch, head, rows, full)
         nats = None if entropy is None else entropy[None, None]
         return LongBlock(slice(start, stop), weights[None, None, :, : stop - start], nats, maxima[None, None])
 
@@ -96,26 +89,8 @@ class LongRows:
         scores, weights = (flat[: rows * wide].view(rows, wide) for flat in self.memory)
         return scores, weights
 
-    def _scores(self, batch: int, head: int, rows: range, start: int, stop: int, extent: Extent, out: Tensor) -> None:
-        """What the softmax sees, (rows, stop − start), hidden where the mask or −∞ in the bias hides."""
-        source = self.source
-        place = batch, head // (source.query.shape[1] // source.key.shape[1])
-        if self.keys is None or self.keys[0] != place:
-            self.keys = place, source.key[place].to(source.dtype)
-        query = source.query[batch, head, rows.start : rows.stop].to(source.dtype) * source.scale
-        with torch.autocast(query.device.type, enabled=False):
-            torch.mm(query, self.keys[1][start:stop].T, out=out)
-        if source.softcap is not None:
-            out.div_(source.softcap).tanh_().mul_(source.softcap)
-        if source.bias is not None:
-            bias = source.bias[batch if source.bias.shape[0] > 1 else 0, head if source.bias.shape[1] > 1 else 0]
-            bias = bias[rows.start : rows.stop] if bias.shape[0] > 1 else bias
-            out.add_(bias[:, start:stop] if bias.shape[1] > 1 else bias).clamp_(min=self.hidden)
-        if source.mask is not None:
-            opened = (extent.open_start, extent.open_stop) if extent.open_stop > extent.open_start else (stop, stop)
-            for left, right in ((start, opened[0]), (opened[1], stop)):
-                if right > left:
-                    b, h = (torch.tensor(one, device=out.device) for one in (batch, head))
-                    queries = torch.arange(rows.start, rows.stop, device=out.device)[:, None]
-                    seen = source.mask.function(b, h, queries, torch.arange(left, right, device=out.device))
-                    out[:, left - start : right - start].masked_fill_(~seen, self.hidden)
+    def _keys_of(self, batch: int, head: int) -> Tensor:
+        """All keys of one head in the type of the weights; those of the last one are kept, as the next rows need them too."""
+        if self.keys is None or self.keys[0] != (batch, head):
+            self.keys = (batch, head), self.source.key[batch, head].to(self.source.dtype)
+        return self.keys[1]

@@ -6,17 +6,16 @@ beyond a second shows a progress bar with the time left.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from regard.errors import OptionError
-from regard.maps.factors import Source
+from regard.maps.factors import Factors, Source
+from regard.maps.key_chunks import How
 from regard.maps.long_rows import RUN
-from regard.maps.row_blocks import Rows, View, row_blocks
-
-How = Literal["mean", "max"]
+from regard.maps.row_blocks import Rows, View, pooled_rows, pools_in_chunks, row_blocks
 
 HIGH_CELL = 64
 """Cells of a pooled picture with as many rows have blocks of their own."""
@@ -45,6 +44,8 @@ def summarise(
 ) -> Summary:
     """All the statistics that are asked for, from one pass."""
     batch, heads, queries, keys = sizes = tuple(map(len, view))
+    if pool and not (received or entropy or topk) and pools_in_chunks(source, view, pool[1]):
+        return _pool_alone(source, view, pool, how)
     columns = _Columns(sizes, pool if pool and "mean" in how else None)
     nats = torch.zeros(batch, heads, queries, dtype=source.dtype)
     unseeing = torch.zeros(batch, heads, dtype=torch.int64)
@@ -78,6 +79,28 @@ def summarise(
         topk=best if topk else None,
         unseeing=unseeing,
     )
+
+
+def _pool_alone(source: Factors, view: View, pool: tuple[int, int], how: tuple[How, ...]) -> Summary:
+    """A pooled picture and nothing else, from rows whose keys are pooled as they come by."""
+    batch, heads, queries, keys = map(len, view)
+    heights, widths = (torch.tensor(edges(size, cells)).diff() for size, cells in zip((queries, keys), pool, strict=True))
+    row_cells = torch.repeat_interleave(torch.arange(pool[0]), heights)
+    found = [torch.zeros(batch, heads, *pool, dtype=torch.float64) for _ in how]
+    unseeing = torch.zeros(batch, heads, dtype=torch.int64)
+    for rows in pooled_rows(source, view, edges(keys, pool[1]), how):
+        into = row_cells[rows.queries]
+        unseeing[rows.batch, rows.head] += (rows.cells[0].sum(1) == 0).sum().cpu()
+        for way, whole, part in zip(how, found, rows.cells, strict=True):
+            cells = part.to("cpu", torch.float64)
+            one = whole[rows.batch, rows.head]
+            if way == "mean":
+                one.index_add_(0, into, cells)
+            else:
+                one.scatter_reduce_(0, into[:, None].expand_as(cells), cells, "amax")
+    area = heights[:, None] * widths
+    pooled = tuple((one / area if way == "mean" else one).to(source.dtype) for way, one in zip(how, found, strict=True))
+    return Summary(None, None, pooled if len(pooled) > 1 else pooled[0], None, unseeing)
 
 
 def _strongest(rows: Rows, k: int, run: int, keys: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,104 @@
+"""Long rows, a chunk of keys at a time: many rows meet the same keys, and no row is ever whole.
+
+Each chunk has its own softmax and logsumexp; the logsumexp of those is the row's, and says what the chunk's weights are worth
+(Milakov & Gimelshein 2018). A block of so many rows is a product that runs at full speed, which whole rows of 131,072 keys are
+not: of them only 16 fit the same memory. So denominators are computed, and pooled pictures.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from regard.maps.row_scores import RowScores, logsumexp
+
+if TYPE_CHECKING:
+    from regard.maps.factors import Factors, Positions
+
+How = Literal["mean", "max"]
+
+ROWS, KEYS = 512, 4096
+"""Rows and keys that meet at a time: 8 MiB of scores and as much of weights."""
+
+APART = 64
+"""Rows at a time where they are no neighbours: what none of a block sees is left out, and a block should not see all."""
+
+
+class Chunk(NamedTuple):
+    """Some rows over some keys."""
+
+    columns: slice  #: the keys
+    weights: Tensor  #: (rows, columns): softmax over these keys alone, good until the next chunk is read
+    lse: Tensor  #: (rows,): logarithm of the denominator of these weights
+
+
+class KeyChunks:
+    """Reads some rows of one head at a time, chunk by chunk, into memory that is used again."""
+
+    def __init__(self, source: "Factors") -> None:
+        self.source = source
+        self.memory = [torch.empty(ROWS * KEYS, dtype=source.dtype, device=source.device) for _ in range(2)]
+
+    def denominators(self, batch: int, head: int, rows: "Positions") -> None:
+        """Compute the denominators of at most ``ROWS`` rows, and keep them in the source."""
+        scores = RowScores(self.source, batch, head, rows)
+        self._keep(scores, [chunk.lse for chunk in self._read(scores)])
+
+    def cells(self, batch: int, head: int, rows: "Positions", edges: Sequence[int], ways: Sequence[How]) -> list[Tensor]:
+        """The rows with their keys pooled: sum ("mean") or maximum of the weights between neighbouring edges.
+
+        Args:
+            batch: which sequence.
+            head: which head.
+            rows: at most ``ROWS`` of them. Their denominators are kept in the source.
+            edges: rising, from 0 to the number of keys.
+            ways: of pooling.
+
+        Returns:
+            (rows, cells) for each way.
+        """
+        scores = RowScores(self.source, batch, head, rows)
+        parts = [(chunk.lse, *_pooled(chunk, edges, ways)) for chunk in self._read(scores)]
+        denominators = self._keep(scores, [lse for lse, *_ in parts])
+        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)  # a row that sees nothing has weights 0
+        found = [denominators.new_zeros(len(rows), len(edges) - 1) for _ in ways]
+        for lse, cells, pooled in parts:
+            worth = (lse - denominators).exp()[:, None]
+            for way, whole, part in zip(ways, found, pooled, strict=True):
+                part.mul_(worth).masked_fill_(worth == 0, 0)  # where a chunk has nothing but −∞, it has no weights
+                whole[:, cells] = whole[:, cells] + part if way == "mean" else torch.maximum(whole[:, cells], part)
+        return found
+
+    def _read(self, scores: RowScores) -> Iterator[Chunk]:
+        """All keys that the rows can see."""
+        key, extent, rows = self.source.key[scores.batch, scores.key_head], scores.extent, len(scores.rows)
+        for start in range(extent.start, extent.stop, KEYS):
+            keys = key[start : min(start + KEYS, extent.stop)].to(self.source.dtype)
+            seen, weights = (flat[: rows * len(keys)].view(rows, len(keys)) for flat in self.memory)
+            scores.write(start, keys, out=seen)
+            torch.softmax(seen, -1, out=weights)
+            yield Chunk(slice(start, start + len(keys)), weights, logsumexp(seen, weights.amax(-1)))
+
+    def _keep(self, scores: RowScores, parts: list[Tensor]) -> Tensor:
+        """The denominators of rows whose chunks have these; kept in the source."""
+        nothing = torch.full((len(scores.rows),), -torch.inf, dtype=self.source.dtype, device=self.source.device)
+        denominators = scores.with_sinks(scores.checked(torch.stack([nothing, *parts]).logsumexp(0)))
+        self.source.remember(scores.batch, scores.head, scores.rows, denominators)
+        return denominators
+
+
+def _pooled(chunk: Chunk, edges: Sequence[int], ways: Sequence[How]) -> tuple[slice, list[Tensor]]:
+    """Which cells the chunk has keys of, and its weights in each of them, (rows, cells) for each way."""
+    start, stop = chunk.columns.start, chunk.columns.stop
+    first, last = bisect_right(edges, start) - 1, bisect_left(edges, stop)
+    runs = chunk.weights.tensor_split([edge - start for edge in edges[first + 1 : last]], 1)
+    pooled = [torch.stack([run.sum(1) if way == "mean" else run.amax(1) for run in runs], 1) for way in ways]
+    return slice(first, last), pooled
+
+
+def row_groups(rows: "Positions") -> Iterator[slice]:
+    """Which of the rows are read together."""
+    size = ROWS if isinstance(rows, range) and rows.step == 1 else APART
+    return (slice(first, min(first + size, len(rows))) for first in range(0, len(rows), size))
