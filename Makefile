@@ -1,17 +1,20 @@
 # make demo   translate a sentence and show its attention
-# make test   everything that must hold: lint, types, layers, tests, notebooks, the documentation, the wheel
+# make test   everything that must hold: lint, types, layers, the front end, tests, notebooks, the documentation, the wheel
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Node comes with the test tools, so that every machine builds with the same.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo test lint types layers tests docs wheel format bench pictures notebooks clean
+.PHONY: demo test lint types layers frontend tests docs wheel format bundle bench pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
-	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg
+	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg demo/attention.html
 
-test: lint types layers tests docs wheel
+test: lint types layers frontend tests docs wheel
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -23,7 +26,19 @@ types: $(VENV)/.tests
 layers: $(VENV)/.tests
 	$(BIN)/lint-imports
 
-tests: $(VENV)/.tests
+# The viewer's front end: types, lint, its own tests, and that the bundle in the package is what its sources give.
+frontend: frontend/node_modules/.package-lock.json
+	cd frontend && $(NPM) run check && $(NPM) test && $(NPM) run build -- ../build/regard.js
+	cmp build/regard.js $(BUNDLE) || { echo "$(BUNDLE) is not what frontend/ builds: call make bundle, and commit it"; exit 1; }
+
+bundle: frontend/node_modules/.package-lock.json
+	cd frontend && $(NPM) run build
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json | $(VENV)/.tests
+	cd frontend && $(NPM) ci --ignore-scripts --loglevel=error
+	@touch $@
+
+tests: $(VENV)/.tests $(VENV)/.chromium frontend/node_modules/.package-lock.json
 	$(BIN)/python -m pytest
 
 # The documentation, built strictly into site/html; it works from the folder.
@@ -71,5 +86,9 @@ $(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@ $(VENV)/.package
 
+# The viewer is tested in a browser.
+$(VENV)/.chromium: | $(VENV)/.tests
+	$(BIN)/python recipes/install_chromium.py > $@ || { rm -f $@; exit 1; }
+
 clean:
-	rm -rf $(VENV) build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf frontend/node_modules $(VENV) build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

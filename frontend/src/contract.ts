@@ -111,6 +111,8 @@ export interface RegionRequest {
   how: How;
   /** Leave special tokens out of every cell, of both axes. A cell of nothing else is 0. */
   hideSpecial: boolean;
+  /** Which of the map's row axes says what is special among the rows; the first where not given. */
+  rowAxis?: number;
   /** Divide each row by its sum over the keys that are not left out. */
   renormalise: boolean;
   /**
@@ -135,6 +137,7 @@ export interface MarginsRequest {
   rows: Cells;
   columns: Cells;
   hideSpecial: boolean;
+  rowAxis?: number;
 }
 
 /** What stands beside the map: of the whole map, not of the region. */

@@ -9,10 +9,15 @@ export interface Shown {
   columns: Units;
 }
 
-export function shownBy(manifest: Manifest, state: Readonly<State>): Shown {
+/** The row axis that is chosen, where the map has it; a decoder has two, others one. */
+export function rowAxisOf(info: MapInfo, state: Pick<State, "rowAxis">): number {
+  return state.rowAxis < info.rowAxes.length ? state.rowAxis : 0;
+}
+
+export function shownBy(manifest: Manifest, state: Pick<State, "map" | "unit" | "special" | "rowAxis">): Shown {
   const info = manifest.maps[state.map];
   const hidden = state.special === "hidden";
-  const rows = manifest.axes[info.rowAxes[state.rowAxis] ?? info.rowAxes[0]];
+  const rows = manifest.axes[info.rowAxes[rowAxisOf(info, state)]];
   return {
     info,
     rows: new Units(rows, state.unit, hidden),
@@ -39,6 +44,7 @@ export function unitsRequest(
     columns: shown.columns.cells(columns[0], columns[1], columns[1] - columns[0]),
     how: howOfUnits(state),
     hideSpecial: state.special === "hidden",
+    rowAxis: rowAxisOf(shown.info, state),
     renormalise: state.special === "hidden" && state.renormalise,
     sample: 0,
   };

@@ -30,7 +30,7 @@ export function denseSource(manifest: Manifest, weights: Float32Array[][]): Sour
           for (let key = 0; key < info.keys; key++) values[row * info.keys + key] /= sum || 1;
         }
       }
-      const rows = members(request.rows, hidden(info.rowAxes[0], request.hideSpecial));
+      const rows = members(request.rows, hidden(info.rowAxes[request.rowAxis ?? 0], request.hideSpecial));
       const columns = members(request.columns, skippedKeys);
       const found = new Float32Array(rows.length * columns.length);
       rows.forEach((queries, row) => {
@@ -55,13 +55,15 @@ export function denseSource(manifest: Manifest, weights: Float32Array[][]): Sour
         for (const key of keys) for (let row = 0; row < info.queries; row++) sum += values[row * info.keys + key];
         return sum / (keys.length || 1);
       });
-      const entropy = members(request.rows, hidden(info.rowAxes[0], request.hideSpecial)).map((queries) => {
-        let sum = 0;
-        for (const query of queries)
-          for (const w of values.subarray(query * info.keys, (query + 1) * info.keys))
-            sum -= w > 0 ? w * Math.log(w) : 0;
-        return sum / (queries.length || 1);
-      });
+      const entropy = members(request.rows, hidden(info.rowAxes[request.rowAxis ?? 0], request.hideSpecial)).map(
+        (queries) => {
+          let sum = 0;
+          for (const query of queries)
+            for (const w of values.subarray(query * info.keys, (query + 1) * info.keys))
+              sum -= w > 0 ? w * Math.log(w) : 0;
+          return sum / (queries.length || 1);
+        },
+      );
       return { received: Float32Array.from(received), entropy: Float32Array.from(entropy), sampled: 0 };
     },
     async overview(map) {

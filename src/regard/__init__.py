@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from regard.recording.recording import Recording
     from regard.recording.recording_file import load
     from regard.translation.translator import Translation, translate
-    from regard.views.heatmap import heads_grid, heatmap, save
+    from regard.viewer.page import page
+    from regard.viewer.saving import save
+    from regard.viewer.showing import show
+    from regard.views.heatmap import heads_grid, heatmap
 
 __version__ = "0.1.0"
 
@@ -56,10 +59,12 @@ _HOME = {
     "load": "recording.recording_file",
     "norm_weighted": "analysis.norms",
     "online_attention": "mechanisms.online_softmax",
+    "page": "viewer.page",
     "record": "recording.record",
     "relevance": "analysis.relevance",
     "rollout": "analysis.rollout",
-    "save": "views.heatmap",
+    "save": "viewer.saving",
+    "show": "viewer.showing",
     "sweep": "recording.ablation",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",
@@ -90,10 +95,12 @@ __all__ = [
     "load",
     "norm_weighted",
     "online_attention",
+    "page",
     "record",
     "relevance",
     "rollout",
     "save",
+    "show",
     "sweep",
     "trace",
     "translate",

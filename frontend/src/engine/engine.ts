@@ -49,8 +49,10 @@ export class Engine {
     const { map: at } = request as { map: number };
     const info = this.shapes.maps[at];
     if (!info) throw new Error(`expected a map from 0 to ${this.shapes.maps.length - 1}, got ${at}`);
+    const { rowAxis = 0 } = request as { rowAxis?: number };
+    if (!info.rowAxes[rowAxis]) throw new Error(`expected a row axis below ${info.rowAxes.length}, got ${rowAxis}`);
     const special: Special = {
-      rows: new Set(this.shapes.special[info.rowAxes[0]]),
+      rows: new Set(this.shapes.special[info.rowAxes[rowAxis]]),
       columns: new Set(this.shapes.special[info.columnAxis]),
     };
     switch (question) {

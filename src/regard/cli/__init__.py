@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_heads(commands)
     _add_mechanisms(commands)
     _add_align(commands)
+    _add_view(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -62,7 +64,7 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         type=Path,
         default=[],
         metavar="FILE",
-        help="draw the attention: .png, .svg, .pdf",
+        help="draw the attention: .png, .svg, .pdf; or a page to look around in: .html",
     )
     translate.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
     translate.add_argument("--json", action="store_true", help="one JSON object a text instead of a table")
@@ -78,18 +80,62 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "or reads the answer in --target.",
     )
     record.add_argument("model", help="folder or hub name")
-    text = record.add_mutually_exclusive_group(required=True)
+    _add_text(record, required=True)
+    record.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write (safetensors)")
+    _add_recorded(record)
+    record.set_defaults(module="recording")
+
+
+def _add_text(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    text = parser.add_mutually_exclusive_group(required=required)
     text.add_argument("--text", help="the text")
     text.add_argument("--text-file", type=Path, metavar="FILE", help="read the text from a file, as UTF-8")
-    record.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write (safetensors)")
-    record.add_argument("--target", metavar="TEXT", help="the answer of an encoder-decoder, where it is known")
-    record.add_argument("--generate", type=int, metavar="N", help="let the model write at most N new tokens")
-    record.add_argument("--beams", type=int, default=1, help="width of the search while it writes (default 1)")
-    record.add_argument("--layers", nargs="+", type=int, metavar="N", help="keep only these, counted from 0")
-    record.add_argument("--kinds", nargs="+", metavar="KIND", help="keep only these of encoder, decoder, cross, self")
-    record.add_argument("--dtype", default="auto", help="float32, bfloat16, float16, float64; as stored where left out")
-    record.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1")
-    record.set_defaults(module="recording")
+
+
+def _add_recorded(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--target", metavar="TEXT", help="the answer of an encoder-decoder, where it is known")
+    parser.add_argument("--generate", type=int, metavar="N", help="let the model write at most N new tokens")
+    parser.add_argument("--beams", type=int, default=1, help="width of the search while it writes (default 1)")
+    parser.add_argument("--layers", nargs="+", type=int, metavar="N", help="keep only these, counted from 0")
+    parser.add_argument("--kinds", nargs="+", metavar="KIND", help="keep only these of encoder, decoder, cross, self")
+    parser.add_argument("--dtype", default="auto", help="float32, bfloat16, float16, float64; as stored where left out")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1")
+
+
+def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    view = commands.add_parser(
+        "view",
+        help="look at a recording, in a browser",
+        description="Open FILE in a browser, served from this machine to this machine; or run MODEL over a text and look at "
+        "that; or translate --text with the embedded model. With --save, one page that needs no server is written instead.",
+    )
+    view.add_argument("file", nargs="?", type=Path, help="what regard record, recording.save or amap.save has written")
+    view.add_argument("--model", help="folder or hub name, to be run over the text")
+    _add_text(view, required=False)
+    _add_recorded(view)
+    view.add_argument("--image", type=Path, metavar="FILE", help="the picture that an image model looked at")
+    view.add_argument("--save", type=Path, metavar="FILE.html", help="write a page that works offline, and serve nothing")
+    _add_address(view)
+    view.set_defaults(module="viewing")
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="a playground: translate and see the attention; mechanisms step by step",
+        description="Serve the playground, and FILES beside it, from this machine to this machine.",
+    )
+    serve.add_argument("files", nargs="*", type=Path, metavar="FILE", help="recordings to look at")
+    serve.add_argument("--model", help="the translator: folder or hub name; the embedded English-French one where left out")
+    _add_address(serve)
+    serve.set_defaults(module="serving")
+
+
+def _add_address(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, help="0 (default) for any that is free")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; another than this machine needs --token")
+    parser.add_argument("--token", help="only who has it is answered; auto makes one")
+    parser.add_argument("--no-browser", action="store_true", help="print the address only")
 
 
 def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -20,10 +20,18 @@ NEW_TOKENS = 512  # of an encoder-decoder that is not told how far to go
 def run(options: argparse.Namespace) -> int:
     """Record, save, and say what was kept."""
     path = checked_path(options.output)  # before the model runs, not after
+    recording = recorded(options)
+    recording.save(path)
+    print(recording)
+    print(f"saved: {path} ({bytes_text(path.stat().st_size)})")
+    print(f"next:  regard info {path}")
+    return 0
+
+
+def recorded(options: argparse.Namespace) -> Recording:
+    """What the model attended to, on the text and with the options of the command line."""
     _check(options)
-    text = options.text if options.text is not None else _read(options)
-    if not text.strip():
-        raise OptionError("expected a text with words, got an empty one")
+    text = read_text(options)
     model, tokenizer = load_text_model(
         options.model, generates=options.generate is not None, dtype=options.dtype, device=options.device
     )
@@ -33,11 +41,15 @@ def run(options: argparse.Namespace) -> int:
         raise RecordingError(
             f"expected maps of --layers {options.layers} and --kinds {options.kinds}, got none; the model has layers: {there}"
         )
-    recording.save(path)
-    print(recording)
-    print(f"saved: {path} ({bytes_text(path.stat().st_size)})")
-    print(f"next:  regard info {path}")
-    return 0
+    return recording
+
+
+def read_text(options: argparse.Namespace) -> str:
+    """The text of --text, or of --text-file."""
+    text = options.text if options.text is not None else _read(options)
+    if not text.strip():
+        raise OptionError("expected a text with words, got an empty one")
+    return str(text)
 
 
 def _layers(recording: Recording) -> dict[str, set[int | None]]:

@@ -18,6 +18,7 @@ from regard.analysis.alignment import Alignment, align
 from regard.cli.reports import complain
 from regard.errors import OptionError, RegardError
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
+from regard.viewer.saving import PAGES
 from regard.views.heatmap import save
 
 SHOWN = 3  # source words a target word is shown with, at most
@@ -46,9 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if options.text is not None:
         translation = regard.translate(options.text, options.model, beams=options.beams)
         _show(console, options, translation)
-        if options.save:
-            paths = save(translation.figure(options.layer, options.head, rows=options.rows, theme=options.theme), *options.save)
-            print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
+        _save(options, translation)
         return 0
     status = 0
     for line in _lines(load_translator(options.model), sys.stdin, options.beams):
@@ -62,6 +61,18 @@ def run(options: argparse.Namespace) -> int:
         elif not options.json:
             print(flush=True)
     return status
+
+
+def _save(options: argparse.Namespace, translation: Translation) -> None:
+    """Pictures of the head that is shown; pages have all of them."""
+    pages = [path for path in options.save if path.suffix.lower() in PAGES]
+    pictures = [path for path in options.save if path not in pages]
+    if pictures:
+        figure = translation.figure(options.layer, options.head, rows=options.rows, theme=options.theme)
+        print(f"picture: {', '.join(map(str, save(figure, *pictures)))}", file=sys.stderr)
+    for path in pages:
+        regard.page(translation, path)
+        print(f"page: {path} (open it in a browser; it works offline)", file=sys.stderr)
 
 
 def _lines(translator: Translator, lines: Iterable[str], beams: int) -> Iterator[Line]:

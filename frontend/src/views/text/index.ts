@@ -2,7 +2,7 @@
 
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
 import { countText, visible, weightText } from "../../labels";
-import { howOfUnits, mapText, type Shown, shownBy } from "../../shown";
+import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import css from "./text.css";
 import { textAsSvg } from "./text_svg";
@@ -215,6 +215,7 @@ class RunningText implements MountedView {
           columns: chosen.side === "query" ? others : mine,
           how: howOfUnits(state),
           hideSpecial: state.special === "hidden",
+          rowAxis: rowAxisOf(this.shown.info, state),
           renormalise: state.special === "hidden" && state.renormalise,
           sample: 0,
         },

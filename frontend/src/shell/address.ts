@@ -1,0 +1,81 @@
+/** What is being looked at, in the address after #: what differs from the start, and nothing else. */
+
+import type { Manifest, State } from "../contract";
+
+const CHOICES = {
+  view: ["map", "heads", "ribbon", "text", "steps", "image"],
+  unit: ["tokens", "words"],
+  special: ["shown", "dimmed", "hidden"],
+  scale: ["linear", "log", "row"],
+  how: ["mean", "max"],
+  direction: ["from", "to"],
+  thumbnails: ["mean", "max"],
+} as const satisfies { [Name in keyof State]?: readonly State[Name][] };
+
+const SWITCHES = ["renormalise", "pinned"] as const;
+
+export function addressOf(state: Readonly<State>, start: Readonly<State>): string {
+  const fields = new URLSearchParams();
+  for (const name of Object.keys(start) as (keyof State)[]) {
+    const text = textOf(state[name]);
+    if (text !== textOf(start[name])) fields.set(name, text);
+  }
+  const text = fields.toString().replaceAll("%2C", ",");
+  return text && `#${text}`;
+}
+
+function textOf(value: State[keyof State]): string {
+  if (value === null) return "";
+  if (typeof value === "boolean") return value ? "1" : "0";
+  if (Array.isArray(value)) return value.join(",");
+  if (typeof value !== "object") return String(value);
+  return [value.top, value.bottom, value.left, value.right].map((edge) => Number(edge.toFixed(3))).join(",");
+}
+
+/** The state that an address asks for. What it says of things that are not there, or in no known words, is left out. */
+export function stateOf(address: string, manifest: Manifest, start: Readonly<State>): State {
+  const fields = new URLSearchParams(address.replace(/^#/, ""));
+  const state: State = { ...start };
+  const whole = (text: string | null, below: number) => {
+    const number = text !== null && /^\d{1,9}$/.test(text) ? Number(text) : -1;
+    return number >= 0 && number < below ? number : null;
+  };
+  for (const name of Object.keys(CHOICES) as (keyof typeof CHOICES)[]) {
+    const found = (CHOICES[name] as readonly string[]).find((one) => one === fields.get(name));
+    if (found !== undefined) Object.assign(state, { [name]: found });
+  }
+
+  state.map = whole(fields.get("map"), manifest.maps.length) ?? state.map;
+  const info = manifest.maps[state.map];
+  const moved = state.map !== start.map;
+  if (moved) Object.assign(state, { heads: [0], rowAxis: 0, viewport: null, query: null, key: null, pinned: false });
+  for (const name of SWITCHES) if (/^[01]$/.test(fields.get(name) ?? "")) state[name] = fields.get(name) === "1";
+  const heads = fields
+    .get("heads")
+    ?.split(",")
+    .map((head) => whole(head, info.heads)) ?? [null];
+  if (!heads.includes(null)) state.heads = [...new Set(heads as number[])].sort((one, two) => one - two);
+  state.rowAxis = whole(fields.get("rowAxis"), info.rowAxes.length) ?? state.rowAxis;
+  // An empty field is said on purpose: nothing, where the start has something.
+  const place = (name: "query" | "key", size: number) =>
+    fields.get(name) === "" ? null : (whole(fields.get(name), size) ?? state[name]);
+  state.query = place("query", info.queries);
+  state.key = place("key", info.keys);
+  const viewport = fields.get("viewport");
+  state.viewport = viewport === "" ? null : (viewportOf(viewport, info) ?? state.viewport);
+  const threshold = Number(fields.get("threshold") || Number.NaN);
+  if (threshold >= 0 && threshold <= 1) state.threshold = threshold;
+  const sort = fields.get("sort");
+  if (sort !== null && (sort === "" || manifest.maps.some((map) => Object.hasOwn(map.statistics, sort))))
+    state.sort = sort;
+  return state;
+}
+
+function viewportOf(text: string | null, { queries, keys }: { queries: number; keys: number }): State["viewport"] {
+  const edges = text?.split(",") ?? [];
+  if (edges.length !== 4 || !edges.every((edge) => /^-?\d{1,9}(\.\d{1,6})?$/.test(edge))) return null;
+  const [top, bottom, left, right] = edges.map(Number);
+  const inside = (low: number, high: number, size: number) =>
+    low < high && low < size && high > 0 && high - low <= 4 * size;
+  return inside(top, bottom, queries) && inside(left, right, keys) ? { top, bottom, left, right } : null;
+}

@@ -1,0 +1,48 @@
+/** The keys, in a dialog. */
+
+import type { View } from "../contract";
+import { button, element } from "../elements";
+
+export const SHELL_KEYS: readonly (readonly [string, string])[] = [
+  ["1 … 6", "choose the view"],
+  ["[ ]", "previous or next head"],
+  ["{ }", "previous or next layer"],
+  ["w", "tokens or words"],
+  ["s", "special tokens shown, dimmed or hidden"],
+  ["c", "colours in proportion, logarithmic, or each row by its largest"],
+  ["m", "a cell shows the mean or the largest"],
+  ["t", "the table of what is shown"],
+  ["?", "this help"],
+];
+
+export class Help {
+  readonly element = element("dialog", "help");
+  private readonly body = element("div");
+
+  constructor() {
+    this.element.setAttribute("aria-label", "keys");
+    this.element.append(
+      this.body,
+      button("Close", "", () => this.element.close()),
+    );
+  }
+
+  open(view: View | undefined): void {
+    const parts = [list("Everywhere", SHELL_KEYS)];
+    if (view && view.keys.length > 0) parts.unshift(list(view.title, view.keys));
+    this.body.replaceChildren(...parts);
+    this.element.showModal();
+  }
+}
+
+function list(title: string, keys: readonly (readonly [string, string])[]): HTMLElement {
+  const part = element("section");
+  const entries = element("dl");
+  for (const [key, what] of keys) {
+    const term = element("dt");
+    term.append(element("kbd", "", key));
+    entries.append(term, element("dd", "", what));
+  }
+  part.append(element("h2", "", title), entries);
+  return part;
+}

@@ -1,0 +1,34 @@
+/** The viewer in an element of a page, whoever the host is. */
+
+import { element } from "../elements";
+import { styles } from "../views";
+import css from "./shell.css";
+import type { Theme } from "./theme";
+import { type Host, Viewer } from "./viewer";
+
+export type { Host } from "./viewer";
+
+export interface MountedViewer {
+  destroy(): void;
+  setTheme(theme: Theme): void;
+}
+
+/** Draws the viewer into a shadow root of `root`; a host has at most one viewer in an element. */
+export function mountViewer(root: HTMLElement, host: Host): MountedViewer {
+  // A shadow root stays for good: one that a former viewer left is used again.
+  const shadow = root.shadowRoot ?? root.attachShadow({ mode: "open" });
+  shadow.adoptedStyleSheets = [css, ...styles].map((text) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return sheet;
+  });
+  // Notebooks that run on Lumino leave keys alone below such an element.
+  if (host.kind === "widget") root.dataset.lmSuppressShortcuts = "true";
+  if (host.manifest.maps.length === 0) {
+    const empty = element("p", "empty", "There is no map in this recording.");
+    shadow.replaceChildren(empty);
+    return { destroy: () => empty.remove(), setTheme: () => {} };
+  }
+  const viewer = new Viewer(shadow, host);
+  return { destroy: () => viewer.destroy(), setTheme: (theme) => viewer.setTheme(theme) };
+}

@@ -1,0 +1,61 @@
+/** Keys of the viewer, wherever its focus is. */
+
+import type { App, State } from "../contract";
+import { goTo, neighbourLayer } from "../places";
+import { mapText } from "../shown";
+
+const CYCLES = {
+  s: ["special", ["shown", "dimmed", "hidden"]],
+  c: ["scale", ["linear", "log", "row"]],
+  m: ["how", ["mean", "max"]],
+} as const satisfies Record<string, readonly [keyof State, readonly string[]]>;
+
+const SAID: Partial<Record<keyof State, (value: string) => string>> = {
+  special: (value) => `special tokens ${value}`,
+  scale: (value) =>
+    ({ linear: "colours in proportion", log: "colours by logarithm" })[value] ?? "each row by its largest",
+  how: (value) => (value === "max" ? "a cell shows the largest weight" : "a cell shows the mean"),
+};
+
+/** Does what a key stands for; whether it stands for something. */
+export function changedByKey(key: string, { manifest, store, say }: App): boolean {
+  const { state } = store;
+  const info = manifest.maps[state.map];
+  if (key === "[" || key === "]") {
+    const step = key === "]" ? 1 : -1;
+    store.set({
+      heads: [((state.heads.length > 1 ? state.heads[0] : state.heads[0] + step) + info.heads) % info.heads],
+    });
+    say(mapText(info, store.state.heads));
+  } else if (key === "{" || key === "}") {
+    const next = neighbourLayer(manifest, state, key === "}" ? 1 : -1);
+    if (next !== null) store.set(goTo(manifest, state, next));
+    const now = mapText(manifest.maps[store.state.map], store.state.heads);
+    say(next === null ? `${now}: there is no ${key === "}" ? "later" : "earlier"} layer` : now);
+  } else if (key === "w") {
+    const known = [...info.rowAxes, info.columnAxis].some((name) => manifest.axes[name].words !== null);
+    if (known) store.set({ unit: state.unit === "words" ? "tokens" : "words" });
+    say(known ? store.state.unit : "where words begin is not known");
+  } else if (key in CYCLES) {
+    const [name, values] = CYCLES[key as keyof typeof CYCLES];
+    const all: readonly string[] = values;
+    const value = all[(all.indexOf(state[name]) + 1) % all.length];
+    store.set({ [name]: value });
+    say(SAID[name]?.(value) ?? value);
+  } else return false;
+  return true;
+}
+
+/** Whether a key typed here is text, or moves a control of its own. */
+export function takesKeys(target: EventTarget | undefined): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target.matches("select, textarea")) return true;
+  return target.matches("input:not([type=checkbox])");
+}
+
+/** Whether Enter and the space bar press what has the focus. */
+export function isPressed(target: EventTarget | undefined, key: string): boolean {
+  return (
+    (key === "Enter" || key === " ") && target instanceof HTMLElement && target.matches("button, summary, a, input")
+  );
+}

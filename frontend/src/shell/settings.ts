@@ -1,0 +1,63 @@
+/** How things are shown: units, special tokens, colours, what a cell of many weights is, whose labels rows have. */
+
+import type { App, State } from "../contract";
+import { choice, element, fill, tick } from "../elements";
+
+export class Settings {
+  readonly element = element("div", "settings");
+  private readonly controls: Partial<Record<keyof State, HTMLSelectElement>> = {};
+  private readonly renormalise;
+  private readonly rowAxis;
+
+  constructor(private readonly app: App) {
+    this.add("unit", "units", [
+      ["tokens", "tokens"],
+      ["words", "words"],
+    ]);
+    this.add("special", "special tokens", [
+      ["shown", "shown"],
+      ["dimmed", "dimmed"],
+      ["hidden", "hidden"],
+    ]);
+    this.renormalise = tick("renormalise rows", (on) => app.store.set({ renormalise: on }));
+    this.renormalise.control.title = "divide each row by its sum over the tokens that are not hidden";
+    this.element.append(this.renormalise.label);
+    this.add("scale", "colours", [
+      ["linear", "in proportion"],
+      ["log", "logarithmic"],
+      ["row", "each row by its largest"],
+    ]);
+    this.add("how", "a cell shows", [
+      ["mean", "the mean"],
+      ["max", "the largest"],
+    ]);
+    this.rowAxis = choice("row labels", [], (axis) => app.store.set({ rowAxis: Number(axis) }));
+    this.element.append(this.rowAxis.label);
+    this.update();
+  }
+
+  update(): void {
+    const { manifest, store } = this.app;
+    const { state } = store;
+    const info = manifest.maps[state.map];
+    for (const [name, control] of Object.entries(this.controls)) control.value = String(state[name as keyof State]);
+    const axes = [...info.rowAxes, info.columnAxis].map((name) => manifest.axes[name]);
+    const words = this.controls.unit!;
+    words.disabled = axes.every((axis) => axis.words === null);
+    words.title = words.disabled ? "where words begin is not known" : "";
+    this.renormalise.label.hidden = state.special !== "hidden";
+    this.renormalise.control.checked = state.renormalise;
+    fill(
+      this.rowAxis.control,
+      info.rowAxes.map((name, at) => [String(at), manifest.axes[name].title] as const),
+    );
+    this.rowAxis.control.value = String(state.rowAxis);
+    this.rowAxis.label.hidden = info.rowAxes.length < 2;
+  }
+
+  private add(name: "unit" | "special" | "scale" | "how", text: string, options: [string, string][]): void {
+    const { label, control } = choice(text, options, (value) => this.app.store.set({ [name]: value }));
+    this.controls[name] = control;
+    this.element.append(label);
+  }
+}

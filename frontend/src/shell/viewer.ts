@@ -1,0 +1,289 @@
+/** The viewer: its parts around one view, and what happens between them. */
+
+import type { App, Manifest, MountedView, Source, State, Store, Transport } from "../contract";
+import { button, element } from "../elements";
+import { visible } from "../labels";
+import { mapText } from "../shown";
+import { initialState, makeStore } from "../store";
+import { views } from "../views";
+import { addressOf, stateOf } from "./address";
+import { Errors } from "./errors";
+import { Footer } from "./footer";
+import { HeadStrip } from "./head_strip";
+import { Help } from "./help";
+import { changedByKey, isPressed, takesKeys } from "./keys";
+import { MapChoice } from "./map_choice";
+import { copyText, download, fileName, pngOf, tabSeparated } from "./saving";
+import { Settings } from "./settings";
+import { TablePanel } from "./table_panel";
+import { Tabs } from "./tabs";
+import { type Theme, ThemeWatch } from "./theme";
+
+export interface Host {
+  transport: Transport;
+  source: Source;
+  manifest: Manifest;
+  kind: "page" | "widget" | "server";
+  theme?: Theme;
+  /** Of a widget, in pixels. */
+  height?: number;
+}
+
+/** Below this width the settings wait behind their button. */
+const ROOMY = 900;
+/** Browsers refuse an address that changes much oftener. */
+const ADDRESS_PAUSE = 300;
+const TABLE_PAUSE = 150;
+/** What changes with every movement of the pointer, and no control shows. */
+const POINTED: ReadonlySet<keyof State> = new Set(["query", "key", "pinned", "viewport"]);
+const THEMES: readonly Theme[] = ["auto", "light", "dark"];
+
+export class Viewer {
+  private readonly element: HTMLElement;
+  private readonly panel = element("div", "panel");
+  private readonly errors = new Errors();
+  private readonly help = new Help();
+  private readonly app: App;
+  private readonly theme: ThemeWatch;
+  private readonly parts: { update(): void }[];
+  private readonly strip: HeadStrip;
+  private readonly tabs: Tabs;
+  private readonly footer: Footer;
+  private readonly table: TablePanel;
+  private readonly start: State;
+  private readonly stops: (() => void)[] = [];
+  private mounted: { name: State["view"]; view: MountedView } | null = null;
+  private tableOpen = false;
+  private addressTimer: ReturnType<typeof setTimeout> | undefined;
+  private tableTimer: ReturnType<typeof setTimeout> | undefined;
+  private frame = 0;
+
+  constructor(
+    shadow: ShadowRoot,
+    private readonly host: Host,
+  ) {
+    const { manifest, source, kind } = host;
+    this.element = element(kind === "page" ? "main" : "section", `viewer ${kind}`);
+    this.element.setAttribute("aria-label", `attention: ${visible(manifest.title, 120)}`);
+    this.start = initialState(manifest);
+    const store = makeStore(kind === "widget" ? this.start : stateOf(location.hash, manifest, this.start));
+    this.theme = new ThemeWatch(this.element, host.theme ?? "auto", kind === "widget", () => this.redraw());
+    const { theme } = this;
+    this.app = {
+      manifest,
+      source,
+      store,
+      get palette() {
+        return theme.palette;
+      },
+      say: (text) => this.footer.say(text),
+      fail: (error) => this.errors.show(error),
+    };
+    this.footer = new Footer(manifest, {
+      table: () => this.showTable(!this.tableOpen),
+      copy: () => this.attempt(() => this.copy()),
+      png: () => this.attempt(async () => download(this.name("png"), await pngOf(await this.view().svg()))),
+      svg: () => this.attempt(async () => download(this.name("svg"), svgBlob(await this.view().svg()))),
+      theme: () => this.setTheme(THEMES[(THEMES.indexOf(this.theme.asked) + 1) % THEMES.length]),
+      help: () => this.openHelp(),
+    });
+    this.table = new TablePanel(
+      () => this.view().table(),
+      (error) => this.errors.show(error),
+      () => this.showTable(false),
+    );
+    this.panel.id = `panel-${Math.random().toString(36).slice(2)}`;
+    this.panel.setAttribute("role", "tabpanel");
+    this.strip = new HeadStrip(this.app);
+    this.tabs = new Tabs(this.app, views, this.panel.id);
+    const choice = new MapChoice(this.app);
+    const settings = new Settings(this.app);
+    this.parts = [choice, this.strip, this.tabs, settings];
+    this.build(shadow, choice.element, settings.element);
+    this.footer.update(store.state, false, this.theme.asked);
+    this.stops.push(store.subscribe((state, changed) => this.changed(state, changed)));
+    this.listen(store);
+    this.mountView();
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme.ask(theme);
+    this.footer.update(this.app.store.state, this.tableOpen, theme);
+  }
+
+  destroy(): void {
+    for (const stop of this.stops) stop();
+    clearTimeout(this.addressTimer);
+    clearTimeout(this.tableTimer);
+    cancelAnimationFrame(this.frame);
+    this.theme.stop();
+    this.strip.stop();
+    this.mounted?.view.destroy();
+    this.mounted = null;
+    this.element.remove();
+    this.host.transport.close();
+    if (this.host.kind !== "widget" && location.hash) this.setAddress(""); // it spoke of what is gone
+  }
+
+  // -- what changes ---------------------------------------------------------------------------------------------------
+
+  private changed(state: Readonly<State>, changed: ReadonlySet<keyof State>): void {
+    if ([...changed].some((name) => !POINTED.has(name))) {
+      this.app.say(""); // what was said of before
+      for (const part of this.parts) part.update();
+      this.footer.update(state, this.tableOpen, this.theme.asked);
+    }
+    if (changed.has("thumbnails") || changed.has("scale")) this.strip.paint();
+    if (changed.has("view") || changed.has("map") || changed.has("rowAxis") || changed.has("heads")) this.mountView();
+    if (this.tableOpen) {
+      clearTimeout(this.tableTimer);
+      this.tableTimer = setTimeout(() => this.table.update(), TABLE_PAUSE);
+    }
+    if (this.host.kind === "widget") return;
+    clearTimeout(this.addressTimer);
+    this.addressTimer = setTimeout(() => {
+      this.setAddress(addressOf(this.app.store.state, this.start));
+    }, ADDRESS_PAUSE);
+  }
+
+  /** The view that the state asks for; the map where that has nothing to show. */
+  private mountView(): void {
+    const { store, manifest } = this.app;
+    const wanted = views.find((one) => one.name === store.state.view) ?? views[0];
+    const reason = wanted.unavailable(manifest, store.state);
+    if (reason !== null && wanted !== views[0]) {
+      this.app.say(`${wanted.title}: ${reason}`);
+      store.set({ view: views[0].name });
+      return;
+    }
+    if (this.mounted?.name === wanted.name) return;
+    this.mounted?.view.destroy();
+    this.mounted = null;
+    this.panel.replaceChildren();
+    this.panel.setAttribute("aria-labelledby", `${this.panel.id}-${wanted.name}`);
+    try {
+      this.mounted = { name: wanted.name, view: wanted.mount(this.panel, this.app) };
+    } catch (error) {
+      this.errors.show(error);
+    }
+  }
+
+  private view(): MountedView {
+    if (!this.mounted) throw new Error("there is no view to show; choose another");
+    return this.mounted.view;
+  }
+
+  private redraw(): void {
+    this.strip.paint();
+    this.mounted?.view.redraw();
+  }
+
+  private setAddress(address: string): void {
+    try {
+      history.replaceState(history.state, "", address || location.pathname + location.search);
+    } catch {
+      // A page inside another (a notebook's frame) may have no address of its own to change.
+    }
+  }
+
+  // -- what people do -------------------------------------------------------------------------------------------------
+
+  private listen(store: Store): void {
+    const keys: EventTarget = this.host.kind === "widget" ? this.element : document;
+    const key = (event: Event) => this.key(event as KeyboardEvent);
+    keys.addEventListener("keydown", key);
+    this.stops.push(() => keys.removeEventListener("keydown", key));
+    const observer = new ResizeObserver(() => {
+      cancelAnimationFrame(this.frame);
+      this.frame = requestAnimationFrame(() => {
+        this.tabs.update();
+        this.mounted?.view.redraw();
+      });
+    });
+    observer.observe(this.panel);
+    this.stops.push(() => observer.disconnect());
+    if (this.host.kind === "widget") return;
+    const moved = () => store.set(stateOf(location.hash, this.host.manifest, this.start));
+    addEventListener("hashchange", moved);
+    this.stops.push(() => removeEventListener("hashchange", moved));
+  }
+
+  private key(event: KeyboardEvent): void {
+    const target = event.composedPath()[0];
+    if (event.defaultPrevented || event.isComposing || this.help.element.open) return;
+    if (takesKeys(target) || isPressed(target, event.key)) return;
+    // On a page of its own the viewer has every key, but not those of what stands beside it.
+    if (!event.composedPath().includes(this.element) && target !== document.body && target !== document) return;
+    if (!this.used(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  private used(event: KeyboardEvent): boolean {
+    if (event.key === "Escape" && this.tableOpen) {
+      this.showTable(false);
+      return true;
+    }
+    if (this.mounted?.view.keydown(event)) return true;
+    if (event.ctrlKey || event.altKey || event.metaKey) return false;
+    const { key } = event;
+    if (/^[1-6]$/.test(key)) this.tabs.choose(views[Number(key) - 1].name);
+    else if (key === "t") this.showTable(!this.tableOpen);
+    else if (key === "?") this.openHelp();
+    else return changedByKey(key, this.app);
+    return true;
+  }
+
+  private openHelp(): void {
+    this.help.open(views.find((one) => one.name === this.mounted?.name));
+  }
+
+  private showTable(open: boolean): void {
+    this.tableOpen = open;
+    this.table.show(open);
+    this.footer.update(this.app.store.state, open, this.theme.asked);
+  }
+
+  private async copy(): Promise<void> {
+    const table = await this.view().table();
+    await copyText(tabSeparated(table), this.element);
+    this.app.say(`copied: ${table.caption}`);
+  }
+
+  private attempt(action: () => Promise<void>): void {
+    action().catch((error) => this.errors.show(error));
+  }
+
+  private name(ending: string): string {
+    const { manifest, store } = this.app;
+    const { map, heads, view } = store.state;
+    return fileName([manifest.title, mapText(manifest.maps[map], heads), view], ending);
+  }
+
+  // -- elements -------------------------------------------------------------------------------------------------------
+
+  private build(shadow: ShadowRoot, choice: HTMLElement, settings: HTMLElement): void {
+    const { kind, height = 560, manifest } = this.host;
+    if (kind === "widget") this.element.style.height = `${height}px`;
+    const header = element("header");
+    header.append(element(kind === "widget" ? "h2" : "h1", "title", visible(manifest.title, 120)), choice);
+    const bar = element("div", "bar");
+    const toggle = button("Settings", "", () => {
+      settings.hidden = !settings.hidden;
+      toggle.setAttribute("aria-expanded", String(!settings.hidden));
+    });
+    settings.hidden = shadow.host.clientWidth < ROOMY;
+    toggle.setAttribute("aria-expanded", String(!settings.hidden));
+    bar.append(this.tabs.element, toggle);
+    const stage = element("div", "stage");
+    stage.append(this.panel, this.table.element);
+    this.element.append(header, this.strip.element, bar, settings, this.errors.element, stage);
+    this.element.append(this.footer.element, this.help.element);
+    shadow.append(this.element);
+    for (const part of this.parts) part.update(); // now that they have a size
+  }
+}
+
+function svgBlob(svg: string): Blob {
+  return new Blob([svg], { type: "image/svg+xml" });
+}

@@ -1,0 +1,129 @@
+/** The heads, on canvas and as SVG. */
+
+import type { Kind, MapInfo, Palette } from "../../contract";
+import { weightText } from "../../labels";
+import { drawHead } from "../../thumbnails";
+import { type Arrangement, CAPTION, type Cell } from "./layout";
+import type { Sheets } from "./sheets";
+
+const NUMBERS = "ui-monospace, monospace";
+const TEXT = "system-ui, sans-serif";
+
+const SHORT: Record<Kind, string> = { encoder: "enc", decoder: "dec", cross: "cross", self: "self", map: "map" };
+
+/** "L3·5" of layer 3, head 5; with its kind where there are several. */
+export function headName(info: MapInfo, map: number, head: number, kinds: boolean): string {
+  const place = `${info.layer === null ? `#${map}` : `L${info.layer}`}·${head}`;
+  return kinds ? `${SHORT[info.kind]} ${place}` : place;
+}
+
+/** The lines under a thumbnail. */
+export function captionOf(cell: Cell, info: MapInfo, kinds: boolean): string[] {
+  return cell.value === null
+    ? [String(cell.head)]
+    : [headName(info, cell.map, cell.head, kinds), weightText(cell.value)];
+}
+
+export interface Scene {
+  arrangement: Arrangement;
+  maps: readonly MapInfo[];
+  kinds: boolean;
+  palette: Palette;
+  /** Index of the cell under the keyboard or the pointer. */
+  current: number;
+  /** Whether a head is one of those that are looked at. */
+  chosen(cell: Cell): boolean;
+}
+
+/** Draws what is in sight: `top` pixels are scrolled away. */
+export function drawHeads(
+  context: CanvasRenderingContext2D,
+  scene: Scene,
+  sheets: Sheets,
+  top: number,
+  height: number,
+): void {
+  const { arrangement, palette, maps, kinds } = scene;
+  const { cells, headings, side, width } = arrangement;
+  const inSight = (y: number, size: number) => y + size > top && y < top + height;
+  context.fillStyle = palette.background;
+  context.fillRect(0, 0, width, height);
+  for (const { text, x, y, large } of headings) {
+    if (!inSight(y - 20, 30)) continue;
+    context.textAlign = "left";
+    context.fillStyle = large ? palette.text : palette.dimmed;
+    context.font = large ? `600 14px ${TEXT}` : `12px ${NUMBERS}`;
+    context.fillText(text, x, y - top);
+  }
+  cells.forEach((cell, at) => {
+    if (!inSight(cell.y, side + 2 * CAPTION)) return;
+    const box = { x: cell.x, y: cell.y - top, width: side, height: side };
+    const found = sheets.get(cell.map);
+    if (found) drawHead(context, found.sheet, found.overview, cell.head, box);
+    const chosen = scene.chosen(cell);
+    context.strokeStyle = chosen || at === scene.current ? palette.accent : palette.frame;
+    context.lineWidth = at === scene.current ? 3 : chosen ? 2 : 1;
+    context.strokeRect(box.x - 0.5, box.y - 0.5, side + 1, side + 1);
+    context.textAlign = "center";
+    context.font = `11px ${NUMBERS}`;
+    captionOf(cell, maps[cell.map], kinds).forEach((line, number) => {
+      context.fillStyle = number === 0 ? palette.text : palette.dimmed;
+      context.fillText(line, box.x + side / 2, box.y + side + 12 + number * CAPTION);
+    });
+  });
+}
+
+/** At most so many thumbnails go into a picture: more would make a file that few programs open. */
+const MOST = 2048;
+
+/** The heads of this stretch as a document; thumbnails are rasters, names are text. */
+export function headsSvg(scene: Scene, sheets: Sheets, title: string, top: number, height: number): string {
+  const { arrangement, palette, maps, kinds } = scene;
+  const { cells, headings, side, width } = arrangement;
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  const put = (parent: Element, name: string, attributes: Record<string, string | number>, text = "") => {
+    const made = document.createElementNS(space, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+    made.textContent = text;
+    parent.append(made);
+  };
+  const whole = height + 30;
+  for (const [key, value] of Object.entries({ width, height: whole, viewBox: `0 0 ${width} ${whole}` }))
+    svg.setAttribute(key, String(value));
+  put(svg, "rect", { width, height: whole, fill: palette.background });
+  put(svg, "text", { x: 12, y: 20, "font-family": TEXT, "font-size": 14, fill: palette.text }, title);
+  const shift = 30 - top;
+  const inSight = (y: number, size: number) => y + size > top && y < top + height;
+  for (const { text, x, y, large } of headings) {
+    if (!inSight(y - 20, 30)) continue;
+    const font = large ? { "font-family": TEXT, "font-size": 14 } : { "font-family": NUMBERS, "font-size": 12 };
+    put(svg, "text", { x, y: y + shift, ...font, fill: large ? palette.text : palette.dimmed }, text);
+  }
+  const seen = cells.filter((cell) => inSight(cell.y, side)).slice(0, MOST);
+  for (const cell of seen) {
+    const box = { x: cell.x, y: cell.y + shift, width: side, height: side };
+    const picture = thumbnailOf(cell, sheets);
+    if (picture)
+      put(svg, "image", { ...box, href: picture, preserveAspectRatio: "none", "image-rendering": "pixelated" });
+    put(svg, "rect", { ...box, fill: "none", stroke: scene.chosen(cell) ? palette.accent : palette.frame });
+    captionOf(cell, maps[cell.map], kinds).forEach((line, number) => {
+      const place = { x: box.x + side / 2, y: box.y + side + 12 + number * CAPTION, "text-anchor": "middle" };
+      put(svg, "text", { ...place, "font-family": NUMBERS, "font-size": 11, fill: palette.text }, line);
+    });
+  }
+  return new XMLSerializer().serializeToString(svg);
+}
+
+function thumbnailOf(cell: Cell, sheets: Sheets): string | null {
+  const found = sheets.get(cell.map);
+  if (!found) return null;
+  const { overview, sheet } = found;
+  const canvas = document.createElement("canvas");
+  canvas.width = overview.columns;
+  canvas.height = overview.rows;
+  const context = canvas.getContext("2d");
+  if (!context) return null;
+  drawHead(context, sheet, overview, cell.head, { x: 0, y: 0, width: canvas.width, height: canvas.height });
+  return canvas.toDataURL("image/png");
+}

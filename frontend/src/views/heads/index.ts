@@ -1,0 +1,20 @@
+/** All heads at once. */
+
+import type { View } from "../../contract";
+import css from "./heads.css";
+import { HeadsView } from "./heads_view";
+
+export const view: View = {
+  name: "heads",
+  title: "Heads",
+  keys: [
+    ["← ↑ → ↓", "move between heads"],
+    ["Home, End", "first or last head"],
+    ["Enter, click", "open the head in the map"],
+    ["r", "the other way round, where sorted"],
+  ],
+  unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
+  mount: (root, app) => new HeadsView(root, app),
+};
+
+export const styles: string = css;

@@ -1,0 +1,101 @@
+/** The attention between one token and the patches. */
+
+import type { App, State } from "../../contract";
+import { type Looked, patchCount } from "./patches";
+
+export type Direction = State["direction"];
+
+/** So many weights are read at once and kept, so that hovering asks nothing. */
+const WHOLE = 1 << 19;
+
+export interface OverPatches {
+  token: number;
+  /** One a patch. */
+  values: Float32Array;
+}
+
+/**
+ * Weights of a token over the patches: its row, or its column. Of a small map all are read at the first question; of a large
+ * one the row or column alone, and answers that come too late are dropped. Special tokens count, as they do in the model.
+ */
+export class PatchWeights {
+  found: OverPatches | null = null;
+  private subject = "";
+  private whole: Float32Array | null = null;
+  private wanted = -1;
+  private reading = false;
+  private abort = new AbortController();
+
+  constructor(
+    private readonly app: App,
+    private readonly changed: () => void,
+  ) {}
+
+  look(state: Readonly<State>, looked: Looked, direction: Direction, token: number): void {
+    const subject = JSON.stringify([state.map, state.heads, direction]);
+    if (subject !== this.subject) {
+      this.stop();
+      this.subject = subject;
+    }
+    if (this.wanted === token) return;
+    this.wanted = token;
+    const size = direction === "from" ? looked.info.queries : looked.info.keys;
+    if (this.whole) this.found = cut(this.whole, looked, direction, token);
+    else if (size * patchCount(looked.image) > WHOLE) {
+      this.restart();
+      void this.read(state, looked, direction, [token, token + 1], (values) => {
+        this.found = { token, values };
+      });
+    } else if (!this.reading) {
+      this.reading = true;
+      void this.read(state, looked, direction, [0, size], (values) => {
+        this.whole = values;
+        this.found = cut(values, looked, direction, this.wanted);
+      });
+    }
+  }
+
+  stop(): void {
+    this.restart();
+    this.subject = "";
+    this.whole = null;
+    this.found = null;
+    this.wanted = -1;
+    this.reading = false;
+  }
+
+  private restart(): void {
+    this.abort.abort();
+    this.abort = new AbortController();
+  }
+
+  private async read(
+    { map, heads }: Readonly<State>,
+    { image }: Looked,
+    direction: Direction,
+    [start, stop]: [number, number],
+    take: (values: Float32Array) => void,
+  ): Promise<void> {
+    const { signal } = this.abort;
+    const patches = patchCount(image);
+    const tokens = { start, stop, count: stop - start };
+    const picture = { start: image.first, stop: image.first + patches, count: patches };
+    const [rows, columns] = direction === "from" ? [tokens, picture] : [picture, tokens];
+    const exact = { how: "mean", hideSpecial: false, renormalise: false, sample: 0 } as const;
+    try {
+      const { values } = await this.app.source.region({ map, heads, rows, columns, ...exact }, signal);
+      if (signal.aborted) return;
+      take(values);
+      this.changed();
+    } catch (error) {
+      if (!signal.aborted) this.app.fail(error);
+    }
+  }
+}
+
+/** A token's weights out of all: of its row, or of its column. */
+function cut(whole: Float32Array, { image, info }: Looked, direction: Direction, token: number): OverPatches {
+  const patches = patchCount(image);
+  if (direction === "from") return { token, values: whole.subarray(token * patches, (token + 1) * patches) };
+  return { token, values: Float32Array.from({ length: patches }, (_, patch) => whole[patch * info.keys + token]) };
+}

@@ -1,0 +1,369 @@
+/** The map view: its elements, what happens when state, size or pointer change, and what is drawn then. */
+
+import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
+import { visible } from "../../labels";
+import { mapText, type Shown, shownBy } from "../../shown";
+import { convertViewport } from "./axes";
+import { gridsOf, MOST_CELLS, type Sheet } from "./cells";
+import { scaleOf } from "./colours";
+import { moved, type Place, placeOf, tokensAt } from "./crosshair";
+import { documentOf } from "./document";
+import { buildElements, type MapElements } from "./elements";
+import { listen, type Point } from "./gestures";
+import { LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
+import { drawCrosshair } from "./overlay";
+import { drawScene, type Scene } from "./picture";
+import { Probe } from "./probe";
+import { readCells } from "./question";
+import { Reader } from "./reader";
+import { measureWith, prepared } from "./screen";
+import { CanvasSurface, pngOf } from "./surface";
+import { tableOf } from "./table";
+import { boxed, panned, type Size, showing, zoomed } from "./viewport";
+import { axisTitle, cellAt, partText, pictureText, readOut, statusText } from "./words";
+
+/** What a state's viewport counts, so that it can be counted anew when another view has changed the units. */
+interface Counted {
+  viewport: Viewport | null;
+  shown: Shown;
+}
+const counted = new WeakMap<App["store"], Counted>();
+
+const ZOOM_STEP = 1.5;
+/** What keys do to the scale; 0 is the whole map. */
+const FACTORS: Record<string, number> = {
+  "+": ZOOM_STEP,
+  "=": ZOOM_STEP,
+  "-": 1 / ZOOM_STEP,
+  "−": 1 / ZOOM_STEP,
+  "0": 0,
+};
+
+export class MapView implements MountedView {
+  private readonly elements: MapElements;
+  private readonly stops: (() => void)[] = [];
+  private readonly reader: Reader;
+  private readonly probe: Probe;
+  private readonly measure: (text: string) => number;
+  private size: Size = { width: 0, height: 0 };
+  private shown: Shown;
+  private scene: Scene | null = null;
+  private box: { from: Point; to: Point } | null = null;
+  private frameRequest = 0;
+  private destroyed = false;
+  private dirty = { base: true, overlay: true };
+  /** Whether the crosshair came with the pointer, and goes with it. */
+  private pointed = false;
+  /** Whether a key has moved it, and its place has not been said yet. */
+  private unsaid = false;
+
+  constructor(
+    root: HTMLElement,
+    private readonly app: App,
+  ) {
+    this.shown = shownBy(app.manifest, app.store.state);
+    this.measure = measureWith(document.createElement("canvas").getContext("2d"), LABEL_SIZE);
+    this.reader = new Reader(app, () => this.request("base"));
+    this.probe = new Probe(app, () => {
+      this.unsaid ||= !this.pointed;
+      this.request("overlay");
+    });
+    this.elements = buildElements(root, {
+      out: () => this.zoomAtCrosshair(1 / ZOOM_STEP),
+      in: () => this.zoomAtCrosshair(ZOOM_STEP),
+      whole: () => this.app.store.set({ viewport: null }),
+    });
+    this.recount(counted.get(app.store));
+    const observer = new ResizeObserver(() => this.resize());
+    observer.observe(this.elements.stage);
+    this.stops.push(
+      () => observer.disconnect(),
+      app.store.subscribe((state, changed) => this.changed(state, changed)),
+      listen(this.elements.base, {
+        hover: (at) => this.hover(at),
+        leave: () => this.leave(),
+        click: (at) => this.click(at),
+        pan: (dx, dy) => this.pan(dx, dy),
+        zoom: (factor, at) => this.zoom(factor, at),
+        box: (from, to, done) => this.drawBox(from, to, done),
+      }),
+    );
+    this.resize();
+  }
+
+  redraw(): void {
+    this.request("base");
+  }
+
+  destroy(): void {
+    counted.set(this.app.store, { viewport: this.app.store.state.viewport, shown: this.shown });
+    cancelAnimationFrame(this.frameRequest);
+    this.destroyed = true;
+    for (const stop of this.stops) stop();
+    this.reader.stop();
+    this.probe.stop();
+    this.elements.element.remove();
+  }
+
+  keydown(event: KeyboardEvent): boolean {
+    const layout = this.scene?.layout;
+    if (!layout || event.altKey || event.metaKey) return false;
+    if (event.ctrlKey && event.key !== "Home" && event.key !== "End") return false;
+    const { state } = this.app.store;
+    const place = placeOf(state, this.shown);
+    const factor = FACTORS[event.key];
+    if (factor !== undefined) {
+      if (factor === 0) this.app.store.set({ viewport: null });
+      else this.zoomAtCrosshair(factor);
+      this.app.say(partText(this.shown, this.layout().frame.view));
+    } else if (event.key === "Enter" && place) {
+      this.app.store.set({ pinned: true });
+      this.app.say("pinned");
+    } else if (event.key === "Escape" && state.pinned) {
+      this.app.store.set({ pinned: false });
+      this.app.say("");
+    } else {
+      const next = moved(event, place, layout, this.scene?.sheet ?? null);
+      if (!next) return false;
+      this.moveTo(next, layout);
+    }
+    return true;
+  }
+
+  async table(): Promise<TextTable> {
+    const { state } = this.app.store;
+    const sheet = await this.exactSheet();
+    return tableOf(state, this.shown, sheet, this.statusOf(sheet, false));
+  }
+
+  async svg(): Promise<string> {
+    const { state } = this.app.store;
+    const sheet = await this.exactSheet();
+    const scene = this.sceneOf(sheet);
+    const title = `${this.app.manifest.title} – ${mapText(this.shown.info, state.heads)}`;
+    const status = this.statusOf(sheet, false);
+    const crosshair = state.pinned ? this.crosshair(scene) : null;
+    const pinned = crosshair && { crosshair, probed: this.probe.found };
+    return documentOf(scene, { title, status }, pinned, this.measure, pngOf);
+  }
+
+  // -- what changes ---------------------------------------------------------------------------------------------------
+
+  private changed(state: Readonly<State>, changed: ReadonlySet<keyof State>): void {
+    const only = (...names: (keyof State)[]) => [...changed].every((name) => names.includes(name));
+    if (only("query", "key", "pinned")) {
+      this.request("overlay");
+      return;
+    }
+    if (["map", "unit", "special", "rowAxis"].some((name) => changed.has(name as keyof State))) {
+      const before = { viewport: changed.has("viewport") ? null : state.viewport, shown: this.shown };
+      this.shown = shownBy(this.app.manifest, state);
+      this.scene = null; // its units are others
+      this.recount(before);
+    }
+    this.request("base");
+  }
+
+  /** Keeps the place where units are counted anew. */
+  private recount(before: Counted | undefined): void {
+    const { viewport } = this.app.store.state;
+    if (!before?.viewport || !viewport || JSON.stringify(before.viewport) !== JSON.stringify(viewport)) return;
+    this.app.store.set({ viewport: convertViewport(viewport, before.shown, this.shown) });
+  }
+
+  private resize(): void {
+    this.size = { width: this.elements.stage.clientWidth, height: this.elements.stage.clientHeight };
+    this.request("base");
+  }
+
+  private hover(at: Point): void {
+    if (this.app.store.state.pinned || !this.scene) return;
+    const place = unitAt(this.scene.layout, at.x, at.y);
+    if (!place) {
+      this.leave();
+      return;
+    }
+    this.pointed = true;
+    this.app.store.set(tokensAt(place, this.shown));
+  }
+
+  private leave(): void {
+    if (!this.pointed || this.app.store.state.pinned) return;
+    this.pointed = false;
+    this.app.store.set({ query: null, key: null });
+  }
+
+  private click(at: Point): void {
+    this.elements.base.focus({ preventScroll: true });
+    const place = this.scene && unitAt(this.scene.layout, at.x, at.y);
+    if (!place) return;
+    const { state } = this.app.store;
+    const here = placeOf(state, this.shown);
+    const same = state.pinned && here?.row === place.row && here.column === place.column;
+    this.pointed = same;
+    this.app.store.set({ ...tokensAt(place, this.shown), pinned: !same });
+  }
+
+  private pan(dx: number, dy: number): void {
+    if (!this.scene) return;
+    const { frame, extent, room } = this.scene.layout;
+    this.lookAt(panned(frame, extent, room, dx, dy));
+  }
+
+  private zoom(factor: number, at: Point): boolean {
+    if (!this.scene) return false;
+    const { frame, extent, room, plot } = this.scene.layout;
+    const point = { x: at.x - plot.x, y: at.y - plot.y };
+    const before = this.app.store.state.viewport;
+    this.lookAt(zoomed(frame, extent, room, factor, point));
+    return before !== null || this.app.store.state.viewport !== null;
+  }
+
+  private zoomAtCrosshair(factor: number): void {
+    if (!this.scene) return;
+    const { plot, frame } = this.scene.layout;
+    const place = placeOf(this.app.store.state, this.shown);
+    const seen = place && place.row >= frame.view.top - 1 && place.row < frame.view.bottom;
+    const here = seen && place.column >= frame.view.left - 1 && place.column < frame.view.right ? place : null;
+    this.zoom(factor, {
+      x: plot.x + (here ? (here.column + 0.5 - frame.view.left) * frame.x : plot.width / 2),
+      y: plot.y + (here ? (here.row + 0.5 - frame.view.top) * frame.y : plot.height / 2),
+    });
+  }
+
+  private drawBox(from: Point, to: Point, done: boolean): void {
+    if (!this.scene) return;
+    const { plot, frame, extent, room } = this.scene.layout;
+    this.box = done ? null : { from, to };
+    this.request("overlay");
+    if (!done || Math.hypot(from.x - to.x, from.y - to.y) < 4) return;
+    const column = (x: number) => frame.view.left + (x - plot.x) / frame.x;
+    const row = (y: number) => frame.view.top + (y - plot.y) / frame.y;
+    const part = {
+      top: row(Math.min(from.y, to.y)),
+      bottom: row(Math.max(from.y, to.y)),
+      left: column(Math.min(from.x, to.x)),
+      right: column(Math.max(from.x, to.x)),
+    };
+    this.lookAt(boxed(part, extent, room));
+  }
+
+  private moveTo(place: Place, { frame, extent, room }: Layout): void {
+    this.pointed = false;
+    const viewport = this.app.store.state.viewport && showing(frame, extent, room, place.row, place.column);
+    this.app.store.set({ ...tokensAt(place, this.shown), viewport });
+    this.unsaid = true;
+    this.speak();
+  }
+
+  /** Says where a key has brought the crosshair, as soon as its weight is known. */
+  private speak(): void {
+    if (!this.unsaid || !this.scene?.sheet?.read) return;
+    const crosshair = this.crosshair(this.scene);
+    if (!crosshair || !cellAt(this.scene.sheet, crosshair.row, crosshair.column)) return;
+    this.unsaid = false;
+    this.app.say(crosshair.lines.join(", "));
+  }
+
+  /** The layout follows at once, so that the next event finds the map where it will be drawn. */
+  private lookAt(viewport: Viewport | null): void {
+    this.app.store.set({ viewport });
+    if (this.scene) this.scene = { ...this.scene, layout: this.layout() };
+  }
+
+  // -- what is drawn --------------------------------------------------------------------------------------------------
+
+  private request(what: "base" | "overlay"): void {
+    this.dirty.overlay = true;
+    if (what === "base") this.dirty.base = true;
+    if (this.frameRequest === 0 && !this.destroyed) this.frameRequest = requestAnimationFrame(() => this.draw());
+  }
+
+  private draw(): void {
+    this.frameRequest = 0;
+    if (this.size.width < 20 || this.size.height < 20) return;
+    if (this.dirty.base) this.drawBase();
+    if (this.scene) this.drawOverlay(this.scene);
+    this.dirty = { base: false, overlay: false };
+    this.speak();
+  }
+
+  private drawBase(): void {
+    const { state } = this.app.store;
+    const layout = this.layout();
+    this.reader.look(state, this.shown, layout.frame);
+    this.scene = this.sceneOf(this.reader.sheet, layout);
+    const context = prepared(this.elements.base, this.size);
+    if (context) drawScene(new CanvasSurface(context), this.scene, false);
+    const status = this.statusOf(this.reader.sheet, this.reader.reading);
+    if (this.elements.status.textContent !== status) this.elements.status.textContent = status;
+    this.elements.base.setAttribute("aria-label", pictureText(state, this.shown, layout.frame.view, status));
+    this.elements.element.toggleAttribute("data-reading", this.reader.reading);
+  }
+
+  private drawOverlay(scene: Scene): void {
+    const { state } = this.app.store;
+    this.probe.look(state, this.shown, placeOf(state, this.shown), scene.sheet);
+    const context = prepared(this.elements.overlay, this.size);
+    if (!context) return;
+    const surface = new CanvasSurface(context);
+    const crosshair = this.crosshair(scene);
+    if (crosshair && !this.box) drawCrosshair(surface, scene, crosshair, this.probe.found, this.measure);
+    if (this.box) {
+      const { from, to } = this.box;
+      const corner = { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y) };
+      const extent = { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
+      surface.outline({ ...corner, ...extent }, this.app.palette.accent, 1.5);
+    }
+  }
+
+  private layout(): Layout {
+    return layoutOf(this.size, this.shown, this.app.store.state.viewport, this.measure);
+  }
+
+  private sceneOf(sheet: Sheet | null, layout = this.layout()): Scene {
+    const { state } = this.app.store;
+    const { probabilities, keys } = this.shown.info;
+    return {
+      layout,
+      rowTitle: axisTitle(this.shown.rows),
+      columnTitle: axisTitle(this.shown.columns),
+      sheet,
+      // Even attention is the least that has a strong colour.
+      scale: scaleOf(state.scale, sheet?.values ?? new Float32Array(), !probabilities, probabilities ? 1 / keys : 0),
+      margins: this.reader.margins?.margins ?? null,
+      marginGrids: this.reader.margins?.grids ?? null,
+      dimSpecial: state.special === "dimmed",
+      palette: this.app.palette,
+    };
+  }
+
+  private statusOf(sheet: Sheet | null, reading: boolean): string {
+    const sampled = this.reader.margins?.margins.sampled ?? 0;
+    return statusText(this.app.store.state, this.shown, sheet, reading, sampled);
+  }
+
+  private crosshair(scene: Scene) {
+    const { state } = this.app.store;
+    const place = placeOf(state, this.shown);
+    if (!place) return null;
+    const cell = cellAt(scene.sheet, place.row, place.column);
+    return {
+      ...place,
+      pinned: state.pinned,
+      rowText: visible(this.shown.rows.label(place.row)),
+      columnText: visible(this.shown.columns.label(place.column)),
+      lines: readOut(this.app.manifest, state, this.shown, place, cell, this.probe.found),
+    };
+  }
+
+  /** What is on screen, read exactly (or as exactly as the source will). */
+  private async exactSheet(): Promise<Sheet> {
+    if (this.dirty.base) this.draw();
+    const { sheet, reading } = this.reader;
+    if (sheet?.read && !reading) return sheet;
+    const { state } = this.app.store;
+    const grids = gridsOf(this.layout().frame, this.shown, MOST_CELLS);
+    return readCells(this.app.source, state, this.shown, grids, 0);
+  }
+}

@@ -1,0 +1,75 @@
+/** What is exactly under the crosshair, where the cells on screen are of many weights: read when the crosshair rests. */
+
+import type { App, State } from "../../contract";
+import type { Shown } from "../../shown";
+import type { Sheet } from "./cells";
+import { type Part, readCells } from "./question";
+import { pause } from "./reader";
+import type { Reading } from "./words";
+
+export interface Probed extends Reading {
+  /** The row over the columns on screen, and the column over the rows. */
+  ofRow: Sheet;
+  ofColumn: Sheet;
+}
+
+const REST = 150;
+
+export class Probe {
+  found: Probed | null = null;
+  private abort = new AbortController();
+  private asked = "";
+
+  constructor(
+    private readonly app: App,
+    private readonly changed: () => void,
+  ) {}
+
+  /** Asks about the crosshair, unless it has been asked already; a sheet of single weights answers for itself. */
+  look(state: Readonly<State>, shown: Shown, at: { row: number; column: number } | null, sheet: Sheet | null): void {
+    const pooled = at && sheet && (sheet.rows.step > 1 || sheet.columns.step > 1);
+    const { heads, map, unit, special, renormalise, rowAxis, how } = state;
+    const asked = pooled
+      ? JSON.stringify([at, sheet.rows, sheet.columns, heads, map, unit, special, renormalise, rowAxis, how])
+      : "";
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.abort.abort();
+    this.found = null;
+    if (!pooled) return;
+    this.abort = new AbortController();
+    void this.read(state, shown, at, sheet, this.abort.signal);
+  }
+
+  stop(): void {
+    this.abort.abort();
+    this.asked = "";
+    this.found = null;
+  }
+
+  private async read(
+    state: Readonly<State>,
+    shown: Shown,
+    { row, column }: { row: number; column: number },
+    { rows, columns }: Sheet,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await pause(REST, signal);
+    if (signal.aborted) return;
+    const oneRow = { first: row, last: row + 1, step: 1, count: 1 };
+    const oneColumn = { first: column, last: column + 1, step: 1, count: 1 };
+    const read = (part: Part, sample: number) => readCells(this.app.source, state, shown, part, sample, signal);
+    try {
+      const [weight, ofRow, ofColumn] = await Promise.all([
+        read({ rows: oneRow, columns: oneColumn }, 0),
+        read({ rows: oneRow, columns }, 0),
+        read({ rows, columns: oneColumn }, 1),
+      ]);
+      if (signal.aborted) return;
+      this.found = { row, column, weight: weight.values[0], ofRow, ofColumn };
+      this.changed();
+    } catch (error) {
+      if (!signal.aborted) this.app.fail(error);
+    }
+  }
+}

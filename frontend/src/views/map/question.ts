@@ -1,0 +1,38 @@
+/** A part of a map as a question to its source. */
+
+import type { MarginsRequest, Source, State } from "../../contract";
+import { rowAxisOf, type Shown } from "../../shown";
+import { cellsOf, type Grid, howOf, massPerUnit, type Sheet } from "./cells";
+
+export interface Part {
+  rows: Grid;
+  columns: Grid;
+}
+
+/** Reads cells; `sample` and what comes of it are as in RegionRequest. */
+export async function readCells(
+  source: Source,
+  state: Readonly<State>,
+  shown: Shown,
+  part: Part,
+  sample: number,
+  signal?: AbortSignal,
+): Promise<Sheet> {
+  const { rows, columns } = part;
+  const how = howOf(state, shown, rows, columns);
+  const request = marginsRequest(state, shown, part);
+  const renormalise = request.hideSpecial && state.renormalise;
+  const { values, sampled } = await source.region({ ...request, how, renormalise, sample }, signal);
+  return { rows, columns, values: how === "mass" ? massPerUnit(values, columns) : values, sampled, read: true };
+}
+
+export function marginsRequest(state: Readonly<State>, shown: Shown, { rows, columns }: Part): MarginsRequest {
+  return {
+    map: state.map,
+    heads: state.heads,
+    rows: cellsOf(shown.rows, rows),
+    columns: cellsOf(shown.columns, columns),
+    hideSpecial: state.special === "hidden",
+    rowAxis: rowAxisOf(shown.info, state),
+  };
+}

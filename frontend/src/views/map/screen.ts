@@ -1,0 +1,43 @@
+/** Canvases and texts in the browser's own measures. */
+
+import type { Measure } from "./marks";
+import { fontOf } from "./surface";
+import type { Size } from "./viewport";
+
+/** An empty canvas of this many CSS pixels, sharp on this screen; null where canvases cannot be drawn on. */
+export function prepared(canvas: HTMLCanvasElement, { width, height }: Size): CanvasRenderingContext2D | null {
+  const ratio = window.devicePixelRatio || 1;
+  const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
+  // Setting the size of a canvas makes it anew, even to the size that it has.
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
+  const context = canvas.getContext("2d");
+  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context?.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** Widths of texts in the font of labels, remembered: there may be thousands in each frame of a zoom. */
+export function measureWith(context: CanvasRenderingContext2D | null, size: number): Measure {
+  const known = new Map<string, number>();
+  return (text) => {
+    let width = known.get(text);
+    if (width !== undefined) return width;
+    if (context) context.font = fontOf({ size });
+    width = context ? context.measureText(text).width : text.length * size * 0.55;
+    if (known.size > 20_000) known.clear();
+    known.set(text, width);
+    return width;
+  };
+}
+
+/** Cut into lines between the parts of a status text. */
+export function wrapped(text: string, width: number, measure: Measure): string[] {
+  const lines: string[] = [];
+  for (const part of text.split(" · ")) {
+    const longer = lines.length > 0 ? `${lines[lines.length - 1]} · ${part}` : part;
+    if (lines.length > 0 && measure(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
+}

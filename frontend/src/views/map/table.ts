@@ -1,0 +1,54 @@
+/** The cells on screen as a table of texts. */
+
+import type { State, TextTable } from "../../contract";
+import { countText, visible, weightText } from "../../labels";
+import { mapText, type Shown } from "../../shown";
+import { cellUnits, type Sheet } from "./cells";
+
+/** So many cells at most are all told; of more, the strongest. */
+const ALL = 400;
+const STRONGEST = 200;
+
+export function tableOf(state: Readonly<State>, shown: Shown, sheet: Sheet, status: string): TextTable {
+  const { rows, columns, values } = sheet;
+  const order = values.length <= ALL ? Array.from(values.keys()) : strongest(values, STRONGEST);
+  const all = countText(values.length);
+  const strong = order.length > 0 ? `the ${order.length} strongest of ${all} cells` : `all ${all} cells are 0`;
+  const what = values.length <= ALL ? "all cells on screen" : strong;
+  return {
+    caption: `${mapText(shown.info, state.heads)}: ${what}; ${status}`,
+    columns: ["query", shown.rows.axis.title, "key", shown.columns.axis.title, "weight"],
+    rows: order.map((at) => {
+      const row = cellUnits(rows, Math.floor(at / columns.count));
+      const column = cellUnits(columns, at % columns.count);
+      return [
+        position(shown.rows, row),
+        name(shown.rows, row),
+        position(shown.columns, column),
+        name(shown.columns, column),
+        weightText(values[at]),
+      ];
+    }),
+  };
+}
+
+/** Places of the largest sizes, the largest first. */
+export function strongest(values: Float32Array, count: number): number[] {
+  const sizes = values.map(Math.abs).sort();
+  const least = sizes[Math.max(0, sizes.length - count)];
+  const found: number[] = [];
+  for (let at = 0; at < values.length; at++) if (Math.abs(values[at]) >= least && values[at] !== 0) found.push(at);
+  return found.sort((one, other) => Math.abs(values[other]) - Math.abs(values[one]) || one - other).slice(0, count);
+}
+
+function position(units: Shown["rows"], [first, last]: [number, number]): string {
+  const start = units.start(first);
+  const stop = units.stop(last - 1);
+  return stop - start === 1 ? String(start) : `${start}–${stop - 1}`;
+}
+
+/** A unit's text; of several the first and the last. */
+function name(units: Shown["rows"], [first, last]: [number, number]): string {
+  const start = visible(units.label(first));
+  return last - first === 1 ? start : `${start} … ${visible(units.label(last - 1))}`;
+}

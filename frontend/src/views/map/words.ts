@@ -1,0 +1,149 @@
+/** What is on screen, said in words. */
+
+import type { Manifest, State, Viewport } from "../../contract";
+import { countText, visible, weightText } from "../../labels";
+import { mapText, type Shown } from "../../shown";
+import type { Units } from "../../units";
+import { rowNames } from "./axes";
+import { cellUnits, type Grid, howOf, type Sheet, tokensOf } from "./cells";
+import { LEAST } from "./colours";
+
+/** What a cell shows, and how exactly; without a full stop. */
+export function statusText(
+  state: Readonly<State>,
+  shown: Shown,
+  sheet: Sheet | null,
+  reading: boolean,
+  marginsSampled: number,
+): string {
+  if (shown.rows.count === 0 || shown.columns.count === 0)
+    return "every token is special, and special tokens are hidden";
+  if (!sheet) return "reading …";
+  const known = "what is known from afar, until it has been read";
+  const parts = [sheet.read ? cellText(state, shown, sheet.rows, sheet.columns) : known];
+  const inCell = tokensOf(shown.rows, sheet.rows) / Math.max(sheet.rows.count, 1);
+  if (sheet.read && sheet.sampled > 0 && inCell > sheet.sampled)
+    parts.push(`read from 1 query in ${countText(Math.max(2, Math.round(inCell / sheet.sampled)))}`);
+  if (reading && sheet.read) parts.push("reading the rest …");
+  if (marginsSampled > 0) {
+    const queries = marginsSampled === 1 ? "1 query" : `${countText(marginsSampled)} queries`;
+    parts.push(`margins estimated from at most ${queries} in each cell`);
+  }
+  if (state.heads.length > 1) parts.push(`mean of ${state.heads.length} heads`);
+  if (shown.info.error > 0) parts.push(`error at most ${errorText(shown.info.error)}`);
+  if (state.special === "hidden") {
+    parts.push("special tokens hidden");
+    if (state.renormalise) parts.push("rows renormalised over the other tokens");
+  }
+  if (state.scale === "log") parts.push(`colours by logarithm, down to ${errorText(LEAST)}`);
+  if (state.scale === "row") parts.push("each row coloured by its own largest");
+  return parts.join(" · ");
+}
+
+export function cellText(state: Readonly<State>, shown: Shown, rows: Grid, columns: Grid): string {
+  const single = rows.step === 1 && columns.step === 1;
+  const how = howOf(state, shown, rows, columns);
+  const size = `${countText(rows.step)} × ${countText(columns.step)}`;
+  if (how === "mass") {
+    return single
+      ? "each cell is the weight of a word on a word: keys summed, queries averaged"
+      : `each cell is the mean of ${size} words`;
+  }
+  if (single) return "each cell is one weight";
+  const words = state.unit === "words" ? "in words" : "weights";
+  return how === "max" ? `each cell is the largest of ${size} ${words}` : `each cell is the mean of ${size} ${words}`;
+}
+
+/** 3e-4, 2.5e-5: rounded up, for a bound must hold. */
+export function errorText(error: number): string {
+  const power = Math.floor(Math.log10(error));
+  const digits = Math.ceil((error / 10 ** power) * 10 - 1e-6) / 10;
+  return digits >= 10 ? `1e${power + 1}` : `${digits}e${power}`;
+}
+
+/** One weight, read exactly. */
+export interface Reading {
+  row: number;
+  column: number;
+  weight: number;
+}
+
+/** What is under the crosshair, a line each. */
+export function readOut(
+  manifest: Manifest,
+  state: Readonly<State>,
+  shown: Shown,
+  at: { row: number; column: number },
+  cell: { value: number; rows: [number, number]; columns: [number, number]; sheet: Sheet } | null,
+  exact: Reading | null,
+): string[] {
+  const names = rowNames(manifest, shown, at.row).map(({ title, text }) => `${title}: ${isolated(text)}`);
+  const position = (first: number, stop: number) =>
+    stop - first > 1 ? `${countText(first)}–${countText(stop - 1)}` : countText(first);
+  names[0] += `  (${position(shown.rows.start(at.row), shown.rows.stop(at.row))})`;
+  const column = isolated(visible(shown.columns.label(at.column)));
+  const place = position(shown.columns.start(at.column), shown.columns.stop(at.column));
+  const lines = [...names, `${shown.columns.axis.title}: ${column}  (${place})`];
+  const single = cell && cell.rows[1] - cell.rows[0] === 1 && cell.columns[1] - cell.columns[0] === 1;
+  if (!cell?.sheet.read) lines.push("reading …");
+  else if (single) lines.push(`weight ${weightText(cell.value)}`);
+  else {
+    if (exact && exact.row === at.row && exact.column === at.column) lines.push(`weight ${weightText(exact.weight)}`);
+    lines.push(`${cellName(state, shown, cell)} ${weightText(cell.value)}`);
+  }
+  return lines;
+}
+
+function cellName(
+  state: Readonly<State>,
+  shown: Shown,
+  cell: { rows: [number, number]; columns: [number, number]; sheet: Sheet },
+): string {
+  const size = `${countText(cell.rows[1] - cell.rows[0])} × ${countText(cell.columns[1] - cell.columns[0])}`;
+  return howOf(state, shown, cell.sheet.rows, cell.sheet.columns) === "max" ? `largest of ${size}` : `mean of ${size}`;
+}
+
+/** The cell of a sheet that has these units, with what it shows. */
+export function cellAt(sheet: Sheet | null, row: number, column: number) {
+  if (!sheet) return null;
+  const down = row - sheet.rows.first;
+  const across = column - sheet.columns.first;
+  if (down < 0 || across < 0 || row >= sheet.rows.last || column >= sheet.columns.last) return null;
+  const r = Math.floor(down / sheet.rows.step);
+  const c = Math.floor(across / sheet.columns.step);
+  return {
+    value: sheet.values[r * sheet.columns.count + c],
+    rows: cellUnits(sheet.rows, r),
+    columns: cellUnits(sheet.columns, c),
+    sheet,
+  };
+}
+
+/** A text whose direction does not reach the text around it. */
+function isolated(text: string): string {
+  return `\u2068${text}\u2069`;
+}
+
+/** What an axis counts: "source tokens", or their words. */
+export function axisTitle({ axis, unit }: Units): string {
+  return unit === "words" && axis.words ? `${axis.title}, as words` : axis.title;
+}
+
+/** Which tokens are on screen. */
+export function partText(shown: Shown, view: Viewport): string {
+  const range = (units: Units, low: number, high: number) => {
+    if (units.count === 0) return "none";
+    const first = units.start(Math.max(Math.floor(low), 0));
+    const last = units.stop(Math.min(Math.ceil(high), units.count) - 1) - 1;
+    return `${countText(first)} to ${countText(last)} of ${countText(units.axis.tokens.length)}`;
+  };
+  return (
+    `rows, ${axisTitle(shown.rows)}, ${range(shown.rows, view.top, view.bottom)}; ` +
+    `columns, ${axisTitle(shown.columns)}, ${range(shown.columns, view.left, view.right)}`
+  );
+}
+
+/** For those who do not see the picture. */
+export function pictureText(state: Readonly<State>, shown: Shown, view: Viewport, status: string): string {
+  return `attention map, ${mapText(shown.info, state.heads)}: ${partText(shown, view)}; ${status}`;
+}

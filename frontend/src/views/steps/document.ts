@@ -1,0 +1,61 @@
+/** The stages as a drawing. */
+
+import type { Palette } from "../../contract";
+import { coloursOf, largestSize } from "./colours";
+import { numberText, type Stage } from "./stages";
+
+const [NAME, CELL, LINE] = [190, 54, 26];
+const NUMBERS = "ui-monospace, monospace";
+const TEXT = "system-ui, sans-serif";
+
+export interface Drawn {
+  title: string;
+  stages: readonly Stage[];
+  query: number;
+  /** Labels of the keys. */
+  labels: readonly string[];
+  /** Names of the columns after the keys, and what stands in them. */
+  extras: readonly { name: string; of(stage: Stage): number | null }[];
+  palette: Palette;
+}
+
+export function stepsSvg({ title, stages, query, labels, extras, palette }: Drawn): string {
+  const space = "http://www.w3.org/2000/svg";
+  const width = NAME + CELL * (labels.length + extras.length) + 24;
+  const height = 64 + LINE * stages.length + 12;
+  const svg = document.createElementNS(space, "svg");
+  for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` }))
+    svg.setAttribute(key, String(value));
+  const put = (name: string, attributes: Record<string, string | number>, text = "") => {
+    const made = document.createElementNS(space, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+    made.textContent = text;
+    svg.append(made);
+  };
+  const write = (x: number, y: number, text: string, fill: string, anchor = "middle", family = NUMBERS, size = 11) =>
+    put("text", { x, y, fill, "text-anchor": anchor, "font-family": family, "font-size": size }, text);
+  put("rect", { width, height, fill: palette.background });
+  write(12, 22, title, palette.text, "start", TEXT, 14);
+  const middle = (column: number) => NAME + CELL * (column + 0.5);
+  [...labels, ...extras.map(({ name }) => name)].forEach((label, column) => {
+    write(middle(column), 52, [...label].length > 8 ? `${[...label].slice(0, 7).join("")}…` : label, palette.text);
+  });
+  stages.forEach((stage, number) => {
+    const y = 64 + number * LINE;
+    const keys = labels.length;
+    const most = stage.weights ? 1 : largestSize(stage.values);
+    write(12, y + 17, `${stage.name}:  ${stage.plain}`, palette.text, "start", TEXT, 13);
+    for (let key = 0; key < keys; key++) {
+      const value = stage.values[query * keys + key];
+      const share = Number.isFinite(value) && most > 0 ? value / most : 0;
+      const { background, text } = coloursOf(share, palette);
+      put("rect", { x: NAME + key * CELL, y, width: CELL - 2, height: LINE - 2, fill: background });
+      write(middle(key), y + 16, numberText(value), text);
+    }
+    extras.forEach((extra, at) => {
+      const value = extra.of(stage);
+      if (value !== null) write(middle(keys + at), y + 16, numberText(value), palette.text);
+    });
+  });
+  return new XMLSerializer().serializeToString(svg);
+}

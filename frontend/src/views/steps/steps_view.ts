@@ -1,0 +1,376 @@
+/** One query's attention, stage by stage, as rows of numbers over the keys. */
+
+import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
+import { button, element, roving } from "../../elements";
+import { visible, weightText } from "../../labels";
+import { mapText } from "../../shown";
+import { largestSize } from "./colours";
+import { stepsSvg } from "./document";
+import { figuresOf } from "./figures";
+import { math, sub } from "./formula";
+import { headCell, numberCell, vectorTable } from "./numbers";
+import { numberText, type Stage, stagesOf } from "./stages";
+
+const LABEL = 16;
+
+export class StepsView implements MountedView {
+  private readonly element = element("div", "steps-view");
+  private readonly queries = element("div", "steps-queries");
+  private readonly sentence = element("p", "steps-sentence");
+  private readonly stageHolder = element("div", "steps-scroll");
+  private readonly product = element("details", "steps-product");
+  private readonly summary = element("summary");
+  private readonly productBody = element("div", "steps-scroll");
+  private readonly output = element("div", "steps-scroll");
+  private readonly figures = element("div", "steps-figures");
+  private readonly back = button("Previous", "the stage before (k)", () => this.go(this.stage - 1));
+  private readonly next = button("Next", "the next stage (j)", () => this.go(this.stage + 1));
+  private readonly reach: (current: HTMLElement | undefined) => void;
+  private readonly stop: () => void;
+  private asking = new AbortController();
+  /** null while they are on their way. */
+  private steps: Steps | null = null;
+  private arriving: Promise<void> = Promise.resolve();
+  private stages: Stage[] = [];
+  /** Index of the last stage shown: one more than there are stages of scores where there is an output. */
+  private stage = 0;
+
+  constructor(
+    root: HTMLElement,
+    private readonly app: App,
+  ) {
+    this.reach = roving(this.queries, () => [...this.queries.querySelectorAll("button")]);
+    this.build(root);
+    this.stop = app.store.subscribe((_, changed) => this.changed(changed));
+    this.load();
+  }
+
+  redraw(): void {
+    this.show();
+  }
+
+  destroy(): void {
+    this.asking.abort();
+    this.stop();
+    this.element.remove();
+  }
+
+  keydown(event: KeyboardEvent): boolean {
+    if (!this.steps || event.ctrlKey || event.altKey || event.metaKey) return false;
+    const { queries, keys } = this.steps;
+    const bounded = (at: number, size: number) => Math.max(0, Math.min(size - 1, at));
+    if (event.key === "j") this.go(this.stage + 1);
+    else if (event.key === "k") this.go(this.stage - 1);
+    else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      this.app.store.set({ query: bounded(this.query + (event.key === "ArrowDown" ? 1 : -1), queries) });
+      this.app.say(this.strongestText());
+    } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+      this.app.store.set({ key: bounded(this.key + (event.key === "ArrowRight" ? 1 : -1), keys) });
+      this.app.say(this.keyText());
+    } else if (event.key === "o") {
+      this.product.open = !this.product.open;
+      this.app.say(this.product.open ? this.keyText() : "");
+    } else return false;
+    return true;
+  }
+
+  // -- what is looked at ----------------------------------------------------------------------------------------------
+
+  private get info() {
+    return this.app.manifest.maps[this.app.store.state.map];
+  }
+
+  private get rowAxis(): Axis {
+    const { axes } = this.app.manifest;
+    return axes[this.info.rowAxes[this.app.store.state.rowAxis] ?? this.info.rowAxes[0]];
+  }
+
+  private get columnAxis(): Axis {
+    return this.app.manifest.axes[this.info.columnAxis];
+  }
+
+  private get head(): number {
+    return this.app.store.state.heads[0];
+  }
+
+  private get query(): number {
+    return Math.min(this.app.store.state.query ?? 0, this.info.queries - 1);
+  }
+
+  /** The chosen key, or the one that gets most. */
+  private get key(): number {
+    const chosen = this.app.store.state.key;
+    if (chosen !== null && chosen < this.info.keys) return chosen;
+    const weights = this.rowOf(this.steps?.weights ?? new Float32Array(this.info.queries * this.info.keys));
+    return weights.indexOf(Math.max(...weights));
+  }
+
+  private rowOf(values: Float32Array): Float32Array {
+    return values.subarray(this.query * this.info.keys, (this.query + 1) * this.info.keys);
+  }
+
+  private queryLabel(): string {
+    return visible(this.rowAxis.tokens[this.query], LABEL);
+  }
+
+  private keyLabel(key = this.key): string {
+    return visible(this.columnAxis.tokens[key], LABEL);
+  }
+
+  private get lastStage(): number {
+    return this.stages.length - (this.steps?.output ? 0 : 1);
+  }
+
+  // -- what changes ---------------------------------------------------------------------------------------------------
+
+  private changed(changed: ReadonlySet<keyof State>): void {
+    if (changed.has("map") || changed.has("heads")) this.load();
+    else if (["query", "key", "rowAxis", "special", "unit"].some((name) => changed.has(name as keyof State)))
+      this.show();
+  }
+
+  private load(): void {
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    const { map } = this.app.store.state;
+    this.steps = null;
+    if (!this.info.steps) return; // the shell takes another view
+    this.arriving = this.app.source.steps(map, this.head, signal).then(
+      (steps) => {
+        if (signal.aborted) return;
+        this.take(steps);
+      },
+      (error) => {
+        if (!signal.aborted) this.app.fail(error);
+      },
+    );
+  }
+
+  private async arrived(): Promise<void> {
+    await this.arriving;
+    if (!this.steps) throw new Error("the numbers of this head are not here; choose it again");
+  }
+
+  private take(steps: Steps): void {
+    const names = this.stages.map(({ name }) => name).join();
+    this.steps = steps;
+    this.stages = stagesOf(steps);
+    // The stage stays where the other head has the same ones; all are shown at first.
+    if (names !== this.stages.map(({ name }) => name).join()) this.stage = this.lastStage;
+    this.show();
+  }
+
+  private go(stage: number): void {
+    this.stage = Math.max(0, Math.min(this.lastStage, stage));
+    this.show();
+    this.app.say(this.sentence.textContent ?? "");
+  }
+
+  // -- what is shown --------------------------------------------------------------------------------------------------
+
+  private show(): void {
+    const { steps, stages } = this;
+    if (!steps || stages.length === 0) return;
+    const { palette } = this.app;
+    this.showQueries();
+    this.sentence.textContent = this.stageSentence();
+    this.back.disabled = this.stage === 0;
+    this.next.disabled = this.stage === this.lastStage;
+    this.stageHolder.replaceChildren(this.stageTable());
+    this.summary.textContent = `The dot product of the query “${this.queryLabel()}” and the key “${this.keyLabel()}”`;
+    this.productBody.replaceChildren(this.productTable(steps));
+    const withOutput = steps.output !== null && this.stage === this.lastStage;
+    this.output.hidden = !withOutput;
+    this.output.replaceChildren(...(withOutput ? [this.outputTable(steps)] : []));
+    const figures = figuresOf(stages, steps, this.query, palette, (stage) => this.go(stage));
+    figures.forEach((figure, at) => {
+      figure.setAttribute("aria-pressed", String(at === this.stage));
+    });
+    this.figures.replaceChildren(...figures);
+  }
+
+  private stageSentence(): string {
+    const stage = this.stages[this.stage];
+    const several = this.app.store.state.heads.length > 1 ? `Head ${this.head} of those chosen. ` : "";
+    if (stage) return `${several}${this.stage + 1}. ${stage.name}: ${stage.sentence(this.query)}`;
+    return `${several}${this.stage + 1}. times v: The values of the keys, each times its weight, are summed: what the head gives for ${this.queryLabel()}.`;
+  }
+
+  private strongestText(): string {
+    const weight = this.steps ? this.rowOf(this.steps.weights) : new Float32Array(1);
+    const most = weight.indexOf(Math.max(...weight));
+    return `query ${this.queryLabel()}: most on ${this.keyLabel(most)}, ${weightText(weight[most])}`;
+  }
+
+  private keyText(): string {
+    const stages = this.stages.slice(0, this.stage + 1);
+    const values = stages.map(({ name, values }) => `${name} ${numberText(this.rowOf(values)[this.key])}`);
+    return `key ${this.keyLabel()}: ${values.join(", ")}`;
+  }
+
+  private showQueries(): void {
+    const { tokens, special } = this.rowAxis;
+    const dimmed = new Set(this.app.store.state.special === "shown" ? [] : special);
+    const held = this.queries.querySelectorAll("button");
+    const texts = tokens.slice(0, this.info.queries).map((token) => visible(token, LABEL));
+    if (held.length !== texts.length || texts.some((text, at) => held[at].textContent !== text))
+      this.queries.replaceChildren(
+        element("span", "steps-title", `query (${this.rowAxis.title})`),
+        ...texts.map((text, query) => button(text, "", () => this.app.store.set({ query }))),
+      );
+    const buttons = [...this.queries.querySelectorAll("button")];
+    buttons.forEach((one, at) => {
+      one.setAttribute("aria-pressed", String(at === this.query));
+      one.classList.toggle("dimmed", dimmed.has(at));
+    });
+    if (!buttons.some((one) => one.matches(":focus"))) this.reach(buttons[this.query]);
+  }
+
+  /** The columns after the keys: the sink, which only counts in the sum, and the sum. */
+  private get extras() {
+    const sink = { name: "sink", of: (stage: Stage) => stage.sink?.(this.query) ?? null };
+    const sum = { name: "Σ", of: (stage: Stage) => stage.sum?.(this.query) ?? null };
+    return this.steps?.sink == null ? [sum] : [sink, sum];
+  }
+
+  private stageTable(): HTMLTableElement {
+    const table = element("table", "steps-table");
+    const { special: shown, unit } = this.app.store.state;
+    const each = shown === "hidden" || unit === "words" ? "; each token by itself, and none is hidden" : "";
+    table.createCaption().textContent = `${mapText(this.info, [this.head])}: query ${this.queryLabel()}${each}`;
+    const special = new Set(shown === "shown" ? [] : this.columnAxis.special);
+    const head = table.createTHead().insertRow();
+    head.append(headCell("stage", "col"));
+    for (let key = 0; key < this.info.keys; key++) {
+      const cell = headCell("", "col");
+      const choose = button(this.keyLabel(key), "", () => this.app.store.set({ key }));
+      choose.setAttribute("aria-pressed", String(key === this.key));
+      choose.classList.toggle("dimmed", special.has(key));
+      choose.tabIndex = -1; // arrows move between keys
+      cell.append(choose);
+      head.append(cell);
+    }
+    for (const { name } of this.extras) head.append(headCell(name, "col"));
+    const body = table.createTBody();
+    this.stages.slice(0, this.stage + 1).forEach((stage, at) => {
+      const row = body.insertRow();
+      if (at === this.stage) row.className = "current";
+      const name = headCell("", "row");
+      name.append(element("span", "steps-name", stage.name), math(stage.formula));
+      const most = stage.weights ? 1 : largestSize(stage.values);
+      row.append(name, ...Array.from(this.rowOf(stage.values), (value) => numberCell(value, most, this.app.palette)));
+      for (const { of } of this.extras) {
+        const value = of(stage);
+        row.append(element("td", "steps-sum", value === null ? "" : numberText(value)));
+      }
+      row.cells[this.key + 1].classList.add("chosen");
+    });
+    return table;
+  }
+
+  private productTable({ query, key, dim, scores }: Steps): HTMLTableElement {
+    const q = query.subarray(this.query * dim, (this.query + 1) * dim);
+    const k = key.subarray(this.key * dim, (this.key + 1) * dim);
+    const products = q.map((value, at) => value * k[at]);
+    const sum = this.rowOf(scores)[this.key];
+    return vectorTable(
+      `Components of the query ${this.queryLabel()}, of the key ${this.keyLabel()}, and their products, which sum to ${numberText(sum)}`,
+      "component",
+      [
+        { name: "q", values: q, largest: largestSize(query) },
+        { name: "k", values: k, largest: largestSize(key) },
+        { name: "q · k", values: products, largest: largestSize(products), sum: numberText(sum) },
+      ],
+      "Σ",
+      this.app.palette,
+    );
+  }
+
+  private outputTable({ value, valueDim, output }: Steps): HTMLTableElement {
+    if (!value || !output) throw new Error("expected values with the output, got none");
+    const weights = this.rowOf(this.steps?.weights ?? new Float32Array());
+    const largest = largestSize(value);
+    const lines = Array.from(weights, (weight, key) => ({
+      name: `${weightText(weight)} · ${this.keyLabel(key)}`,
+      values: value.subarray(key * valueDim, (key + 1) * valueDim).map((one) => weight * one),
+      largest,
+    }));
+    const sum = output.subarray(this.query * valueDim, (this.query + 1) * valueDim);
+    const table = vectorTable(
+      `Each key's value times its weight; their sum is the output for ${this.queryLabel()}`,
+      "weight · key",
+      [...lines, { name: "output", values: sum, largest }],
+      null,
+      this.app.palette,
+    );
+    table.tBodies[0].rows[lines.length].className = "current";
+    table.tBodies[0].rows[lines.length].cells[0].append(
+      " ",
+      math(["=", ["munder", "Σ", "j"], sub("w", "j"), sub("v", "j")]),
+    );
+    return table;
+  }
+
+  // -- what is taken away ---------------------------------------------------------------------------------------------
+
+  async table(): Promise<TextTable> {
+    await this.arrived();
+    const { extras } = this;
+    const cell = (value: number | null) => (value === null ? "" : numberText(value));
+    return {
+      caption: `${mapText(this.info, [this.head])}: query ${this.queryLabel()}, stage by stage`,
+      columns: [
+        "stage",
+        ...Array.from({ length: this.info.keys }, (_, key) => this.keyLabel(key)),
+        ...extras.map((one) => one.name),
+      ],
+      rows: this.stages
+        .slice(0, this.stage + 1)
+        .map((stage) => [
+          `${stage.name}: ${stage.plain}`,
+          ...Array.from(this.rowOf(stage.values), numberText),
+          ...extras.map(({ of }) => cell(of(stage))),
+        ]),
+    };
+  }
+
+  async svg(): Promise<string> {
+    await this.arrived();
+    return stepsSvg({
+      title: `${this.app.manifest.title} – ${mapText(this.info, [this.head])}: query ${this.queryLabel()}`,
+      stages: this.stages.slice(0, this.stage + 1),
+      query: this.query,
+      labels: Array.from({ length: this.info.keys }, (_, key) => this.keyLabel(key)),
+      extras: this.extras,
+      palette: this.app.palette,
+    });
+  }
+
+  private build(root: HTMLElement): void {
+    const bar = element("div", "steps-bar");
+    bar.append(
+      button("First", "only the first stage", () => this.go(0)),
+      this.back,
+      this.next,
+      button("All", "all stages", () => this.go(this.lastStage)),
+      this.sentence,
+    );
+    this.queries.setAttribute("role", "toolbar");
+    this.queries.setAttribute("aria-label", "query");
+    this.product.append(this.summary, this.productBody);
+    for (const [name, part] of [
+      ["stages", this.stageHolder],
+      ["dot product", this.productBody],
+      ["output", this.output],
+    ] as const) {
+      part.tabIndex = 0; // scrolled by keys
+      part.setAttribute("role", "region");
+      part.setAttribute("aria-label", name);
+    }
+    this.figures.setAttribute("role", "group");
+    this.figures.setAttribute("aria-label", "each stage for all queries");
+    this.element.append(this.queries, bar, this.stageHolder, this.product, this.output, this.figures);
+    root.append(this.element);
+  }
+}

@@ -1,0 +1,238 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Manifest, RegionRequest, Source, State } from "../src/contract";
+import { initialState } from "../src/store";
+import { view } from "../src/views/image";
+import { patchAt, pictureBox } from "../src/views/image/drawing";
+import { smoothed, tint, tints } from "../src/views/image/overlay";
+import { looked, otherTokens, patchOf, tokenOf } from "../src/views/image/patches";
+import { denseSource, smallExample, softmaxRows } from "./dense_source";
+import { press, stageOf } from "./mounting";
+
+const PIXEL =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const ROWS = 5;
+const COLUMNS = 7;
+const SIZE = 2 + ROWS * COLUMNS;
+const weights = [0, 1].map((head) => softmaxRows(SIZE, SIZE, (i, j) => Math.sin(i * 1.7 + j * (head + 0.3))));
+
+beforeEach(() => {
+  HTMLCanvasElement.prototype.getContext = () => null;
+  HTMLCanvasElement.prototype.toDataURL = () => PIXEL;
+  vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(700);
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(554);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  document.body.replaceChildren();
+});
+
+/** Two tokens that are no patches, then 5 × 7 patches. */
+function example(): { manifest: Manifest; source: Source } {
+  const small = smallExample().manifest;
+  const tokens = ["[CLS]", "[REG]", ...Array.from({ length: ROWS * COLUMNS }, (_, at) => `patch ${at}`)];
+  const axis = { title: "patches", tokens, special: [0, 1], words: null, wordTexts: null };
+  const manifest: Manifest = {
+    ...small,
+    axes: { patches: axis },
+    maps: [{ ...small.maps[0], kind: "self", queries: SIZE, keys: SIZE, rowAxes: ["patches"], columnAxis: "patches" }],
+    images: [{ item: 0, src: PIXEL, width: 70, height: 50, rows: ROWS, columns: COLUMNS, first: 2 }],
+  };
+  return { manifest, source: denseSource(manifest, [weights]) };
+}
+/** Time for a question and its answer, and the frames that draw them. */
+async function drawn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}
+const said = (root: HTMLElement) => root.querySelector(".image-status")?.textContent;
+const pressed = (root: HTMLElement) =>
+  [...root.querySelectorAll("button")].filter((one) => one.getAttribute("aria-pressed") === "true");
+
+describe("patches", () => {
+  const { manifest } = example();
+  const found = looked(manifest, { map: 0 });
+  if (typeof found === "string") throw new Error(found);
+
+  it("are tokens, and tokens are patches", () => {
+    expect(tokenOf(found.image, 0, 0)).toBe(2);
+    expect(patchOf(found.image, tokenOf(found.image, 3, 4))).toEqual({ row: 3, column: 4 });
+    for (const token of [null, -1, 0, 1, SIZE]) expect(patchOf(found.image, token)).toBeNull();
+    expect(otherTokens(found, "from", 10)).toEqual([0, 1]);
+  });
+
+  it("are missed where there are none, with the reason", () => {
+    const state = initialState(manifest);
+    expect(view.unavailable(manifest, state)).toBeNull();
+    expect(view.unavailable({ ...manifest, images: [] }, state)).toMatch(/no picture/);
+    const images = [{ ...manifest.images[0], item: 1 }];
+    expect(view.unavailable({ ...manifest, images }, state)).toMatch(/no picture/);
+    const large = [{ ...manifest.images[0], rows: 6 }];
+    expect(view.unavailable({ ...manifest, images: large }, state)).toMatch(/not the picture's patches/);
+    const away = [{ ...manifest.images[0], src: "https://example.org/x.png" }];
+    expect(view.unavailable({ ...manifest, images: away }, state)).toMatch(/not embedded/);
+  });
+
+  it("lie where the picture is", () => {
+    const scene = { size: { width: 700, height: 554 }, image: found.image };
+    const box = pictureBox(scene);
+    expect(box.width / box.height).toBeCloseTo(70 / 50);
+    expect(patchAt(scene, box.x + 1, box.y + 1)).toEqual({ row: 0, column: 0 });
+    expect(patchAt(scene, box.x + box.width - 1, box.y + box.height / 2)).toEqual({ row: 2, column: 6 });
+    expect(patchAt(scene, box.x - 1, box.y + 1)).toBeNull();
+  });
+});
+
+describe("the overlay", () => {
+  const scale = { name: "linear" as const, top: 0.5, signed: true };
+
+  it("covers more where attention is stronger, and nothing where there is none", () => {
+    const alphas = [0, 0.1, 0.5, 1].map((share) => tint(share, 0.8)[3]);
+    expect(alphas[0]).toBe(0);
+    expect(alphas).toEqual([...alphas].sort((one, other) => one - other));
+    expect(alphas[3]).toBe(Math.round(0.8 * 255));
+    expect(tint(-1, 0.8).slice(0, 3)).not.toEqual(tint(1, 0.8).slice(0, 3));
+  });
+
+  it("is smooth between the patches' middles and the same in them", () => {
+    const pixels = tints(Float32Array.of(0, 0.5, 0.25, 0.1, 0.3, 0.4), scale, 1);
+    const large = smoothed(pixels, 3, 2, 5);
+    expect(large.length).toBe(4 * 15 * 10);
+    for (let row = 0; row < 2; row++)
+      for (let column = 0; column < 3; column++) {
+        const at = 4 * ((row * 5 + 2) * 15 + column * 5 + 2);
+        const patch = 4 * (row * 3 + column);
+        expect(large[at + 3]).toBe(pixels[patch + 3]);
+        if (pixels[patch + 3] > 0) expect([...large.slice(at, at + 3)]).toEqual([...pixels.slice(patch, patch + 3)]);
+      }
+    // Half-way between a transparent patch and a coloured one: its colour, half as strong.
+    const [between, full] = [4 * (2 * 15 + 4), 4 * (2 * 15 + 7)];
+    expect(large[between]).toBe(large[full]);
+    expect(large[between + 3]).toBeLessThan(large[full + 3]);
+  });
+});
+
+describe("the image view", () => {
+  it("begins with the first token that is no patch", async () => {
+    const stage = stageOf(view, {}, example());
+    await drawn();
+    const onPicture = weights[0].slice(2, SIZE).reduce((sum, one) => sum + one, 0);
+    expect(said(stage.root)).toBe(`what [CLS] attends to: ${onPicture.toFixed(2)} of its weight is on the picture`);
+    expect(pressed(stage.root).map((one) => one.textContent)).toEqual(["[CLS]"]);
+    expect(stage.app.store.state.query).toBeNull();
+    expect(stage.errors).toEqual([]);
+  });
+
+  it("shows the row of a chosen patch, and its column the other way round", async () => {
+    const stage = stageOf(view, { heads: [0, 1] }, example());
+    await drawn();
+    const mean = (query: number, key: number) => (weights[0][query * SIZE + key] + weights[1][query * SIZE + key]) / 2;
+    const check = async (value: (token: number) => number) => {
+      const { rows } = await stage.view.table();
+      expect(rows.length).toBe(ROWS * COLUMNS);
+      for (const [row, column, token, weight] of rows) {
+        expect(Number(token)).toBe(2 + (Number(row) - 1) * COLUMNS + Number(column) - 1);
+        expect(Number(weight)).toBeCloseTo(value(Number(token)), 3);
+      }
+      const shown = rows.map((row) => value(Number(row[2])));
+      expect(shown).toEqual([...shown].sort((one, other) => other - one));
+    };
+    expect(press(stage.view, "ArrowRight")).toBe(true);
+    press(stage.view, "ArrowDown");
+    const token = 2 + 3 * COLUMNS + 3;
+    expect(stage.app.store.state.query).toBe(token);
+    expect(stage.said.at(-1)).toMatch(/^what row 4, column 4 attends to/);
+    await drawn();
+    await check((key) => mean(token, key));
+    press(stage.view, "d");
+    expect(stage.app.store.state).toMatchObject({ direction: "to", key: token });
+    await drawn();
+    await check((query) => mean(query, token));
+    expect(said(stage.root)).toMatch(/^what attends to row 4, column 4: .* on average · mean of 2 heads$/);
+  });
+
+  it("reads a small map once, however many patches are looked at", async () => {
+    const made = example();
+    const region = vi.spyOn(made.source, "region");
+    const stage = stageOf(view, {}, made);
+    for (let step = 0; step < 6; step++) press(stage.view, "ArrowLeft");
+    await drawn();
+    for (let step = 0; step < 6; step++) press(stage.view, "ArrowUp");
+    await drawn();
+    expect(region).toHaveBeenCalledTimes(1);
+    expect(said(stage.root)).toMatch(/^what row 1, column 1 attends to: 0\.\d\d/);
+  });
+
+  it("reads the row alone of a large one, and drops what comes too late", async () => {
+    const made = example();
+    const side = 32;
+    const size = 1 + side * side;
+    const tokens = Array.from({ length: size }, (_, at) => String(at));
+    made.manifest.axes.patches = { ...made.manifest.axes.patches, tokens, special: [0] };
+    made.manifest.maps[0] = { ...made.manifest.maps[0], queries: size, keys: size };
+    made.manifest.images[0] = { ...made.manifest.images[0], rows: side, columns: side, first: 1 };
+    const asked: { request: RegionRequest; signal: AbortSignal | undefined }[] = [];
+    made.source.region = (request, signal) => {
+      asked.push({ request, signal });
+      const values = new Float32Array(side * side).fill(asked.length === 1 ? 0.7 : 0.0005);
+      const wait = asked.length === 1 ? 120 : 1;
+      return new Promise((resolve) => {
+        setTimeout(() => resolve({ rows: 1, columns: side * side, values, sampled: 0 }), wait);
+      });
+    };
+    const stage = stageOf(view, { query: 5 }, made);
+    await drawn();
+    stage.app.store.set({ query: 9 });
+    await drawn();
+    await drawn();
+    expect(asked.map(({ request }) => request.rows)).toEqual([
+      { start: 5, stop: 6, count: 1 },
+      { start: 9, stop: 10, count: 1 },
+    ]);
+    expect(asked[0].signal?.aborted).toBe(true);
+    expect(said(stage.root)).toMatch(/column 9 attends to: 0\.51 of/);
+  });
+
+  it("keeps a token by Enter and by its button, and lets it go by Escape", async () => {
+    const stage = stageOf(view, {}, example());
+    await drawn();
+    press(stage.view, "Enter");
+    expect(stage.app.store.state).toMatchObject({ query: 0, pinned: true });
+    press(stage.view, "Escape");
+    expect(stage.app.store.state.pinned).toBe(false);
+    const register = [...stage.root.querySelectorAll("button")].find((one) => one.textContent === "[REG]");
+    register?.click();
+    await drawn();
+    expect(stage.app.store.state).toMatchObject({ query: 1, pinned: true });
+    expect(pressed(stage.root)).toEqual([register]);
+  });
+
+  it("of text over a picture shows only what the text attends to", async () => {
+    const made = example();
+    made.manifest.axes.text = { title: "words", tokens: ["A", "cat"], special: [], words: null, wordTexts: null };
+    made.manifest.maps[0] = { ...made.manifest.maps[0], queries: 2, rowAxes: ["text"] };
+    const source = denseSource(made.manifest, [[softmaxRows(2, SIZE, (i, j) => Math.cos(i + j))]]);
+    const state: Partial<State> = { direction: "to" };
+    const stage = stageOf(view, state, { manifest: made.manifest, source });
+    await drawn();
+    expect([...stage.root.querySelectorAll("button")].map((one) => one.textContent)).toEqual(["A", "cat"]);
+    expect(said(stage.root)).toMatch(/^what A attends to/);
+    expect(press(stage.view, "d")).toBe(false);
+    expect(press(stage.view, "ArrowUp")).toBe(false);
+  });
+
+  it("exports the picture, the colours and the legend, with tokens as text", async () => {
+    const made = example();
+    made.manifest.axes.patches.tokens[0] = "<b>&\u0001";
+    const stage = stageOf(view, {}, made);
+    await drawn();
+    const parsed = new DOMParser().parseFromString(await stage.view.svg(), "image/svg+xml");
+    expect(parsed.querySelector("parsererror")).toBeNull();
+    expect([...parsed.querySelectorAll("image")].map((one) => one.getAttribute("href"))[0]).toBe(PIXEL);
+    const texts = [...parsed.querySelectorAll("text")].map((one) => one.textContent);
+    expect(texts.some((one) => one?.includes("what <b>&⟨0001⟩ attends to"))).toBe(true);
+    expect(texts).toContain("weight");
+    stage.view.destroy();
+    expect(stage.root.childElementCount).toBe(0);
+  });
+});

@@ -1,0 +1,31 @@
+"""``regard serve``: the playground, and recordings beside it."""
+
+import argparse
+from pathlib import Path
+
+import regard
+from regard.cli.viewing import WORK
+from regard.errors import OptionError
+from regard.server.application import application
+from regard.server.playground import Playground
+from regard.server.serving import checked_address, serve
+from regard.viewer.document import Document, document
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until somebody stops it."""
+    token = checked_address(options.host, options.port, options.token)
+    documents = _documents(options.files)
+    site = application(documents, playground=Playground(options.model), token=token)
+    serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)
+    return 0
+
+
+def _documents(files: list[Path]) -> dict[str, Document]:
+    """The files by name; two of one name would hide each other."""
+    made: dict[str, Document] = {}
+    for path in files:
+        if path.stem in made:
+            raise OptionError(f"expected files of different names, got {path.stem!r} twice; rename one of them")
+        made[path.stem] = document(regard.load(path), title=path.stem, max_work=WORK)
+    return made

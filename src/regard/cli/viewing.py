@@ -1,0 +1,58 @@
+"""``regard view``: a recording in a browser, or as one page."""
+
+import argparse
+import sys
+from typing import Any
+
+import regard
+from regard.cli.recording import read_text, recorded
+from regard.errors import OptionError
+from regard.maps.whole_file import checked_path
+from regard.server.application import application
+from regard.server.serving import checked_address, serve
+from regard.translation.translator import Translation
+from regard.viewer.document import document
+from regard.viewer.subjects import Viewable
+
+WORK = 2 * 10**9
+"""Multiply-adds of one answer: some tens of milliseconds on two cores, so that eight people can look at once."""
+
+RECORDED = ("target", "generate", "layers", "kinds")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve what there is to see until somebody stops it, or write it down as a page."""
+    texts = options.text is not None or options.text_file is not None
+    if (options.file is None) != texts:
+        raise OptionError("expected a FILE, or --text with or without --model, got " + ("both" if texts else "neither"))
+    if options.file is not None and (given := [name for name in ("model", *RECORDED) if getattr(options, name) is not None]):
+        raise OptionError(f"expected a FILE alone, got --{given[0]} beside it, which says how a model is run over --text")
+    token = checked_address(options.host, options.port, options.token)
+    path = None if options.save is None else checked_path(options.save)
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"expected --save FILE.html, got {path.name!r}; regard translate and regard heads draw pictures")
+    subject = _subject(options)
+    shown: dict[str, Any] = {} if options.image is None else {"image": options.image}
+    if path is not None:
+        regard.page(subject, path, **shown)
+        print(f"page: {path}", file=sys.stderr)
+        return 0
+    name = "text" if options.file is None else options.file.stem
+    site = application({name: document(subject, max_work=WORK, **shown)}, token=token)
+    serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)
+    return 0
+
+
+def _subject(options: argparse.Namespace) -> Viewable:
+    if options.file is not None:
+        return regard.load(options.file)
+    if options.model is None:
+        return _translation(options)
+    return recorded(options)
+
+
+def _translation(options: argparse.Namespace) -> Translation:
+    if given := [name for name in RECORDED[1:] if getattr(options, name) is not None]:
+        raise OptionError(f"expected --model beside --{given[0]}, got none; without it the text is translated")
+    text = read_text(options)
+    return regard.translate(text) if options.target is None else regard.translate(text, target=options.target)

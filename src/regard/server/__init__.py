@@ -1,0 +1,1 @@
+"""Pages and tiles of recordings over HTTP, on this machine, and the playground."""

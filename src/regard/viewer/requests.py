@@ -1,0 +1,174 @@
+"""Questions of the front end, checked: whatever comes over a wire is either one of these or an error that says why not."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.errors import OptionError
+
+MOST_CELLS = 2**20
+MOST_MEMBERS = 2**22
+"""Positions in all cells of an axis together: cells may overlap, but not without end."""
+
+How = Literal["mean", "max", "mass"]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of an axis: cell i has the positions from starts[i] up to stops[i]."""
+
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @classmethod
+    def of_span(cls, start: int, stop: int, count: int) -> "Cells":
+        """[start, stop) in ``count`` parts that differ by one position at most."""
+        ends = start + np.arange(count + 1, dtype=np.int64) * (stop - start) // max(count, 1)
+        return cls(ends[:-1], ends[1:])
+
+
+@dataclass(frozen=True)
+class RegionRequest:
+    """A part of a map, as cells of weights; ``contract.ts`` has what the fields mean."""
+
+    map: int
+    heads: tuple[int, ...]
+    rows: Cells
+    columns: Cells
+    how: How
+    hide_special: bool
+    renormalise: bool
+    sample: int
+
+
+@dataclass(frozen=True)
+class MarginsRequest:
+    """What stands beside a map."""
+
+    map: int
+    heads: tuple[int, ...]
+    rows: Cells
+    columns: Cells
+    hide_special: bool
+
+
+def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> RegionRequest:
+    """The request, checked against the maps of the manifest."""
+    names = ("map", "heads", "rows", "columns", "how", "hideSpecial", "renormalise", "sample")
+    given = _fields(request, names)
+    number, info = _map(given["map"], maps)
+    rows, columns = _cells("rows", given["rows"], info["queries"]), _cells("columns", given["columns"], info["keys"])
+    if len(rows) * len(columns) > MOST_CELLS:
+        raise OptionError(f"expected at most {MOST_CELLS:,} cells, got {len(rows)} × {len(columns)}; ask for larger cells")
+    if given["how"] not in ("mean", "max", "mass"):
+        raise OptionError(f"how: expected mean, max or mass, got {given['how']!r}")
+    return RegionRequest(
+        number,
+        _heads(given["heads"], info["heads"]),
+        rows,
+        columns,
+        cast("How", given["how"]),
+        _truth("hideSpecial", given["hideSpecial"]),
+        _truth("renormalise", given["renormalise"]),
+        whole("sample", given["sample"], 0, 2**31),
+    )
+
+
+def margins_request(request: object, maps: Sequence[Mapping[str, Any]]) -> MarginsRequest:
+    """The request, checked against the maps of the manifest."""
+    given = _fields(request, ("map", "heads", "rows", "columns", "hideSpecial"))
+    number, info = _map(given["map"], maps)
+    rows, columns = _cells("rows", given["rows"], info["queries"]), _cells("columns", given["columns"], info["keys"])
+    if len(rows) + len(columns) > MOST_CELLS:
+        raise OptionError(f"expected at most {MOST_CELLS:,} cells, got {len(rows)} and {len(columns)}; ask for larger cells")
+    return MarginsRequest(
+        number, _heads(given["heads"], info["heads"]), rows, columns, _truth("hideSpecial", given["hideSpecial"])
+    )
+
+
+def overview_request(request: object, maps: Sequence[Mapping[str, Any]]) -> int:
+    """The number of the map."""
+    return _map(_fields(request, ("map",))["map"], maps)[0]
+
+
+def steps_request(request: object, maps: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """The numbers of the map and the head."""
+    given = _fields(request, ("map", "head"))
+    number, info = _map(given["map"], maps)
+    return number, whole("head", given["head"], 0, info["heads"] - 1)
+
+
+def whole(name: str, value: object, least: int, most: int) -> int:
+    """A whole number within limits.
+
+    Raises:
+        OptionError: something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise OptionError(f"{name}: expected a whole number from {least} to {most}, got {_short(value)}")
+    return value
+
+
+def _fields(request: object, names: Collection[str]) -> Mapping[str, Any]:
+    if not isinstance(request, Mapping):
+        raise OptionError(f"expected an object with {', '.join(names)}, got {_short(request)}")
+    if set(request) != set(names):
+        raise OptionError(f"expected exactly {', '.join(names)}, got {_short(', '.join(map(str, request)) or 'nothing')}")
+    return request
+
+
+def _map(value: object, maps: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, Any]]:
+    number = whole("map", value, 0, len(maps) - 1)
+    return number, maps[number]
+
+
+def _heads(value: object, heads: int) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= heads:
+        raise OptionError(f"heads: expected a list of 1 to {heads} heads, got {_short(value)}")
+    chosen = tuple(whole("heads", one, 0, heads - 1) for one in value)
+    if len(set(chosen)) < len(chosen):
+        raise OptionError(f"heads: expected each head once, got {_short(value)}")
+    return chosen
+
+
+def _cells(name: str, value: object, size: int) -> Cells:
+    if not isinstance(value, Mapping):
+        raise OptionError(f"{name}: expected {{start, stop, count}} or {{starts, stops}}, got {_short(value)}")
+    if set(value) == {"start", "stop", "count"}:
+        start = whole(f"{name}.start", value["start"], 0, size)
+        stop = whole(f"{name}.stop", value["stop"], start, size)
+        return Cells.of_span(start, stop, whole(f"{name}.count", value["count"], 1, MOST_CELLS))
+    if set(value) != {"starts", "stops"}:
+        raise OptionError(f"{name}: expected {{start, stop, count}} or {{starts, stops}}, got {_short(sorted(value))}")
+    starts, stops = (_places(f"{name}.{end}", value[end], size) for end in ("starts", "stops"))
+    if len(starts) != len(stops) or not (starts <= stops).all():
+        raise OptionError(f"{name}: expected as many stops as starts, none before its start; got {len(starts)}, {len(stops)}")
+    if int((stops - starts).sum()) > MOST_MEMBERS:
+        raise OptionError(f"{name}: expected at most {MOST_MEMBERS:,} positions in all cells, got {(stops - starts).sum():,}")
+    return Cells(starts, stops)
+
+
+def _places(name: str, value: object, size: int) -> NDArray[np.int64]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_CELLS:
+        raise OptionError(f"{name}: expected a list of 1 to {MOST_CELLS:,} positions, got {_short(value)}")
+    for one in value:
+        whole(name, one, 0, size)
+    return np.array(value, np.int64)
+
+
+def _truth(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(f"{name}: expected true or false, got {_short(value)}")
+    return value
+
+
+def _short(value: object) -> str:
+    """What came, in few characters: it may be anything, and long."""
+    text = ascii(value if not isinstance(value, list | tuple | dict) or len(value) < 16 else f"{len(value)} entries")
+    return text if len(text) <= 80 else f"{text[:80]}…"

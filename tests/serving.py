@@ -1,0 +1,69 @@
+"""A server of ours in a process of its own, and plain requests to it."""
+
+import contextlib
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+
+
+@contextlib.contextmanager
+def served(*arguments, command="view"):
+    """Runs ``regard view|serve ... --no-browser`` and gives its address; it must end cleanly when it is interrupted."""
+    program = [sys.executable, "-m", "regard.cli", command, *map(str, arguments), "--no-browser"]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        if not found:
+            raise AssertionError(f"no address in {line!r}: {process.stderr.read()}")
+        yield Server(found.group(), process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.stderr.close()
+
+
+class Server:
+    """Where it is, and how it is asked."""
+
+    def __init__(self, address, process):
+        parts = urllib.parse.urlsplit(address)
+        self.address, self.process = address, process
+        self.host, self.port = parts.hostname, parts.port
+        self.token = urllib.parse.parse_qs(parts.query).get("token", [None])[0]
+
+    def get(self, path, headers=()):
+        return self.request("GET", path, None, dict(headers))
+
+    def post(self, path, asked, headers=()):
+        body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
+        return self.request("POST", path, body, {"Content-Type": "application/json", **dict(headers)})
+
+    def request(self, method, path, body, headers):
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def raw(self, data, timeout=20):
+        """Bytes as they are, and whatever comes back."""
+        with socket.create_connection((self.host, self.port), timeout=timeout) as connection:
+            connection.sendall(data)
+            found = b""
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                while piece := connection.recv(65536):
+                    found += piece
+            return found
