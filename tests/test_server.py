@@ -275,6 +275,10 @@ def test_every_mechanism_can_be_shown(one):
     assert made.manifest["title"] == one.title
     assert one.formula in made.manifest["notes"]
     assert made.manifest["maps"][0]["steps"] == (one.name in STEPS)
+    if one.name in STEPS:
+        output = unpack(made.answer("steps", {"map": 0, "head": 2}))[1]["output"]
+        query, key, value = example(16)
+        torch.testing.assert_close(torch.from_numpy(output.copy()), one.apply(query, key, value).output[0, 2])
 
 
 def test_the_shelf_makes_room_and_keeps_what_was_given():

@@ -1,6 +1,7 @@
 """What can be made on the page: a translation with its attention, and a mechanism on a small example."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def mechanism_document(card: Card) -> Document:
             shown = card.apply(query, key, value).weights
     made = document(shown, title=card.title)
     made.manifest["notes"] = [card.formula, card.paper, *made.manifest["notes"]]
-    if card.name in STEPS:
+    if isinstance(shown, AttentionMap):
+        group = value.shape[1] // KEY_HEADS.get(card.name, value.shape[1])
+        made.maps[0] = replace(made.maps[0], value=value[0, ::group])  # so that the steps go on to the output
         made.manifest["opening"] = {**made.manifest["opening"], "view": "steps"}
     return made
 
@@ -99,6 +102,9 @@ def _sinusoidal(query: Tensor, key: Tensor) -> AttentionMap:
     table = positions.sinusoids(key.shape[2], key.shape[3], dtype=key.dtype)
     return AttentionMap(query + table, key + table)
 
+
+KEY_HEADS = {"multi-query": 1, "grouped-query": 2}
+"""Mechanisms with fewer heads of keys than the example has."""
 
 STEPS: dict[str, Callable[[Tensor, Tensor], AttentionMap]] = {
     "dot": lambda query, key: AttentionMap(query, key, scale=1.0),

@@ -16,6 +16,7 @@ from regard.viewer.pictures import image_info
 from regard.viewer.regions import Members, Numbers, Reader, steps_of
 from regard.viewer.requests import (
     MarginsRequest,
+    RegionRequest,
     margins_request,
     overview_request,
     region_request,
@@ -65,15 +66,7 @@ class Document:
             raise OptionError(f"max_work: expected a whole number of multiply-adds of at least 1, got {max_work!r}")
         self.manifest = manifest
         self.maps = list(maps)
-        self._readers = [
-            Reader(
-                shown.amap,
-                manifest["axes"][info["rowAxes"][0]]["special"],
-                manifest["axes"][info["columnAxis"]]["special"],
-                max_work,
-            )
-            for shown, info in zip(self.maps, manifest["maps"], strict=True)
-        ]
+        self._readers = [Reader(shown.amap, max_work) for shown in self.maps]
         self.overview_side = overview_side(sum(info["heads"] for info in manifest["maps"]))
         self._overviews: dict[int, bytes] = {}
         self._margins: OrderedDict[tuple[int, tuple[int, ...]], _Beside] = OrderedDict()
@@ -104,12 +97,14 @@ class Document:
                 return pack(self.manifest, {})
             case "region":
                 asked = region_request(request, maps)
+                hidden_rows, hidden_columns = self._hidden(asked)
                 (values,), sampled = self._readers[asked.map].region(
                     asked.heads,
                     asked.rows,
                     asked.columns,
                     (asked.how,),
-                    hide_special=asked.hide_special,
+                    hidden_rows=hidden_rows,
+                    hidden_columns=hidden_columns,
                     renormalise=asked.renormalise,
                     sample=asked.sample,
                 )
@@ -132,6 +127,13 @@ class Document:
                 return pack(*steps_of(self.maps[number].amap, head, self.maps[number].value))
         raise OptionError(f"expected a question of {', '.join(QUESTIONS)}, got {str(question)[:80]!r}")
 
+    def _hidden(self, asked: RegionRequest | MarginsRequest) -> tuple[Sequence[int], Sequence[int]]:
+        """Rows and columns that are left out: special tokens, where that is asked for."""
+        if not asked.hide_special:
+            return (), ()
+        info, axes = self.manifest["maps"][asked.map], self.manifest["axes"]
+        return axes[info["rowAxes"][asked.row_axis]]["special"], axes[info["columnAxis"]]["special"]
+
     def _overview(self, number: int) -> bytes:
         probabilities = self.manifest["maps"][number]["probabilities"]
         mean, largest, sampled = self._readers[number].overview(self.overview_side, probabilities=probabilities)
@@ -141,15 +143,15 @@ class Document:
     def _answer_margins(self, asked: MarginsRequest) -> bytes:
         reader = self._readers[asked.map]
         keys, heads = reader.amap.shape[3], asked.heads
+        hidden_rows, hidden_columns = self._hidden(asked)
         with self._locks[asked.map]:
             beside = self._beside(asked.map, heads)
-            read = reader.entropy_sample(heads, asked.rows, hide_special=asked.hide_special)
+            read = reader.entropy_sample(heads, asked.rows, hidden_rows)
             unknown = np.unique(read.places[np.isnan(beside.entropy[read.places])])
             averaged = len(heads) * reader.amap.shape[2] * keys <= AVERAGED_ENTROPY
             beside.entropy[unknown] = reader.entropy(heads, unknown, averaged=averaged)
             entropy = _means(beside.entropy[read.places], read.counts)
-        hidden = reader.special_columns if asked.hide_special else ()
-        across = Members.of(asked.columns, keys, hidden)
+        across = Members.of(asked.columns, keys, hidden_columns)
         received = _means(beside.received[across.places], across.counts)
         return pack({"sampled": read.sampled or beside.sampled}, {"received": received, "entropy": entropy})
 

@@ -54,20 +54,11 @@ class Reader:
 
     Args:
         amap: (1, heads, queries, keys).
-        special_rows: positions of special tokens among the queries.
-        special_columns: likewise among the keys.
         max_work: multiply-adds of one answer; None where all that is asked for is read, however long that takes.
     """
 
-    def __init__(
-        self,
-        amap: AttentionMap,
-        special_rows: Collection[int] = (),
-        special_columns: Collection[int] = (),
-        max_work: int | None = None,
-    ) -> None:
+    def __init__(self, amap: AttentionMap, max_work: int | None = None) -> None:
         self.amap, self.max_work = amap, max_work
-        self.special_rows, self.special_columns = special_rows, special_columns
         source = amap._source
         self.cost = source.query.shape[-1] if isinstance(source, Factors) else GUESSED_COST
         if isinstance(source, DenseWeights):
@@ -80,7 +71,8 @@ class Reader:
         columns: Cells,
         hows: tuple[How, ...],
         *,
-        hide_special: bool = False,
+        hidden_rows: Collection[int] = (),
+        hidden_columns: Collection[int] = (),
         renormalise: bool = False,
         sample: int = 0,
     ) -> tuple[list[Numbers], int]:
@@ -90,7 +82,6 @@ class Reader:
             The matrices, and the number of queries that were read of a cell at most; 0 where all were.
         """
         queries, keys = self.amap.shape[2:]
-        hidden_rows, hidden_columns = (self.special_rows, self.special_columns) if hide_special else ((), ())
         every = Members.of(rows, queries, hidden_rows)
         many = self._affordable(every.counts, len(heads) * keys * self.cost)
         chosen = min(sample or many, many or sample)
@@ -189,10 +180,9 @@ class Reader:
                 found[part] += torch.special.entr(torch.from_numpy(block).clamp_(min=0)).sum(1, dtype=torch.float64).numpy()
         return (found / (1 if averaged else len(heads))).astype(np.float32)
 
-    def entropy_sample(self, heads: tuple[int, ...], rows: Cells, *, hide_special: bool) -> Members:
-        """Which queries the entropy of these cells is read from."""
+    def entropy_sample(self, heads: tuple[int, ...], rows: Cells, hidden: Collection[int]) -> Members:
+        """Which queries the entropy of these cells is read from; hidden ones are not."""
         queries, keys = self.amap.shape[2:]
-        hidden = self.special_rows if hide_special else ()
         every = Members.of(rows, queries, hidden)
         many = self._affordable(every.counts, len(heads) * keys * self.cost)
         return Members.of(rows, queries, hidden, many) if many else every

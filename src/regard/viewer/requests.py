@@ -43,6 +43,7 @@ class RegionRequest:
     columns: Cells
     how: How
     hide_special: bool
+    row_axis: int
     renormalise: bool
     sample: int
 
@@ -56,12 +57,13 @@ class MarginsRequest:
     rows: Cells
     columns: Cells
     hide_special: bool
+    row_axis: int
 
 
 def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> RegionRequest:
     """The request, checked against the maps of the manifest."""
     names = ("map", "heads", "rows", "columns", "how", "hideSpecial", "renormalise", "sample")
-    given = _fields(request, names)
+    given = _fields(request, names, ("rowAxis",))
     number, info = _map(given["map"], maps)
     rows, columns = _cells("rows", given["rows"], info["queries"]), _cells("columns", given["columns"], info["keys"])
     if len(rows) * len(columns) > MOST_CELLS:
@@ -75,6 +77,7 @@ def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> Region
         columns,
         cast("How", given["how"]),
         _truth("hideSpecial", given["hideSpecial"]),
+        _row_axis(given, info),
         _truth("renormalise", given["renormalise"]),
         whole("sample", given["sample"], 0, 2**31),
     )
@@ -82,14 +85,13 @@ def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> Region
 
 def margins_request(request: object, maps: Sequence[Mapping[str, Any]]) -> MarginsRequest:
     """The request, checked against the maps of the manifest."""
-    given = _fields(request, ("map", "heads", "rows", "columns", "hideSpecial"))
+    given = _fields(request, ("map", "heads", "rows", "columns", "hideSpecial"), ("rowAxis",))
     number, info = _map(given["map"], maps)
     rows, columns = _cells("rows", given["rows"], info["queries"]), _cells("columns", given["columns"], info["keys"])
     if len(rows) + len(columns) > MOST_CELLS:
         raise OptionError(f"expected at most {MOST_CELLS:,} cells, got {len(rows)} and {len(columns)}; ask for larger cells")
-    return MarginsRequest(
-        number, _heads(given["heads"], info["heads"]), rows, columns, _truth("hideSpecial", given["hideSpecial"])
-    )
+    heads, hidden = _heads(given["heads"], info["heads"]), _truth("hideSpecial", given["hideSpecial"])
+    return MarginsRequest(number, heads, rows, columns, hidden, _row_axis(given, info))
 
 
 def overview_request(request: object, maps: Sequence[Mapping[str, Any]]) -> int:
@@ -115,10 +117,10 @@ def whole(name: str, value: object, least: int, most: int) -> int:
     return value
 
 
-def _fields(request: object, names: Collection[str]) -> Mapping[str, Any]:
+def _fields(request: object, names: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
     if not isinstance(request, Mapping):
         raise OptionError(f"expected an object with {', '.join(names)}, got {_short(request)}")
-    if set(request) != set(names):
+    if set(request) - set(optional) != set(names):
         raise OptionError(f"expected exactly {', '.join(names)}, got {_short(', '.join(map(str, request)) or 'nothing')}")
     return request
 
@@ -126,6 +128,11 @@ def _fields(request: object, names: Collection[str]) -> Mapping[str, Any]:
 def _map(value: object, maps: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, Any]]:
     number = whole("map", value, 0, len(maps) - 1)
     return number, maps[number]
+
+
+def _row_axis(given: Mapping[str, Any], info: Mapping[str, Any]) -> int:
+    """Which row axis says what is special among the rows: the usual one where that is left open."""
+    return whole("rowAxis", given.get("rowAxis", 0), 0, len(info["rowAxes"]) - 1)
 
 
 def _heads(value: object, heads: int) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ def show(
 
     name = f"regard-twin-{secrets.token_hex(6)}"
     widget = ViewerWidget(shown, height=height, theme=theme, twin=name)
-    display(HTML(_twin(shown, name)), widget)
+    display(HTML(_twin(shown, name)), widget)  # type: ignore[no-untyped-call]
     return None
 
 

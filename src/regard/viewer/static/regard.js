@@ -787,7 +787,13 @@ form,
   align-items: end;
 }
 form {
-  flex: 1 1 26rem;
+  flex: 1 1 32rem;
+  flex-wrap: nowrap;
+}
+@media (max-width: 560px) {
+  form {
+    flex-wrap: wrap;
+  }
 }
 label {
   display: flex;
@@ -797,7 +803,18 @@ label {
   color: var(--dimmed);
 }
 form label:first-child {
-  flex: 1 1 14rem;
+  flex: 1 1 12rem;
+}
+form label:nth-child(2) {
+  flex: 1 1 9rem;
+}
+form input {
+  min-width: 0;
+  width: 100%;
+  box-sizing: border-box;
+}
+header > label {
+  flex: 0 1 16rem;
 }
 input,
 select,
