@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ import regard
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 2_500_000
+BESIDE = "induction_model"  # a folder that notebooks find beside them
 
 # A path such as /home/me/file, C:\me\file or file:///me: it says where the notebook was run, and is true nowhere else.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/[\w.+-]+/[\w.+-]+|\b[A-Za-z]:\\\w|file://")
@@ -111,11 +113,13 @@ def test_runs_and_shows_what_is_committed(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
+    shutil.copytree(FOLDER / BESIDE, tmp_path / BESIDE, ignore=shutil.ignore_patterns("__pycache__"))
+    beside = sorted(tmp_path.rglob("*"))
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
     assert faults(notebook) == []
     assert kinds_of_outputs(notebook) == kinds_of_outputs(committed)
-    assert list(tmp_path.iterdir()) == []  # it leaves nothing behind
+    assert sorted(tmp_path.rglob("*")) == beside  # it leaves nothing behind
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_a_translation():
     translation = regard.translate("The cat sat on the mat.")
     shown = document(translation)
     manifest, recording = shown.manifest, translation.recording
-    assert manifest["title"] == translation.source
+    assert manifest["title"] == f"{translation.source} → {translation.text}"
     assert manifest["items"] == [translation.source]
     assert [info["kind"] for info in manifest["maps"]] == [amap.kind for amap in recording.maps]
     opening = manifest["opening"]

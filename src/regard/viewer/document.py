@@ -187,7 +187,7 @@ def document(
     Args:
         subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
             translations. Each sequence of a batch is shown by itself, without its padding.
-        title: what it is called; the text of a translation, or the name of the model, where not given.
+        title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
             Pillow's; a list of them, one a sequence.
         grid: patches of the image down and across, where they are not as many down as across.

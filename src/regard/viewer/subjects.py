@@ -88,7 +88,8 @@ def read_subject(subject: Viewable) -> Subject:
 
 
 def _of_translations(translations: Sequence[Translation]) -> Subject:
-    found = Subject(translations[0].source if len(translations) == 1 else f"{len(translations)} translations")
+    first = translations[0]
+    found = Subject(f"{first.source} → {first.text}" if len(translations) == 1 else f"{len(translations)} translations")
     for item, one in enumerate(translations):
         _add_recording(found, one.recording, [one.source])
         found.alignments.append((item, one.alignment))
