@@ -13,6 +13,8 @@ from serving import served
 import regard
 from regard.errors import OptionError
 from regard.mechanisms.catalogue import card, catalogue, example
+from regard.server import ahead
+from regard.server.ahead import Ahead
 from regard.server.application import application
 from regard.server.lane import BusyError, Lane
 from regard.server.playground import STEPS, Playground, mechanism_document
@@ -350,3 +352,55 @@ class TestLane:
             lane.close()
 
         asyncio.run(scene())
+
+
+class TestAhead:
+    @pytest.fixture
+    def long(self):
+        torch.manual_seed(2)
+        return document(regard.AttentionMap(*torch.randn(2, 1, 2, 4099, 3).unbind(0), causal=True), max_work=10**7)
+
+    def known(self, shown):
+        return shown.maps[0].amap._source._known((0,), range(2), range(4099)).isnan().logical_not()[0]
+
+    def test_it_begins_with_the_head_that_is_looked_at(self, long, monkeypatch):
+        monkeypatch.setattr(ahead, "WORK", 4099 * 3 * 1000)
+        steps = Ahead(long)
+        assert not steps.step()  # nobody has looked
+        cells = {"start": 4000, "stop": 4099, "count": 3}
+        long.answer("region", {**REGION, "heads": [1], "rows": cells, "columns": cells})
+        assert steps.step()
+        assert self.known(long)[1, :1000].all()
+        assert not self.known(long)[0].any()
+        while steps.step():
+            pass
+        assert self.known(long).all()
+
+    def test_short_and_dense_maps_need_none(self):
+        for amap in (regard.AttentionMap(*torch.randn(2, 1, 2, 7, 3)), torch.eye(7)):
+            shown = document(amap)
+            cells = {"start": 0, "stop": 7, "count": 7}
+            shown.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells})
+            assert not Ahead(shown).step()
+
+    def test_it_happens_while_nobody_asks_and_stops_for_those_who_do(self, long):
+        async def scene():
+            lane = Lane()
+            task = asyncio.create_task(ahead.read_ahead(lane, lambda: long))
+            cells = {"start": 0, "stop": 4099, "count": 3}
+            long.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells, "sample": 1})
+
+            async def here():
+                return False
+
+            for _ in range(100):
+                await asyncio.sleep(0.1)
+                assert await lane.run(lambda: 3, here) == 3
+                await asyncio.sleep(ahead.QUIET)
+                if self.known(long).all():
+                    break
+            task.cancel()
+            lane.close()
+
+        asyncio.run(scene())
+        assert self.known(long).all()

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from regard.errors import OptionError, RegardError
+from regard.server.ahead import read_ahead
 from regard.server.lane import BusyError, Lane
 from regard.server.playground import Playground
 from regard.server.safety import BODY, Guard
@@ -76,7 +77,9 @@ def application(
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
+        ahead = asyncio.create_task(read_ahead(site.lane, site.shelf.looked_at))
         yield
+        ahead.cancel()
         site.lane.close()
 
     handlers: Any = {HTTPException: _told, Exception: _broken}

@@ -61,6 +61,11 @@ class Lane:
             else:
                 turn.cancel()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is answered, and nobody waits."""
+        return self._count == 0
+
     def close(self) -> None:
         """Start nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -69,7 +69,8 @@ class Guard:
             return
         if self.token is not None and not self._has_cookie(headers):
             # The address that the terminal printed carries the token once; then a cookie does, and the address is clean.
-            answer = RedirectResponse(scope["path"], status_code=303)
+            # One slash in front: "//elsewhere" would be an address of somebody else's.
+            answer = RedirectResponse("/" + scope["path"].lstrip("/\\"), status_code=303)
             answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
             await answer(scope, receive, finish)
             return
@@ -82,7 +83,7 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and scope["method"] != "GET":
             return _error(403, "expected a request of this server's own page, got one of another site")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers["host"]:
+        if origin is not None and origin.partition("://")[2] != headers["host"]:
             return _error(403, f"expected a request of this server's own page, got one of {origin[:80]!r}")
         if scope["method"] == "POST":
             if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":

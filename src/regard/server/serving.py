@@ -1,6 +1,7 @@
 """Running the application: an address, a browser, and an end."""
 
 import contextlib
+import errno
 import secrets
 import socket
 import sys
@@ -56,9 +57,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             found.bind((host, port))
             found.listen(128)  # who connects from now on waits until the server runs
         except OSError as error:
-            raise OSError(
-                error.errno, f"cannot listen on {host}, port {port}: {error.strerror}; --port 0 takes a free one"
-            ) from error
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            way = "--port 0 takes a free one" if taken else "--host takes an address of this machine, as 127.0.0.1"
+            raise OSError(error.errno, f"cannot listen on {host}, port {port}: {error.strerror}; {way}") from error
         yield found
 
 
@@ -81,6 +82,7 @@ def serve(application: Starlette, *, host: str = "127.0.0.1", port: int = 0, tok
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                http="h11",  # the other one that uvicorn may find sets no limit to what headers may take
                 limit_concurrency=256,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=GRACE,

@@ -21,6 +21,7 @@ class Shelf:
     def __init__(self, given: Mapping[str, Document]) -> None:
         self._given = dict(given)
         self._made: OrderedDict[str, Document] = OrderedDict()
+        self._looked_at: Document | None = None
         self._lock = Lock()
 
     def titles(self) -> list[dict[str, str]]:
@@ -35,7 +36,12 @@ class Shelf:
         with self._lock:
             if name in self._made:
                 self._made.move_to_end(name)
-            return self._given.get(name) or self._made.get(name)
+            self._looked_at = self._given.get(name) or self._made.get(name)
+            return self._looked_at
+
+    def looked_at(self) -> Document | None:
+        """The document that was asked for last."""
+        return self._looked_at
 
     def add(self, document: Document) -> str:
         """Put one on the shelf; its name."""

@@ -72,6 +72,7 @@ class Document:
         self._margins: OrderedDict[tuple[int, tuple[int, ...]], _Beside] = OrderedDict()
         self._locks = [threading.Lock() for _ in self.maps]  # of what is kept of each map
         self._lock = threading.Lock()  # of the margins kept of all
+        self.looked_at: tuple[int, int] | None = None  #: map and head of the last region
 
     def answer(self, question: str, request: Mapping[str, Any]) -> bytes:
         """The answer to a question, packed (``packing.unpack`` reads it).
@@ -97,6 +98,7 @@ class Document:
                 return pack(self.manifest, {})
             case "region":
                 asked = region_request(request, maps)
+                self.looked_at = asked.map, asked.heads[0]
                 hidden_rows, hidden_columns = self._hidden(asked)
                 (values,), sampled = self._readers[asked.map].region(
                     asked.heads,

@@ -1,0 +1,204 @@
+"""``regard survey``: a model's heads over a corpus; ``survey show`` and ``survey diff`` read what was found."""
+
+import argparse
+import csv
+import json
+import math
+import sys
+from dataclasses import fields
+
+import regard
+from regard.analysis.heads import heads_text, sorted_heads
+from regard.cli.reports import complain
+from regard.errors import OptionError
+from regard.maps.amounts import bytes_text
+from regard.maps.whole_file import checked_path
+from regard.surveying.comparison import Difference, compare
+from regard.surveying.examples import record_examples
+from regard.surveying.survey import survey
+from regard.surveying.survey_file import Example, Row, Survey
+from regard.viewer.document import document
+from regard.viewer.page import page
+from regard.viewer.saving import PAGES
+from regard.views.figure_files import checked_paths
+from regard.views.survey_picture import quantile, survey_picture
+
+READS = (
+    *("text", "output", "column", "target_column", "max_tokens", "batch_tokens", "windows", "examples", "dtype", "device"),
+    *("engine", "workers", "cluster", "checkpoint", "restart"),
+)
+SHOWS, COMPARES = ("sort", "csv", "save", "theme", "model"), ("top", "alpha")
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Survey, show a survey, or compare two."""
+    try:
+        return _run(options)
+    except ImportError as error:  # of what is installed apart: pyarrow, ray, a scheme of fsspec
+        complain(error)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    words = options.words
+    if words[:1] == ["show"]:
+        _expect(options, words, 1, "show FILE", (*READS, *COMPARES))
+        return _show(options, Survey.load(words[1]))
+    if words[:1] == ["diff"]:
+        _expect(options, words, 2, "diff FILE FILE", (*READS, *SHOWS))
+        return _diff(options, Survey.load(words[1]), Survey.load(words[2]))
+    if len(words) > 1:
+        raise OptionError(f"expected one MODEL, or show FILE, or diff FILE FILE, got {' '.join(words)}")
+    _refuse(options, "MODEL", (*SHOWS, *COMPARES, "statistic", "json"))
+    if not options.text or options.output is None:
+        raise OptionError(
+            "expected --text CORPUS and -o FILE, got less; or regard survey show FILE, regard survey diff FILE FILE"
+        )
+    given = {name: getattr(options, name) for name in READS if getattr(options, name) not in (None, False)}
+    found = survey(words[0] if words else None, **given)
+    print(found)
+    print(f"saved: {options.output} ({bytes_text(options.output.stat().st_size)})")
+    print(f"next:  regard survey show {options.output}")
+    return 0
+
+
+def _expect(options: argparse.Namespace, words: list[str], files: int, usage: str, others: tuple[str, ...]) -> None:
+    if len(words) != files + 1:
+        raise OptionError(f"expected regard survey {usage}, got {' '.join(words)}; a model called so: ./{words[0]}")
+    _refuse(options, usage, others)
+
+
+def _refuse(options: argparse.Namespace, usage: str, others: tuple[str, ...]) -> None:
+    """Refuse options that would change nothing."""
+    for name in others:
+        if getattr(options, name) not in (None, False):
+            raise OptionError(f"expected regard survey {usage} without --{name.replace('_', '-')}, which does nothing there")
+
+
+def _show(options: argparse.Namespace, found: Survey) -> int:
+    pages = [checked_path(path) for path in options.save or () if path.suffix.lower() in PAGES]  # before anything is printed
+    paths = [path for path in options.save or () if path.suffix.lower() not in PAGES]
+    if paths:
+        checked_paths(paths)
+    if pages and len(options.statistic or ()) != 1:
+        raise OptionError("expected one --statistic for a page, whose head with the largest mean it shows, got none or several")
+    rows = [row for row in found.rows() if not options.statistic or row.statistic in options.statistic]
+    for name in options.statistic or ():
+        if name not in found.statistics:
+            raise OptionError(f"expected --statistic of {', '.join(found.statistics)}, got {name}")
+    if options.json:
+        print(json.dumps({**found.about, "rows": [row.plain() for row in rows]}, ensure_ascii=False))
+    elif options.csv:
+        names = [field.name for field in fields(Row) if field.name not in ("edges", "histogram", "highest", "lowest")]
+        table = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(row.plain() for row in rows)
+    else:
+        print(found, end="\n\n")
+        if options.statistic:
+            _print_statistics(options.statistic, rows)
+        else:
+            print(heads_text(sorted_heads(found.heads(), options.sort)))
+            print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(found.statistics[4:9])} …")
+    sys.stdout.flush()
+    if paths:
+        regard.save(survey_picture(found, options.statistic, theme=options.theme or "light"), *paths)
+        print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
+    for path in pages:
+        row = max((row for row in rows if row.count), key=lambda row: row.mean)
+        recording = record_examples(found, row, options.model)
+        title = f"{row.statistic}, {row.kind} layer {row.layer}, head {row.head}: highest and lowest texts"
+        shown = document(recording, title=title)
+        calls = [(amap.kind, amap.layer, amap.name) for amap in recording.maps]
+        shown.manifest["opening"] |= {"map": calls.index((row.kind, row.layer, row.module)), "heads": [row.head]}
+        page(shown, path)
+        print(f"page: {path}", file=sys.stderr)
+    return 0
+
+
+def _print_statistics(names: list[str], rows: list[Row]) -> None:
+    """Each statistic on its own: the heads by their means, and the texts at either end of the first and the last."""
+    for name in names:
+        ranked = sorted((row for row in rows if row.statistic == name and row.count), key=lambda row: -row.mean)
+        if not ranked:
+            print(f"{name}: no text has it")
+            continue
+        cells = [("", "layer", "head", name, "± error", "texts", "middle 80 %", "histogram")]
+        for row in ranked:
+            low, high = (quantile(row.edges, row.histogram, share) for share in (0.1, 0.9))
+            place = (str(row.kind or ""), "–" if row.layer is None else str(row.layer), str(row.head))
+            cells.append(
+                (
+                    *place,
+                    f"{row.mean:.4f}",
+                    f"± {row.standard_error:.4f}",
+                    f"{row.count:,}",
+                    f"{low:.2f} to {high:.2f}",
+                    _bars(row),
+                )
+            )
+        widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]) - 1)]
+        for line in cells:
+            print("  ".join([*(cell.rjust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip())
+        print()
+        for row, side, what in ((ranked[0], ranked[0].highest, "highest"), (ranked[-1], ranked[-1].lowest, "lowest")):
+            print(f"{what}, {row.kind or 'self'} layer {row.layer}, head {row.head}:")
+            for example in side:
+                print(f"  {example.value:.4f}  {_told(example)}")
+        print()
+
+
+def _bars(row: Row) -> str:
+    """The histogram between its outermost texts, drawn in one line."""
+    filled = [at for at, count in enumerate(row.histogram) if count]
+    shown = row.histogram[filled[0] : filled[-1] + 1]
+    picture = "".join(" " if not count else BARS[math.ceil(count / max(shown) * len(BARS)) - 1] for count in shown)
+    return f"{row.edges[filled[0]]:g} {picture} {row.edges[filled[-1] + 1]:g}"
+
+
+def _told(example: Example) -> str:
+    text = " ".join(example.text.split())
+    return f"{text} → {' '.join(example.target.split())}" if example.target else text
+
+
+def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
+    alpha = 0.05 if options.alpha is None else options.alpha
+    top = 20 if options.top is None else options.top
+    if not 0 < alpha < 1:
+        raise OptionError(f"expected --alpha between 0 and 1, got {alpha}")
+    if top < 1:
+        raise OptionError(f"expected --top of at least 1, got {top}")
+    found = compare(one, other, options.statistic)
+    if options.json:
+        rows = [
+            {
+                name: None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in row._asdict().items()
+            }
+            for row in found
+        ]
+        print(json.dumps({"test": "Welch", "correction": "Holm", "differences": rows}, ensure_ascii=False))
+        return 0
+    certain = [row for row in found if row.adjusted < alpha]
+    print(f"A: {one}\nB: {other}\n")
+    print(
+        f"{len(certain):,} of {len(found):,} statistics of heads differ (Welch's test, Holm's correction, α = {alpha:g})"
+        + (f"; the {top} largest effects:" if len(certain) > top else ":" if certain else "")
+    )
+    if certain:
+        print(_table(certain[:top]))
+    return 0
+
+
+def _table(rows: list[Difference]) -> str:
+    cells = [("", "layer", "head", "statistic", "A", "B", "B − A", "effect", "p")]
+    for row in rows:
+        place = (str(row.kind or ""), "–" if row.layer is None else str(row.layer), str(row.head), row.statistic)
+        numbers = (f"{row.mean:.4f}", f"{row.other_mean:.4f}", f"{row.difference:+.4f} ± {row.standard_error:.4f}")
+        p = f"{row.adjusted:.1g}" if row.adjusted >= 1e-300 else "< 1e-300"
+        cells.append((*place, *numbers, f"{row.effect:+.2f}", p))
+    widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).replace("-", "−") for line in cells
+    )
