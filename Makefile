@@ -61,10 +61,11 @@ format: $(VENV)/.tests
 bench: $(VENV)/.package
 	$(BIN)/python benchmarks/run.py $(OPTIONS)
 
-# The pictures of the README.
-pictures: $(VENV)/.package
+# The pictures of the README and of the viewer's page.
+pictures: $(VENV)/.tests $(VENV)/.chromium
 	$(BIN)/regard translate "$(SENTENCE)" --save docs/images/attention.png
 	$(BIN)/regard translate "$(SENTENCE)" --theme dark --save docs/images/attention-dark.png
+	$(BIN)/python recipes/viewer_pictures.py
 
 # Run the notebooks again and keep what they show.
 notebooks: $(VENV)/.tests

@@ -149,6 +149,21 @@ class TestDense(LazyMapSuite):
         return None
 
 
+class TestDenseSigned(LazyMapSuite):
+    """Effective weights, as of linear attention: signed, and in one head nowhere above 0."""
+
+    def dense_map(self):
+        weights = normal(BATCH, HEADS, QUERIES, KEYS, seed=1).double().float().double()
+        weights[:, 0] = -weights[:, 0].abs()
+        return weights
+
+    def make_map(self):
+        return AttentionMap.from_dense(self.dense_map().float())
+
+    def dense_logsumexp(self):
+        return None
+
+
 class TestDenseHalf(TestDense):
     def make_map(self):
         return AttentionMap.from_dense(self.dense_map().bfloat16())
@@ -166,6 +181,11 @@ def test_a_row_that_sees_nothing_is_zero():
     assert torch.equal(amap.logsumexp()[1, :, 2], torch.full((HEADS,), -math.inf))
     assert torch.equal(amap.entropy()[1, :, 2], torch.zeros(HEADS))
     assert_close(amap.received().sum(-1), torch.tensor([[5.0] * 3, [4.0] * 3]))
+
+
+def test_a_row_whose_weights_cancel_sees_something():
+    amap = AttentionMap.from_dense(torch.tensor([[1.0, -1.0], [0.0, 0.0], [2.0, -1.0]]))
+    assert amap.summary().unseeing.tolist() == [[1]]
 
 
 def test_no_row_sees_anything():

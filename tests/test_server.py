@@ -18,7 +18,7 @@ from regard.server.ahead import Ahead
 from regard.server.application import application
 from regard.server.lane import BusyError, Lane
 from regard.server.playground import STEPS, Playground, mechanism_document
-from regard.server.serving import checked_address
+from regard.server.serving import checked_address, listening
 from regard.server.shelf import MADE, Shelf
 from regard.viewer.document import document
 from regard.viewer.packing import unpack
@@ -125,6 +125,7 @@ class TestRefusals:
     def test_scripts_of_other_sites(self, server):
         assert server.post("/documents/small/region", REGION, {"Origin": "http://evil.example"})[0] == 403
         assert server.post("/documents/small/region", REGION, {"Origin": "null"})[0] == 403
+        assert server.post("/documents/small/region", REGION, {"Origin": "http://[::1"})[0] == 403
         assert server.post("/documents/small/region", REGION, {"Sec-Fetch-Site": "cross-site"})[0] == 403
         assert server.post("/documents/small/region", REGION, {"Content-Type": "text/plain"})[0] == 415
 
@@ -155,6 +156,8 @@ class TestEndurance:
             b"POST /documents/small/region HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
             b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 50_000 + b"\r\n",
         ],
     )
     def test_malformed_requests(self, server, data):
@@ -206,6 +209,13 @@ class TestToken:
         with pytest.raises(OptionError, match="port"):
             checked_address("127.0.0.1", 70_000, None)
 
+    def test_an_address_that_cannot_be_listened_on(self):
+        taken = socket.create_server(("127.0.0.1", 0))
+        with taken, pytest.raises(OSError, match="--port 0 takes a free one"), listening(*taken.getsockname()):
+            pass
+        with pytest.raises(OSError, match="--host takes an address of this machine"), listening("203.0.113.7", 0):
+            pass
+
     def test_who_has_none_is_refused_and_who_has_it_gets_a_cookie(self, amap, tmp_path):
         path = tmp_path / "map.safetensors"
         amap.save(path)
@@ -216,6 +226,7 @@ class TestToken:
             status, headers, _ = server.get(f"/?token={server.token}")
             assert status == 303
             assert headers["location"] == "/"
+            assert server.get(f"//elsewhere.example/?token={server.token}")[1]["location"] == "/elsewhere.example/"
             cookie = headers["set-cookie"]
             assert "HttpOnly" in cookie
             assert "SameSite=strict" in cookie

@@ -136,6 +136,8 @@ def test_lists_of_weights_are_layers_and_batches_are_items():
         ("text", DtypeError),
         (None, DtypeError),
         ([], DtypeError),
+        ([torch.eye(2), "text"], DtypeError),
+        ([regard.Recording(), regard.Recording()], DtypeError),
         ([[1, 2], [3]], ShapeError),
         (torch.zeros(2, 0, 3), ShapeError),
         (torch.zeros(3), ShapeError),
@@ -145,6 +147,19 @@ def test_lists_of_weights_are_layers_and_batches_are_items():
 )
 def test_nothing_to_see(subject, error):
     with pytest.raises(error, match="expected"):
+        document(subject)
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ([], "got an empty list"),
+        ([torch.eye(2), "text", None], "got a list with str and NoneType"),
+        ((regard.Recording(),), "got a tuple with Recording"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(subject, said):
+    with pytest.raises(DtypeError, match=said):
         document(subject)
 
 

@@ -1,6 +1,7 @@
 /** What the store points at, looked up in the manifest. */
 
 import type { How, Manifest, MapInfo, RegionRequest, State } from "./contract";
+import { visible } from "./labels";
 import { Units } from "./units";
 
 export interface Shown {
@@ -52,7 +53,7 @@ export function unitsRequest(
 
 /** "cross layer 3, head 5", "self layer 0, mean of heads 1, 4": what is being looked at, in words. */
 export function mapText(info: MapInfo, heads: readonly number[]): string {
-  const layer = info.layer === null ? info.name || "map" : `${info.kind} layer ${info.layer}`;
+  const layer = info.layer === null ? visible(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
   if (info.heads === 1) return layer;
   if (heads.length === 1) return `${layer}, head ${heads[0]}`;
   return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;

@@ -25,6 +25,9 @@ export class Footer {
   ) {
     this.status.setAttribute("role", "status");
     this.status.setAttribute("aria-live", "polite");
+    this.notes.tabIndex = 0; // scrolled by keys
+    this.notes.setAttribute("role", "region");
+    this.notes.setAttribute("aria-label", "notes");
     this.tableButton = button("Table", "what is shown, as a table (t)", actions.table);
     this.tableButton.setAttribute("aria-expanded", "false");
     this.themeButton = button("", "colours of the viewer: the host's, light, or dark", actions.theme);

@@ -84,9 +84,7 @@ class Site {
     this.listed = documents;
     this.documents.addEventListener("change", () => this.show(this.documents.value));
     if (playground) this.offer(await this.ask<Offer>("playground"));
-    const choice = labelled("looking at", this.documents);
-    choice.classList.add("choice");
-    this.header.append(choice);
+    this.header.append(labelled("looking at", this.documents));
     this.list();
     if (documents.length > 0) await this.show(documents[0].id);
     else await this.make("translate", { text: FIRST });

@@ -59,8 +59,7 @@ def summarise(
     cut = edges(queries, pool[0]) if pool and queries // pool[0] >= HIGH_CELL else ()
     for rows in row_blocks(source, view, "reading the map", entropy=entropy, run=run, edges=cut):
         b, h, q = rows.batch, rows.heads, rows.queries
-        seen = (rows.weights if rows.maxima is None else rows.maxima).sum(3)
-        unseeing[b, h] += (seen == 0).sum(2).cpu()
+        unseeing[b, h] += _unseeing(rows).sum(2).cpu()
         if received or columns.cells is not None:
             columns.add(rows)
         if rows.entropy is not None:
@@ -101,6 +100,13 @@ def _pool_alone(source: Factors, view: View, pool: tuple[int, int], how: tuple[H
     area = heights[:, None] * widths
     pooled = tuple((one / area if way == "mean" else one).to(source.dtype) for way, one in zip(how, found, strict=True))
     return Summary(None, None, pooled if len(pooled) > 1 else pooled[0], None, unseeing)
+
+
+def _unseeing(rows: Rows) -> Tensor:
+    """Which rows have no weight but 0, (batch, heads, queries). A sum is fast, and 0 where signed weights cancel as well."""
+    weights = rows.weights if rows.maxima is None else rows.maxima
+    nothing = weights.sum(3) == 0
+    return nothing & ~weights.any(3) if nothing.any() else nothing
 
 
 def _strongest(rows: Rows, k: int, run: int, keys: int) -> tuple[Tensor, Tensor]:
@@ -191,7 +197,8 @@ class _Peaks:
         self.column_edges = edges(keys, pool[1])
         self.columns = _same_width_runs(self.column_edges)
         self.width = self.columns[0][1] if isinstance(self.columns[0][1], int) else None
-        self.cells = torch.zeros(batch, heads, *pool, dtype=torch.float64)
+        # Each block has all columns, so every cell is filled; a matrix of no probabilities may have none above 0 in it.
+        self.cells = torch.full((batch, heads, *pool), -torch.inf, dtype=torch.float64)
         self.row_cells = torch.repeat_interleave(torch.arange(pool[0]), torch.tensor(edges(queries, pool[0])).diff())
 
     def add(self, rows: Rows, run: int) -> None:

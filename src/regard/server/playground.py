@@ -81,6 +81,7 @@ def mechanism_document(card: Card) -> Document:
             shown = card.apply(query, key, value).weights
     made = document(shown, title=card.title)
     made.manifest["notes"] = [card.formula, card.paper, *made.manifest["notes"]]
+    made.manifest["maps"][0]["name"] = card.title
     if isinstance(shown, AttentionMap):
         group = value.shape[1] // KEY_HEADS.get(card.name, value.shape[1])
         made.maps[0] = replace(made.maps[0], value=value[0, ::group])  # so that the steps go on to the output

@@ -90,6 +90,16 @@ def axis_info(tokens: Tokens, words: str | bool | None = None) -> dict[str, Any]
     }
 
 
+def heads_text(heads: Sequence[int]) -> str:
+    """Which heads are shown, in words.
+
+    Example:
+        >>> heads_text([3]), heads_text([2, 5])
+        ('head 3', 'mean of heads 2, 5')
+    """
+    return f"head {heads[0]}" if len(heads) == 1 else f"mean of heads {', '.join(map(str, heads))}"
+
+
 def word_runs(labels: Sequence[str], kind: str | None = None) -> tuple[list[int], list[str]]:
     """Where words begin, and their texts: runs that cover all tokens.
 

@@ -5,12 +5,14 @@ import hashlib
 import html
 import json
 import os
+import unicodedata
 from importlib.resources import files
 from typing import Any
 
 from regard.errors import FileFormatError, OptionError
 from regard.maps.whole_file import checked_path, written_whole
 from regard.viewer.document import Document, document
+from regard.viewer.manifest import heads_text
 from regard.viewer.packing import unpack
 from regard.viewer.page_data import check_size, page_data
 from regard.viewer.subjects import Viewable
@@ -19,6 +21,9 @@ MAX_BYTES = 2**26
 
 STILL_CELLS = 40
 """Rows and columns of the table that is there without JavaScript."""
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINER = "\u200d"  # inside an emoji
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -161,9 +166,10 @@ def json_in_html(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text for HTML, in ASCII; half characters, which HTML cannot say, as U+FFFD."""
-    whole = html.escape(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return whole.encode("ascii", "xmlcharrefreplace").decode()
+    """Text for HTML, in ASCII. What cannot be seen, or would move what stands beside it, is written out, as in the viewer."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # halves that belong together meet
+    seen = "".join(f"⟨{ord(one):04X}⟩" if unicodedata.category(one) in _UNSEEN and one != _JOINER else one for one in whole)
+    return html.escape(seen).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _still(shown: Document) -> str:
@@ -196,8 +202,7 @@ def _table(shown: Document, number: int, heads: list[int], row_axis: int) -> str
     how = {"how": "mean", "hideSpecial": False, "renormalise": False, "sample": 0}
     weights = unpack(shown.answer("region", {"map": number, "heads": heads, **cells, **how}))[1]["values"]
     rows, columns = axes[info["rowAxes"][row_axis]]["tokens"], axes[info["columnAxis"]]["tokens"]
-    of_heads = f"head{'s' if len(heads) > 1 else ''} {', '.join(map(str, heads))}"
-    lines = [f"<table><caption>Weights of {_escaped(info['name'])}, {of_heads}</caption>", "<tr><th></th>"]
+    lines = [f"<table><caption>Weights of {_escaped(info['name'])}, {heads_text(heads)}</caption>", "<tr><th></th>"]
     lines += [f'<th scope="col">{_escaped(token)}</th>' for token in columns]
     lines.append("</tr>")
     for token, row in zip(rows, weights.tolist(), strict=True):

@@ -83,10 +83,11 @@ class Reader:
         """
         queries, keys = self.amap.shape[2:]
         every = Members.of(rows, queries, hidden_rows)
-        many = self._affordable(every.counts, len(heads) * keys * self.cost)
+        across = Members.of(columns, keys, hidden_columns)
+        wide = max(keys, len(across.places))  # cells may overlap
+        many = self._affordable(every.counts, len(heads) * wide * self.cost)
         chosen = min(sample or many, many or sample)
         read = Members.of(rows, queries, hidden_rows, chosen) if chosen else every
-        across = Members.of(columns, keys, hidden_columns)
         filled = across.counts > 0  # the others stay 0
         sums = np.zeros((len(rows), int(filled.sum())))
         peaks = np.full(sums.shape, -np.inf, np.float32)
@@ -119,6 +120,8 @@ class Reader:
         """
         keys = self.amap.shape[3]
         places, filled = across.places, across.counts[across.counts > 0]
+        if not len(queries) or not len(places):
+            return
         wide = 2 * len(places) >= keys and int(places[-1] - places[0]) == len(places) - 1
         if wide and left_out is None and (len(heads) == 1 or not peaks):
             narrow = self.amap.select(heads=list(heads), queries=_choice(queries))
@@ -131,7 +134,7 @@ class Reader:
                     yield rows.queries, (summed / len(heads)).astype(np.float32), largest[0] if largest else None
                 return
         kept = _kept(keys, left_out or ())
-        for part, block in self.blocks(heads, queries, places if left_out is None else None):
+        for part, block in self.blocks(heads, queries, places if left_out is None else None, widest=len(places)):
             if left_out is not None:
                 total = block[:, kept].sum(1, dtype=np.float64)[:, None]
                 block = (block / np.where(total == 0, 1, total)).astype(np.float32)[:, places]
@@ -192,13 +195,16 @@ class Reader:
         return self.max_work is None or rows * heads * self.amap.shape[3] * self.cost <= self.max_work
 
     def blocks(
-        self, heads: tuple[int, ...], queries: NDArray[np.int64], keys: NDArray[np.int64] | None
+        self, heads: tuple[int, ...], queries: NDArray[np.int64], keys: NDArray[np.int64] | None, widest: int = 0
     ) -> Iterator[tuple[slice, Numbers]]:
-        """The mean of some heads at these queries and keys (all of them: None), block by block: which queries, and weights."""
+        """The mean of some heads at these queries and keys (all of them: None), block by block: which queries, and weights.
+
+        ``widest`` is how many numbers the caller makes of a row, where these are more.
+        """
         width = self.amap.shape[3] if keys is None else len(keys)
         if not len(queries) or not width:
             return
-        rows = max(1, BLOCK // width)
+        rows = max(1, BLOCK // max(width, widest))
         together = max(1, BLOCK // (min(rows, len(queries)) * width))
         narrow = self.amap if keys is None else self.amap.select(keys=_choice(keys))
         for start in range(0, len(queries), rows):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regard.errors import OptionError
+from regard.errors import FileFormatError, OptionError
 from regard.maps.whole_file import as_path, checked_path
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from regard.views.matrices import Weights
 
 PAGES = (".html", ".htm")
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def save(
@@ -48,6 +49,10 @@ def save(
         ['map.png', 'map.pdf']
     """
     places = [as_path(path) for path in paths]
+    for path in places:
+        if path.suffix.lower() not in (*PICTURES, *PAGES):
+            endings = ", ".join((PAGES[0], *PICTURES))
+            raise FileFormatError(f"expected a name ending in {endings}, got {str(path)!r}; rename the file")
     pages = [path for path in places if path.suffix.lower() in PAGES]
     if not pages:
         from regard.views.heatmap import save as save_pictures

@@ -1,11 +1,11 @@
 """``regard.show``: the widget where there is a notebook, a page in the browser where there is none."""
 
 import base64
-import html
 import io
 import secrets
 import sys
 import tempfile
+import warnings
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regard.viewer.document import Document, document
+from regard.viewer.manifest import heads_text
 from regard.viewer.packing import unpack
-from regard.viewer.page import page_of
+from regard.viewer.page import _escaped, page_of
 from regard.viewer.subjects import Viewable
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def _twin(shown: Document, name: str) -> str:
     from regard.views.heatmap import heatmap
 
     opening, info = _first(shown)
-    head = opening.get("heads", [0])[0]
+    heads = opening.get("heads", [0])
     rows, columns = min(info["queries"], TWIN_CELLS), min(info["keys"], TWIN_CELLS)
     asked: dict[str, Any] = {
         "map": opening.get("map", 0),
-        "heads": opening.get("heads", [0]),
+        "heads": heads,
         "rows": {"start": 0, "stop": info["queries"], "count": rows},
         "columns": {"start": 0, "stop": info["keys"], "count": columns},
         "how": "mean",
@@ -110,7 +111,7 @@ def _twin(shown: Document, name: str) -> str:
     }
     weights = unpack(shown.answer("region", asked))[1]["values"]
     layer = info["name"] if info["layer"] is None else f"{info['kind']}, layer {info['layer']}"
-    title = f"{layer}, head {head}" if info["heads"] > 1 else layer
+    title = f"{layer}, {heads_text(heads)}" if info["heads"] > 1 else layer
     named: dict[str, Any] = {}
     if max(info["queries"], info["keys"]) <= NAMED_CELLS:
         axis = info["rowAxes"][opening.get("rowAxis", 0)]
@@ -118,10 +119,12 @@ def _twin(shown: Document, name: str) -> str:
             "queries": shown.manifest["axes"][axis]["tokens"],
             "keys": shown.manifest["axes"][info["columnAxis"]]["tokens"],
         }
-    figure = heatmap(np.asarray(weights), title=title, **named).get_figure()
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
-    text = html.escape(f"{title} of {shown.manifest['title']}", quote=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the widget beside it shows every token
+        figure = heatmap(np.asarray(weights), title=title, **named).get_figure()
+        figure.savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
+    text = _escaped(f"{title} of {shown.manifest['title']}")
     return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"></div>'
 
 

@@ -20,6 +20,9 @@ Viewable: TypeAlias = AttentionMap | Recording | Translation | Tensor | NDArray[
 LONGEST_NAME = 80
 """Characters of a text that name a sequence."""
 
+_NUMBERS = (int, float, np.number, np.ndarray, Tensor, list, tuple)
+"""What a list of numbers may have in it."""
+
 _TITLES = {"source": "source tokens", "produced": "tokens produced", "consumed": "tokens consumed"}
 
 
@@ -186,19 +189,23 @@ def _is_map(part: object) -> bool:
 def _as_map(part: Any) -> AttentionMap:
     if isinstance(part, AttentionMap):
         return part
-    if isinstance(part, list | tuple) and part and not any(isinstance(one, AttentionMap) for one in part):
-        try:
-            part = np.asarray(part, np.float64)
-        except (ValueError, TypeError) as error:
-            raise ShapeError("expected rows of numbers of one length, got a ragged list; pad or cut the rows") from error
+    given = type(part).__name__
+    if isinstance(part, list | tuple):
+        others = dict.fromkeys(type(one).__name__ for one in part if not isinstance(one, _NUMBERS))
+        if others or not part:
+            given = f"a {given} with {' and '.join(others)}" if others else f"an empty {given}"
+        else:
+            try:
+                part = np.asarray(part, np.float64)
+            except (ValueError, TypeError) as error:
+                raise ShapeError("expected rows of numbers of one length, got a ragged list; pad or cut the rows") from error
     if isinstance(part, Tensor | np.ndarray):
         made = AttentionMap.from_dense(part)
         if not all(bool(made[:, head].isfinite().all()) for head in range(made.shape[1])):
             raise ScoreError("expected finite weights, got NaN or infinite ones; set rows that see nothing to 0")
         return made
     raise DtypeError(
-        "expected a translation, a recording, an attention map, weights (heads, queries, keys), or a list of maps, got "
-        f"{type(part).__name__}"
+        f"expected a translation, a recording, an attention map, weights (heads, queries, keys), or a list of maps, got {given}"
     )
 
 

@@ -125,7 +125,7 @@ export class ImageView implements MountedView {
     if (!scene || typeof this.looked === "string") throw new Error(`no picture to export: ${this.looked}`);
     const { width, height } = this.size;
     const head = 44;
-    const title = `${manifest.title} – ${mapText(this.looked.info, this.app.store.state.heads)}`;
+    const title = `${visible(manifest.title, 120)} – ${mapText(this.looked.info, this.app.store.state.heads)}`;
     const surface = new SvgSurface(width, height + head, pngOf);
     surface.rect({ x: 0, y: 0, width, height: head }, palette.background);
     surface.text(8, 14, title, { size: 13, colour: palette.text, bold: true });

@@ -140,7 +140,7 @@ export class MapView implements MountedView {
     const { state } = this.app.store;
     const sheet = await this.exactSheet();
     const scene = this.sceneOf(sheet);
-    const title = `${this.app.manifest.title} – ${mapText(this.shown.info, state.heads)}`;
+    const title = `${visible(this.app.manifest.title, 120)} – ${mapText(this.shown.info, state.heads)}`;
     const status = this.statusOf(sheet, false);
     const crosshair = state.pinned ? this.crosshair(scene) : null;
     const pinned = crosshair && { crosshair, probed: this.probe.found };
@@ -258,7 +258,7 @@ export class MapView implements MountedView {
 
   /** Says where a key has brought the crosshair, as soon as its weight is known. */
   private speak(): void {
-    if (!this.unsaid || !this.scene?.sheet?.read) return;
+    if (!this.unsaid || this.dirty.base || !this.scene?.sheet?.read) return; // what is drawn may be of another head yet
     const crosshair = this.crosshair(this.scene);
     if (!crosshair || !cellAt(this.scene.sheet, crosshair.row, crosshair.column)) return;
     this.unsaid = false;

@@ -338,7 +338,7 @@ export class StepsView implements MountedView {
   async svg(): Promise<string> {
     await this.arrived();
     return stepsSvg({
-      title: `${this.app.manifest.title} – ${mapText(this.info, [this.head])}: query ${this.queryLabel()}`,
+      title: `${visible(this.app.manifest.title, 120)} – ${mapText(this.info, [this.head])}: query ${this.queryLabel()}`,
       stages: this.stages.slice(0, this.stage + 1),
       query: this.query,
       labels: Array.from({ length: this.info.keys }, (_, key) => this.keyLabel(key)),
