@@ -481,3 +481,8 @@ def test_statistics_follow_from_fused_calls_alone(causal):
     assert_close(amap.received(), received.flip(2) if causal else received, rtol=1e-5, atol=1e-6)
     mean = torch.ones(37, 1) / 37
     assert_close((amap.T @ mean)[..., 0] * 37, amap.received(), rtol=1e-5, atol=1e-6)
+
+
+def test_sparse_weights_are_refused():
+    with pytest.raises(DtypeError, match="to_dense"):
+        AttentionMap.from_dense(torch.eye(3).to_sparse())

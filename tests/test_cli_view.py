@@ -77,6 +77,8 @@ def test_a_translation_as_a_page(tmp_path, capsys):
         (["view", "missing.safetensors"], "missing.safetensors"),
         (["view", "--text", "x", "--generate", "5"], "--generate"),
         (["view", "--text", " "], "words"),
+        (["view", "FILE", "--grid", "2", "3"], "--image"),
+        (["serve", "--model", "./nowhere"], "nowhere"),
         (["serve", "FILE", "FILE"], "twice"),
         (["serve", "missing.safetensors"], "missing.safetensors"),
         (["serve", "--host", "0.0.0.0"], "token"),

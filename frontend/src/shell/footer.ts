@@ -49,10 +49,8 @@ export class Footer {
 
   update(state: Readonly<State>, tableOpen: boolean, theme: string): void {
     const renormalised = state.special === "hidden" && state.renormalise;
-    const { error } = this.manifest.maps[state.map];
     this.notes.textContent = [
       ...(renormalised ? ["special tokens are left out, and each row is divided by what remains of it"] : []),
-      ...(error > 0 ? [`no weight is off by more than ${error.toPrecision(2)}`] : []),
       ...this.manifest.notes,
     ].join(" · ");
     this.notes.hidden = this.notes.textContent === "";

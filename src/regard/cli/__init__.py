@@ -119,6 +119,9 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     _add_text(view, required=False)
     _add_recorded(view)
     view.add_argument("--image", type=Path, metavar="FILE", help="the picture that an image model looked at")
+    view.add_argument(
+        "--grid", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="its patches down and across, where they make no square"
+    )
     view.add_argument("--save", type=Path, metavar="FILE.html", help="write a page that works offline, and serve nothing")
     _add_address(view)
     view.set_defaults(module="viewing")

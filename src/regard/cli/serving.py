@@ -6,6 +6,7 @@ from pathlib import Path
 import regard
 from regard.cli.viewing import WORK
 from regard.errors import OptionError
+from regard.recording.pretrained import known_name
 from regard.server.application import application
 from regard.server.playground import Playground
 from regard.server.serving import checked_address, serve
@@ -15,6 +16,8 @@ from regard.viewer.document import Document, document
 def run(options: argparse.Namespace) -> int:
     """Serve until somebody stops it."""
     token = checked_address(options.host, options.port, options.token)
+    if options.model is not None:
+        known_name(options.model)  # now, not at the first translation
     documents = _documents(options.files)
     site = application(documents, playground=Playground(options.model), token=token)
     serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)

@@ -32,7 +32,11 @@ def run(options: argparse.Namespace) -> int:
     if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"expected --save FILE.html, got {path.name!r}; regard translate and regard heads draw pictures")
     subject = _subject(options)
+    if options.grid is not None and options.image is None:
+        raise OptionError("expected --image beside --grid, got none")
     shown: dict[str, Any] = {} if options.image is None else {"image": options.image}
+    if options.grid is not None:
+        shown["grid"] = tuple(options.grid)
     if path is not None:
         regard.page(subject, path, **shown)
         print(f"page: {path}", file=sys.stderr)

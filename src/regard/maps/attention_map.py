@@ -132,6 +132,8 @@ class AttentionMap:
         values = weights if isinstance(weights, Tensor) else torch.tensor(np.asarray(weights))
         if not values.is_floating_point():
             raise DtypeError(f"expected weights of a floating type, got {values.dtype}; convert them with .float()")
+        if values.layout != torch.strided:
+            raise DtypeError(f"expected dense weights, got a tensor of layout {values.layout}; convert it with .to_dense()")
         if not 2 <= values.ndim <= 4:
             raise ShapeError(f"expected weights (batch, heads, queries, keys), got {tuple(values.shape)}; 2 to 4 axes are read")
         made = cls.__new__(cls)

@@ -56,7 +56,7 @@ def known_name(model: str | Path) -> str:
         ModelError: there is none; the error says why and what to do.
     """
     place = Path(model).expanduser()
-    if place.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(model)):
+    if place.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
         _check_folder(place)
         return str(place)
     _check_hub(str(model))
@@ -85,9 +85,9 @@ def _short(error: Exception) -> str:
 
 def _check_hub(name: str) -> None:
     """Refuse a hub name that is neither cached nor to be had, at once: loading it would retry for minutes first."""
-    if try_to_load_from_cache(name, "config.json"):
-        return
     try:
+        if try_to_load_from_cache(name, "config.json"):
+            return
         HfApi().model_info(name, timeout=10)
     except Exception as error:
         raise ModelError(

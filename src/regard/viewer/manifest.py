@@ -192,5 +192,5 @@ def _notes(maps: Sequence[ShownMap], infos: Sequence[dict[str, Any]]) -> list[st
     if any(isinstance(shown.amap._source, Factors) and shown.amap._source.sinks is not None for shown in maps):
         notes.append("A sink takes part of each row's weight: rows may sum to less than 1.")
     if not all(info["probabilities"] for info in infos):
-        notes.append("Some matrices are no probabilities: weights may be negative, or above 1.")
+        notes.append("Some of these maps are not probabilities: their weights may be negative, or above 1.")
     return notes

@@ -65,7 +65,7 @@ class Ribbon implements MountedView {
     controls.className = "ribbon-controls";
     Object.assign(this.threshold, { type: "range", min: "0", max: "1", step: "0.01" });
     const label = document.createElement("label");
-    label.append("weights from", this.threshold, this.thresholdText);
+    label.append("weights of at least", this.threshold, this.thresholdText);
     this.links.type = "checkbox";
     this.linksLabel.append(this.links, "links that the alignment found");
     this.turn.type = "button";
@@ -270,7 +270,7 @@ class Ribbon implements MountedView {
     const part = (what: string, [first, last]: readonly [number, number], count: number) =>
       last - first < count ? `; ${what} ${countText(first)} to ${countText(last - 1)} of ${countText(count)}` : "";
     return (
-      `${mapText(drawn.shown.info, state.heads)}: weights from ${state.threshold.toFixed(2)}` +
+      `${mapText(drawn.shown.info, state.heads)}: weights of at least ${state.threshold.toFixed(2)}` +
       (drawn.left > 0 ? `, the strongest ${countText(CURVES)} of ${countText(CURVES + drawn.left)}` : "") +
       part("rows", drawn.rows, drawn.shown.rows.count) +
       part("columns", drawn.columns, drawn.shown.columns.count)

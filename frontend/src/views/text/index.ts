@@ -127,7 +127,7 @@ class RunningText implements MountedView {
       ...sides.flatMap((side) => {
         const units = this.unitsOf(side);
         const [first, last] = this.page(side);
-        const title = document.createElement("h3");
+        const title = document.createElement("h2");
         title.textContent =
           units.axis.title +
           (last - first < units.count
@@ -277,7 +277,7 @@ class RunningText implements MountedView {
     const { state } = this.app.store;
     const where = mapText(this.shown.info, state.heads);
     const chosen = this.chosen();
-    if (!chosen || !this.reading) return `${where}: point at a token`;
+    if (!chosen || !this.reading) return `${where}: point at a token, or go to one with the arrow keys`;
     const label = visible(this.unitsOf(chosen.side).label(chosen.unit));
     const list = this.strongest().slice(0, 6);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";

@@ -18,11 +18,11 @@ export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette)
   const height = stage.scrollHeight + 34;
   const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, xmlns: NAMESPACE });
   svg.append(make("rect", { width, height, fill: palette.background }));
-  const pieces = [...stage.querySelectorAll<HTMLElement>("h3, .text-token")].slice(0, MOST);
+  const pieces = [...stage.querySelectorAll<HTMLElement>("h2, .text-token")].slice(0, MOST);
   for (const piece of pieces) {
     const box = piece.getBoundingClientRect();
     const [x, y] = [box.left - frame.left + stage.scrollLeft, box.top - frame.top + stage.scrollTop];
-    const title = piece.tagName === "H3";
+    const title = piece.tagName === "H2";
     if (piece.style.background)
       svg.append(make("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: piece.style.background }));
     if (piece.classList.contains("chosen"))
