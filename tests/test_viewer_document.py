@@ -224,7 +224,7 @@ def test_matrices_that_are_no_probabilities_say_so():
     shown = document(torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(1)))
     [info] = shown.manifest["maps"]
     assert (info["probabilities"], info["statistics"]) == (False, {})
-    assert "no probabilities" in " ".join(shown.manifest["notes"])
+    assert "not probabilities" in " ".join(shown.manifest["notes"])
     assert document(torch.rand(2, 5, 7)).manifest["maps"][0]["probabilities"]
 
 

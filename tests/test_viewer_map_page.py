@@ -141,8 +141,19 @@ def test_heads_one_and_several(opened, translation, opening):
     assert_shows(opened.drawing(), heads[0])
 
 
+def test_a_head_is_chosen_and_a_key_pressed_at_once(opened, translation, opening):
+    """Before anything could be drawn: what is said is of the new head all the same."""
+    layer, _, _ = opening
+    head = opened.page.get_by_role("button", name="head 2", exact=True).element_handle()
+    canvas = opened.page.locator(".map-canvas").element_handle()
+    both = "([head, canvas]) => { head.click(); canvas.dispatchEvent(new KeyboardEvent('keydown', KEY)); }"
+    opened.page.evaluate(both.replace("KEY", "{ key: 'ArrowDown', bubbles: true, composed: true }"), [head, canvas])
+    opened.rest()
+    assert rounded(opened.said().rpartition("weight ")[2], translation.recording.cross[layer][0, 2, 0, 0])
+
+
 def test_other_layers_and_kinds(opened, translation, opening):
-    layer, head, _ = opening
+    _, head, _ = opening
     opened.choose("map", "encoder layer 1")
     assert_shows(opened.drawing(), translation.recording.encoder[1][0, head])
     opened.choose("map", "decoder layer 0")
@@ -168,7 +179,7 @@ def test_words_are_merged_by_mass(opened, translation, opening):
     assert "the weight of a word on a word" in opened.told()
 
 
-def test_special_tokens_hidden_and_renormalised(opened, translation, opening):
+def test_special_tokens_hidden_and_renormalised(opened, opening):
     _, _, weights = opening
     opened.choose("row labels", "tokens produced")
     opened.choose("special tokens", "hidden")
@@ -202,7 +213,7 @@ def test_margins_are_sums_of_the_whole_map(opened, opening):
     assert rounded(entropy.split()[1], torch.special.entr(weights).sum(-1).max())
 
 
-def test_wheel_drag_double_click_and_keys(opened, translation, opening):
+def test_wheel_drag_double_click_and_keys(opened, opening):
     _, _, weights = opening
     whole = opened.drawing()
     x, y = opened.point(whole.box(3, 3))

@@ -24,7 +24,7 @@ def browser():
 def small():
     generator = torch.Generator().manual_seed(4)
     made = regard.AttentionMap(*torch.randn(2, 1, 3, 13, 5, generator=generator), causal=True)
-    made.queries = made.keys = tuple(f"▁word{at}" if at % 3 else f"piece{at}" for at in range(12)) + ("</s>",)
+    made.queries = made.keys = (*(f"▁word{at}" if at % 3 else f"piece{at}" for at in range(12)), "</s>")
     return made
 
 
@@ -46,7 +46,7 @@ def files(small, long_map, tmp_path_factory):
 
 def looked_at(browser, server, fragment=""):
     own = f"http://{server.host}:{server.port}/"
-    return Opened(browser, server.address + fragment, allowed=(own, "data:", "blob:"), viewport={"width": 1200, "height": 1000})
+    return Opened(browser, server.address + fragment, allowed=(own, "data:", "blob:"), viewport={"width": 1200, "height": 1300})
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ class TestPlayground:
         page.get_by_role("textbox").first.fill("The dog sleeps.")
         page.get_by_role("textbox").nth(1).fill("Le chien dort bien.")
         page.get_by_role("button", name="Translate").click()
-        page.locator(".text-token, text.label").get_by_text("bien").or_(page.locator("text", has_text="bien")).first.wait_for()
+        page.locator(".ribbon-stage").get_by_text("▁bien").wait_for()
         assert page.get_by_role("combobox", name="looking at").locator("option").count() >= 2
 
     def test_a_mechanism_step_by_step(self, playground):

@@ -51,8 +51,8 @@ def opened(once_opened):
 
 
 def error_told(opened):
-    """What the page says that no weight is off by more than."""
-    return float(re.search(r"no weight is off by more than ([0-9.e-]+)", opened.notes())[1])
+    """By how much a weight differs at most, as the page says."""
+    return float(re.search(r"differs from the recorded one by at most ([0-9.e-]*[0-9])", opened.notes())[1])
 
 
 def span(text):

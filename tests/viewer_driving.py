@@ -5,7 +5,8 @@ import re
 import time
 import urllib.parse
 from decimal import Decimal
-from xml.etree import ElementTree
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 from browser import Watched
@@ -21,6 +22,13 @@ class Opened:
     """A page of the viewer in a context of its own; `finish` says whether anything went wrong on it.
 
     Playwright's locators look into open shadow roots, so that texts and roles are found as a person finds them.
+
+    Args:
+        script: what runs before the page does.
+        allowed: what the addresses of requests may begin with.
+        host: where the page is not the viewer's own: what its function ``kernel`` calls, a function that brings the viewer onto
+            the page, and the argument of that.
+        **options: of the browser's context.
     """
 
     def __init__(self, browser, address, script=None, allowed=("file:", "data:", "blob:"), host=None, **options):
@@ -124,8 +132,7 @@ class Opened:
         """Name and bytes of what a button saves."""
         with self.page.expect_download() as coming:
             self.page.get_by_role("button", name=button, exact=True).click()
-        with open(coming.value.path(), "rb") as file:
-            return coming.value.suggested_filename, file.read()
+        return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
 
     def svg(self):
         return self.saved("SVG")[1].decode()
@@ -152,7 +159,7 @@ class Drawing:
     """The map as it was saved: where its cells are, their colours, and the texts in them and around them."""
 
     def __init__(self, text):
-        root = ElementTree.fromstring(text)
+        root = ET.fromstring(text)  # noqa: S314 - the viewer's own
         self.size = int(root.get("width")), int(root.get("height"))
         self.texts = ["".join(found.itertext()) for found in root.iter(f"{SVG}text")]
         plot = next(group for group in root.iter(f"{SVG}g") if group.get("clip-path"))
