@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 import test_attention_map
@@ -13,11 +14,12 @@ from torch.testing import assert_close
 
 from regard import AttentionMap
 from regard.errors import ScoreError
-from regard.maps import row_blocks
+from regard.maps import key_chunks, row_blocks
 from regard.maps.factors import blocks
 from regard.maps.key_chunks import KeyChunks
 from regard.maps.long_rows import LongRows
 from regard.maps.reductions import edges
+from regard.maps.row_blocks import known_pooled_rows
 from regard.maps.row_scores import RowScores
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
@@ -352,3 +354,54 @@ def test_the_prediction_counts_all_blocks(monkeypatch):
     amap = AttentionMap(query, query[:, :, :12])
     blocks_of_map = 36
     assert amap.pass_seconds() == pytest.approx(sum(1.0 + at for at in range(blocks_of_map)), rel=0.05)
+
+
+KNOWN_KINDS = {
+    "plain": {},
+    "causal": {"causal": True},
+    "window": {"causal": True, "window": 5},
+    "softcap": {"softcap": 2.0},
+    "sinks": {"sinks": torch.tensor([0.5, -1.0, 2.0, 0.0])},
+    "bias": {"bias": torch.linspace(-2, 2, 31 * 37).view(1, 1, 31, 37)},
+    "blind rows": {"mask": torch.ones(31, 37, dtype=torch.bool).tril(-3)},
+}
+
+
+class TestKnownRows:
+    """Rows whose denominators are known are pooled without any other key."""
+
+    @pytest.mark.parametrize("kind", KNOWN_KINDS)
+    @pytest.mark.parametrize("queries", [slice(None), slice(4, 29, 3), [30, 2, 17]], ids=["all", "strided", "apart"])
+    def test_they_equal_the_weights(self, kind, queries):
+        torch.manual_seed(3)
+        amap = AttentionMap(torch.randn(2, 4, 31, 7), torch.randn(2, 2, 37, 7), **KNOWN_KINDS[kind])
+        part = amap.select(batch=1, heads=[3, 1], queries=queries, keys=slice(2, 36))
+        bounds = [1, 4, 11, 20, 33]
+        assert known_pooled_rows(part._source, part._view, bounds, ("mean", "max")) is None
+        expected = part.dense()[0]
+        part.logsumexp()
+        seen = []
+        for rows in known_pooled_rows(part._source, part._view, bounds, ("mean", "max")):
+            seen.append((rows.head, rows.queries))
+            for cell, (left, right) in enumerate(pairwise(bounds)):
+                weights = expected[rows.head, rows.queries, left:right]
+                assert_close(rows.cells[0][:, cell], weights.sum(-1))
+                assert_close(rows.cells[1][:, cell], weights.amax(-1))
+        assert sorted(head for head, _ in seen) == [0, 1]
+
+    def test_chunks_meet_inside_of_a_cell(self, monkeypatch):
+        monkeypatch.setattr(key_chunks, "KEYS", 8)
+        torch.manual_seed(4)
+        amap = AttentionMap(*torch.randn(2, 1, 1, 41, 3), causal=True)
+        amap.logsumexp()
+        (rows,) = known_pooled_rows(amap._source, amap._view, [3, 13, 40], ("mean", "max"))
+        dense = amap[0, 0]
+        assert_close(rows.cells[0], torch.stack([dense[:, 3:13].sum(1), dense[:, 13:40].sum(1)], 1))
+        assert_close(rows.cells[1], torch.stack([dense[:, 3:13].amax(1), dense[:, 13:40].amax(1)], 1))
+
+    def test_other_kinds_of_maps_are_read_otherwise(self):
+        dense = AttentionMap.from_dense(torch.eye(5))
+        assert known_pooled_rows(dense._source, dense._view, [0, 5], ("mean",)) is None
+        backwards = AttentionMap(*torch.randn(2, 1, 1, 5, 3)).select(keys=slice(None, None, -1))
+        backwards.logsumexp()
+        assert known_pooled_rows(backwards._source, backwards._view, [0, 5], ("mean",)) is None

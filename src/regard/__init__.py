@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from regard.recording.record import record
     from regard.recording.recording import Recording
     from regard.recording.recording_file import load
+    from regard.surveying.survey import survey
+    from regard.surveying.survey_file import Survey
     from regard.translation.translator import Translation, translate
     from regard.viewer.page import page
     from regard.viewer.saving import save
@@ -41,6 +43,7 @@ _HOME = {
     "MultiHeadAttention": "mechanisms.softmax_attention",
     "Recording": "recording.recording",
     "SimpleAttention": "mechanisms.softmax_attention",
+    "Survey": "surveying.survey_file",
     "Sweep": "recording.ablation",
     "Trace": "mechanisms.softmax_attention",
     "Translation": "translation.translator",
@@ -65,6 +68,7 @@ _HOME = {
     "rollout": "analysis.rollout",
     "save": "viewer.saving",
     "show": "viewer.showing",
+    "survey": "surveying.survey",
     "sweep": "recording.ablation",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",
@@ -77,6 +81,7 @@ __all__ = [
     "MultiHeadAttention",
     "Recording",
     "SimpleAttention",
+    "Survey",
     "Sweep",
     "Trace",
     "Translation",
@@ -101,6 +106,7 @@ __all__ = [
     "rollout",
     "save",
     "show",
+    "survey",
     "sweep",
     "trace",
     "translate",

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_align(commands)
     _add_view(commands)
     _add_serve(commands)
+    _add_survey(commands)
     return parser
 
 
@@ -244,3 +245,55 @@ def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     align.add_argument("--picture", choices=("matrix", "ribbon"), default="matrix", help="of which kind (default matrix)")
     align.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
     align.set_defaults(module="aligning")
+
+
+def _add_survey(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    survey = commands.add_parser(
+        "survey",
+        help="what a model's heads do over a corpus, with error bars",
+        usage="regard survey [MODEL] --text CORPUS -o FILE [options]\n"
+        "       regard survey show FILE [--statistic NAME ...] [--save PICTURE]\n"
+        "       regard survey diff FILE FILE [--statistic NAME ...]",
+        description="Run MODEL over every text of CORPUS and write the statistics of each head to FILE: means, standard errors, "
+        "histograms, the texts at either end. Run again after an interruption, it goes on from its checkpoint. Then show it, "
+        "or compare two of them.",
+    )
+    survey.add_argument(
+        "words", nargs="*", metavar="MODEL", help="folder or hub name; the embedded English-French model where left out"
+    )
+    reads = survey.add_argument_group("surveying")
+    reads.add_argument(
+        "--text", nargs="+", metavar="CORPUS", help="text, JSON lines, Parquet, a folder; local or any address fsspec knows"
+    )
+    reads.add_argument("-o", "--output", type=Path, metavar="FILE", help="the file to write (Parquet)")
+    reads.add_argument("--column", metavar="NAME", help="of the text, in JSON and tables: text (default), translation.en")
+    reads.add_argument("--target-column", metavar="NAME", help="of an encoder-decoder's answer; in text it follows a tab")
+    reads.add_argument("--max-tokens", type=int, metavar="N", help="leave longer texts out (default: the model's positions)")
+    reads.add_argument("--batch-tokens", type=int, metavar="N", help="of one pass, padding included (default 2048)")
+    reads.add_argument("--windows", nargs="+", type=int, metavar="N", help="what is local (default 8 64)")
+    reads.add_argument("--examples", type=int, metavar="N", help="texts kept at either end (default 3)")
+    reads.add_argument("--dtype", help="float32 (default), bfloat16, float16, float64; auto: as stored")
+    reads.add_argument("--device", help="cpu (default), cuda, cuda:1")
+    reads.add_argument("--engine", choices=("process", "ray"), help="this process (default), or workers of Ray")
+    reads.add_argument("--workers", type=int, metavar="N", help="of Ray (default: one a CPU, or one a GPU)")
+    reads.add_argument("--cluster", metavar="ADDRESS", help="of Ray; one is started on this machine where left out")
+    reads.add_argument("--checkpoint", type=int, metavar="N", help="keep one every N chunks of 1024 lines (default 16)")
+    reads.add_argument("--restart", action="store_true", help="begin again, whatever the checkpoint has")
+    shows = survey.add_argument_group("showing and comparing")
+    shows.add_argument("--statistic", nargs="+", metavar="NAME", help="only these; show has errors and examples of each")
+    shows.add_argument("--sort", metavar="COLUMN", help="show: by this statistic, the largest first")
+    shows.add_argument("--csv", action="store_true", help="show: every row as CSV")
+    shows.add_argument("--json", action="store_true", help="show, diff: JSON instead of a table")
+    shows.add_argument(
+        "--save",
+        nargs="+",
+        action="extend",
+        type=Path,
+        metavar="FILE",
+        help="show: layers by heads as .png, .svg, .pdf; the extreme texts of one --statistic in the viewer as .html",
+    )
+    shows.add_argument("--model", help="show: the surveyed model, for a page; not needed where it is embedded or on the hub")
+    shows.add_argument("--theme", choices=("light", "dark"), help="of the picture (default light)")
+    shows.add_argument("--top", type=int, metavar="N", help="diff: how many differences are listed (default 20)")
+    shows.add_argument("--alpha", type=float, metavar="P", help="diff: the chance of any false one (default 0.05)")
+    survey.set_defaults(module="survey")

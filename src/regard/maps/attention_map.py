@@ -223,10 +223,8 @@ class AttentionMap:
         chosen = zip(AXES, self._view, (batch, heads, queries, keys), strict=True)
         b, h, q, k = (narrow(axis, positions, choice) for axis, positions, choice in chosen)
         made._view = (b, h, q, k)
-        if self.queries is not None:
-            made.queries = tuple(self.queries[at] for at in narrow("queries", range(len(self.queries)), queries))
-        if self.keys is not None:
-            made.keys = tuple(self.keys[at] for at in narrow("keys", range(len(self.keys)), keys))
+        made.queries = _chosen_labels("queries", self.queries, queries)
+        made.keys = _chosen_labels("keys", self.keys, keys)
         return made
 
     def dense(self, max_bytes: int = 2**30) -> Tensor:
@@ -393,3 +391,9 @@ class AttentionMap:
 def _four_axes(tensor: Tensor) -> Tensor:
     """The tensor with leading axes of size 1 added up to four."""
     return tensor[(None,) * (4 - tensor.ndim)] if tensor.ndim < 4 else tensor
+
+
+def _chosen_labels(axis: str, labels: tuple[str, ...] | None, choice: Choice) -> tuple[str, ...] | None:
+    if labels is None or choice is None:  # all of them: a long tuple is not copied for nothing
+        return labels
+    return tuple(labels[at] for at in narrow(axis, range(len(labels)), choice))

@@ -7,6 +7,7 @@ not: of them only 16 fit the same memory. So denominators are computed, and pool
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
@@ -60,7 +61,7 @@ class KeyChunks:
             (rows, cells) for each way.
         """
         scores = RowScores(self.source, batch, head, rows)
-        parts = [(chunk.lse, *_pooled(chunk, edges, ways)) for chunk in self._read(scores)]
+        parts = [(chunk.lse, *_pooled(chunk.columns, chunk.weights, edges, ways)) for chunk in self._read(scores)]
         denominators = self._keep(scores, [lse for lse, *_ in parts])
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)  # a row that sees nothing has weights 0
         found = [denominators.new_zeros(len(rows), len(edges) - 1) for _ in ways]
@@ -68,6 +69,34 @@ class KeyChunks:
             worth = (lse - denominators).exp()[:, None]
             for way, whole, part in zip(ways, found, pooled, strict=True):
                 part.mul_(worth).masked_fill_(worth == 0, 0)  # where a chunk has nothing but −∞, it has no weights
+                whole[:, cells] = whole[:, cells] + part if way == "mean" else torch.maximum(whole[:, cells], part)
+        return found
+
+    def known_cells(self, batch: int, head: int, rows: "Positions", edges: Sequence[int], ways: Sequence[How]) -> list[Tensor]:
+        """``cells`` between any edges, for rows whose denominators are known: no other key is read.
+
+        Args:
+            batch: which sequence.
+            head: which head.
+            rows: at most ``ROWS`` of them.
+            edges: rising, among the keys.
+            ways: of pooling.
+
+        Returns:
+            (rows, cells) for each way.
+        """
+        denominators = self.source._known((batch,), (head,), rows)[0, 0]
+        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)[:, None]
+        scores = RowScores(self.source, batch, head, rows)
+        found = [denominators.new_zeros(len(rows), len(edges) - 1) for _ in ways]
+        last = min(edges[-1], scores.extent.stop)
+        for start in range(max(edges[0], scores.extent.start), last, KEYS):
+            keys = self.source.key[batch, scores.key_head, start : min(start + KEYS, last)].to(self.source.dtype)
+            weights = self.memory[0][: len(rows) * len(keys)].view(len(rows), len(keys))
+            scores.write(start, keys, out=weights)
+            weights.sub_(denominators).exp_()
+            cells, pooled = _pooled(slice(start, start + len(keys)), weights, edges, ways)
+            for way, whole, part in zip(ways, found, pooled, strict=True):
                 whole[:, cells] = whole[:, cells] + part if way == "mean" else torch.maximum(whole[:, cells], part)
         return found
 
@@ -89,12 +118,16 @@ class KeyChunks:
         return denominators
 
 
-def _pooled(chunk: Chunk, edges: Sequence[int], ways: Sequence[How]) -> tuple[slice, list[Tensor]]:
-    """Which cells the chunk has keys of, and its weights in each of them, (rows, cells) for each way."""
-    start, stop = chunk.columns.start, chunk.columns.stop
+def _pooled(columns: slice, weights: Tensor, edges: Sequence[int], ways: Sequence[How]) -> tuple[slice, list[Tensor]]:
+    """Which cells these columns are part of, and their weights in each of them, (rows, cells) for each way."""
+    start, stop = columns.start, columns.stop
     first, last = bisect_right(edges, start) - 1, bisect_left(edges, stop)
-    runs = chunk.weights.tensor_split([edge - start for edge in edges[first + 1 : last]], 1)
-    pooled = [torch.stack([run.sum(1) if way == "mean" else run.amax(1) for run in runs], 1) for way in ways]
+    ends = [start, *edges[first + 1 : last], stop]
+    if len({right - left for left, right in pairwise(ends)}) == 1:  # as most are: one sum for all of them
+        runs = weights.unflatten(1, (last - first, -1))
+        return slice(first, last), [runs.sum(2) if way == "mean" else runs.amax(2) for way in ways]
+    apart = weights.tensor_split([edge - start for edge in ends[1:-1]], 1)
+    pooled = [torch.stack([run.sum(1) if way == "mean" else run.amax(1) for run in apart], 1) for way in ways]
     return slice(first, last), pooled
 
 

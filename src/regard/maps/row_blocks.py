@@ -89,6 +89,22 @@ def pooled_rows(source: Factors, view: View, edges: Sequence[int], ways: Sequenc
             yield from read(part)
 
 
+def known_pooled_rows(source: Source, view: View, edges: Sequence[int], ways: Sequence[How]) -> Iterator[PooledRows] | None:
+    """The view's rows with its keys pooled between any neighbouring edges, where their denominators are known; else None.
+
+    Only the keys between the first and the last edge are read, where ``pooled_rows`` needs all.
+    """
+    batch, heads, queries, keys = view
+    if not isinstance(source, Factors) or not isinstance(keys, range) or keys.step != 1:
+        return None
+    if source._known(batch, heads, queries).isnan().any():
+        return None
+    edges = [keys.start + edge for edge in edges]
+    chunks = KeyChunks(source)
+    places = product(range(len(batch)), range(len(heads)), row_groups(queries))
+    return (PooledRows(b, h, q, chunks.known_cells(batch[b], heads[h], queries[q], edges, ways)) for b, h, q in places)
+
+
 def predicted_pool_seconds(source: Factors, view: View, edges: Sequence[int], ways: Sequence[How]) -> float:
     """Seconds that ``pooled_rows`` will take here, from a sample of its blocks."""
     parts, read = _pool_parts(source, view, edges, ways)

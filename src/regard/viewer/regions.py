@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import DenseWeights, Factors
-from regard.maps.row_blocks import pooled_rows, pools_in_chunks, row_blocks
+from regard.maps.row_blocks import known_pooled_rows, pooled_rows, pools_in_chunks, row_blocks
 from regard.viewer.requests import Cells, How
 
 BLOCK = 2**22
@@ -122,6 +122,15 @@ class Reader:
         places, filled = across.places, across.counts[across.counts > 0]
         if not len(queries) or not len(places):
             return
+        if left_out is None and (len(heads) == 1 or not peaks) and (np.diff(places) == 1).all():
+            narrow = self.amap.select(heads=list(heads), queries=_choice(queries))
+            edges = (places[0] + np.concatenate([[0], np.cumsum(filled)])).tolist()
+            known = known_pooled_rows(narrow._source, narrow._view, edges, ("mean", "max") if peaks else ("mean",))
+            if known is not None:
+                for rows in known:
+                    summed, *largest = (cells.float().cpu().numpy() for cells in rows.cells)
+                    yield rows.queries, (summed / len(heads)).astype(np.float32), largest[0] if largest else None
+                return
         wide = 2 * len(places) >= keys and int(places[-1] - places[0]) == len(places) - 1
         if wide and left_out is None and (len(heads) == 1 or not peaks):
             narrow = self.amap.select(heads=list(heads), queries=_choice(queries))

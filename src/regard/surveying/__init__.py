@@ -1,0 +1,1 @@
+"""Statistics of heads over a corpus, on one machine or a cluster."""

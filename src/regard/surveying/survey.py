@@ -1,0 +1,213 @@
+"""``regard.survey``: what the heads of a model do over a corpus."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from regard.analysis.head_statistics import WINDOWS
+from regard.errors import DtypeError, FileFormatError, OptionError
+from regard.maps.whole_file import checked_path
+from regard.recording.pretrained import DTYPES
+from regard.surveying.corpus import Corpus, find_corpus, require_pyarrow
+from regard.surveying.records import Columns
+from regard.surveying.survey_file import Survey
+from regard.surveying.surveyor import Loader, Settings, Surveyor, described
+from regard.surveying.tally import Done, Part, Tally
+from regard.translation.translator import EMBEDDED
+
+ENGINES = ("process", "ray")
+COMPARED = ("model", "corpus", "columns", "settings", "chunks")
+"""What a checkpoint must have in common with the run that goes on from it."""
+
+
+def survey(
+    model: Any = None,
+    text: str | Sequence[str] = (),
+    output: str | os.PathLike[str] | None = None,
+    *,
+    column: str = "text",
+    target_column: str | None = None,
+    max_tokens: int | None = None,
+    batch_tokens: int = 2048,
+    windows: Sequence[int] = WINDOWS,
+    examples: int = 3,
+    tokenizer: Any = None,
+    dtype: str = "float32",
+    device: str = "cpu",
+    engine: str = "process",
+    workers: int | None = None,
+    cluster: str | None = None,
+    checkpoint: int = 16,
+    restart: bool = False,
+) -> Survey:
+    r"""The statistics of every head over a corpus: mean, error, histogram, and the texts at either end.
+
+    Every text of the corpus goes through the model once. The statistics are those of ``regard.heads`` on each text alone, and
+    a text counts once, whatever its length: mean and standard error are over texts. What a corpus adds up to does not depend on
+    how it is cut, nor on who reads which part. A line that cannot be read, is empty or too long is left out and counted.
+
+    An encoder or decoder reads the text. An encoder-decoder also needs what it writes: the target where the corpus has one (a
+    second column, after a tab in lines of text), else what it writes itself, greedily.
+
+    Memory does not grow with the corpus, and with a text as its length does.
+
+    Args:
+        model: folder or hub name, a loaded Transformers model, or None for the embedded English–French one.
+        text: addresses of text (a line each; compressed or not), JSON lines, Parquet, or folders, saved by the datasets library
+            or with such files; local, or anywhere that fsspec reaches.
+        output: the Parquet file to write. While it is made, ``OUTPUT.checkpoint`` is kept beside it; a run that was
+            interrupted goes on from there.
+        column: the column of the text, in JSON lines and tables; dots lead into it: "translation.en".
+        target_column: the column of the target.
+        max_tokens: of a text, and of a target; longer ones are left out. As many as the model has positions, where not given.
+        batch_tokens: of one pass through the model, padding included; a longer text goes alone.
+        windows: widths in which mass is local.
+        examples: how many texts are kept at either end of each statistic of each head.
+        tokenizer: of a loaded model.
+        dtype: of a model that is loaded: "float32", "bfloat16", "auto" as it is stored.
+        device: "cpu", "cuda", "cuda:1".
+        engine: "process", or "ray" for several workers on this machine or a cluster.
+        workers: of Ray; one a CPU, or one a GPU for device="cuda", where not given.
+        cluster: address of a Ray cluster; one is started on this machine where not given.
+        checkpoint: how many chunks of 1,024 lines are read between two checkpoints.
+        restart: begin again where there is a checkpoint.
+
+    Returns:
+        The Survey.
+
+    Raises:
+        OptionError: an option outside of its values, a cluster that is too small.
+        OSError: the corpus or the model cannot be found, the file cannot be written.
+        FileFormatError: a checkpoint of another survey.
+        RecordingError: the model's attention cannot be recorded.
+        ImportError: pyarrow or ray are needed and not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> corpus = Path(tempfile.mkdtemp()) / "pairs.tsv"
+        >>> _ = corpus.write_text("I tripped.\tJ'ai trébuché.\nCan I help?\tPuis-je aider ?\n", encoding="utf-8")
+        >>> found = survey(text=str(corpus))
+        >>> print(found)
+        model_eng_fra on pairs.tsv: 2 texts, 26 tokens
+        >>> row = found.row("cross", 0, 0, "entropy")
+        >>> row.count, row.highest[0].text
+        (2, 'I tripped.')
+    """
+    settings = Settings(max_tokens, batch_tokens, tuple(windows), examples)
+    settings.check()
+    _check(engine, dtype, workers, checkpoint, cluster)
+    path = None if output is None else checked_path(output)
+    if path is not None:
+        require_pyarrow("to write a survey")
+    corpus = find_corpus(text, Columns(column, target_column))
+    loader = Loader(*_named(model, tokenizer), dtype, device, settings)
+    if engine == "process":
+        surveyor = loader.load()
+        found = _begin(loader, described(surveyor.model), corpus)
+        corpus = replace(corpus, columns=replace(corpus.columns, pairs=surveyor.answers))
+        found = _resumed(found, path, restart)
+        return _finish(found, read_here(surveyor, corpus, found.done), corpus, path, checkpoint)
+    from regard.surveying.on_ray import running
+
+    with running(loader, workers, cluster) as pool:
+        about, answers = pool.describe()
+        found = _resumed(_begin(loader, about, corpus), path, restart)
+        corpus = replace(corpus, columns=replace(corpus.columns, pairs=answers))
+        return _finish(found, pool.read(corpus, found.done), corpus, path, checkpoint)
+
+
+def read_here(surveyor: Surveyor, corpus: Corpus, done: Done) -> Iterator[Part]:
+    """The parts of a corpus, one after another in this process."""
+    for chunk in corpus.chunks(done):
+        yield Part(chunk.file, chunk.number, chunk.bytes, surveyor.read(chunk))
+
+
+def _check(engine: str, dtype: str, workers: int | None, checkpoint: int, cluster: str | None) -> None:
+    if engine not in ENGINES:
+        raise OptionError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    if dtype not in DTYPES:
+        raise OptionError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    for name, value in (("workers", workers), ("checkpoint", checkpoint)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise OptionError(f"{name}: expected a whole number of at least 1, got {value!r}")
+    if engine == "process" and (workers is not None or cluster is not None):
+        raise OptionError("expected workers and cluster with engine='ray' only, got them with engine='process'")
+
+
+def _named(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """A model's name or folder, or a loaded one with its tokenizer."""
+    if model is None or isinstance(model, str | os.PathLike):
+        if tokenizer is not None:
+            raise OptionError("expected a tokenizer with a loaded model only, got one with a name; a named model has its own")
+        return str(EMBEDDED if model is None else model), None
+    if not hasattr(model, "config") or not hasattr(model, "base_model"):
+        raise DtypeError(f"expected a model's name, its folder or a Transformers model, got {type(model).__name__}")
+    if tokenizer is None:
+        raise OptionError(f"expected the tokenizer of the loaded {type(model).__name__}, got none; tokenizer=...")
+    return model, tokenizer
+
+
+def _begin(loader: Loader, about: dict[str, Any], corpus: Corpus) -> Survey:
+    """A survey of nothing yet."""
+    given = loader.model if isinstance(loader.model, str) else str(getattr(loader.model, "name_or_path", None) or "")
+    place = Path(given)
+    name = place.name if place.is_absolute() or place.exists() else given  # of a folder the last part, for a file may travel
+    return Survey(
+        {
+            "finished": False,
+            "model": {"name": name or about["class"], **about},
+            "corpus": corpus.described(),
+            "columns": {"text": corpus.columns.text, "target": corpus.columns.target},
+            "settings": asdict(loader.settings) | {"windows": list(loader.settings.windows)},
+            "chunks": {"lines": corpus.chunk_records, "letters": corpus.chunk_letters},
+            "versions": {package: version(package) for package in ("regard", "torch", "transformers")},
+        },
+        Tally(),
+    )
+
+
+def _resumed(begun: Survey, path: Path | None, restart: bool) -> Survey:
+    """What the checkpoint beside the output has, where there is one."""
+    place = None if path is None else checkpoint_of(path)
+    if place is None or restart or not place.exists():
+        return begun
+    kept = Survey.load(place)
+    for name in COMPARED:
+        if kept.about[name] != begun.about[name]:
+            raise FileFormatError(
+                f"expected in {str(place)!r} a checkpoint of the same {name}, got one of {kept.about[name]}, not of "
+                f"{begun.about[name]}; begin again with restart=True (--restart), or write to another file"
+            )
+    return Survey(begun.about, kept.tally, kept.done)
+
+
+def checkpoint_of(path: Path) -> Path:
+    """Where the checkpoint of a survey stands while it is made."""
+    return path.with_name(f"{path.name}.checkpoint")
+
+
+def _finish(found: Survey, parts: Iterable[Part], corpus: Corpus, path: Path | None, every: int) -> Survey:
+    """Merge the parts as they come, keep a checkpoint, and write the file."""
+    before = found.tally.texts
+    what = "going on" if before else "surveying"
+    with tqdm(total=corpus.bytes, desc=what, unit="B", unit_scale=True, disable=None, smoothing=0.1) as bar:
+        for count, part in enumerate(parts, 1):
+            if (part.file, part.number) not in found.done:
+                found.tally.merge(part.tally)
+                found.done.add(part.file, part.number)
+            bar.update(part.bytes)
+            elapsed = float(bar.format_dict["elapsed"])
+            bar.set_postfix_str(f"{found.tally.texts:,} texts, {(found.tally.texts - before) / max(elapsed, 1e-9):,.0f}/s")
+            if path is not None and count % every == 0:
+                found.save(checkpoint_of(path))
+    found = Survey({**found.about, "finished": True}, found.tally, found.done)
+    if path is not None:
+        found.save(path)
+        checkpoint_of(path).unlink(missing_ok=True)
+    return found

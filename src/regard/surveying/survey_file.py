@@ -1,0 +1,332 @@
+"""A survey, and the Parquet file that holds it: one row for each statistic of each head (docs/survey.md)."""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from regard.analysis.head_statistics import HeadStatistics
+from regard.errors import FileFormatError, OptionError
+from regard.maps.whole_file import as_path, checked_path, refusal, written_whole
+from regard.surveying.corpus import FILE_BITS, require_pyarrow
+from regard.surveying.extremes import NOTHING, Extremes
+from regard.surveying.scales import UNIT
+from regard.surveying.tally import Done, LeftOut, Tally
+from regard.surveying.totals import Head, Passage, Totals
+
+VERSION = 1
+METADATA = b"regard.survey"
+
+
+class Example(NamedTuple):
+    """A text on which a statistic of a head is extreme."""
+
+    value: float
+    file: str
+    line: int  #: counted from 1
+    text: str  #: its first 500 characters
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One statistic of one head over a corpus; a text counts once, whatever its length."""
+
+    kind: str | None  #: "encoder", "decoder", "cross" or "self"
+    layer: int | None
+    head: int
+    module: str | None
+    statistic: str
+    count: int  #: texts on which it has a meaning
+    mean: float
+    variance: float  #: of texts, with count − 1 below
+    standard_error: float  #: of the mean: √(variance / count)
+    edges: tuple[float, ...]
+    histogram: tuple[int, ...]  #: texts with edges[i] ≤ value < edges[i + 1]; the outer bins have what lies beyond, too
+    highest: tuple[Example, ...]
+    lowest: tuple[Example, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The row by column, as JSON and Parquet have it: None for NaN, lists and mappings for the rest."""
+        values: dict[str, Any] = {at.name: getattr(self, at.name) for at in fields(self)}
+        values |= {side: [one._asdict() for one in values[side]] for side in ("highest", "lowest")}
+        return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Survey:
+    r"""What the heads of a model do over a corpus, with error bars.
+
+    Attributes:
+        about: the model, the corpus, the settings and the versions, as they stand in the file.
+        tally: counts and totals.
+        done: which chunks of the corpus were read; a survey that is not finished knows where to go on.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from regard.surveying.survey import survey
+        >>> place = Path(tempfile.mkdtemp())
+        >>> _ = (place / "pairs.tsv").write_text("Go!\tVa !\nI tripped.\tJ'ai trébuché.\n", encoding="utf-8")
+        >>> _ = survey(text=str(place / "pairs.tsv"), output=place / "heads.parquet")
+        >>> row = Survey.load(place / "heads.parquet").row("encoder", 0, 1, "previous")
+        >>> row.count, [example.text for example in row.highest]
+        (2, ['I tripped.', 'Go!'])
+    """
+
+    about: dict[str, Any]
+    tally: Tally
+    done: Done = field(default_factory=Done)
+
+    def __str__(self) -> str:
+        name, corpus = self.about["model"]["name"], ", ".join(source["name"] for source in self.about["corpus"][:3])
+        more = "" if len(self.about["corpus"]) <= 3 else f" and {len(self.about['corpus']) - 3} more files"
+        lines = [
+            f"{name} on {corpus}{more}: {self.tally.texts:,} texts, {self.tally.tokens:,} tokens"
+            + ("" if self.finished else ", not finished")
+        ]
+        for reason, found in sorted(self.tally.left_out.items()):
+            places = "; ".join(f"{self._name_of(place)} {what}" for place, what in found.first)
+            lines.append(f"left out, {reason}: {found.count:,} ({places}{'; …' if found.count > len(found.first) else ''})")
+        return "\n".join(lines)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of the corpus has been read."""
+        return bool(self.about["finished"])
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The statistics by name."""
+        return self.tally.totals.statistics if self.tally.totals else ()
+
+    def rows(self, *, examples: bool = True) -> Iterator[Row]:
+        """Every statistic of every head, in the order of the model.
+
+        Args:
+            examples: whether the texts at either end are wanted too.
+        """
+        totals = self.tally.totals
+        if totals is None:
+            return
+        for cell in range(len(totals.count)):
+            yield self._row(totals, cell, examples=examples)
+
+    def row(self, kind: str | None, layer: int | None, head: int, statistic: str) -> Row:
+        """One statistic of one head.
+
+        Raises:
+            OptionError: there is none.
+        """
+        totals = self.tally.totals
+        heads = totals.heads if totals else ()
+        for at, place in enumerate(heads):
+            if totals and (place.kind, place.layer, place.head) == (kind, layer, head) and statistic in totals.statistics:
+                return self._row(totals, at * len(totals.statistics) + totals.statistics.index(statistic), examples=True)
+        known = Counter(f"{place.kind} {place.layer}" for place in heads)
+        raise OptionError(
+            f"expected one of {', '.join(f'{place} ({count} heads)' for place, count in known.items()) or 'no heads'} and of "
+            f"{', '.join(self.statistics) or 'no statistics'}, got {kind} {layer}, head {head}, {statistic!r}"
+        )
+
+    def heads(self) -> list[HeadStatistics]:
+        """The table of heads, with the means over texts: for ``roles_of``, ``heads_text`` and ``heads_table``.
+
+        ``offset`` is the one that gets most in most texts. ``regard.heads`` has means over rows, where long texts count more.
+        """
+        totals = self.tally.totals
+        if totals is None:
+            return []
+        names = totals.statistics
+        found = []
+        for at, place in enumerate(totals.heads):
+            cells = {name: self._row(totals, at * len(names) + step, examples=False) for step, name in enumerate(names)}
+            values: dict[str, Any] = {name: cells[name].mean for name in names if not name.startswith("local_")}
+            for name in ("rows", "unseeing"):
+                values[name] = round(cells[name].mean * cells[name].count) if cells[name].count else 0
+            values["offset"] = _mode(cells["offset"])
+            values["local"] = {int(name[6:]): cells[name].mean for name in names if name.startswith("local_")}
+            found.append(HeadStatistics(kind=place.kind, layer=place.layer, head=place.head, name=place.name, **values))
+        return found
+
+    def _row(self, totals: Totals, cell: int, *, examples: bool) -> Row:
+        at, step = divmod(cell, len(totals.statistics))
+        place, edges = totals.heads[at], totals.edges[step]
+        count, total, squares = int(totals.count[cell]), totals.sums[cell], totals.squares[cell]
+        variance = (squares * count - total**2) * UNIT**2 / (count * (count - 1)) if count > 1 else math.nan
+        return Row(
+            *(place.kind, place.layer, place.head, place.name, totals.statistics[step], count),
+            mean=total * UNIT / count if count else math.nan,
+            variance=variance,
+            standard_error=math.sqrt(variance / count) if count > 1 else math.nan,
+            edges=tuple(edges.tolist()),
+            histogram=tuple(totals.histogram[cell, : len(edges) - 1].tolist()),
+            highest=self._examples(totals, totals.highest, cell, 1) if examples else (),
+            lowest=self._examples(totals, totals.lowest, cell, -1) if examples else (),
+        )
+
+    def _examples(self, totals: Totals, extremes: Extremes, cell: int, sign: int) -> tuple[Example, ...]:
+        found = []
+        for value, place in zip(extremes.values[cell].tolist(), extremes.places[cell].tolist(), strict=True):
+            if value > NOTHING:
+                file, line = self.about["corpus"][place >> FILE_BITS]["name"], (place & ((1 << FILE_BITS) - 1)) + 1
+                found.append(Example(sign * value * UNIT, file, line, *totals.passages[place]))
+        return tuple(found)
+
+    def _name_of(self, place: int) -> str:
+        return f"{self.about['corpus'][place >> FILE_BITS]['name']}:{(place & ((1 << FILE_BITS) - 1)) + 1}"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the survey as Parquet, whole or not at all.
+
+        Raises:
+            OSError: the file cannot be written; what stood there before still does.
+            ImportError: pyarrow is not installed.
+        """
+        require_pyarrow("to write a survey")
+        from pyarrow import parquet
+
+        place = checked_path(path)
+        with written_whole(place) as file:
+            parquet.write_table(self._table(), file, compression="zstd", use_dictionary=True)
+
+    def _table(self) -> Any:
+        import pyarrow as pa
+
+        example = pa.struct(
+            [
+                *(("value", pa.float64()), ("file", pa.string()), ("line", pa.int64())),
+                *(("text", pa.string()), ("target", pa.string())),
+            ]
+        )
+        totals = self.tally.totals
+        sums = zip(totals.sums, totals.squares, strict=True) if totals else ()
+        rows = [
+            row.plain() | {"model": self.about["model"]["name"], "sum": str(total), "sum_of_squares": str(squares)}
+            for row, (total, squares) in zip(self.rows(), sums, strict=True)
+        ]
+        schema = pa.schema(
+            [
+                *(("model", pa.string()), ("kind", pa.string()), ("layer", pa.int32()), ("head", pa.int32())),
+                *(("module", pa.string()), ("statistic", pa.string()), ("count", pa.int64()), ("mean", pa.float64())),
+                *(("standard_error", pa.float64()), ("variance", pa.float64())),
+                *(("edges", pa.list_(pa.float64())), ("histogram", pa.list_(pa.int64()))),
+                *(("highest", pa.list_(example)), ("lowest", pa.list_(example))),
+                *(("sum", pa.string()), ("sum_of_squares", pa.string())),
+            ],
+            metadata={METADATA: json.dumps(self._metadata(), ensure_ascii=False).encode()},
+        )
+        return pa.Table.from_pylist(rows, schema)
+
+    def _metadata(self) -> dict[str, Any]:
+        left_out = {
+            reason: {
+                "count": found.count,
+                "first": [{"place": self._name_of(at), "at": at, "what": what} for at, what in found.first],
+            }
+            for reason, found in sorted(self.tally.left_out.items())
+        }
+        counts = {"lines": self.tally.lines, "texts": self.tally.texts, "tokens": self.tally.tokens, "left_out": left_out}
+        return {
+            "version": VERSION,
+            **self.about,
+            "counts": counts,
+            "done": {str(at): run for at, run in self.done.runs.items()},
+        }
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a survey, or the checkpoint of one.
+
+        Raises:
+            FileFormatError: it is no survey, or one of another version, or damaged.
+            OSError: it cannot be read.
+            ImportError: pyarrow is not installed.
+        """
+        require_pyarrow("to read a survey")
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        place = as_path(path)
+        if not place.is_file():
+            raise refusal("read", 2, place, "there is no such file; regard survey MODEL --text CORPUS -o FILE makes one")
+        try:
+            table = parquet.read_table(place, memory_map=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise FileFormatError(f"expected a survey, got {str(place)!r}, which is no readable Parquet: {error}") from error
+        about = _about(table, place)
+        try:
+            return cls(*_read(table, about))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise FileFormatError(f"expected a whole survey, got {str(place)!r}, which is damaged: {error!r}") from error
+
+
+def _about(table: Any, place: Path) -> dict[str, Any]:
+    """The metadata of a survey's table."""
+    text = (table.schema.metadata or {}).get(METADATA)
+    if text is None:
+        raise FileFormatError(
+            f"expected a survey, got {str(place)!r}, a Parquet file of something else; see regard survey --help"
+        )
+    try:
+        about: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise FileFormatError(f"expected a whole survey, got {str(place)!r}, whose metadata is damaged: {error}") from error
+    if about.get("version") != VERSION:
+        raise FileFormatError(
+            f"expected a survey of version {VERSION}, got version {about.get('version')} in {str(place)!r}; read it with the "
+            "release of Regard that wrote it"
+        )
+    return about
+
+
+def _read(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, Done]:
+    """A survey's parts from its table."""
+    counts, done = about.pop("counts"), Done(about.pop("done"))
+    del about["version"]
+    tally = Tally(texts=counts["texts"], tokens=counts["tokens"])
+    for reason, found in counts["left_out"].items():
+        tally.left_out[reason] = LeftOut(found["count"], [(first["at"], first["what"]) for first in found["first"]])
+    rows = table.to_pylist()
+    if rows:
+        tally.totals = _totals(rows, about)
+    return about, tally, done
+
+
+def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
+    names = list(dict.fromkeys(row["statistic"] for row in rows))
+    heads = list(dict.fromkeys(Head(row["kind"], row["layer"], row["module"], row["head"]) for row in rows))
+    totals = Totals(heads, names, about["settings"]["examples"])
+    if len(rows) != len(totals.count):
+        raise ValueError(f"{len(rows)} rows for {len(heads)} heads and {len(names)} statistics")
+    files = {source["name"]: at for at, source in enumerate(about["corpus"])}
+    for cell, row in enumerate(rows):
+        edges = totals.edges[cell % len(names)]
+        if row["edges"] != edges.tolist():
+            raise ValueError(f"other bins of {row['statistic']}")
+        totals.count[cell], totals.sums[cell], totals.squares[cell] = row["count"], int(row["sum"]), int(row["sum_of_squares"])
+        totals.histogram[cell, : len(edges) - 1] = row["histogram"]
+        for side, sign in (("highest", 1), ("lowest", -1)):
+            extremes: Extremes = getattr(totals, side)
+            for at, one in enumerate(row[side]):
+                place, passage = (files[one["file"]] << FILE_BITS) + one["line"] - 1, Passage(one["text"], one["target"])
+                extremes.values[cell, at] = round(sign * one["value"] / UNIT)
+                extremes.places[cell, at], extremes.keys[cell, at] = place, passage.key
+                totals.passages[place] = passage
+    return totals
+
+
+def _mode(offset: Row) -> float:
+    """The offset that most texts have; the mean, to whole keys, where it lies beyond the bins."""
+    if not offset.count:
+        return math.nan
+    at = int(np.argmax(offset.histogram))
+    if at in (0, len(offset.histogram) - 1):
+        return float(round(offset.mean))
+    return (offset.edges[at] + offset.edges[at + 1]) / 2

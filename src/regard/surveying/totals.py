@@ -1,0 +1,125 @@
+"""What the texts of a corpus add up to, for each statistic of each head: parts of a corpus merge in any order to the same.
+
+Values are whole numbers of ``UNIT``, and so are their sums, which Python's integers keep exactly: the sum of floats would
+depend on how the corpus was cut. Variances follow from exact sums of squares, without the cancellation that updates of a
+running variance avoid (Chan, Golub & LeVeque 1983).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.errors import RecordingError
+from regard.surveying.extremes import NOTHING, Extremes, Integers
+from regard.surveying.scales import UNIT, edges_of
+
+Numbers = NDArray[np.float64]
+
+
+class Head(NamedTuple):
+    """Which head of the model."""
+
+    kind: str | None  #: "encoder", "decoder", "cross" or "self"
+    layer: int | None
+    name: str | None  #: of the module
+    head: int
+
+
+class Passage(NamedTuple):
+    """A text of the corpus as it is shown: its beginning."""
+
+    text: str
+    target: str | None
+
+    @property
+    def key(self) -> int:
+        """Equal for equal texts, on every machine; whatever the target, for half of the heads see none."""
+        return int.from_bytes(hashlib.blake2b(self.text.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+class Totals:
+    """Sums, histograms and extreme examples. Cells are heads · statistics; the statistics of one head stand together.
+
+    Args:
+        heads: in the order of the values that will be added.
+        statistics: names of the values of a head.
+        examples: how many extreme texts are kept at either end of each cell.
+    """
+
+    def __init__(self, heads: Sequence[Head], statistics: Sequence[str], examples: int) -> None:
+        self.heads, self.statistics, self.examples = tuple(heads), tuple(statistics), examples
+        self.edges = [np.array(edges_of(name)) for name in self.statistics]
+        self.bins = max(map(len, self.edges)) - 1
+        cells = len(self.heads) * len(self.statistics)
+        self.count: Integers = np.zeros(cells, dtype=np.int64)
+        self.sums: NDArray[Any] = np.full(cells, 0, dtype=object)  # whole numbers of UNIT
+        self.squares: NDArray[Any] = np.full(cells, 0, dtype=object)  # of UNIT²
+        self.histogram: Integers = np.zeros((cells, self.bins), dtype=np.int64)
+        self.highest = Extremes(cells, examples)
+        self.lowest = Extremes(cells, examples)  # of values with their sign turned
+        self.passages: dict[int, Passage] = {}  # those that are examples of something, by place
+
+    def add(self, values: Numbers, places: Sequence[int], passages: Sequence[Passage]) -> None:
+        """Add some texts.
+
+        Args:
+            values: (texts, heads, statistics), NaN where a statistic has no meaning on a text.
+            places: where each stands in the corpus; no two stand at one.
+            passages: what is shown of each.
+        """
+        cells = values.reshape(len(values), -1)
+        there = ~np.isnan(cells)
+        whole = np.rint(np.where(there, cells, 0) / UNIT).astype(np.int64)  # of at most 40 bits: see LARGEST
+        self.count += there.sum(0)
+        self.sums += whole.sum(0).astype(object)
+        high, low = np.divmod(whole, 2**20)  # the squares of the halves fit 64 bits; the square of the whole does not
+        for part, shift in ((high * high, 40), (high * low, 21), (low * low, 0)):
+            self.squares += part.sum(0).astype(object) * 2**shift
+        self._add_to_histogram(whole, there)
+        where, which = (np.array([given], dtype=np.int64) for given in (places, [passage.key for passage in passages]))
+        self.highest.add(np.where(there, whole, NOTHING).T, where, which)
+        self.lowest.add(np.where(there, -whole, NOTHING).T, where, which)
+        self._keep(dict(zip(places, passages, strict=True)))
+
+    def _add_to_histogram(self, whole: Integers, there: NDArray[np.bool_]) -> None:
+        """Count values of (texts, cells) in the bins of their statistic."""
+        steps = len(self.statistics)
+        counted = []
+        for at, edges in enumerate(self.edges):
+            inner = np.rint(edges[1:-1] / UNIT).astype(np.int64)
+            bins = np.searchsorted(inner, whole[:, at::steps], side="right")
+            cells = np.broadcast_to(np.arange(at, len(self.count), steps), bins.shape)
+            counted.append((cells * self.bins + bins)[there[:, at::steps]])
+        found = np.bincount(np.concatenate(counted), minlength=self.histogram.size)
+        self.histogram += found.reshape(self.histogram.shape)
+
+    def merge(self, other: "Totals") -> None:
+        """Add what other texts of the same model add up to.
+
+        Raises:
+            RecordingError: those are of other heads or statistics.
+        """
+        for name in ("heads", "statistics", "examples"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                odd = sorted(map(str, {*mine} ^ {*theirs})) if isinstance(mine, tuple) else [mine, theirs]
+                raise RecordingError(
+                    f"expected {name} that are the same on every text, got others ({odd[:3]}); a survey is of one model, whose "
+                    "every pass calls the same attention modules"
+                )
+        self.count += other.count
+        self.sums += other.sums
+        self.squares += other.squares
+        self.histogram += other.histogram
+        self.highest.merge(other.highest)
+        self.lowest.merge(other.lowest)
+        self._keep(other.passages)
+
+    def _keep(self, passages: dict[int, Passage]) -> None:
+        """Of all passages known, those that are still examples."""
+        shown = set(np.unique(self.highest.places).tolist()) | set(np.unique(self.lowest.places).tolist())
+        known = self.passages | passages
+        self.passages = {place: known[place] for place in sorted(shown) if place in known}
