@@ -8,7 +8,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo test lint types layers frontend tests docs wheel format bundle bench pictures notebooks clean
+.PHONY: demo test lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
@@ -60,6 +60,10 @@ format: $(VENV)/.tests
 # Regard side by side with what it is compared to: benchmarks/RESULTS.md. OPTIONS=--quick takes two minutes.
 bench: $(VENV)/.package
 	$(BIN)/python benchmarks/run.py $(OPTIONS)
+
+# The viewer beside others, in a browser: benchmarks/VIEWER.md.
+bench-viewer: $(VENV)/.tests $(VENV)/.chromium
+	$(BIN)/python benchmarks/viewer.py
 
 # The pictures of the README and of the viewer's page.
 pictures: $(VENV)/.tests $(VENV)/.chromium

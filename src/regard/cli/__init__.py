@@ -254,7 +254,7 @@ def _add_survey(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         usage="regard survey [MODEL] --text CORPUS -o FILE [options]\n"
         "       regard survey show FILE [--statistic NAME ...] [--save PICTURE]\n"
         "       regard survey diff FILE FILE [--statistic NAME ...]",
-        description="Run MODEL over every text of CORPUS and write the statistics of each head to FILE: means, standard errors, "
+        description="Run MODEL over every text of CORPUS and write the statistics of each head to FILE: means, errors, "
         "histograms, the texts at either end. Run again after an interruption, it goes on from its checkpoint. Then show it, "
         "or compare two of them.",
     )
