@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import torch
 from pyarrow import parquet
 from survey_models import saved_model
 from test_survey import same, words, write
@@ -60,6 +61,15 @@ corpus.CHUNK_RECORDS = 5
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return saved_model("bert", tmp_path_factory.mktemp("models") / "bert")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As many as a worker of Ray has: a product on two threads may round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def start(body, model, corpus, path):
