@@ -94,6 +94,31 @@ def test_all_of_it_as_csv_and_json(folder, capsys):
         assert int(line["count"]) == row.count
 
 
+def test_no_examples_where_none_are_asked_for(folder, tmp_path, capsys):
+    path = tmp_path / "bare.parquet"
+    command = ["survey", str(folder / "bert"), "--text", str(folder / "one.txt"), "-o", str(path), "--examples", "0"]
+    assert main(command) == 0
+    assert Survey.load(path).row("self", 0, 0, "entropy").highest == ()
+    capsys.readouterr()
+    assert main(["survey", "show", str(path), "--statistic", "entropy"]) == 0
+    assert "highest" not in capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert main(["survey", "show", str(path), "--statistic", "own", "--save", str(page), "--model", str(folder / "bert")]) == 1
+    assert "expected a row with examples, got self" in capsys.readouterr().err
+
+
+def test_a_survey_of_no_texts(tmp_path, capsys):
+    corpus, path = write(tmp_path / "c.txt", [""]), tmp_path / "none.parquet"
+    survey(text=str(corpus), output=path)
+    assert main(["survey", "show", str(path)]) == 0
+    said = "model_eng_fra on c.txt: 0 texts, 0 tokens"
+    assert capsys.readouterr().out == f"{said}\nleft out, empty: 1 (c.txt:1 no text)\n\nno heads\n"
+    for options in (["--statistic", "own"], ["--save", str(tmp_path / "x.png")]):
+        assert main(["survey", "show", str(path), *options]) == 1
+        error = f"expected a survey of some texts, got one of none: {said}; left out, empty: 1 (c.txt:1 no text)"
+        assert error in capsys.readouterr().err
+
+
 def test_two_surveys_differ(folder, capsys):
     one, two = str(folder / "one.parquet"), str(folder / "two.parquet")
     assert main(["survey", "diff", one, two, "--top", "3"]) == 0
@@ -122,6 +147,8 @@ def test_two_surveys_differ(folder, capsys):
         (["diff", "a", "b", "--max-tokens", "3"], "without --max-tokens, which does nothing there"),
         (["a", "--text", "c", "-o", "d", "--statistic", "own"], "expected regard survey MODEL without --statistic"),
         (["show", "no.parquet"], "there is no such file"),
+        (["show", "a", "--examples", "0"], "expected regard survey show FILE without --examples"),
+        (["--text", "c", "-o", "d", "--max-tokens", "0"], "max_tokens: expected a whole number from 1 to 1,048,576, got 0"),
     ],
 )
 def test_commands_that_mean_nothing(command, message, capsys):

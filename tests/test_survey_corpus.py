@@ -181,9 +181,18 @@ def test_what_is_not_there_is_refused(tmp_path):
         find_corpus(str(tmp_path), Columns())
     with pytest.raises(OptionError, match="an address that fsspec knows, got 'nowhere://x'"):
         find_corpus("nowhere://x", Columns())
+    with pytest.raises(OptionError, match="expected a file, got '-', standard input, which a run .* could not read again"):
+        find_corpus("-", Columns())
     for nothing in ([], "", [3]):
         with pytest.raises(OptionError, match="expected the address of a corpus"):
             find_corpus(nothing, Columns())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="only POSIX has named pipes")
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OptionError, match="expected a file, got .*, a pipe or a device, .* write the texts to a file first"):
+        find_corpus(str(tmp_path / "pipe"), Columns())
 
 
 def test_a_disk_that_fails_is_no_damage_of_the_data(tmp_path, monkeypatch):
@@ -226,6 +235,8 @@ def test_chunks_cover_the_corpus_and_are_skipped_when_done(tmp_path, monkeypatch
     ]
     again = list(corpus.chunks(Done({0: [[0, 2], [4, 5]]})))
     assert [len(chunk.items) for chunk in again] == [0, 0, 7, 7, 0, 1]
+    assert [chunk.digest for chunk in again] == [chunk.digest for chunk in chunks]  # of what is done, too
+    assert len({chunk.digest for chunk in chunks}) == len(chunks)
     assert [chunk.items for chunk in again if chunk.items] == [chunks[at].items for at in (2, 3, 5)]
     assert sum(chunk.bytes for chunk in again) == corpus.bytes
     assert [chunk.file for chunk in corpus.chunks(Done(), [1])] == [1]
@@ -238,6 +249,6 @@ def test_long_texts_make_small_chunks(tmp_path, monkeypatch):
 
 
 def test_formats_by_name():
-    assert [format_of(name) for name in ("a.TXT", "b.c.tsv.bz2", "x/d.jsonl.zst", "e.pq", "f", "g.gz")] == [
-        *("text", "text", "json", None, None, None),
+    assert [format_of(name) for name in ("a.TXT", "b.c.tsv.bz2", "x/d.jsonl.zst", "c4.json.gz", "e.pq", "f", "g.gz")] == [
+        *("text", "text", "json", "json", None, None, None),
     ]

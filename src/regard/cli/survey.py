@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
         raise OptionError(
             "expected --text CORPUS and -o FILE, got less; or regard survey show FILE, regard survey diff FILE FILE"
         )
-    given = {name: getattr(options, name) for name in READS if getattr(options, name) not in (None, False)}
+    given = {name: getattr(options, name) for name in READS if _given(options, name)}
     found = survey(words[0] if words else None, **given)
     print(found)
     print(f"saved: {options.output} ({bytes_text(options.output.stat().st_size)})")
@@ -72,8 +72,14 @@ def _expect(options: argparse.Namespace, words: list[str], files: int, usage: st
 def _refuse(options: argparse.Namespace, usage: str, others: tuple[str, ...]) -> None:
     """Refuse options that would change nothing."""
     for name in others:
-        if getattr(options, name) not in (None, False):
+        if _given(options, name):
             raise OptionError(f"expected regard survey {usage} without --{name.replace('_', '-')}, which does nothing there")
+
+
+def _given(options: argparse.Namespace, name: str) -> bool:
+    """Whether the user typed it; a number typed may be 0, which is equal to False."""
+    value = getattr(options, name)
+    return value is not None and value is not False
 
 
 def _show(options: argparse.Namespace, found: Survey) -> int:
@@ -83,24 +89,28 @@ def _show(options: argparse.Namespace, found: Survey) -> int:
         checked_paths(paths)
     if pages and len(options.statistic or ()) != 1:
         raise OptionError("expected one --statistic for a page, whose head with the largest mean it shows, got none or several")
+    if not found.tally.texts and (options.statistic or options.save):
+        raise OptionError(f"expected a survey of some texts, got one of none: {str(found).replace(chr(10), '; ')}")
     rows = [row for row in found.rows() if not options.statistic or row.statistic in options.statistic]
     for name in options.statistic or ():
         if name not in found.statistics:
             raise OptionError(f"expected --statistic of {', '.join(found.statistics)}, got {name}")
+    table = sorted_heads(found.heads(), options.sort)
     if options.json:
         print(json.dumps({**found.about, "rows": [row.plain() for row in rows]}, ensure_ascii=False))
     elif options.csv:
         names = [field.name for field in fields(Row) if field.name not in ("edges", "histogram", "highest", "lowest")]
-        table = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
-        table.writerows(row.plain() for row in rows)
+        lines = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
+        lines.writeheader()
+        lines.writerows(row.plain() for row in rows)
     else:
         print(found, end="\n\n")
         if options.statistic:
             _print_statistics(options.statistic, rows)
         else:
-            print(heads_text(sorted_heads(found.heads(), options.sort)))
-            print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(found.statistics[4:9])} …")
+            print(heads_text(table))
+            if table:
+                print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(found.statistics[4:9])} …")
     sys.stdout.flush()
     if paths:
         regard.save(survey_picture(found, options.statistic, theme=options.theme or "light"), *paths)
@@ -143,6 +153,8 @@ def _print_statistics(names: list[str], rows: list[Row]) -> None:
             print("  ".join([*(cell.rjust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip())
         print()
         for row, side, what in ((ranked[0], ranked[0].highest, "highest"), (ranked[-1], ranked[-1].lowest, "lowest")):
+            if not side:
+                continue
             print(f"{what}, {row.kind or 'self'} layer {row.layer}, head {row.head}:")
             for example in side:
                 print(f"  {example.value:.4f}  {_told(example)}")

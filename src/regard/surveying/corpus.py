@@ -1,5 +1,6 @@
 """A corpus: its files, wherever they are, and their records in chunks, which are the pieces of work."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ CHUNK_RECORDS, CHUNK_LETTERS = 1024, 2**20
 FILE_BITS = 40
 """A place in the corpus is one number: the file's above this bit, the line's in the file below."""
 
+_READ_AGAIN = "which a run that goes on from its checkpoint could not read again; write the texts to a file first"
 _NOT_DATA = ("dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json")
 
 
@@ -31,6 +33,7 @@ class Chunk(NamedTuple):
     number: int  #: of the chunk in its file
     items: list[tuple[int, Item]]  #: each with its place
     bytes: int  #: by which reading them went on in the file, as it is stored
+    digest: int = 0  #: of what was read, done or not: it tells whether the corpus is still what it was
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,10 @@ class Corpus:
                 if len(items) < self.chunk_records and letters < self.chunk_letters:
                     continue
                 now = _position(stored, before)
-                yield Chunk(file, number, [] if (file, number) in done else items, now - before)
+                yield _chunk(file, number, items, now - before, done)
                 items, letters, number, before = [], 0, number + 1, now
             rest = max(0, source.bytes - before) if source.bytes is not None else 0
-            yield Chunk(file, number, [] if (file, number) in done else items, rest)
+            yield _chunk(file, number, items, rest, done)
 
     def name_of(self, place: int) -> str:
         """The file and the line, counted from 1, of a place."""
@@ -86,6 +89,12 @@ class Corpus:
     def described(self) -> list[dict[str, Any]]:
         """The files by name, kind and size: what another survey is compared with."""
         return [{"name": source.name, "kind": source.kind, "bytes": source.bytes} for source in self.sources]
+
+
+def _chunk(file: int, number: int, items: list[tuple[int, Item]], size: int, done: Done) -> Chunk:
+    read = json.dumps(items, default=lambda refusal: refusal.reason).encode()
+    digest = int.from_bytes(hashlib.blake2b(read, digest_size=8).digest(), "big")
+    return Chunk(file, number, [] if (file, number) in done else items, size, digest)
 
 
 def _plain(stored: Any, source: Source) -> BinaryIO:
@@ -109,7 +118,7 @@ def find_corpus(addresses: str | Sequence[str], columns: Columns) -> Corpus:
 
     Raises:
         FileNotFoundError: nothing stands there.
-        OptionError: no address, or a scheme that fsspec does not know.
+        OptionError: no address, a scheme that fsspec does not know, or a pipe.
         FileFormatError: a folder without texts.
         ImportError: Parquet or Arrow without pyarrow, or a scheme without its package.
     """
@@ -160,11 +169,15 @@ def _sources_of(address: str) -> list[Source]:
         paths, root = _files_of_folder(files, path), path
         if not paths:
             raise FileFormatError(
-                f"expected a folder with .txt, .tsv, .jsonl, .parquet or .arrow files, got {address!r} without any; "
+                f"expected a folder with .txt, .tsv, .jsonl, .json, .parquet or .arrow files, got {address!r} without any; "
                 "name the file itself, which is then read as lines of text"
             )
     elif files.exists(path):
         paths, root = [path], str(PurePosixPath(path).parent)
+        if files.info(path)["type"] == "other":
+            raise OptionError(f"expected a file, got {address!r}, a pipe or a device, {_READ_AGAIN}")
+    elif address == "-":
+        raise OptionError(f"expected a file, got '-', standard input, {_READ_AGAIN}")
     else:
         raise FileNotFoundError(f"expected a corpus, got {address!r}, which does not exist; check the path")
     return [

@@ -50,7 +50,8 @@ def format_of(name: str) -> str | None:
     suffixes = [
         part for part in name.lower().rsplit("/", 1)[-1].split(".")[1:] if part not in ("gz", "bz2", "xz", "zst", "zip")
     ]
-    known = {"txt": "text", "tsv": "text", "jsonl": "json", "ndjson": "json", "parquet": "parquet", "arrow": "arrow"}
+    known = {"txt": "text", "tsv": "text", "parquet": "parquet", "arrow": "arrow"}
+    known |= dict.fromkeys(("jsonl", "ndjson", "json"), "json")  # many corpora of JSON lines are called .json
     return known.get(suffixes[-1]) if suffixes else None
 
 

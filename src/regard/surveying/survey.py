@@ -1,17 +1,20 @@
 """``regard.survey``: what the heads of a model do over a corpus."""
 
+import errno
 import os
+import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from regard.analysis.head_statistics import WINDOWS
 from regard.errors import DtypeError, FileFormatError, OptionError
-from regard.maps.whole_file import checked_path
+from regard.maps.whole_file import checked_path, refusal
 from regard.recording.pretrained import DTYPES
 from regard.surveying.corpus import Corpus, find_corpus, require_pyarrow
 from regard.surveying.records import Columns
@@ -23,6 +26,9 @@ from regard.translation.translator import EMBEDDED
 ENGINES = ("process", "ray")
 COMPARED = ("model", "corpus", "columns", "settings", "chunks")
 """What a checkpoint must have in common with the run that goes on from it."""
+
+CHECKPOINT_SECONDS = 300.0
+"""A checkpoint is kept at least so often: a chunk of long texts takes a large model many minutes."""
 
 
 def survey(
@@ -74,16 +80,16 @@ def survey(
         engine: "process", or "ray" for several workers on this machine or a cluster.
         workers: of Ray; one a CPU, or one a GPU for device="cuda", where not given.
         cluster: address of a Ray cluster; one is started on this machine where not given.
-        checkpoint: how many chunks of 1,024 lines are read between two checkpoints.
+        checkpoint: how many chunks of 1,024 lines are read between two checkpoints; fewer where they take over five minutes.
         restart: begin again where there is a checkpoint.
 
     Returns:
         The Survey.
 
     Raises:
-        OptionError: an option outside of its values, a cluster that is too small.
+        OptionError: an option outside of its values, a cluster that is too small, an output that is a file of the corpus.
         OSError: the corpus or the model cannot be found, the file cannot be written.
-        FileFormatError: a checkpoint of another survey.
+        FileFormatError: a checkpoint of another survey, or of a corpus that reads otherwise now.
         RecordingError: the model's attention cannot be recorded.
         ImportError: pyarrow or ray are needed and not installed.
 
@@ -106,6 +112,8 @@ def survey(
     if path is not None:
         require_pyarrow("to write a survey")
     corpus = find_corpus(text, Columns(column, target_column))
+    if path is not None:
+        _check_output(path, corpus)
     loader = Loader(*_named(model, tokenizer), dtype, device, settings)
     if engine == "process":
         surveyor = loader.load()
@@ -138,6 +146,19 @@ def _check(engine: str, dtype: str, workers: int | None, checkpoint: int, cluste
             raise OptionError(f"{name}: expected a whole number of at least 1, got {value!r}")
     if engine == "process" and (workers is not None or cluster is not None):
         raise OptionError("expected workers and cluster with engine='ray' only, got them with engine='process'")
+
+
+def _check_output(path: Path, corpus: Corpus) -> None:
+    """Refuse an output that cannot be written, or that would replace what is read, before hours of work."""
+    for source in corpus.sources:
+        if source.address.startswith("file://") and path.exists() and path.samefile(source.address.removeprefix("file://")):
+            raise OptionError(f"expected an output beside the corpus, got {str(path)!r}, a file of it, which would be lost")
+    try:
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
+    except OSError as error:
+        advice = f"{error.strerror or error}; check the permissions and the space there, or choose another folder"
+        raise refusal("write", error.errno or errno.EIO, path, advice) from error
 
 
 def _named(model: Any, tokenizer: Any) -> tuple[Any, Any]:
@@ -180,11 +201,23 @@ def _resumed(begun: Survey, path: Path | None, restart: bool) -> Survey:
     kept = Survey.load(place)
     for name in COMPARED:
         if kept.about[name] != begun.about[name]:
-            raise FileFormatError(
-                f"expected in {str(place)!r} a checkpoint of the same {name}, got one of {kept.about[name]}, not of "
-                f"{begun.about[name]}; begin again with restart=True (--restart), or write to another file"
-            )
+            _refuse_checkpoint(place, name, f"got one of {_shown(kept.about[name])}, not of {_shown(begun.about[name])}")
     return Survey(begun.about, kept.tally, kept.done)
+
+
+def _refuse_checkpoint(place: Path, what: str, why: str) -> NoReturn:
+    raise FileFormatError(
+        f"expected in {str(place)!r} a checkpoint of the same {what}, {why}; begin again with restart=True (--restart), or "
+        "write to another file"
+    )
+
+
+def _shown(about: Any) -> str:
+    """A part of what a survey says of itself, in a sentence; of many files, the first."""
+    if isinstance(about, list):
+        files = ", ".join(f"{source['name']} ({source['bytes']} bytes)" for source in about[:3])
+        return files if len(about) <= 3 else f"{files} and {len(about) - 3} more files"
+    return ", ".join(f"{name} {value}" for name, value in about.items())
 
 
 def checkpoint_of(path: Path) -> Path:
@@ -194,20 +227,36 @@ def checkpoint_of(path: Path) -> Path:
 
 def _finish(found: Survey, parts: Iterable[Part], corpus: Corpus, path: Path | None, every: int) -> Survey:
     """Merge the parts as they come, keep a checkpoint, and write the file."""
-    before = found.tally.texts
+    before, again, earlier = found.tally.texts, Tally(), Done(found.done.runs)
+    expected, seen, saved = dict(found.tally.digests), 0, time.monotonic()
     what = "going on" if before else "surveying"
     with tqdm(total=corpus.bytes, desc=what, unit="B", unit_scale=True, disable=None, smoothing=0.1) as bar:
         for count, part in enumerate(parts, 1):
-            if (part.file, part.number) not in found.done:
+            if (part.file, part.number) in earlier:  # read again for its digest only
+                again.merge(part.tally)
+                seen += 1
+                if seen == len(earlier):
+                    _check_corpus(expected, again.digests, corpus, path)
+            elif (part.file, part.number) not in found.done:
                 found.tally.merge(part.tally)
                 found.done.add(part.file, part.number)
             bar.update(part.bytes)
             elapsed = float(bar.format_dict["elapsed"])
             bar.set_postfix_str(f"{found.tally.texts:,} texts, {(found.tally.texts - before) / max(elapsed, 1e-9):,.0f}/s")
-            if path is not None and count % every == 0:
+            if path is not None and (count % every == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS):
                 found.save(checkpoint_of(path))
+                saved = time.monotonic()
+    _check_corpus(expected, again.digests, corpus, path)
     found = Survey({**found.about, "finished": True}, found.tally, found.done)
     if path is not None:
         found.save(path)
         checkpoint_of(path).unlink(missing_ok=True)
     return found
+
+
+def _check_corpus(expected: dict[int, int], found: dict[int, int], corpus: Corpus, path: Path | None) -> None:
+    """Refuse to go on from a checkpoint where what it has counted reads otherwise now, though files are as long as before."""
+    for file, digest in expected.items():
+        if path is not None and found.get(file) != digest:
+            name = corpus.sources[file].name
+            _refuse_checkpoint(checkpoint_of(path), "corpus", f"got one of another {name}: its texts have changed since")

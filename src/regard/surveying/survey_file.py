@@ -86,9 +86,10 @@ class Survey:
 
     def __str__(self) -> str:
         name, corpus = self.about["model"]["name"], ", ".join(source["name"] for source in self.about["corpus"][:3])
-        more = "" if len(self.about["corpus"]) <= 3 else f" and {len(self.about['corpus']) - 3} more files"
+        others = len(self.about["corpus"]) - 3
+        more = f" and {_counted(others, 'more file')}" if others > 0 else ""
         lines = [
-            f"{name} on {corpus}{more}: {self.tally.texts:,} texts, {self.tally.tokens:,} tokens"
+            f"{name} on {corpus}{more}: {_counted(self.tally.texts, 'text')}, {_counted(self.tally.tokens, 'token')}"
             + ("" if self.finished else ", not finished")
         ]
         for reason, found in sorted(self.tally.left_out.items()):
@@ -238,6 +239,7 @@ class Survey:
             **self.about,
             "counts": counts,
             "done": {str(at): run for at, run in self.done.runs.items()},
+            "digests": {str(at): f"{digest:016x}" for at, digest in sorted(self.tally.digests.items())},
         }
 
     @classmethod
@@ -267,6 +269,10 @@ class Survey:
             raise FileFormatError(f"expected a whole survey, got {str(place)!r}, which is damaged: {error!r}") from error
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _about(table: Any, place: Path) -> dict[str, Any]:
     """The metadata of a survey's table."""
     text = (table.schema.metadata or {}).get(METADATA)
@@ -289,8 +295,9 @@ def _about(table: Any, place: Path) -> dict[str, Any]:
 def _read(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, Done]:
     """A survey's parts from its table."""
     counts, done = about.pop("counts"), Done(about.pop("done"))
+    digests = {int(at): int(digest, 16) for at, digest in about.pop("digests", {}).items()}
     del about["version"]
-    tally = Tally(texts=counts["texts"], tokens=counts["tokens"])
+    tally = Tally(texts=counts["texts"], tokens=counts["tokens"], digests=digests)
     for reason, found in counts["left_out"].items():
         tally.left_out[reason] = LeftOut(found["count"], [(first["at"], first["what"]) for first in found["first"]])
     rows = table.to_pylist()

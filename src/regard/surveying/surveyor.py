@@ -98,7 +98,7 @@ class Surveyor:
 
     def read(self, chunk: Chunk) -> Tally:
         """What the records of a chunk add up to."""
-        tally = Tally()
+        tally = Tally(digests={chunk.file: chunk.digest})
         texts = self._tokenized(chunk, tally)
         for batch in self._batches(texts):
             values, heads = self._statistics(batch)

@@ -32,6 +32,7 @@ class Tally:
     texts: int = 0
     tokens: int = 0
     left_out: dict[str, LeftOut] = field(default_factory=dict)  #: by reason
+    digests: dict[int, int] = field(default_factory=dict)  #: by file: of what was read there, chunk by chunk, in any order
 
     def leave_out(self, reason: str, place: int, what: str) -> None:
         """Count a line that is not surveyed."""
@@ -56,6 +57,8 @@ class Tally:
         self.tokens += other.tokens
         for reason, found in other.left_out.items():
             self.left_out.setdefault(reason, LeftOut()).merge(found)
+        for file, digest in other.digests.items():
+            self.digests[file] = (self.digests.get(file, 0) + digest) % 2**64
 
 
 class Part(NamedTuple):
@@ -74,12 +77,15 @@ class Done:
         >>> done = Done()
         >>> for chunk in (0, 1, 4, 3):
         ...     done.add(0, chunk)
-        >>> done.runs, (0, 1) in done, (0, 2) in done
-        ({0: [[0, 2], [3, 5]]}, True, False)
+        >>> done.runs, (0, 1) in done, (0, 2) in done, len(done)
+        ({0: [[0, 2], [3, 5]]}, True, False, 4)
     """
 
     def __init__(self, runs: Mapping[Any, Sequence[Sequence[int]]] | None = None) -> None:
         self.runs = {int(file): [list(run) for run in found] for file, found in (runs or {}).items()}  # file: [start, stop) ...
+
+    def __len__(self) -> int:
+        return sum(stop - start for runs in self.runs.values() for start, stop in runs)
 
     def __contains__(self, chunk: tuple[int, int]) -> bool:
         file, number = chunk
