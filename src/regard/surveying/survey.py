@@ -152,7 +152,9 @@ def _check_output(path: Path, corpus: Corpus) -> None:
     """Refuse an output that cannot be written, or that would replace what is read, before hours of work."""
     for source in corpus.sources:
         if source.address.startswith("file://") and path.exists() and path.samefile(source.address.removeprefix("file://")):
-            raise OptionError(f"expected an output beside the corpus, got {str(path)!r}, a file of it, which would be lost")
+            raise OptionError(
+                f"expected an output beside the corpus, got {str(path)!r}, a file of it, which would be lost; name another"
+            )
     try:
         with tempfile.TemporaryFile(dir=path.resolve().parent):
             pass

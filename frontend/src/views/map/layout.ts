@@ -36,6 +36,8 @@ const TITLE = 18;
 const GAP = 6;
 /** What the names of the strips below the map need at its left. */
 const CAPTION = 40;
+/** And what the names of the strips at its right need below it, where they hang: "≤ 3.99 nats". */
+const SIDE_CAPTION = 80;
 const BAR_WIDTH = 12;
 const BAR_TEXT = 58;
 
@@ -48,7 +50,7 @@ export function layoutOf(size: Size, axes: Shown, viewport: Viewport | null, mea
   const rowRoom = roomFor(axes.rows, longest, measure);
   const columnRoom = roomFor(axes.columns, longest, measure);
   const across = narrow ? 0 : (axes.info.probabilities ? 2 : 1) * (strip + GAP);
-  const down = short ? 0 : 2 * (strip + GAP);
+  const down = short ? 0 : Math.max(2 * (strip + GAP), SIDE_CAPTION);
   const left = TITLE + Math.max(rowRoom, CAPTION) + GAP;
 
   const roomUnder = (top: number): Size => ({

@@ -82,6 +82,7 @@ function drawCells(surface: Surface, { layout, scale, palette }: Scene, sheet: S
     }
     if (!hasValues(layout, sheet)) return;
     forEachCell(layout, sheet, (box, at, row) => {
+      if (!isWhole(box, plot)) return; // half a number is another number
       const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
       const colour = inkOn(strength(values[at], scale, top), palette);
       const middle = [box.x + box.width / 2, box.y + box.height / 2] as const;
@@ -90,6 +91,11 @@ function drawCells(surface: Surface, { layout, scale, palette }: Scene, sheet: S
       surface.text(...middle, text, { size, colour, anchor: "middle", mono: true });
     });
   });
+}
+
+function isWhole(box: Box, plot: Box): boolean {
+  const seen = onPlot(box, plot);
+  return seen !== null && seen.width > box.width - 0.5 && seen.height > box.height - 0.5;
 }
 
 /** Whether values are written in the cells: they are large enough, and have been read. */

@@ -77,13 +77,16 @@ export function readOut(
   cell: { value: number; rows: [number, number]; columns: [number, number]; sheet: Sheet } | null,
   exact: Reading | null,
 ): string[] {
-  const names = rowNames(manifest, shown, at.row).map(({ title, text }) => `${title}: ${isolated(text)}`);
+  const columnTitle = shown.columns.axis.title;
+  // Where a text looks at itself, both axes have one name.
+  const as = (title: string, part: string) => (shown.rows.axis.title === columnTitle ? `${title} (${part})` : title);
+  const names = rowNames(manifest, shown, at.row).map(({ title, text }) => `${as(title, "query")}: ${isolated(text)}`);
   const position = (first: number, stop: number) =>
     stop - first > 1 ? `${countText(first)}–${countText(stop - 1)}` : countText(first);
   names[0] += `  (${position(shown.rows.start(at.row), shown.rows.stop(at.row))})`;
   const column = isolated(visible(shown.columns.label(at.column)));
   const place = position(shown.columns.start(at.column), shown.columns.stop(at.column));
-  const lines = [...names, `${shown.columns.axis.title}: ${column}  (${place})`];
+  const lines = [...names, `${as(columnTitle, "key")}: ${column}  (${place})`];
   const single = cell && cell.rows[1] - cell.rows[0] === 1 && cell.columns[1] - cell.columns[0] === 1;
   if (!cell?.sheet.read) lines.push("reading …");
   else if (single) lines.push(`weight ${weightText(cell.value)}`);
