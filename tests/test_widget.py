@@ -85,6 +85,8 @@ def test_messages_of_others_are_left_alone(asked):
 def test_options(options):
     with pytest.raises(OptionError, match="expected"):
         ViewerWidget(document(torch.eye(3)), **options)
+    with pytest.raises(OptionError, match="expected"):  # also where there is no notebook, and no widget
+        regard.show(torch.eye(3), **options)
 
 
 @pytest.mark.parametrize(

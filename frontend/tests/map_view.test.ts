@@ -358,3 +358,49 @@ describe("what has not been read yet", () => {
     expect(stage.said[0]).toMatch(/weight 0\.57$/);
   });
 });
+
+describe("what is written on the map", () => {
+  const drawing = async (change: Partial<State>) => {
+    const stage = mounted(change);
+    await drawn();
+    return new DOMParser().parseFromString(await stage.view.svg(), "image/svg+xml");
+  };
+  const numbers = (found: Element[]) =>
+    found.filter(
+      (text) => text.getAttribute("text-anchor") === "middle" && /^\d[0-9.e-]*$/.test(text.textContent ?? ""),
+    );
+
+  it("are the numbers of whole cells only: half a number is another one", async () => {
+    let cut = 0;
+    for (const left of [0.3, 1.4, 2.6]) {
+      const found = await drawing({ viewport: { top: 0.4, bottom: 3.4, left, right: left + 3 } });
+      const number = (element: Element, name: string) => Number(element.getAttribute(name));
+      const rects = [...found.querySelectorAll("rect")];
+      const plot = rects.find((one) => one.getAttribute("fill") === "none" && number(one, "width") > 100);
+      if (!plot) throw new Error("expected the map's outline");
+      const [from, to] = [number(plot, "x"), number(plot, "x") + number(plot, "width")];
+      const written = numbers([...found.querySelectorAll("text")]).map((text) => number(text, "x"));
+      const places = [...new Set(written)].sort((one, other) => one - other);
+      const half = (places[1] - places[0]) / 2;
+      expect(places[0] - half).toBeGreaterThanOrEqual(from - 1);
+      expect(places[places.length - 1] + half).toBeLessThanOrEqual(to + 1);
+      cut += rects.filter((one) => one !== plot && number(one, "x") < from - 1 && number(one, "x") > 0).length;
+    }
+    expect(cut).toBeGreaterThan(0);
+  });
+
+  it("are names that end before the picture does, in low windows too", async () => {
+    for (const height of [330, 420, 519]) {
+      vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(height);
+      const caption = [...(await drawing({})).querySelectorAll("text")].find((text) =>
+        text.textContent?.endsWith(" nats"),
+      );
+      const [x, y] = ["x", "y"].map((name) => Number(caption?.getAttribute(name) ?? Number.NaN));
+      const place = /translate\(([-\d.]+)[ ,]([-\d.]+)\)|rotate\([-\d.]+[ ,]([-\d.]+)[ ,]([-\d.]+)\)/.exec(
+        caption?.getAttribute("transform") ?? "",
+      );
+      const top = Number(place?.[2] ?? place?.[4] ?? y ?? x);
+      expect(top + 6 * (caption?.textContent?.length ?? 100)).toBeLessThanOrEqual(height);
+    }
+  });
+});

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regard.errors import OptionError
 from regard.viewer.document import Document, document
 from regard.viewer.manifest import heads_text
 from regard.viewer.packing import unpack
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 WORK = 4 * 10**9
 """Multiply-adds of one answer: about 0.1 s on two cores. Beyond, the viewer reads a sample of the queries, and says so."""
+
+SHORTEST, TALLEST = 200, 4000
+THEMES = ("auto", "light", "dark")
 
 TWIN_CELLS = 256  # along a side of the still picture
 NAMED_CELLS = 48  # and up to so many, with its labels
@@ -57,6 +61,7 @@ def show(
         OptionError, DtypeError, ShapeError: what cannot be shown.
         TooLargeError: outside of a notebook, a recording whose page would be too large; ``regard view FILE`` serves it.
     """
+    check_look(height, theme)
     kind = _notebook()
     if kind is None:
         return _open(document(subject, title=title, image=image, grid=grid))
@@ -71,6 +76,14 @@ def show(
     widget = ViewerWidget(shown, height=height, theme=theme, twin=name)
     display(HTML(_twin(shown, name)), widget)  # type: ignore[no-untyped-call]
     return None
+
+
+def check_look(height: int, theme: str) -> None:
+    """Refuse another theme, or a height that no screen has."""
+    if isinstance(height, bool) or not isinstance(height, int) or not SHORTEST <= height <= TALLEST:
+        raise OptionError(f"height: expected {SHORTEST} to {TALLEST} pixels, got {height!r}")
+    if theme not in THEMES:
+        raise OptionError(f"theme: expected one of {', '.join(THEMES)}, got {theme!r}")
 
 
 def _notebook() -> str | None:

@@ -8,8 +8,7 @@ import traitlets
 
 from regard.errors import OptionError, RegardError
 from regard.viewer.document import Document
-
-SHORTEST, TALLEST = 200, 4000
+from regard.viewer.showing import check_look
 
 
 class ViewerWidget(anywidget.AnyWidget):
@@ -31,10 +30,7 @@ class ViewerWidget(anywidget.AnyWidget):
     twin = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, document: Document, *, height: int = 560, theme: str = "auto", twin: str = "") -> None:
-        if isinstance(height, bool) or not isinstance(height, int) or not SHORTEST <= height <= TALLEST:
-            raise OptionError(f"height: expected {SHORTEST} to {TALLEST} pixels, got {height!r}")
-        if theme not in ("auto", "light", "dark"):
-            raise OptionError(f"theme: expected auto, light or dark, got {theme!r}")
+        check_look(height, theme)
         self.document = document
         super().__init__(height=height, theme=theme, twin=twin)
         self.on_msg(self._answer)
