@@ -67,9 +67,9 @@ class KeyChunks:
         found = [denominators.new_zeros(len(rows), len(edges) - 1) for _ in ways]
         for lse, cells, pooled in parts:
             worth = (lse - denominators).exp()[:, None]
-            for way, whole, part in zip(ways, found, pooled, strict=True):
+            for part in pooled:
                 part.mul_(worth).masked_fill_(worth == 0, 0)  # where a chunk has nothing but −∞, it has no weights
-                whole[:, cells] = whole[:, cells] + part if way == "mean" else torch.maximum(whole[:, cells], part)
+            _add_cells(found, cells, pooled, ways)
         return found
 
     def known_cells(self, batch: int, head: int, rows: "Positions", edges: Sequence[int], ways: Sequence[How]) -> list[Tensor]:
@@ -96,8 +96,7 @@ class KeyChunks:
             scores.write(start, keys, out=weights)
             weights.sub_(denominators).exp_()
             cells, pooled = _pooled(slice(start, start + len(keys)), weights, edges, ways)
-            for way, whole, part in zip(ways, found, pooled, strict=True):
-                whole[:, cells] = whole[:, cells] + part if way == "mean" else torch.maximum(whole[:, cells], part)
+            _add_cells(found, cells, pooled, ways)
         return found
 
     def _read(self, scores: RowScores) -> Iterator[Chunk]:
@@ -129,6 +128,12 @@ def _pooled(columns: slice, weights: Tensor, edges: Sequence[int], ways: Sequenc
     apart = weights.tensor_split([edge - start for edge in ends[1:-1]], 1)
     pooled = [torch.stack([run.sum(1) if way == "mean" else run.amax(1) for run in apart], 1) for way in ways]
     return slice(first, last), pooled
+
+
+def _add_cells(found: list[Tensor], cells: slice, pooled: list[Tensor], ways: Sequence[How]) -> None:
+    """What a chunk has of some cells, to what other chunks have of them."""
+    for way, whole, part in zip(ways, found, pooled, strict=True):
+        whole[:, cells] = whole[:, cells] + part if way == "mean" else torch.maximum(whole[:, cells], part)
 
 
 def row_groups(rows: "Positions") -> Iterator[slice]:

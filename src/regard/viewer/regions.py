@@ -5,7 +5,7 @@ Weights of several heads are averaged first; then rows are divided by their sums
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -123,24 +123,10 @@ class Reader:
         if not len(queries) or not len(places):
             return
         if left_out is None and (len(heads) == 1 or not peaks) and (np.diff(places) == 1).all():
-            narrow = self.amap.select(heads=list(heads), queries=_choice(queries))
-            edges = (places[0] + np.concatenate([[0], np.cumsum(filled)])).tolist()
-            known = known_pooled_rows(narrow._source, narrow._view, edges, ("mean", "max") if peaks else ("mean",))
-            if known is not None:
-                for rows in known:
-                    summed, *largest = (cells.float().cpu().numpy() for cells in rows.cells)
-                    yield rows.queries, (summed / len(heads)).astype(np.float32), largest[0] if largest else None
-                return
-        wide = 2 * len(places) >= keys and int(places[-1] - places[0]) == len(places) - 1
-        if wide and left_out is None and (len(heads) == 1 or not peaks):
-            narrow = self.amap.select(heads=list(heads), queries=_choice(queries))
-            edges = places[0] + np.concatenate([[0], np.cumsum(filled)])
-            inside = slice(int(edges[0] > 0), len(filled) + int(edges[0] > 0))
-            ends = sorted({0, *edges.tolist(), keys})
-            if (np.diff(places) == 1).all() and pools_in_chunks(narrow._source, narrow._view, len(ends) - 1):
-                for rows in pooled_rows(narrow._source, narrow._view, ends, ("mean", "max") if peaks else ("mean",)):
-                    summed, *largest = (cells[:, inside].float().cpu().numpy() for cells in rows.cells)
-                    yield rows.queries, (summed / len(heads)).astype(np.float32), largest[0] if largest else None
+            pooled = self._pooled(heads, queries, int(places[0]) + np.concatenate([[0], np.cumsum(filled)]), peaks=peaks)
+            if pooled is not None:
+                for part, (summed, *largest) in pooled:
+                    yield part, (summed / len(heads)).astype(np.float32), largest[0] if largest else None
                 return
         kept = _kept(keys, left_out or ())
         for part, block in self.blocks(heads, queries, places if left_out is None else None, widest=len(places)):
@@ -148,6 +134,26 @@ class Reader:
                 total = block[:, kept].sum(1, dtype=np.float64)[:, None]
                 block = (block / np.where(total == 0, 1, total)).astype(np.float32)[:, places]
             yield part, _of_cells(block, across.counts, np.add), _of_cells(block, across.counts, np.maximum) if peaks else None
+
+    def _pooled(
+        self, heads: tuple[int, ...], queries: NDArray[np.int64], edges: NDArray[np.int64], *, peaks: bool
+    ) -> Iterator[tuple[slice, list[Numbers]]] | None:
+        """Rows of each head with their keys pooled between the edges as they are read; None where that is not the fast way.
+
+        It is where denominators are known, for then no other key is needed; and on long rows of which most is wanted.
+        """
+        narrow, keys = self.amap.select(heads=list(heads), queries=_choice(queries)), self.amap.shape[3]
+        ways: tuple[Literal["mean", "max"], ...] = ("mean", "max") if peaks else ("mean",)
+        known = known_pooled_rows(narrow._source, narrow._view, edges.tolist(), ways)
+        if known is not None:
+            return ((rows.queries, [cells.float().cpu().numpy() for cells in rows.cells]) for rows in known)
+        ends = sorted({0, *edges.tolist(), keys})
+        if 2 * (edges[-1] - edges[0]) < keys or not pools_in_chunks(narrow._source, narrow._view, len(ends) - 1):
+            return None
+        first = int(edges[0] > 0)
+        inside = slice(first, first + len(edges) - 1)
+        read = pooled_rows(narrow._source, narrow._view, ends, ways)
+        return ((rows.queries, [cells[:, inside].float().cpu().numpy() for cells in rows.cells]) for rows in read)
 
     def overview(self, side: int, *, probabilities: bool) -> tuple[Numbers, Numbers, int]:
         """Each head from afar: means and largest weights, (heads, rows, columns), at most ``side`` of these; and the sample."""
