@@ -1,5 +1,6 @@
 /** Heads from afar, as small pictures. */
 
+import { rgbAt } from "./colours";
 import type { Overview, Palette, State } from "./contract";
 
 /** The least weight that has a colour on the logarithmic scale, as a power of ten. */
@@ -26,9 +27,7 @@ export function headPixels(
       const at = row * columns + column;
       const size = Math.abs(cells[at]);
       const share = size === 0 ? 0 : scale === "log" ? Math.max(0, 1 + Math.log10(size) / DECADES) : size / most;
-      const ramp = cells[at] < 0 ? palette.negative : palette.positive;
-      const colour = 3 * Math.round(255 * Math.min(1, share));
-      pixels.set([ramp[colour], ramp[colour + 1], ramp[colour + 2], 255], 4 * at);
+      pixels.set([...rgbAt(cells[at] < 0 ? -share : share, palette), 255], 4 * at);
     }
   }
   return pixels;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { barTicks, colourAt, colourise, inkOn, LEAST, rowTop, scaleOf, strength } from "../src/colours";
 import { paletteOf } from "../src/palette";
-import { barTicks, colourAt, colourise, inkOn, LEAST, rowTop, scaleOf, strength } from "../src/views/map/colours";
 
 const values = Float32Array.of(0, 0.1, 0.2, 0.37, 1e-7, 0.001);
 

@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { colourAt, inkOn } from "../src/colours";
 import type { Manifest, Source, Steps } from "../src/contract";
 import { paletteOf } from "../src/palette";
 import { view } from "../src/views/steps";
-import { coloursOf } from "../src/views/steps/colours";
 import { math } from "../src/views/steps/formula";
 import { numberText, stagesOf } from "../src/views/steps/stages";
 import { smallExample } from "./dense_source";
@@ -234,7 +234,7 @@ describe("numbers on colour", () => {
     const light = (hex: string) => (hex === "#ffffff" ? 1 : 0);
     for (const name of ["light", "dark"] as const)
       for (let share = -1; share <= 1; share += 0.01) {
-        const { background, text } = coloursOf(share, paletteOf(name));
+        const [background, text] = [colourAt(share, paletteOf(name)), inkOn(share, paletteOf(name))];
         const parts = background.match(/\d+/g)!.map((part) => Number(part) / 255);
         const linear = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
         const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];

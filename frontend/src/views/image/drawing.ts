@@ -1,7 +1,7 @@
 /** The picture, the colours over it, the chosen patch and the legend. */
 
+import { barTicks, type ColourScale } from "../../colours";
 import type { ImageInfo, Palette } from "../../contract";
-import { barTicks, type ColourScale } from "../map/colours";
 import type { Box, Surface } from "../map/surface";
 import type { Size } from "../map/viewport";
 import { smoothed, tint, tints, veil } from "./overlay";

@@ -1,10 +1,10 @@
 /** The image view: its elements, and what happens when state, size or pointer change. */
 
+import { scaleOf } from "../../colours";
 import type { App, MountedView, TextTable } from "../../contract";
 import { button, element } from "../../elements";
 import { visible, weightText } from "../../labels";
 import { mapText } from "../../shown";
-import { scaleOf } from "../map/colours";
 import { prepared } from "../map/screen";
 import { CanvasSurface, pngOf, SvgSurface } from "../map/surface";
 import { strongest } from "../map/table";

@@ -1,7 +1,7 @@
 /** The colours that attention has over a picture. */
 
+import { type ColourScale, strength } from "../../colours";
 import { paletteOf } from "../../palette";
-import { type ColourScale, strength } from "../map/colours";
 
 /**
  * The vivid middle of a palette, the same on light and dark pages: the picture beneath is neither. Attention adds colour and

@@ -1,11 +1,11 @@
 /** The map view: its elements, what happens when state, size or pointer change, and what is drawn then. */
 
+import { scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
 import { visible } from "../../labels";
 import { mapText, type Shown, shownBy } from "../../shown";
 import { convertViewport } from "./axes";
 import { gridsOf, MOST_CELLS, type Sheet } from "./cells";
-import { scaleOf } from "./colours";
 import { moved, type Place, placeOf, tokensAt } from "./crosshair";
 import { documentOf } from "./document";
 import { buildElements, type MapElements } from "./elements";

@@ -1,9 +1,9 @@
 /** The map as it stands, without what follows the pointer. */
 
+import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strength } from "../../colours";
 import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
 import { cellUnits, type Grid, type Sheet } from "./cells";
-import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strength } from "./colours";
 import { boxOf, LABEL_SIZE, type Layout, onPlot, SLANT } from "./layout";
 import type { Mark } from "./marks";
 import type { Box, Surface } from "./surface";

@@ -1,12 +1,12 @@
 /** What is on screen, said in words. */
 
+import { LEAST } from "../../colours";
 import type { Manifest, State, Viewport } from "../../contract";
 import { countText, visible, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import type { Units } from "../../units";
 import { rowNames } from "./axes";
 import { cellUnits, type Grid, howOf, type Sheet, tokensOf } from "./cells";
-import { LEAST } from "./colours";
 
 /** What a cell shows, and how exactly; without a full stop. */
 export function statusText(

@@ -1,5 +1,6 @@
 /** What a ribbon is drawn of. */
 
+import { colourAt } from "../../colours";
 import type { Palette, Region } from "../../contract";
 import type { Label, Layout } from "./layout";
 
@@ -10,11 +11,9 @@ const FONT = "13px system-ui, sans-serif";
 
 /** How a curve looks: the darker, wider and fuller, the heavier. */
 export function stroke(palette: Palette, weight: number, size: number): Record<string, string> {
-  const { positive, negative } = palette;
-  const ramp = weight < 0 ? negative : positive;
-  const at = 3 * Math.round(80 + 150 * size);
+  const share = (80 + 150 * size) / 255; // never so near to the background that it is lost
   return {
-    stroke: `rgb(${ramp[at]},${ramp[at + 1]},${ramp[at + 2]})`,
+    stroke: colourAt(weight < 0 ? -share : share, palette),
     "stroke-width": (0.6 + 5.4 * size).toFixed(2),
     "stroke-opacity": (0.25 + 0.7 * size).toFixed(2),
   };

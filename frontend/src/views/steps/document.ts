@@ -1,7 +1,8 @@
 /** The stages as a drawing. */
 
+import { colourAt, inkOn } from "../../colours";
 import type { Palette } from "../../contract";
-import { coloursOf, largestSize } from "./colours";
+import { largestSize } from "./sizes";
 import { numberText, type Stage } from "./stages";
 
 const [NAME, CELL, LINE] = [190, 54, 26];
@@ -48,7 +49,7 @@ export function stepsSvg({ title, stages, query, labels, extras, palette }: Draw
     for (let key = 0; key < keys; key++) {
       const value = stage.values[query * keys + key];
       const share = Number.isFinite(value) && most > 0 ? value / most : 0;
-      const { background, text } = coloursOf(share, palette);
+      const [background, text] = [colourAt(share, palette), inkOn(share, palette)];
       put("rect", { x: NAME + key * CELL, y, width: CELL - 2, height: LINE - 2, fill: background });
       write(middle(key), y + 16, numberText(value), text);
     }

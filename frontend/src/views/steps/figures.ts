@@ -1,8 +1,9 @@
 /** The whole matrix of each stage, in small. */
 
+import { rgbAt } from "../../colours";
 import type { Palette, Steps } from "../../contract";
 import { button, element } from "../../elements";
-import { largestSize } from "./colours";
+import { largestSize } from "./sizes";
 import type { Stage } from "./stages";
 
 /** Pixels of the longer side. */
@@ -46,10 +47,8 @@ function pixelsOf({ values, weights }: Stage, palette: Palette): Uint8ClampedArr
   const most = weights ? 1 : largestSize(values);
   const pixels = new Uint8ClampedArray(4 * values.length);
   values.forEach((value, at) => {
-    const ramp = value < 0 ? palette.negative : palette.positive;
-    const share = Number.isFinite(value) && most > 0 ? Math.min(1, Math.abs(value) / most) : 0;
-    const colour = 3 * Math.round(255 * share);
-    pixels.set([ramp[colour], ramp[colour + 1], ramp[colour + 2], 255], 4 * at);
+    const share = Number.isFinite(value) && most > 0 ? value / most : 0;
+    pixels.set([...rgbAt(share, palette), 255], 4 * at);
   });
   return pixels;
 }

@@ -1,8 +1,8 @@
 /** Tables of numbers with their colours. */
 
+import { colourAt, inkOn } from "../../colours";
 import type { Palette } from "../../contract";
 import { element } from "../../elements";
-import { coloursOf } from "./colours";
 import { numberText } from "./stages";
 
 /** A cell with a number, coloured by its share of the largest. */
@@ -12,7 +12,8 @@ export function numberCell(value: number, largest: number, palette: Palette): HT
     cell.classList.add("steps-none");
     return cell;
   }
-  const { background, text } = coloursOf(largest > 0 ? value / largest : 0, palette);
+  const share = largest > 0 ? value / largest : 0;
+  const [background, text] = [colourAt(share, palette), inkOn(share, palette)];
   cell.style.background = background;
   cell.style.color = text;
   return cell;

@@ -4,11 +4,11 @@ import type { App, Axis, MountedView, State, Steps, TextTable } from "../../cont
 import { button, element, roving } from "../../elements";
 import { visible, weightText } from "../../labels";
 import { mapText } from "../../shown";
-import { largestSize } from "./colours";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
 import { math, sub } from "./formula";
 import { headCell, numberCell, vectorTable } from "./numbers";
+import { largestSize } from "./sizes";
 import { numberText, type Stage, stagesOf } from "./stages";
 
 const LABEL = 16;

@@ -1,5 +1,6 @@
 /** The running text: choose a token, and see what it attends to, or what attends to it. */
 
+import { colourAt, inkOn, rowTop, strength } from "../../colours";
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
 import { countText, visible, weightText } from "../../labels";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
@@ -233,34 +234,19 @@ class RunningText implements MountedView {
   private colour(): void {
     const chosen = this.chosen();
     const place: Side | null = this.reading && (this.one ? "key" : this.reading.side);
-    const share = this.share();
+    const weights = this.reading?.weights ?? new Float32Array();
+    const scale = { name: this.app.store.state.scale, top: 1, signed: !this.shown.info.probabilities };
+    const most = rowTop(weights, 0, weights.length);
     for (const side of ["key", "query"] as const)
       for (const [unit, token] of this.tokens[side]) {
         token.classList.toggle("chosen", chosen !== null && chosen.place === side && chosen.unit === unit);
         const weight = place === side && this.reading ? (this.reading.weights[unit - this.reading.first] ?? 0) : 0;
-        const [ground, ink] = weight === 0 ? ["", ""] : this.paint(weight, share(weight));
-        token.style.background = ground;
-        token.style.color = ink;
+        const share = strength(weight, scale.signed ? { ...scale, top: most } : scale, most);
+        token.style.background = share === 0 ? "" : colourAt(share, this.app.palette);
+        token.style.color = share === 0 ? "" : inkOn(share, this.app.palette);
         token.title = place === side && this.reading ? weightText(weight) : "";
       }
     this.said.textContent = this.sentence();
-  }
-
-  /** From 0 to 1, how strong a weight looks: by the scale that the map uses too. */
-  private share(): (weight: number) => number {
-    const weights = this.reading?.weights ?? new Float32Array();
-    const most = weights.reduce((top, weight) => Math.max(top, Math.abs(weight)), 0) || 1;
-    const { scale } = this.app.store.state;
-    if (scale === "row") return (weight) => Math.abs(weight) / most;
-    if (scale === "log") return (weight) => Math.max(0, 1 + Math.log10(Math.abs(weight)) / 6);
-    return (weight) => Math.min(1, Math.abs(weight) / Math.max(1, most));
-  }
-
-  private paint(weight: number, share: number): [string, string] {
-    const ramp = weight < 0 ? this.app.palette.negative : this.app.palette.positive;
-    const at = 3 * Math.round(255 * Math.min(1, share));
-    const [red, green, blue] = [ramp[at], ramp[at + 1], ramp[at + 2]];
-    return [`rgb(${red},${green},${blue})`, 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#101214" : "#ffffff"];
   }
 
   private strongest(): { label: string; weight: number; unit: number }[] {

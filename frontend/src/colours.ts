@@ -1,6 +1,6 @@
 /** How weights become colours, and the bar that says it. */
 
-import type { Palette } from "../../contract";
+import type { Palette } from "./contract";
 
 export type ScaleName = "linear" | "log" | "row";
 
@@ -89,19 +89,22 @@ function packed(ramp: Uint8Array): Uint32Array {
   return new Uint32Array(bytes.buffer);
 }
 
-/** The colour of a strength from -1 to 1. */
-export function colourAt(share: number, palette: Palette): string {
+/** Red, green and blue of a strength from -1 to 1. */
+export function rgbAt(share: number, palette: Palette): [number, number, number] {
   const ramp = share < 0 ? palette.negative : palette.positive;
-  const at = Math.round(Math.min(Math.abs(share), 1) * 255);
-  return `rgb(${ramp[3 * at]},${ramp[3 * at + 1]},${ramp[3 * at + 2]})`;
+  const at = 3 * Math.round(Math.min(Math.abs(share), 1) * 255);
+  return [ramp[at], ramp[at + 1], ramp[at + 2]];
+}
+
+/** The same as CSS has it. */
+export function colourAt(share: number, palette: Palette): string {
+  return `rgb(${rgbAt(share, palette).join(",")})`;
 }
 
 /** Black or white, whichever reads better on the colour of a strength (contrast as WCAG 2 has it). */
 export function inkOn(share: number, palette: Palette): string {
-  const ramp = share < 0 ? palette.negative : palette.positive;
-  const at = Math.round(Math.min(Math.abs(share), 1) * 255);
-  const [red, green, blue] = [0, 1, 2].map((channel) => {
-    const value = ramp[3 * at + channel] / 255;
+  const [red, green, blue] = rgbAt(share, palette).map((channel) => {
+    const value = channel / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
