@@ -11,6 +11,16 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element of a drawing. */
+export function svgElement(name: string, attributes: Record<string, string | number>, text = ""): SVGElement {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  if (text) made.textContent = text;
+  return made;
+}
+
 /** A button; `hint` says more than its text where there is more to say. */
 export function button(text: string, hint: string, press: (event: MouseEvent) => void): HTMLButtonElement {
   const made = element("button", "", text);

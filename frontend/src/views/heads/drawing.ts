@@ -1,6 +1,7 @@
 /** The heads, on canvas and as SVG. */
 
 import type { Kind, MapInfo, Palette } from "../../contract";
+import { svgElement } from "../../elements";
 import { weightText } from "../../labels";
 import { drawHead } from "../../thumbnails";
 import { type Arrangement, CAPTION, type Cell } from "./layout";
@@ -80,17 +81,9 @@ const MOST = 2048;
 export function headsSvg(scene: Scene, sheets: Sheets, title: string, top: number, height: number): string {
   const { arrangement, palette, maps, kinds } = scene;
   const { cells, headings, side, width } = arrangement;
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  const put = (parent: Element, name: string, attributes: Record<string, string | number>, text = "") => {
-    const made = document.createElementNS(space, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-    made.textContent = text;
-    parent.append(made);
-  };
   const whole = height + 30;
-  for (const [key, value] of Object.entries({ width, height: whole, viewBox: `0 0 ${width} ${whole}` }))
-    svg.setAttribute(key, String(value));
+  const svg = svgElement("svg", { width, height: whole, viewBox: `0 0 ${width} ${whole}` });
+  const put = (parent: Element, ...made: Parameters<typeof svgElement>) => parent.append(svgElement(...made));
   put(svg, "rect", { width, height: whole, fill: palette.background });
   put(svg, "text", { x: 12, y: 20, "font-family": TEXT, "font-size": 14, fill: palette.text }, title);
   const shift = 30 - top;

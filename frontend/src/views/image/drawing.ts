@@ -2,8 +2,8 @@
 
 import { barTicks, type ColourScale } from "../../colours";
 import type { ImageInfo, Palette } from "../../contract";
-import type { Box, Surface } from "../map/surface";
-import type { Size } from "../map/viewport";
+import type { Size } from "../../screen";
+import type { Box, Surface } from "../../surface";
 import { smoothed, tint, tints, veil } from "./overlay";
 
 export interface ImageScene {

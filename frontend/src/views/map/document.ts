@@ -1,12 +1,12 @@
 /** The map as a document of its own. */
 
+import type { Measure } from "../../screen";
+import { wrapped } from "../../screen";
+import { type PngEncoder, SvgSurface } from "../../surface";
 import { LABEL_SIZE } from "./layout";
-import type { Measure } from "./marks";
 import { type Crosshair, drawCrosshair } from "./overlay";
 import { drawScene, type Scene } from "./picture";
 import type { Probed } from "./probe";
-import { wrapped } from "./screen";
-import { type PngEncoder, SvgSurface } from "./surface";
 
 const LINE = 16;
 

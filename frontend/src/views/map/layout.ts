@@ -1,10 +1,11 @@
 /** Where everything stands: the map, its labels, its margins, the colour bar. */
 
 import type { Viewport } from "../../contract";
+import type { Measure, Size } from "../../screen";
 import type { Shown } from "../../shown";
-import { type Marks, type Measure, marksOf, roomFor } from "./marks";
-import type { Box } from "./surface";
-import { type Extent, type Frame, frameOf, type Size, wholeScale } from "./viewport";
+import type { Box } from "../../surface";
+import { type Marks, marksOf, roomFor } from "./marks";
+import { type Extent, type Frame, frameOf, wholeScale } from "./viewport";
 
 export interface Layout {
   size: Size;

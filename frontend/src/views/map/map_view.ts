@@ -3,7 +3,10 @@
 import { scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
 import { visible } from "../../labels";
+import type { Size } from "../../screen";
+import { measureWith, prepared } from "../../screen";
 import { mapText, type Shown, shownBy } from "../../shown";
+import { CanvasSurface, pngOf } from "../../surface";
 import { convertViewport } from "./axes";
 import { gridsOf, MOST_CELLS, type Sheet } from "./cells";
 import { moved, type Place, placeOf, tokensAt } from "./crosshair";
@@ -16,10 +19,8 @@ import { drawScene, type Scene } from "./picture";
 import { Probe } from "./probe";
 import { readCells } from "./question";
 import { Reader } from "./reader";
-import { measureWith, prepared } from "./screen";
-import { CanvasSurface, pngOf } from "./surface";
 import { tableOf } from "./table";
-import { boxed, panned, type Size, showing, zoomed } from "./viewport";
+import { boxed, panned, showing, zoomed } from "./viewport";
 import { axisTitle, cellAt, partText, pictureText, readOut, statusText } from "./words";
 
 /** What a state's viewport counts, so that it can be counted anew when another view has changed the units. */

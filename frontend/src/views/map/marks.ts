@@ -1,6 +1,7 @@
 /** What is written along the axes: every token, some of them, or numbers of positions, so that none touches another. */
 
 import { countText, visible } from "../../labels";
+import type { Measure } from "../../screen";
 import type { Units } from "../../units";
 
 export interface Mark {
@@ -18,8 +19,6 @@ export interface Marks {
   /** One unit in so many has a mark. */
   every: number;
 }
-
-export type Measure = (text: string) => number;
 
 /** Tokens are written where at least one in so many has room; else positions. */
 const MOST_LEFT_OUT = 4;

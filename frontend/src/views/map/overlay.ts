@@ -1,9 +1,11 @@
 /** What follows the crosshair, on a canvas of its own: hovering draws nothing else. */
 
 import type { Palette } from "../../contract";
+import type { Measure } from "../../screen";
+import type { Box, Surface } from "../../surface";
 import { cellOf, type Grid, type Sheet } from "./cells";
 import { boxOf, LABEL_SIZE, type Layout, onPlot } from "./layout";
-import { type Mark, type Measure, shortened } from "./marks";
+import { type Mark, shortened } from "./marks";
 import {
   amount,
   caption,
@@ -15,7 +17,6 @@ import {
   sideCaption,
 } from "./picture";
 import type { Probed } from "./probe";
-import type { Box, Surface } from "./surface";
 
 const LINE_HEIGHT = 15;
 

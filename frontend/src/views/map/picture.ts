@@ -3,10 +3,10 @@
 import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strength } from "../../colours";
 import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
+import type { Box, Surface } from "../../surface";
 import { cellUnits, type Grid, type Sheet } from "./cells";
 import { boxOf, LABEL_SIZE, type Layout, onPlot, SLANT } from "./layout";
 import type { Mark } from "./marks";
-import type { Box, Surface } from "./surface";
 
 export interface Scene {
   layout: Layout;

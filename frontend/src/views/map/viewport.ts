@@ -1,15 +1,11 @@
 /** Where the part of a map that is looked at lies on the screen, and how it moves. Lengths are CSS pixels. */
 
 import type { Viewport } from "../../contract";
+import type { Size } from "../../screen";
 
 export interface Extent {
   rows: number;
   columns: number;
-}
-
-export interface Size {
-  width: number;
-  height: number;
 }
 
 /** What is on screen, and the pixels a unit has across and down. */

@@ -2,11 +2,11 @@
 
 import { colourAt } from "../../colours";
 import type { Palette, Region } from "../../contract";
+import { svgElement } from "../../elements";
 import type { Label, Layout } from "./layout";
 
 export type Side = "key" | "query";
 
-const SVG = "http://www.w3.org/2000/svg";
 const FONT = "13px system-ui, sans-serif";
 
 /** How a curve looks: the darker, wider and fuller, the heavier. */
@@ -29,7 +29,7 @@ export function drawLabels(
 ): SVGTextElement[] {
   const { text, dimmed } = palette;
   return places.map((place, at) => {
-    const label = make("text", {
+    const label = svgElement("text", {
       x: place.x.toFixed(1),
       y: place.y.toFixed(1),
       "text-anchor": place.anchor,
@@ -62,7 +62,7 @@ export function drawTitles(svg: Element, layout: Layout, titles: Record<Side, st
   ] as const;
   for (const [text, x, y, anchor] of places) {
     const font = { "font-family": "system-ui, sans-serif", "font-size": 11 };
-    const title = make("text", { x, y, "text-anchor": anchor, fill: palette.dimmed, ...font });
+    const title = svgElement("text", { x, y, "text-anchor": anchor, fill: palette.dimmed, ...font });
     title.textContent = text;
     svg.append(title);
   }
@@ -96,10 +96,4 @@ export function measure(text: string): number {
   if (!ruler) return 7.5 * [...text].length;
   ruler.font = FONT;
   return ruler.measureText(text).width;
-}
-
-export function make(name: string, attributes: Record<string, string | number>): SVGElement {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-  return element;
 }

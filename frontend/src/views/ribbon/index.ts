@@ -1,10 +1,11 @@
 /** Two rows of tokens joined by curves: as wide as the weight. */
 
 import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
+import { svgElement } from "../../elements";
 import { countText, visible, weightText } from "../../labels";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
-import { drawLabels, drawTitles, make, measure, type Side, stroke, strongest } from "./drawing";
+import { drawLabels, drawTitles, measure, type Side, stroke, strongest } from "./drawing";
 import { curve, type Layout, layOut } from "./layout";
 import css from "./ribbon.css";
 
@@ -150,15 +151,15 @@ class Ribbon implements MountedView {
     const found = this.alignmentLinks(shown, state);
     this.linksLabel.hidden = found === null;
     const links = strongest(region, state.threshold, state.scale === "row", CURVES);
-    const svg = make("svg", {
+    const svg = svgElement("svg", {
       width: layout.width,
       height: layout.height,
       viewBox: `0 0 ${layout.width} ${layout.height}`,
     });
     svg.setAttribute("role", "img");
-    const curves = make("g", { fill: "none", "stroke-linecap": "round" });
+    const curves = svgElement("g", { fill: "none", "stroke-linecap": "round" });
     const paths = links.kept.map(({ weight, query, key, size }) => {
-      const path = make("path", {
+      const path = svgElement("path", {
         d: curve(layout, layout.keys[key], layout.queries[query]),
         ...stroke(palette, weight, size),
       });
@@ -173,7 +174,7 @@ class Ribbon implements MountedView {
       query: drawLabels(svg, layout.queries, "query", palette, (at) => dim && shown.rows.special(rows[0] + at)),
     };
     drawTitles(svg, layout, { key: shown.columns.axis.title, query: shown.rows.axis.title }, palette);
-    const numbers = make("g", {}) as SVGGElement;
+    const numbers = svgElement("g", {}) as SVGGElement;
     svg.append(numbers);
     this.stage.replaceChildren(svg);
     this.drawn = { shown, rows, columns, region, layout, links: paths, left: links.left, labels, numbers };
@@ -198,7 +199,7 @@ class Ribbon implements MountedView {
     rows: readonly [number, number],
     columns: readonly [number, number],
   ): Element {
-    const group = make("g", {
+    const group = svgElement("g", {
       fill: "none",
       stroke: this.app.palette.accent,
       "stroke-width": 1.5,
@@ -206,7 +207,7 @@ class Ribbon implements MountedView {
     });
     for (const [source, target] of found) {
       const [key, query] = [layout.keys[source - columns[0]], layout.queries[target - rows[0]]];
-      if (key && query) group.append(make("path", { d: curve(layout, key, query) }));
+      if (key && query) group.append(svgElement("path", { d: curve(layout, key, query) }));
     }
     return group;
   }
@@ -236,7 +237,7 @@ class Ribbon implements MountedView {
       const place = others[link[other]];
       const lines = drawn.layout.direction === "lines";
       const beside = (place.anchor === "end" ? -1 : 1) * (place.width + 8);
-      const number = make("text", {
+      const number = svgElement("text", {
         x: (lines ? place.x : place.x + beside).toFixed(1),
         y: (lines ? place.y + (other === "key" ? -15 : 14) : place.y).toFixed(1),
         "text-anchor": place.anchor,
@@ -375,7 +376,7 @@ class Ribbon implements MountedView {
     const svg = this.stage.querySelector("svg")?.cloneNode(true) as SVGSVGElement | undefined;
     if (!svg) throw new Error("nothing is drawn yet");
     for (const hidden of svg.querySelectorAll(".hidden-curve")) hidden.remove();
-    const ground = make("rect", { width: "100%", height: "100%", fill: this.app.palette.background });
+    const ground = svgElement("rect", { width: "100%", height: "100%", fill: this.app.palette.background });
     svg.prepend(ground);
     return new XMLSerializer().serializeToString(svg);
   }

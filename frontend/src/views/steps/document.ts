@@ -2,6 +2,7 @@
 
 import { colourAt, inkOn } from "../../colours";
 import type { Palette } from "../../contract";
+import { svgElement } from "../../elements";
 import { largestSize } from "./sizes";
 import { numberText, type Stage } from "./stages";
 
@@ -21,18 +22,10 @@ export interface Drawn {
 }
 
 export function stepsSvg({ title, stages, query, labels, extras, palette }: Drawn): string {
-  const space = "http://www.w3.org/2000/svg";
   const width = NAME + CELL * (labels.length + extras.length) + 24;
   const height = 64 + LINE * stages.length + 12;
-  const svg = document.createElementNS(space, "svg");
-  for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` }))
-    svg.setAttribute(key, String(value));
-  const put = (name: string, attributes: Record<string, string | number>, text = "") => {
-    const made = document.createElementNS(space, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-    made.textContent = text;
-    svg.append(made);
-  };
+  const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  const put = (...made: Parameters<typeof svgElement>) => svg.append(svgElement(...made));
   const write = (x: number, y: number, text: string, fill: string, anchor = "middle", family = NUMBERS, size = 11) =>
     put("text", { x, y, fill, "text-anchor": anchor, "font-family": family, "font-size": size }, text);
   put("rect", { width, height, fill: palette.background });

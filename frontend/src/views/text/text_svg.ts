@@ -1,36 +1,32 @@
 /** The running text as it stands on screen, as a picture of its own. */
 
 import type { Palette } from "../../contract";
+import { svgElement } from "../../elements";
 
-const NAMESPACE = "http://www.w3.org/2000/svg";
 const MOST = 3000;
 
 /** Every title and token of the stage where the browser has put it, with its background; the caption below. */
 export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette): string {
   const frame = stage.getBoundingClientRect();
-  const document = stage.ownerDocument;
-  const make = (name: string, attributes: Record<string, string | number>) => {
-    const element = document.createElementNS(NAMESPACE, name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-    return element;
-  };
   const width = Math.max(320, frame.width);
   const height = stage.scrollHeight + 34;
-  const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, xmlns: NAMESPACE });
-  svg.append(make("rect", { width, height, fill: palette.background }));
+  const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  svg.append(svgElement("rect", { width, height, fill: palette.background }));
   const pieces = [...stage.querySelectorAll<HTMLElement>("h2, .text-token")].slice(0, MOST);
   for (const piece of pieces) {
     const box = piece.getBoundingClientRect();
     const [x, y] = [box.left - frame.left + stage.scrollLeft, box.top - frame.top + stage.scrollTop];
     const title = piece.tagName === "H2";
     if (piece.style.background)
-      svg.append(make("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: piece.style.background }));
+      svg.append(
+        svgElement("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: piece.style.background }),
+      );
     if (piece.classList.contains("chosen"))
       svg.append(
-        make("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: "none", stroke: palette.accent }),
+        svgElement("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: "none", stroke: palette.accent }),
       );
     const faint = title || piece.classList.contains("special");
-    const text = make("text", {
+    const text = svgElement("text", {
       x: title ? x : x + box.width / 2,
       y: y + box.height / 2,
       "dominant-baseline": "central",
@@ -42,7 +38,7 @@ export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette)
     text.textContent = piece.textContent;
     svg.append(text);
   }
-  const foot = make("text", {
+  const foot = svgElement("text", {
     x: 12,
     y: height - 12,
     "font-family": "system-ui, sans-serif",

@@ -1,8 +1,14 @@
 /** Canvases and texts in the browser's own measures. */
 
-import type { Measure } from "./marks";
 import { fontOf } from "./surface";
-import type { Size } from "./viewport";
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** How wide a text is. */
+export type Measure = (text: string) => number;
 
 /** An empty canvas of this many CSS pixels, sharp on this screen; null where canvases cannot be drawn on. */
 export function prepared(canvas: HTMLCanvasElement, { width, height }: Size): CanvasRenderingContext2D | null {
