@@ -45,7 +45,7 @@ class Rows(NamedTuple):
 
 
 def row_blocks(
-    source: Source, view: View, what: str, *, entropy: bool = False, run: int = RUN, edges: Sequence[int] = ()
+    source: Source, view: View, what: str | None, *, entropy: bool = False, run: int = RUN, edges: Sequence[int] = ()
 ) -> Iterator[Rows]:
     """The view as blocks of whole rows, with a progress bar named ``what`` where that takes longer than a second.
 
@@ -54,7 +54,7 @@ def row_blocks(
     Args:
         source: what the map is kept as.
         view: the positions that are read.
-        what: the bar's name.
+        what: the bar's name; None where somebody else shows one.
         entropy: whether it is wanted.
         run: keys of which the largest weight is found.
         edges: queries where a block has to end.
@@ -131,8 +131,12 @@ def predicted_seconds(source: Source, view: View) -> float:
     return _predicted(list(blocks(batch, heads, queries, keys)), _reader(source, view, entropy=True, run=RUN))
 
 
-def _passing(parts: list[Part], what: str, view: View, read: Callable[[Part], Iterator[Rows | PooledRows]]) -> Iterable[Part]:
+def _passing(
+    parts: list[Part], what: str | None, view: View, read: Callable[[Part], Iterator[Rows | PooledRows]]
+) -> Iterable[Part]:
     """The parts one after another, behind a progress bar; a long pass says first how long it will take."""
+    if what is None:
+        return parts
     if math.prod(map(len, view)) >= LONG_PASS:
         what = f"{what}, about {duration_text(_predicted(parts, read))}"
     return tqdm(parts, desc=what, unit="block", delay=1, leave=False)

@@ -15,9 +15,7 @@ from torch import Tensor
 from regard.analysis.head_sums import _diagonals, _fewest_keys, _gini
 from regard.errors import RecordingError, ScoreError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import blocks
-from regard.maps.long_rows import RUN
-from regard.maps.row_blocks import Rows, _reader
+from regard.maps.row_blocks import Rows, row_blocks
 
 RANKED = 2**16
 """Weights of a head that are ranked for ``span_90`` on one text: all of them up to 256 tokens, evenly chosen rows of longer
@@ -57,12 +55,8 @@ def sentence_statistics(amap: AttentionMap, rows: Tensor, keys: Axis, names: Seq
             "the tokens of the texts; record such a model text by text: regard.record(model)"
         )
     found = _Pass(amap, rows, keys)
-    read = _reader(amap._source, amap._view, entropy=True, run=RUN)  # no bar of its own: a survey has one
-    batch, heads, queries, columns = map(len, amap._view)
-    with torch.no_grad():
-        for part in blocks(batch, heads, queries, columns):
-            for block in read(part):
-                found.add(block)
+    for block in row_blocks(amap._source, amap._view, None, entropy=True):  # no bar of its own: a survey has one
+        found.add(block)
     if not bool(found.of["entropy"].isfinite().all()):
         raise ScoreError(f"expected weights of at least 0, got negative or NaN ones in {amap!r}; statistics are of shares")
     values = found.means(windows)
