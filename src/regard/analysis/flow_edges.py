@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.attention_flow import MAX_PIPES, _network
-from regard.analysis.max_flow import _distances, _fill_shortest
+from regard.analysis.max_flow import _distances, fill_shortest
 from regard.analysis.relevance import _start, gradient_weighted
 from regard.analysis.stacks import check_residual, positions, stack_of
 from regard.errors import OptionError, TooLargeError
@@ -141,7 +141,7 @@ def attention_flow_edges(
         network = _network(layers, item, heads, residual)
         source, room = len(layers) * size + row, list(network.capacity)
         while (distance := _distances(network, room, source, column))[source] >= 0:
-            _fill_shortest(network, room, distance, source, column)
+            fill_shortest(network, room, distance, source, column)
         for pipe in range(0, len(room), 2):  # every other one is a way back
             above, below = network.ends[pipe + 1], network.ends[pipe]
             edges[item, below // size, above % size, below % size] = network.capacity[pipe] - room[pipe]

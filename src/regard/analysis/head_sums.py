@@ -112,7 +112,7 @@ class _Pass:
         self.places = list(places)
         self.has_place = torch.stack(list(places.values()), 1).double()  # (queries, places)
         self.named = labels is not None and all(isinstance(label, str) for label in labels)
-        kinds = _kinds_of_keys(labels or (), special) if self.named else [torch.zeros(self.keys)] * 2
+        kinds = kinds_of_keys(labels or (), special) if self.named else [torch.zeros(self.keys)] * 2
         self.kinds = torch.stack([torch.ones(self.keys), *kinds], 1)  # (keys, 3)
         self.kinds = self.kinds.to(amap._source.device, amap.dtype)
         self.step = -(-self.queries * self.keys // RANKED)  # from one row that is ranked to the next
@@ -134,7 +134,7 @@ class _Pass:
             found["first"] = weights[..., 0].sum(1, dtype=torch.float64).cpu()
         ranked = torch.arange(q.start, q.stop) % self.step == 0
         if bool(ranked.any()):
-            fewest = _fewest_keys(weights[:, ranked.to(weights.device)])
+            fewest = fewest_keys(weights[:, ranked.to(weights.device)])
             found["span_90"] = torch.where(seeing[:, ranked], fewest, 0).sum(1)
             found["rows_ranked"] = seeing[:, ranked].sum(1)
         if self.repeats is not None:
@@ -153,7 +153,7 @@ class _Pass:
     def close(self, windows: Sequence[int]) -> None:
         """What follows from the sums over all rows."""
         of, rows = self.of, self.of["rows"]
-        of["keys"], of["gini"] = self.keys * rows, _gini(self.received) * rows
+        of["keys"], of["gini"] = self.keys * rows, gini(self.received) * rows
         if not self.named:
             of["special"] = of["punctuation"] = torch.full_like(rows, math.nan)
         if self.repeats is None:
@@ -212,13 +212,13 @@ def _sum_at(weights: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return chosen.sum(1, dtype=torch.float64).cpu()
 
 
-def _fewest_keys(weights: Tensor) -> Tensor:
+def fewest_keys(weights: Tensor) -> Tensor:
     """How many of the largest weights hold HELD of each row's mass, (heads, rows); to one part in a million."""
     held = weights.sort(-1, descending=True).values.cumsum(-1, dtype=torch.float64)
     return ((held < HELD * (1 - 1e-6) * held[..., -1:]).sum(-1) + 1).cpu()
 
 
-def _gini(received: Tensor) -> Tensor:
+def gini(received: Tensor) -> Tensor:
     """Gini coefficient of each row of (heads, keys); 0 where there is nothing."""
     keys = received.shape[1]
     ranks = 2 * torch.arange(1, keys + 1, dtype=torch.float64) - keys - 1
@@ -226,7 +226,7 @@ def _gini(received: Tensor) -> Tensor:
     return torch.where(total > 0, received.sort(1).values @ ranks / (keys * total), 0)
 
 
-def _kinds_of_keys(labels: Sequence[str], special: Collection[str] | None) -> list[Tensor]:
+def kinds_of_keys(labels: Sequence[str], special: Collection[str] | None) -> list[Tensor]:
     """1 where a key is a special token, and where it is punctuation, each (keys,)."""
     stands_for_nothing = [is_special(label) if special is None else label in special for label in labels]
     marks = [not out and _is_punctuation(label) for label, out in zip(labels, stands_for_nothing, strict=True)]

@@ -43,7 +43,7 @@ def max_flow(network: Network, source: int, sink: int) -> float:
         distance = _distances(network, room, source, sink)
         if distance[source] < 0:
             return flow
-        flow += _fill_shortest(network, room, distance, source, sink)
+        flow += fill_shortest(network, room, distance, source, sink)
 
 
 def _distances(network: Network, room: list[float], source: int, sink: int) -> list[int]:
@@ -63,7 +63,7 @@ def _distances(network: Network, room: list[float], source: int, sink: int) -> l
     return distance
 
 
-def _fill_shortest(network: Network, room: list[float], distance: list[int], source: int, sink: int) -> float:
+def fill_shortest(network: Network, room: list[float], distance: list[int], source: int, sink: int) -> float:
     """Fill shortest paths until each has a full pipe."""
     tried = [0] * len(network.pipes_of)  # pipes of a node that lead nowhere any more
     path: list[int] = []

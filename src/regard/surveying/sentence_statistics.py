@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.analysis.head_sums import _diagonals, _fewest_keys, _gini
+from regard.analysis.head_sums import _diagonals, fewest_keys, gini
 from regard.errors import RecordingError, ScoreError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.row_blocks import Rows, row_blocks
@@ -118,7 +118,7 @@ class _Pass:
         if not bool(some.all()):
             weights, seeing, ranked = weights[:, :, some.to(weights.device)], seeing[:, :, some], ranked[:, some]
         counted = seeing & ranked[:, None]
-        return torch.where(counted, _fewest_keys(weights), 0).sum(-1), counted.sum(-1)
+        return torch.where(counted, fewest_keys(weights), 0).sum(-1), counted.sum(-1)
 
     def _repeated(self, weights: Tensor, b: slice, q: slice, columns: slice) -> tuple[Tensor, Tensor]:
         """Mass on earlier equal tokens, and on what came after them: (texts, heads) each."""
@@ -143,7 +143,7 @@ class _Pass:
         found = {name: total / rows for name, total in sums.items()}
         found |= {"rows": rows, "unseeing": of["unseeing"], "span_90": of["span_90"] / of["rows_ranked"]}
         found["keys"] = torch.where(rows > 0, self.keys.lengths[:, None].double(), math.nan)
-        found["received_gini"] = torch.where(rows > 0, self._gini(), math.nan)
+        found["received_gini"] = torch.where(rows > 0, self.gini(), math.nan)
         positional = ("distance", "own", "previous", "next", "offset", "offset_mass", "repeats", "duplicate", "induction")
         found |= dict.fromkeys((*positional, *(f"local_{window}" for window in windows)), nothing)
         if not self.positions:
@@ -166,9 +166,9 @@ class _Pass:
             found[f"local_{window}"] = self.offsets[..., offsets.abs() < window].sum(-1) / rows
         return found
 
-    def _gini(self) -> Tensor:
+    def gini(self) -> Tensor:
         """Gini coefficients of what the real keys receive: padding received nothing, stands first in order, is taken out."""
         columns = self.received.shape[2]
         real = self.keys.lengths[:, None]
-        padded = _gini(self.received.flatten(0, 1)).view(self.received.shape[:2])
+        padded = gini(self.received.flatten(0, 1)).view(self.received.shape[:2])
         return torch.where(self.received.sum(-1) > 0, (padded * columns - (columns - real)) / real, 0)

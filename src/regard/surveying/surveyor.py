@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.head_statistics import WINDOWS
-from regard.analysis.head_sums import _kinds_of_keys
+from regard.analysis.head_sums import kinds_of_keys
 from regard.errors import OptionError, RecordingError
 from regard.recording.pretrained import load_text_model
 from regard.recording.record import record
@@ -217,7 +217,7 @@ class Surveyor:
     def _kind(self, token: int) -> tuple[float, float]:
         """Whether a token is special, and whether it is punctuation."""
         if token not in self.kinds:
-            special, punctuation = _kinds_of_keys(self.tokenizer.convert_ids_to_tokens([token]), None)
+            special, punctuation = kinds_of_keys(self.tokenizer.convert_ids_to_tokens([token]), None)
             self.kinds[token] = float(special[0]), float(punctuation[0])
         return self.kinds[token]
 

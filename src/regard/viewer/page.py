@@ -132,7 +132,7 @@ def page_of(shown: Document, *, max_bytes: int = MAX_BYTES, bundle: str | None =
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     text = _PAGE.format(
         policy=_POLICY.format(script=f"sha256-{digest}"),
-        title=_escaped(data.manifest["title"]),
+        title=escaped(data.manifest["title"]),
         still=_still(shown),
         manifest=json_in_html(data.manifest),
         packs="\n".join(packs),
@@ -165,7 +165,7 @@ def json_in_html(value: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text for HTML, in ASCII. What cannot be seen, or would move what stands beside it, is written out, as in the viewer."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # halves that belong together meet
     seen = "".join(f"⟨{ord(one):04X}⟩" if unicodedata.category(one) in _UNSEEN and one != _JOINER else one for one in whole)
@@ -175,11 +175,11 @@ def _escaped(text: str) -> str:
 def _still(shown: Document) -> str:
     """What can be read without JavaScript: what there is, and the map that the page opens with as a table, if it is small."""
     manifest = shown.manifest
-    lines = [f"<h1>{_escaped(manifest['title'])}</h1>"]
+    lines = [f"<h1>{escaped(manifest['title'])}</h1>"]
     lines.append("<p>This page computes and draws attention in the browser: it needs JavaScript, and no network.</p>")
-    lines += [f"<p>{_escaped(note)}</p>" for note in manifest["notes"]]
+    lines += [f"<p>{escaped(note)}</p>" for note in manifest["notes"]]
     lines += [
-        f"<p>Word alignment ({_escaped(found['reading'])}): {_escaped(', '.join(_links(found)))}</p>"
+        f"<p>Word alignment ({escaped(found['reading'])}): {escaped(', '.join(_links(found)))}</p>"
         for found in manifest["alignments"]
     ]
     number = manifest["opening"].get("map", 0)
@@ -202,9 +202,9 @@ def _table(shown: Document, number: int, heads: list[int], row_axis: int) -> str
     how = {"how": "mean", "hideSpecial": False, "renormalise": False, "sample": 0}
     weights = unpack(shown.answer("region", {"map": number, "heads": heads, **cells, **how}))[1]["values"]
     rows, columns = axes[info["rowAxes"][row_axis]]["tokens"], axes[info["columnAxis"]]["tokens"]
-    lines = [f"<table><caption>Weights of {_escaped(info['name'])}, {heads_text(heads)}</caption>", "<tr><th></th>"]
-    lines += [f'<th scope="col">{_escaped(token)}</th>' for token in columns]
+    lines = [f"<table><caption>Weights of {escaped(info['name'])}, {heads_text(heads)}</caption>", "<tr><th></th>"]
+    lines += [f'<th scope="col">{escaped(token)}</th>' for token in columns]
     lines.append("</tr>")
     for token, row in zip(rows, weights.tolist(), strict=True):
-        lines.append(f'<tr><th scope="row">{_escaped(token)}</th>{"".join(f"<td>{weight:.2f}</td>" for weight in row)}</tr>')
+        lines.append(f'<tr><th scope="row">{escaped(token)}</th>{"".join(f"<td>{weight:.2f}</td>" for weight in row)}</tr>')
     return "\n".join([*lines, "</table>"])

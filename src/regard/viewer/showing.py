@@ -16,7 +16,7 @@ from regard.errors import OptionError
 from regard.viewer.document import Document, document
 from regard.viewer.manifest import heads_text
 from regard.viewer.packing import unpack
-from regard.viewer.page import _escaped, page_of
+from regard.viewer.page import escaped, page_of
 from regard.viewer.subjects import Viewable
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _twin(shown: Document, name: str) -> str:
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the widget beside it shows every token
         figure = heatmap(np.asarray(weights), title=title, **named).get_figure()
         figure.savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
-    text = _escaped(f"{title} of {shown.manifest['title']}")
+    text = escaped(f"{title} of {shown.manifest['title']}")
     return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"></div>'
 
 

@@ -18,11 +18,11 @@ from regard.views.themes import Theme, theme_named
 SHOWN = ("previous", "induction", "duplicate", "first", "special", "punctuation", "own", "distance", "entropy", "received_gini")
 """The statistics that are drawn where nobody asks for others, as far as the heads have them."""
 
-_SHARES = {
+SHARES = {
     *("previous", "next", "own", "offset_mass", "first", "special", "punctuation", "duplicate", "induction", "repeats", "mass"),
     "received_gini",
 }
-_TITLES = {"first": "first token", "received_gini": "received: Gini", "span_90": "span of 90 %", "offset_mass": "best offset"}
+TITLES = {"first": "first token", "received_gini": "received: Gini", "span_90": "span of 90 %", "offset_mass": "best offset"}
 _TITLE, _TITLE_FONT, _RANGE_FONT, _LABEL_FONT = 15.0, 9.0, 7.5, 7.0
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
 _STEPS = (1, 2, 5, 10, 20, 50)
@@ -58,10 +58,10 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
     names = _names(rows, statistics)
     places = list(dict.fromkeys(_place(row) for row in rows))
     heads = 1 + max(int(row["head"]) for row in rows)
-    labels = _layer_names(places)
+    labels = layer_names(places)
     cell = min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
     left = max(text_width(label, _LABEL_FONT) for label in labels) + 6
-    titles = [_TITLES.get(name, name.replace("_", " ")) for name in names]
+    titles = [TITLES.get(name, name.replace("_", " ")) for name in names]
     wide = max(heads * cell, *(text_width(title, _TITLE_FONT) for title in titles), 54.0)
     columns = max(1, min(len(names), int((_WIDEST - 2 * EDGE - left) // (wide + _GAP))))
     lines = -(-len(names) // columns)
@@ -76,7 +76,7 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
         values = np.full((len(places), heads), np.nan)
         for row in rows:
             values[places.index(_place(row)), int(row["head"])] = _number(row.get(name))
-        _draw(ax, values, 1.0 if name in _SHARES or name.startswith("local_") else None, colours, cell)
+        _draw(ax, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
         ax.set_title(title, color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
         if column == 0:
             step = next((step for step in _STEPS if step * cell >= _LABEL_FONT + 1), _STEPS[-1])
@@ -161,7 +161,7 @@ def _place(row: Mapping[str, Any]) -> Place:
     return row.get("kind"), row.get("layer"), row.get("name")
 
 
-def _layer_names(places: Sequence[Place]) -> list[str]:
+def layer_names(places: Sequence[Place]) -> list[str]:
     """What the rows are called: the layer, with its kind where there are several, or the module where that is not enough."""
     layers = [str(int(layer)) if _number(layer) == _number(layer) else "" for _, layer, _ in places]
     if len(set(layers)) == len(layers):
