@@ -78,7 +78,7 @@ def test_a_translation_as_a_page(tmp_path, capsys):
         (["view", "--text", "x", "--generate", "5"], "--generate"),
         (["view", "--text", " "], "words"),
         (["view", "FILE", "--grid", "2", "3"], "--image"),
-        (["serve", "--model", "./nowhere"], "nowhere"),
+        (["serve", "--model", "./nowhere"], "expected a model folder"),
         (["serve", "FILE", "FILE"], "twice"),
         (["serve", "missing.safetensors"], "missing.safetensors"),
         (["serve", "--host", "0.0.0.0"], "token"),

@@ -65,9 +65,11 @@ def contracts(folder):
         ("src/regard/maps/factors.py", "import regard.mechanisms.softmax_attention"),
         ("src/regard/errors.py", "import regard.masks"),
         ("src/regard/views/heatmap.py", "import transformers"),
+        ("src/regard/views/heatmap.py", "import regard.viewer.document"),
+        ("src/regard/recording/record.py", "import starlette"),
         ("src/regard/drawer.py", ""),
     ],
-    ids=["sideways", "upwards", "foreign", "unlisted room"],
+    ids=["sideways", "upwards", "foreign", "the viewer from below", "a server elsewhere", "unlisted room"],
 )
 def test_the_layer_contracts_can_fail(tmp_path, path, line):
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("model_eng_fra", "__pycache__", "*.egg-info"))

@@ -311,6 +311,17 @@ def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
     assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
 
 
+def test_rows_read_for_somebody_elses_bar_have_none_of_their_own(monkeypatch):
+    said = []
+    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
+    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    query = torch.randn(1, 2, 12, 4)
+    amap = AttentionMap(query, query)
+    read = sum(rows.weights.sum() for rows in row_blocks.row_blocks(amap._source, amap._view, None))
+    assert_close(read, torch.tensor(24.0))
+    assert not said
+
+
 def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
     said = []
     monkeypatch.setattr(row_blocks, "LONG_PASS", 1)

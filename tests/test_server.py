@@ -350,6 +350,28 @@ class TestLane:
 
         asyncio.run(scene())
 
+    def test_who_has_gone_makes_room_for_others_before_its_turn(self):
+        async def scene():
+            lane = Lane(waiting=2)
+
+            async def here():
+                return False
+
+            async def gone():
+                return True
+
+            first = asyncio.create_task(lane.run(lambda: time.sleep(1.5), here))
+            await asyncio.sleep(0.05)
+            left = asyncio.create_task(lane.run(lambda: None, gone))
+            await asyncio.sleep(0.6)
+            assert not first.done()
+            last = asyncio.create_task(lane.run(lambda: 5, here))
+            assert await last == 5
+            await asyncio.gather(first, left)
+            lane.close()
+
+        asyncio.run(scene())
+
     def test_an_error_does_not_stop_the_others(self):
         async def scene():
             lane = Lane()

@@ -230,3 +230,18 @@ def test_matrices_that_are_no_probabilities_say_so():
 
 def test_sinks_are_said():
     assert "less than 1" in " ".join(document(long_map(2, 5, 7, sinks=torch.zeros(2))).manifest["notes"])
+
+
+def test_hidden_rows_are_those_of_the_labels_that_are_shown():
+    translation = regard.translate("The cat sleeps.")
+    made = document(translation)
+    number = made.manifest["opening"]["map"]
+    queries, keys = made.maps[number].amap.shape[2:]
+    span = {"start": 0, "stop": queries, "count": queries}, {"start": 0, "stop": keys, "count": keys}
+    asked = {"map": number, "heads": [0], "rows": span[0], "columns": span[1], "how": "mean", "hideSpecial": True}
+    asked |= {"renormalise": False, "sample": 0}
+    rows = [unpack(made.answer("region", asked | {"rowAxis": axis}))[1]["values"].sum(1) for axis in (0, 1)]
+    assert [at for at, mass in enumerate(rows[0]) if mass == 0] == [queries - 1]  # the row that produced </s>
+    assert [at for at, mass in enumerate(rows[1]) if mass == 0] == [0]  # the row that had read <pad>
+    with pytest.raises(OptionError, match="rowAxis"):
+        made.answer("region", asked | {"rowAxis": 2})

@@ -7,7 +7,7 @@ import pytest
 import torch
 from browser import chromium
 from PIL import Image
-from viewer_driving import Opened, colour_of, rounded
+from viewer_driving import Opened, assert_shows, colour_of, rounded
 
 import regard
 from regard.analysis.word_maps import merge
@@ -45,14 +45,6 @@ def opening(translation):
     """Layer and head that the page opens with, and that head's weights."""
     reading = translation.alignment.reading
     return reading.layer, reading.head, translation.recording.cross[reading.layer][0, reading.head]
-
-
-def assert_shows(drawing, weights):
-    assert (drawing.rows, drawing.columns) == tuple(weights.shape)
-    assert len(drawing.values) == weights.numel()
-    for row in range(drawing.rows):
-        for column in range(drawing.columns):
-            assert rounded(drawing.value(row, column), weights[row, column]), (row, column)
 
 
 def test_the_table_and_the_drawing_have_the_weights(opened, translation, opening):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from browser import chromium
 from serving import served
-from viewer_driving import Opened, rounded
+from viewer_driving import Opened, assert_shows, rounded
 
 import regard
 from regard.mechanisms.catalogue import card, example
@@ -56,27 +56,20 @@ def opened(browser, files):
     made.finish()
 
 
-def assert_shows(opened, weights):
-    drawing = opened.drawing()
-    assert (drawing.rows, drawing.columns) == tuple(weights.shape)
-    for at, (text, weight) in enumerate(zip(drawing.values, weights.flatten(), strict=True)):
-        assert rounded(text, weight), at
-
-
 def test_weights_heads_words_and_special_tokens(opened, small):
     opened.view("Map")
-    assert_shows(opened, small[0, 0])
+    assert_shows(opened.drawing(), small[0, 0])
     opened.head(2)
-    assert_shows(opened, small[0, 2])
+    assert_shows(opened.drawing(), small[0, 2])
     opened.head(1, "Control")
-    assert_shows(opened, small[0, 1:].mean(0))
+    assert_shows(opened.drawing(), small[0, 1:].mean(0))
     opened.head(1)
     opened.choose("special tokens", "hidden")
-    assert_shows(opened, small[0, 1, :-1, :-1])
+    assert_shows(opened.drawing(), small[0, 1, :-1, :-1])
     opened.page.get_by_label("renormalise rows").check()
     opened.rest()
     kept = small[0, 1, :-1, :-1]
-    assert_shows(opened, kept / kept.sum(-1, keepdim=True))
+    assert_shows(opened.drawing(), kept / kept.sum(-1, keepdim=True))
 
 
 def test_zoom_and_keys(opened, small):
@@ -87,7 +80,7 @@ def test_zoom_and_keys(opened, small):
     row, column = int(top), int(left)
     assert drawing.rows < 13
     expected = small[0, 0, row : row + drawing.rows, column : column + drawing.columns]
-    assert all(rounded(text, weight) for text, weight in zip(drawing.values, expected.flatten(), strict=True))
+    assert_shows(drawing, expected)
     opened.page.locator(".map-canvas").focus()
     opened.press("Control+End")
     assert rounded(opened.said().rpartition("weight ")[2], small[0, 0, 12, 12])
@@ -132,7 +125,7 @@ def test_a_long_map_is_read_as_a_sample_and_says_so(opened, long_map):
 
 def test_what_it_was_told_is_in_the_address_and_loads_again(browser, files, small):
     opened = looked_at(browser, files, "#view=map&heads=2&special=hidden")
-    assert_shows(opened, small[0, 2, :-1, :-1])
+    assert_shows(opened.drawing(), small[0, 2, :-1, :-1])
     opened.finish()
 
 
@@ -154,7 +147,7 @@ class TestPlayground:
         translation = regard.translate("The dog sleeps.")
         reading = translation.alignment.reading
         playground.view("Map")
-        assert_shows(playground, translation.recording.cross[reading.layer][0, reading.head])
+        assert_shows(playground.drawing(), translation.recording.cross[reading.layer][0, reading.head])
         assert set(translation.source_tokens) <= set(playground.drawing().texts)
 
     def test_a_translation_that_is_given(self, playground):
@@ -174,7 +167,7 @@ class TestPlayground:
         query, key, value = example(16)
         expected = chosen.apply(query, key, value).weights.detach()
         playground.view("Map")
-        assert_shows(playground, expected[0, 0])
+        assert_shows(playground.drawing(), expected[0, 0])
         playground.view("Steps")
         _, _, rows = playground.table()
         assert [row[0].split(":")[0] for row in rows][:3] == ["q · k", "scale", "softcap"]

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from browser import chromium
-from viewer_driving import Opened, rounded
+from viewer_driving import Opened, assert_shows, rounded
 
 import regard
 
@@ -103,10 +103,10 @@ def test_from_the_whole_map_to_single_weights(opened, long_map):
     row, column = int(top), int(left)
     weights = long_map[0, HEAD, row : row + drawing.rows, column : column + drawing.columns]
     error = error_told(opened)
-    shown = [drawing.value(*place) for place in torch.cartesian_prod(*map(torch.arange, weights.shape)).tolist()]
-    assert all(rounded(text, weight, error) for text, weight in zip(shown, weights.flatten(), strict=True))
+    assert_shows(drawing, weights, error)
     # A map of noise has no two rows alike: another place's weights would not do.
-    assert not all(rounded(text, weight, error) for text, weight in zip(shown, weights.flip(0).flatten(), strict=True))
+    with pytest.raises(AssertionError):
+        assert_shows(drawing, weights.flip(0), error)
 
     opened.page.locator(".map-canvas").focus()
     opened.press("ArrowDown", "ArrowRight")

@@ -166,15 +166,39 @@ class Drawing:
         rects = list(plot.iter(f"{SVG}rect"))
         self.boxes = [tuple(float(one.get(name)) for name in ("x", "y", "width", "height")) for one in rects]
         self.colours = [tuple(map(int, re.findall(r"\d+", one.get("fill")))) for one in rects]
-        self.values = ["".join(one.itertext()) for one in plot.iter(f"{SVG}text")]
         self.rows = len({box[1] for box in self.boxes})
         self.columns = len({box[0] for box in self.boxes})
+        clip = next(one for one in root.iter(f"{SVG}clipPath") if f"url(#{one.get('id')})" == plot.get("clip-path"))
+        self.plot = tuple(float(clip[0].get(name)) for name in ("x", "y", "width", "height"))
+        self.values = {self._cell_at(one): "".join(one.itertext()) for one in plot.iter(f"{SVG}text")}
 
     def box(self, row, column):
         return self.boxes[row * self.columns + column]
 
     def value(self, row, column):
-        return self.values[row * self.columns + column]
+        return self.values[row, column]
+
+    def whole(self):
+        """The cells that are all on the plot, as (row, column)."""
+        x, y, width, height = self.plot
+        return {
+            divmod(at, self.columns)
+            for at, (left, top, across, down) in enumerate(self.boxes)
+            if left > x - 0.5 and top > y - 0.5 and left + across < x + width + 0.5 and top + down < y + height + 0.5
+        }
+
+    def _cell_at(self, text):
+        x, y = float(text.get("x")), float(text.get("y"))
+        at = next(at for at, box in enumerate(self.boxes) if 0 < x - box[0] < box[2] and 0 < y - box[1] < box[3])
+        return divmod(at, self.columns)
+
+
+def assert_shows(drawing, weights, error=0.0):
+    """The cells are those of the weights, and every cell that is all on the plot has its weight written in it."""
+    assert (drawing.rows, drawing.columns) == tuple(weights.shape)
+    assert drawing.values.keys() == drawing.whole()
+    for place, text in drawing.values.items():
+        assert rounded(text, weights[place], error), place
 
 
 def rounded(text, weight, error=0.0):

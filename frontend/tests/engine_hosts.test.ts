@@ -9,7 +9,7 @@ import { Queue } from "../src/engine/queue";
 import { serverTransport } from "../src/engine/server_transport";
 import { manifestOf, sourceOver } from "../src/engine/source";
 import { type WidgetModel, widgetTransport } from "../src/engine/widget_transport";
-import { packRegion } from "../src/engine/wire";
+import { packRegion, unpackRegion } from "../src/engine/wire";
 import { serve } from "../src/engine/worker_talk";
 import { makeFactors, manifestOfMaps } from "./engine_maps";
 
@@ -371,4 +371,22 @@ test("an engine lets go of maps that take too much memory, and fetches them agai
   const columns = { start: 0, stop: 3, count: 3 };
   for (const map of [0, 1, 0, 2, 0, 1]) await engine.begin("region", { ...REQUEST, map, rows, columns });
   expect(loaded).toEqual(["map-0", "map-1", "map-2", "map-1"]);
+});
+
+test("hidden rows are the special tokens of the labels that are shown", async () => {
+  const maps = [{ ...SIZE, rowAxes: ["produced", "consumed"], columnAxis: "source" }];
+  const engine = new Engine({ maps, special: { produced: [12], consumed: [0], source: [] } }, async () => MADE.packed);
+  const empty = async (rowAxis?: number) => {
+    const asked = { ...REQUEST, hideSpecial: true, ...(rowAxis === undefined ? {} : { rowAxis }) };
+    const work = await engine.begin("region", asked);
+    let step = work.next();
+    while (!step.done) step = work.next();
+    const { values } = unpackRegion(step.value);
+    return Array.from({ length: 13 }, (_, row) => row).filter((row) =>
+      values.subarray(17 * row, 17 * (row + 1)).every((weight) => weight === 0),
+    );
+  };
+  expect(await empty()).toEqual([12]);
+  expect(await empty(1)).toEqual([0]);
+  await expect(empty(2)).rejects.toThrow("row axis");
 });
