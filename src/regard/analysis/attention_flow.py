@@ -63,7 +63,7 @@ def attention_flow(
     flows = torch.zeros(batch, len(rows), size, dtype=torch.float64)
     with tqdm(total=flows.numel(), desc="maximum flows", unit="pair", delay=1, leave=False) as bar:
         for item in range(batch):
-            network = _network(layers, item, heads, residual)
+            network = flow_network(layers, item, heads, residual)
             for at, row in enumerate(rows):
                 for key in range(size):
                     flows[item, at, key] = max_flow(network, len(layers) * size + row, key)
@@ -71,7 +71,7 @@ def attention_flow(
     return flows
 
 
-def _network(layers: list[AttentionMap], item: int, heads: Sequence[int] | None, residual: float) -> Network:
+def flow_network(layers: list[AttentionMap], item: int, heads: Sequence[int] | None, residual: float) -> Network:
     """Node layer · tokens + i is token i above that many layers; 0 to tokens − 1 are the inputs."""
     size = layers[0].shape[2]
     network = Network((len(layers) + 1) * size)

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regard.analysis.attention_flow import MAX_PIPES, _network
-from regard.analysis.max_flow import _distances, fill_shortest
-from regard.analysis.relevance import _start, gradient_weighted
+from regard.analysis.attention_flow import MAX_PIPES, flow_network
+from regard.analysis.max_flow import distances_to, fill_shortest
+from regard.analysis.relevance import gradient_weighted, identity_row
 from regard.analysis.stacks import check_residual, positions, stack_of
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
@@ -89,7 +89,7 @@ def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = 
             "the tokens' relevance in an encoder-decoder is regard.relevance"
         )
     weighted = stack_of(gradient_weighted(recording, score))
-    return _downwards(weighted, _start(weighted, token)[:, 0, :, 0], 1.0, 1.0)
+    return _downwards(weighted, identity_row(weighted, token)[:, 0, :, 0], 1.0, 1.0)
 
 
 def attention_flow_edges(
@@ -138,9 +138,9 @@ def attention_flow_edges(
         )
     edges = torch.zeros(batch, len(layers), size, size, dtype=torch.float64)
     for item in range(batch):
-        network = _network(layers, item, heads, residual)
+        network = flow_network(layers, item, heads, residual)
         source, room = len(layers) * size + row, list(network.capacity)
-        while (distance := _distances(network, room, source, column))[source] >= 0:
+        while (distance := distances_to(network, room, source, column))[source] >= 0:
             fill_shortest(network, room, distance, source, column)
         for pipe in range(0, len(room), 2):  # every other one is a way back
             above, below = network.ends[pipe + 1], network.ends[pipe]

@@ -147,7 +147,7 @@ class _Pass:
         if self.shift is not None:
             # The diagonals of the block among those of the map: both begin at the first key of their last row.
             start = columns.start + self.queries - q.stop
-            diagonals = _diagonals(weights).to("cpu", torch.float64)
+            diagonals = diagonal_sums(weights).to("cpu", torch.float64)
             self.offsets[h, start : start + diagonals.shape[1]] += diagonals
 
     def close(self, windows: Sequence[int]) -> None:
@@ -169,7 +169,7 @@ class _Pass:
             of["own"] = torch.full_like(rows, math.nan)
 
 
-def _diagonals(weights: Tensor) -> Tensor:
+def diagonal_sums(weights: Tensor) -> Tensor:
     """Sums along the diagonals of (heads, rows, columns): (heads, rows + columns − 1), entry d is column − row = d − rows + 1.
 
     Rows are laid one after another with some room before each, and read again as rows that are longer by one: each then stands

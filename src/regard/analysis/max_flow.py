@@ -40,13 +40,13 @@ def max_flow(network: Network, source: int, sink: int) -> float:
     room = list(network.capacity)
     flow = 0.0
     while True:
-        distance = _distances(network, room, source, sink)
+        distance = distances_to(network, room, source, sink)
         if distance[source] < 0:
             return flow
         flow += fill_shortest(network, room, distance, source, sink)
 
 
-def _distances(network: Network, room: list[float], source: int, sink: int) -> list[int]:
+def distances_to(network: Network, room: list[float], source: int, sink: int) -> list[int]:
     """Pipes between each node and the sink along pipes with room; −1 where there is none, or it is too long."""
     distance = [-1] * len(network.pipes_of)
     distance[sink] = 0

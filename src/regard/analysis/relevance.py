@@ -136,7 +136,7 @@ def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) ->
     if "cross" not in kinds:
         if len(kinds) > 1:
             raise RecordingError(f"expected one stack of layers, or an encoder-decoder, got {' and '.join(sorted(kinds))} maps")
-        return Relevance(_downwards(_start(weighted, token), weighted)[:, 0, :, 0], None)
+        return Relevance(_downwards(identity_row(weighted, token), weighted)[:, 0, :, 0], None)
     if missing := {"encoder", "decoder"} - kinds:
         raise RecordingError(
             f"expected encoder, decoder and cross maps, got no {' and no '.join(sorted(missing))} maps; record without kinds="
@@ -146,7 +146,7 @@ def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) ->
     return _through_both(encoder, decoder, token)
 
 
-def _start(maps: Sequence[AttentionMap], token: int | Sequence[int]) -> Tensor:
+def identity_row(maps: Sequence[AttentionMap], token: int | Sequence[int]) -> Tensor:
     """The token's row of the identity, as a column: (batch, 1, queries, 1)."""
     batch, _, size, _ = maps[0].shape
     tokens = [token] * batch if isinstance(token, int) else list(token)
@@ -170,7 +170,7 @@ def _downwards(row: Tensor, maps: Sequence[AttentionMap]) -> Tensor:
 def _through_both(encoder: Sequence[AttentionMap], decoder: Sequence[AttentionMap], token: int | Sequence[int]) -> Relevance:
     """The token's rows of a decoder's relevance: of the source, and of what it had read."""
     # From the top down: what the row of the token is at each cross-attention, once the layers above have had their part.
-    row = _start([amap for amap in decoder if amap.kind == "decoder"], token)
+    row = identity_row([amap for amap in decoder if amap.kind == "decoder"], token)
     rows: list[Tensor] = []
     for amap in reversed(decoder):
         if amap.kind == "cross":

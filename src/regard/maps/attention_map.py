@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
 from regard.maps.amounts import bytes_text
-from regard.maps.factors import DenseWeights, Factors, Source, _check_broadcast, _check_query_key, _check_tensor, _working_dtype
+from regard.maps.factors import DenseWeights, Factors, Source, check_broadcast, check_query_key, check_tensor, working_dtype
 from regard.maps.indexing import AXES, Choice, Index, narrow, spread, tile_places
 from regard.maps.key_chunks import How
 from regard.maps.map_file import MapData, MapWriter
@@ -75,11 +75,11 @@ class AttentionMap:
         softcap: float | None = None,
         sinks: Tensor | None = None,
     ) -> None:
-        _check_query_key(query, key)
+        check_query_key(query, key)
         shape = (*query.shape[:-1], key.shape[-2])
         if bias is not None:
-            _check_tensor("bias", bias)
-            _check_broadcast("bias", bias, shape)
+            check_tensor("bias", bias)
+            check_broadcast("bias", bias, shape)
             bias = _four_axes(bias)
         allowed = mask if isinstance(mask, Mask) else None
         if mask is not None and allowed is None:
@@ -89,12 +89,12 @@ class AttentionMap:
                     f"{mask.dtype if isinstance(mask, Tensor) else type(mask).__name__}; "
                     "convert a 0/1 mask with torch.as_tensor(mask).bool()"
                 )
-            _check_broadcast("the mask", mask, shape)
+            check_broadcast("the mask", mask, shape)
             if mask.dtype == torch.bool:
                 allowed = from_tensor(_four_axes(mask))
             else:
                 # Added after the bias, and nothing stands between the two: one tensor serves both.
-                wide = _working_dtype(query)
+                wide = working_dtype(query)
                 bias = _four_axes(mask) if bias is None else mask.to(wide) + bias.to(wide)
         source = Factors(
             query=query,

@@ -71,7 +71,7 @@ class DenseWeights:
 
     @property
     def dtype(self) -> torch.dtype:
-        return _working_dtype(self.values)
+        return working_dtype(self.values)
 
     @property
     def nbytes(self) -> int:
@@ -124,7 +124,7 @@ class Factors:
 
     @property
     def dtype(self) -> torch.dtype:
-        return _working_dtype(self.query)
+        return working_dtype(self.query)
 
     @property
     def device(self) -> torch.device:
@@ -268,20 +268,21 @@ def _runs(size: int, step: int) -> Iterator[slice]:
         yield slice(start, min(start + step, size))
 
 
-def _working_dtype(tensor: Tensor) -> torch.dtype:
+def working_dtype(tensor: Tensor) -> torch.dtype:
+    """What is computed in: float64 for float64, float32 for everything narrower."""
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
 def _check(factors: Factors) -> None:
     """Refuse factors that do not fit each other, with the sizes."""
     query, bias, sinks = factors.query, factors.bias, factors.sinks
-    _check_query_key(query, factors.key)
+    check_query_key(query, factors.key)
     if factors.mask is not None:
         factors.mask._check_known(factors.shape)
     if bias is not None:
-        _check_broadcast("bias", bias, factors.shape)
+        check_broadcast("bias", bias, factors.shape)
     if sinks is not None:
-        _check_tensor("sinks", sinks)
+        check_tensor("sinks", sinks)
         if tuple(sinks.shape) != (query.shape[1],):
             raise ShapeError(f"expected sinks (heads,)=({query.shape[1]},), got {tuple(sinks.shape)}; give one number a head")
         if (wrong := sinks.isnan() | (sinks == torch.inf)).any():
@@ -293,13 +294,13 @@ def _check(factors: Factors) -> None:
             raise OptionError(f"expected {name} above 0 and finite, got {value!r}; leave it out for the default")
 
 
-def _check_query_key(query: Tensor, key: Tensor) -> None:
+def check_query_key(query: Tensor, key: Tensor) -> None:
     """Refuse queries and keys that have no product."""
     for name, tensor, axes in (
         ("query", query, "(batch, heads, queries, dim)"),
         ("key", key, "(batch, kv_heads, keys, dim)"),
     ):
-        _check_tensor(name, tensor)
+        check_tensor(name, tensor)
         if tensor.ndim != 4:
             raise ShapeError(
                 f"expected {name} {axes}, got {tuple(tensor.shape)}; add the missing axes, e.g. {name}.unsqueeze(0)"
@@ -321,7 +322,7 @@ def _check_query_key(query: Tensor, key: Tensor) -> None:
         )
 
 
-def _check_tensor(name: str, tensor: Tensor) -> None:
+def check_tensor(name: str, tensor: Tensor) -> None:
     """Refuse what is not a tensor of floats."""
     if not isinstance(tensor, Tensor):
         raise DtypeError(f"expected {name} as a tensor, got {type(tensor).__name__}; convert it with torch.as_tensor({name})")
@@ -329,7 +330,7 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
 
 
-def _check_broadcast(name: str, tensor: Tensor, shape: Sequence[int]) -> None:
+def check_broadcast(name: str, tensor: Tensor, shape: Sequence[int]) -> None:
     """Refuse a (…)-shaped tensor that does not stretch to (batch, heads, queries, keys)."""
     axes = ("batch", "heads", "queries", "keys")
     if tensor.ndim > 4:

@@ -102,7 +102,7 @@ class MapWriter:
         # Whole keys, whatever the view shows of them: the denominators run over all.
         parts = {
             "query": Part(source.query, (batch, heads, queries, range(source.query.shape[3]))),
-            "key": Part(source.key, (batch, _key_heads(heads, group), range(keys), range(source.key.shape[3]))),
+            "key": Part(source.key, (batch, key_heads_read(heads, group), range(keys), range(source.key.shape[3]))),
         }
         if source.bias is not None:
             bias = unrepeated(source.bias)
@@ -128,7 +128,7 @@ class MapWriter:
         return entry
 
 
-def _key_heads(heads: Positions, group: int) -> Positions:
+def key_heads_read(heads: Positions, group: int) -> Positions:
     """Which key heads these query heads read, one a group of them, as large as the groups can be."""
     read = [head // group for head in heads]
     together = math.gcd(*(len(list(run)) for _, run in groupby(read))) or 1

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from regard.errors import ShapeError
-from regard.maps.factors import Source, _check_tensor
+from regard.maps.factors import Source, check_tensor
 from regard.maps.row_blocks import View, row_blocks
 
 
@@ -45,7 +45,7 @@ class TransposedMap:
 
 def _factor(source: Source, places: View, values: Tensor, axis: str) -> Tensor:
     """What the map is multiplied with, as (batch, heads, positions, dim) in the type and on the device of the weights."""
-    _check_tensor("the right side of @", values)
+    check_tensor("the right side of @", values)
     batch, heads, queries, keys = map(len, places)
     positions = keys if axis == "keys" else queries
     shape = tuple(values.shape)

@@ -210,7 +210,7 @@ def global_positions(positions: Tensor, offset: int = 0) -> Mask:
     5 ■ ⬚ ⬚ ⬚ ■ ■ ■
     6 ■ ⬚ ⬚ ⬚ ■ ■ ■
     """
-    _check_tensor("positions", positions)
+    check_tensor("positions", positions)
     if positions.is_floating_point() or positions.dtype == torch.bool:
         raise DtypeError(f"positions is {positions.dtype}; expected whole numbers: of 0 and 1, take positions.nonzero()[:, 0]")
     if positions.ndim != 1:
@@ -251,7 +251,7 @@ def block_pairs(table: Tensor, size: int, offset: int = 0) -> Mask:
     2 ■ ■ ■ ■
     3 ■ ■ ■ ■
     """
-    _check_tensor("table", table)
+    check_tensor("table", table)
     if table.dtype != torch.bool:
         raise DtypeError(f"table is {table.dtype}; expected torch.bool, True = may attend: write table.bool() if 1 means so")
     if table.ndim != 3:
@@ -324,6 +324,7 @@ def combined(allowed: Mask | None, causally: bool, width: int | None, offset: in
     return functools.reduce(operator.and_, parts) if parts else None
 
 
-def _check_tensor(name: str, tensor: Tensor) -> None:
+def check_tensor(name: str, tensor: Tensor) -> None:
+    """Refuse what is not a tensor."""
     if not isinstance(tensor, Tensor):
         raise DtypeError(f"{name} is a {type(tensor).__name__}; expected a tensor: write torch.as_tensor({name})")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks.mask import AXES, Mask, whole_number
-from regard.masks.patterns import causal, everything, window
+from regard.masks.patterns import causal, check_tensor, everything, window
 
 _BLOCK = 2**24  # truth values that are looked at together
 
@@ -87,7 +87,7 @@ def spans(starts: Tensor, stops: Tensor, keys: int) -> Mask:
     """
     keys = whole_number("keys", keys, 0)
     for name, tensor in (("starts", starts), ("stops", stops)):
-        _check_tensor(name, tensor)
+        check_tensor(name, tensor)
         if tensor.is_floating_point() or tensor.dtype == torch.bool:
             raise DtypeError(f"{name} is {tensor.dtype}; expected whole numbers: write {name}.long()")
         if tensor.ndim != 3 or tensor.shape != starts.shape:
@@ -211,7 +211,7 @@ def _pattern(starts: Tensor, stops: Tensor, keys: int) -> Mask | None:
 
 def _four_axes(tensor: Tensor) -> Tensor:
     """The truth values as (batch, heads, queries, keys)."""
-    _check_tensor("tensor", tensor)
+    check_tensor("tensor", tensor)
     if tensor.dtype != torch.bool:
         raise DtypeError(
             f"tensor is {tensor.dtype}; expected torch.bool, True = may attend: "
@@ -231,13 +231,8 @@ def _limit(size: int) -> int | None:
     return None if size == 1 else size
 
 
-def _check_tensor(name: str, tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"{name} is a {type(tensor).__name__}; expected a tensor: write torch.as_tensor({name})")
-
-
 def _two_axes(name: str, tensor: Tensor, positions: str) -> tuple[int, int]:
-    _check_tensor(name, tensor)
+    check_tensor(name, tensor)
     if tensor.ndim != 2:
         raise ShapeError(f"{name} has shape {tuple(tensor.shape)}; expected 2 axes: (batch, {positions})")
     return tensor.shape[0], tensor.shape[1]

@@ -20,7 +20,7 @@ from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording import torch_modules
 from regard.recording.copies import Copies
-from regard.recording.record import _Recorder, shown
+from regard.recording.record import Recorder, shown
 from regard.recording.recording import KINDS, Recording
 from regard.recording.values import Outcome
 
@@ -177,7 +177,7 @@ def _number(measured: Any) -> float:
         raise DtypeError(f"expected a number from the measure, got {type(measured).__name__}; average or sum it") from error
 
 
-class _Switch(_Recorder):
+class _Switch(Recorder):
     """Sees every attention call, and changes the output of those it was told to."""
 
     def __init__(self, model: nn.Module, heads: Collection[Head], edges: Collection[Edge], kind: str | None, how: str) -> None:

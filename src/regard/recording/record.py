@@ -76,7 +76,7 @@ def record(
         raise OptionError(f"expected kinds as a list of {', '.join(KINDS)}, got {kinds!r}; for example kinds=['cross']")
     recording = Recording()
     recording.model = _name_of(model)
-    recorder = _Recorder(model, recording, layers, kinds, values)
+    recorder = Recorder(model, recording, layers, kinds, values)
     with shown(model, recorder) as torch_calls:
         yield recording
     torch_calls.close()
@@ -86,7 +86,7 @@ def record(
 
 
 @contextmanager
-def shown(model: nn.Module, recorder: "_Recorder") -> Iterator[torch_modules.TorchCalls]:
+def shown(model: nn.Module, recorder: "Recorder") -> Iterator[torch_modules.TorchCalls]:
     """Show a recorder the attention calls of the block; then the model, and Transformers' interface, are as they were found."""
     names = transformers_models.implementations(model)
     torch_calls = torch_modules.TorchCalls(recorder)
@@ -133,7 +133,7 @@ def _check_calls(model: nn.Module, recording: Recording) -> None:
     )
 
 
-class _Recorder:
+class Recorder:
     """Collects the calls of one ``with`` block into its recording."""
 
     def __init__(
@@ -174,6 +174,7 @@ class _Recorder:
         self.inputs = dict(zip(inspect.signature(model.forward).parameters, positional, strict=False)) | named
 
     def enter(self, module: nn.Module, inputs: Any) -> None:
+        """Notes that this module runs now, before its forward."""
         self.stack.append(module)
         if self.unprojected and inputs:
             with torch_modules.unseen():
@@ -182,6 +183,7 @@ class _Recorder:
                 self.unprojected = None
 
     def leave(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
+        """Notes that it is done, and whatever an error has left inside of it."""
         while self.stack and self.stack.pop() is not module:
             pass  # a module that an error has left without a word
 
@@ -192,6 +194,7 @@ class _Recorder:
         return self.stack[-1] if self.stack else None
 
     def wants(self, module: nn.Module) -> bool:
+        """Whether this is one of the modules that are recorded."""
         return id(module) in self.names
 
     def see(
@@ -202,6 +205,7 @@ class _Recorder:
         make_map: Callable[[Copies], AttentionMap],
         outcome: Outcome,
     ) -> None:
+        """Keeps the map of a call, unless it is not wanted or is that of the call before; ``kept`` says how, in words."""
         if torch._C._current_graph_task_id() != -1:
             return  # gradient checkpointing computes the layer once more on the way back
         name, kind = self.place(module)
@@ -241,6 +245,7 @@ class _Recorder:
         return call
 
     def miss(self, module: nn.Module, reason: str) -> None:
+        """Notes a call of which no map is kept, and why."""
         self.recording.calls.append(Call(*self.place(module), None, reason))
 
     def place(self, module: nn.Module) -> tuple[str, str]:

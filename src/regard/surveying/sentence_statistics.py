@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.analysis.head_sums import _diagonals, fewest_keys, gini
+from regard.analysis.head_sums import diagonal_sums, fewest_keys, gini
 from regard.errors import RecordingError, ScoreError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.row_blocks import Rows, row_blocks
@@ -103,7 +103,7 @@ class _Pass:
                 found["duplicate"], found["induction"] = self._repeated(weights, b, q, columns)
             # The diagonals of the block among those of the map: both begin at the first key of their last row.
             start = columns.start + self.queries - q.stop
-            diagonals = _diagonals(weights.flatten(0, 1)).unflatten(0, weights.shape[:2]).to("cpu", torch.float64)
+            diagonals = diagonal_sums(weights.flatten(0, 1)).unflatten(0, weights.shape[:2]).to("cpu", torch.float64)
             self.offsets[b, h, start : start + diagonals.shape[2]] += diagonals
         self.received[b, h, columns] += weights.sum(2).to("cpu", torch.float64)
         for name, values in found.items():

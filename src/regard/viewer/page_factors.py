@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors, Positions, take
-from regard.maps.map_file import MapData, _key_heads
+from regard.maps.map_file import MapData, key_heads_read
 from regard.maps.mask_file import narrowed
 from regard.maps.row_blocks import row_blocks
 from regard.viewer.mask_runs import Runs, runs_of
@@ -58,7 +58,7 @@ class PageFactors:
         if not isinstance(given, Factors):
             raise TypeError(f"expected a map of factors, got {given.describe()}")
         keys = given.shape[3]
-        key_heads = _key_heads(heads, given.shape[1] // given.key.shape[1])
+        key_heads = key_heads_read(heads, given.shape[1] // given.key.shape[1])
         mask = given.mask
         if mask is not None and (batch, heads, queries) != tuple(map(range, given.shape[:3])):
             mask = narrowed(mask, batch, heads, queries, keys, given.device)

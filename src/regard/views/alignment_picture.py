@@ -283,7 +283,7 @@ def _ribbons(alignment: WordAlignment, gold: Gold, title: str, theme: Theme) -> 
         _ribbon(ax, ends, (high, low), float(weights[target, source]), theme, "good line" if good else "bad line")
     for source, target in sorted((gold[0] if gold else set()) - set(alignment.links)):
         x, y = places[0][source], places[1][target]
-        ax.add_patch(PathPatch(_curve(x, high, y, low), fill=False, **_edge(theme)))
+        ax.add_patch(PathPatch(s_curve(x, high, y, low), fill=False, **_edge(theme)))
     for words, at, y, va in ((sources, places[0], high - PAD / 2, "bottom"), (targets, places[1], low + PAD / 2, "top")):
         for word, x in zip(words, at, strict=True):
             ax.text(x, y, word, color=theme.text, fontsize=_WORD_FONT, ha="center", va=va, parse_math=False)
@@ -307,14 +307,14 @@ def _ribbon(ax: Axes, ends: tuple[float, float], between: tuple[float, float], w
     """A band from one word to the other, as wide as the weight."""
     half = max(0.5, 4.0 * min(1.0, weight))
     (x, y), (high, low) = ends, between
-    down, up = _curve(x - half, high, y - half, low), _curve(y + half, low, x + half, high)
+    down, up = s_curve(x - half, high, y - half, low), s_curve(y + half, low, x + half, high)
     vertices = np.concatenate([np.asarray(down.vertices), np.asarray(up.vertices), [(x - half, high)]])
     codes = [*CURVE, Path.LINETO, *CURVE[1:], Path.CLOSEPOLY]
     colour = _line(theme, mark)["color"]
     ax.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, alpha=0.35 + 0.5 * min(1.0, weight), linewidth=0))
 
 
-def _curve(x: float, start: float, y: float, stop: float) -> Path:
+def s_curve(x: float, start: float, y: float, stop: float) -> Path:
     """An S from (x, start) to (y, stop)."""
     middle = (start + stop) / 2
     return Path([(x, start), (x, middle), (y, middle), (y, stop)], CURVE)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.errors import OptionError, ScoreError, ShapeError
-from regard.views.alignment_picture import _curve
+from regard.views.alignment_picture import s_curve
 from regard.views.figure_files import NotebookFigure, figure_of
-from regard.views.matrices import MAX_TOKENS, Labels, _as_array, _checked_index, _checked_labels
+from regard.views.matrices import MAX_TOKENS, Labels, as_array, checked_index, checked_labels
 from regard.views.panels import EDGE, PAD, POINTS, TITLE, TITLE_FONT, checked_special, is_special, new_axes, text_width
 from regard.views.themes import Theme, theme_named
 
@@ -71,8 +71,8 @@ def token_scores(
     if len(lengths) != 1:
         raise ShapeError(f"expected scores of the same tokens, got {' and '.join(map(str, sorted(lengths))) or 'none'}")
     [count] = lengths
-    words = _checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
-    marked = None if token is None else _checked_index("token", token, count)
+    words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
+    marked = None if token is None else checked_index("token", token, count)
 
     tops = {name: float(values.max()) for name, values in named.items()}
     ranges = {name: f"0 to {_number(top)}" for name, top in tops.items()}
@@ -143,7 +143,7 @@ def flow_diagram(
         raise OptionError(f"least: expected a share from 0 to below 1, got {least!r}")
     flows = _checked_edges(edges, batch)
     layers, count = flows.shape[:2]
-    words = _checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
+    words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
     names = ["input", *(f"after layer {layer}" for layer in range(layers))]
     shown = flows >= least * flows.max()
     missing = float(flows[~shown].sum() / flows.sum())
@@ -191,7 +191,7 @@ def _draw_edges(
         layer, query, key = places[at]
         ax.add_patch(
             PathPatch(
-                _curve(columns[query], rows[layer + 1], columns[key], rows[layer]),
+                s_curve(columns[query], rows[layer + 1], columns[key], rows[layer]),
                 fill=False,
                 edgecolor=theme.positive[7],
                 linewidth=max(0.4, _THICKEST * parts[at]),
@@ -271,9 +271,9 @@ def _number(amount: float) -> str:
 
 def _checked_edges(edges: Scores, batch: int) -> NDArray[np.float64]:
     """(layers, queries, keys) of one sequence."""
-    values = _as_array(edges)
+    values = as_array(edges)
     if values.ndim == 4:
-        values = values[_checked_index("batch", batch, len(values))]
+        values = values[checked_index("batch", batch, len(values))]
     if values.ndim != 3 or values.shape[1] != values.shape[2] or 0 in values.shape:
         raise ShapeError(
             f"expected edges (layers, queries, keys) between the same tokens, got {values.shape}; "
@@ -292,7 +292,7 @@ def _checked_edges(edges: Scores, batch: int) -> NDArray[np.float64]:
 
 def _checked_scores(name: str, scores: Scores) -> NDArray[np.float64]:
     """(tokens,)."""
-    values = _as_array(scores)
+    values = as_array(scores)
     if values.ndim != 1 or not 0 < len(values) <= MAX_TOKENS:
         raise ShapeError(
             f"expected {name or 'scores'} of 1 to {MAX_TOKENS} tokens, as one axis, got {values.shape}; take one output token, "

@@ -76,7 +76,7 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
         values = np.full((len(places), heads), np.nan)
         for row in rows:
             values[places.index(_place(row)), int(row["head"])] = _number(row.get(name))
-        _draw(ax, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
+        draw_cells(ax, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
         ax.set_title(title, color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
         if column == 0:
             step = next((step for step in _STEPS if step * cell >= _LABEL_FONT + 1), _STEPS[-1])
@@ -86,7 +86,7 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
     return figure
 
 
-def _draw(ax: Axes, values: NDArray[np.float64], highest: float | None, colours: Theme, cell: float) -> None:
+def draw_cells(ax: Axes, values: NDArray[np.float64], highest: float | None, colours: Theme, cell: float) -> None:
     """The cells of one statistic, rows downwards, and below them the numbers of the heads and what the colours mean."""
     layers, heads = values.shape
     top = highest or float(np.nanmax(np.abs(values))) or 1.0

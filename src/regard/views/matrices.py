@@ -51,20 +51,20 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
         ShapeError, DtypeError, OptionError, ScoreError: weights that cannot be drawn, and why.
     """
     lazy = isinstance(source, LazyMap)
-    values = source if isinstance(source, LazyMap) else _as_array(source)
+    values = source if isinstance(source, LazyMap) else as_array(source)
     shape = tuple(values.shape)
     _check_shape(shape)
     sizes = (1,) * (4 - len(shape)) + shape
-    sequence = _checked_index("batch", batch, sizes[0])
-    chosen = range(sizes[1]) if head is None else [_checked_index("head", head, sizes[1])]
+    sequence = checked_index("batch", batch, sizes[0])
+    chosen = range(sizes[1]) if head is None else [checked_index("head", head, sizes[1])]
     own = source if lazy else None
-    row_labels = _checked_labels("queries", queries, getattr(own, "queries", None), sizes[2])
-    key_labels = _checked_labels("keys", keys, getattr(own, "keys", None), sizes[3])
+    row_labels = checked_labels("queries", queries, getattr(own, "queries", None), sizes[2])
+    key_labels = checked_labels("keys", keys, getattr(own, "keys", None), sizes[3])
     if isinstance(values, LazyMap):
         # Narrowing first, where the map can, computes one sequence and not the batch.
         narrow = getattr(values, "select", None)
         part = narrow(batch=sequence, heads=list(chosen)).dense() if narrow else values.dense()[sequence, list(chosen)]
-        weights = _as_array(part).reshape(len(chosen), *sizes[2:])
+        weights = as_array(part).reshape(len(chosen), *sizes[2:])
     else:
         weights = values.reshape(sizes)[sequence, list(chosen)]
     _check_numbers(weights, chosen)
@@ -83,7 +83,8 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
     )
 
 
-def _as_array(source: Tensor | NDArray[Any] | Sequence[Any]) -> NDArray[np.float64]:
+def as_array(source: Tensor | NDArray[Any] | Sequence[Any]) -> NDArray[np.float64]:
+    """The numbers of a tensor, an array or nested lists, refused where they are not real."""
     if isinstance(source, Tensor):
         if source.is_complex():
             raise DtypeError(f"expected real weights, got a tensor of {source.dtype}; take .abs() or .real")
@@ -93,7 +94,7 @@ def _as_array(source: Tensor | NDArray[Any] | Sequence[Any]) -> NDArray[np.float
             raise OptionError(
                 f"expected one map, got a list of {len(source)}; choose one of them, or draw them all with heads_grid()"
             )
-        source = [_as_array(part) if isinstance(part, Tensor) else part for part in source]
+        source = [as_array(part) if isinstance(part, Tensor) else part for part in source]
     try:
         array = np.asarray(source)
     except ValueError as error:
@@ -122,7 +123,8 @@ def _check_shape(shape: tuple[int, ...]) -> None:
         )
 
 
-def _checked_index(name: str, index: int, size: int) -> int:
+def checked_index(name: str, index: int, size: int) -> int:
+    """The index counted from 0, refused where the weights have none such."""
     try:
         position = operator.index(index)
     except TypeError as error:
@@ -132,7 +134,8 @@ def _checked_index(name: str, index: int, size: int) -> int:
     return position % size
 
 
-def _checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
+def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
+    """The labels that were given, or the map's own, refused where they are not one for each."""
     labels = own if given is None else given
     if labels is None:
         return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from regard.errors import OptionError
 from regard.views.figure_files import NotebookFigure
-from regard.views.heads_table import SHARES, SHOWN, TITLES, _draw, layer_names
+from regard.views.heads_table import SHARES, SHOWN, TITLES, draw_cells, layer_names
 from regard.views.panels import EDGE, POINTS, new_axes, text_width
 from regard.views.themes import Theme, theme_named
 
@@ -89,7 +89,7 @@ def survey_picture(survey: Surveyed, statistics: Sequence[str] | None = None, *,
         found = {(_Place(row.kind, row.layer, row.module), int(row.head)): row for row in rows if row.statistic == name}
         matrix = new_axes(figure, x, y, heads * cell, len(places) * cell)
         values = np.array([[_mean(found.get((place, head))) for head in range(heads)] for place in places])
-        _draw(matrix, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
+        draw_cells(matrix, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
         matrix.set_yticks(range(len(places)), labels, fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False)
         matrix.set_title(_title(name), color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
         whiskers = new_axes(figure, x + wide + _BETWEEN, y, bars, tall)
