@@ -38,6 +38,13 @@ export function weightText(weight: number): string {
   return weight.toExponential(1);
 }
 
+/** 3e-4, 2.5e-5: rounded up, for a bound must hold. */
+export function errorText(error: number): string {
+  const power = Math.floor(Math.log10(error));
+  const digits = Math.ceil((error / 10 ** power) * 10 - 1e-6) / 10;
+  return digits >= 10 ? `1e${power + 1}` : `${digits}e${power}`;
+}
+
 /** A count with separators: 131,072. */
 export function countText(count: number): string {
   return count.toLocaleString("en-US");

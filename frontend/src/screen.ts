@@ -47,3 +47,8 @@ export function wrapped(text: string, width: number, measure: Measure): string[]
   }
   return lines;
 }
+
+/** The value, or the nearest of the two ends. */
+export function between(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { weightText } from "../src/labels";
+import { errorText, weightText } from "../src/labels";
 import { shownBy } from "../src/shown";
 import { initialState } from "../src/store";
 import { valueText } from "../src/views/map/picture";
-import { cellAt, errorText, partText, readOut } from "../src/views/map/words";
+import { cellAt, partText, readOut } from "../src/views/map/words";
 import { smallExample } from "./dense_source";
 
 const { manifest } = smallExample();

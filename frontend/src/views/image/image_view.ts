@@ -3,14 +3,11 @@
 import { scaleOf } from "../../colours";
 import type { App, MountedView, TextTable } from "../../contract";
 import { button, element } from "../../elements";
-import { visible, weightText } from "../../labels";
-import type { Size } from "../../screen";
-import { prepared } from "../../screen";
+import { errorText, visible, weightText } from "../../labels";
+import { between, prepared, type Size } from "../../screen";
 import { mapText } from "../../shown";
+import { strongest } from "../../strongest";
 import { CanvasSurface, pngOf, SvgSurface } from "../../surface";
-import { strongest } from "../map/table";
-import { between } from "../map/viewport";
-import { errorText } from "../map/words";
 import { drawImageScene, type ImageScene, patchAt } from "./drawing";
 import { type Looked, looked, otherTokens, patchName, patchOf, tokenName, tokenOf } from "./patches";
 import { type Direction, PatchWeights } from "./weights";

@@ -1,10 +1,10 @@
 /** The crosshair: where it is, and where keys move it. */
 
 import type { State } from "../../contract";
+import { between } from "../../screen";
 import type { Shown } from "../../shown";
 import type { Sheet } from "./cells";
 import type { Layout } from "./layout";
-import { between } from "./viewport";
 
 export interface Place {
   row: number;

@@ -1,7 +1,7 @@
 /** Where the part of a map that is looked at lies on the screen, and how it moves. Lengths are CSS pixels. */
 
 import type { Viewport } from "../../contract";
-import type { Size } from "../../screen";
+import { between, type Size } from "../../screen";
 
 export interface Extent {
   rows: number;
@@ -121,8 +121,4 @@ function inside(view: Viewport, extent: Extent): Viewport | null {
   };
   const seen = found.bottom > found.top && found.right > found.left;
   return seen && Object.values(found).every(Number.isFinite) ? found : null;
-}
-
-export function between(value: number, low: number, high: number): number {
-  return Math.min(Math.max(value, low), high);
 }

@@ -2,7 +2,7 @@
 
 import { LEAST } from "../../colours";
 import type { Manifest, State, Viewport } from "../../contract";
-import { countText, visible, weightText } from "../../labels";
+import { countText, errorText, visible, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import type { Units } from "../../units";
 import { rowNames } from "./axes";
@@ -52,13 +52,6 @@ export function cellText(state: Readonly<State>, shown: Shown, rows: Grid, colum
   if (single) return "each cell is one weight";
   const words = state.unit === "words" ? "in words" : "weights";
   return how === "max" ? `each cell is the largest of ${size} ${words}` : `each cell is the mean of ${size} ${words}`;
-}
-
-/** 3e-4, 2.5e-5: rounded up, for a bound must hold. */
-export function errorText(error: number): string {
-  const power = Math.floor(Math.log10(error));
-  const digits = Math.ceil((error / 10 ** power) * 10 - 1e-6) / 10;
-  return digits >= 10 ? `1e${power + 1}` : `${digits}e${power}`;
 }
 
 /** One weight, read exactly. */
