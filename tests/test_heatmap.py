@@ -281,6 +281,7 @@ def test_numbers_are_written_where_there_is_room():
         )[::-1]
         assert (light + 0.05) / (dark + 0.05) > 4.5, "readable on its cell, as WCAG 2 measures contrast"
     assert words(heatmap([[-0.5, 0.5]]).texts) == ["−0.50", "0.50"]
+    assert words(heatmap([[-0.004, 0.5]]).texts) == ["0.00", "0.50"]  # nothing is below nothing
     assert len(heatmap(weights(12, 12)).texts) == 144
     assert len(heatmap(weights(2, 13)).texts) == 0
     assert len(heatmap(weights(2, 13), annotate=True).texts) == 26

@@ -183,7 +183,7 @@ def write_columns(ax: Axes, side: Side, theme: Theme) -> None:
 
 def write_numbers(ax: Axes, weights: NDArray[np.float64], mesh: QuadMesh, pitch: float) -> None:
     """Each weight in its cell, two decimals; a 0 alone is exactly 0, as where a mask hides the key."""
-    texts = [["0" if weight == 0 else f"{weight:.2f}".replace("-", "−") for weight in row] for row in weights]
+    texts = [["0" if weight == 0 else f"{weight:z.2f}".replace("-", "−") for weight in row] for row in weights]
     widest = max(text_width(text, 1.0) for row in texts for text in row)
     colours = mesh.to_rgba(weights)
     for query, key in np.ndindex(weights.shape):
