@@ -65,11 +65,12 @@ bench: $(VENV)/.package
 bench-viewer: $(VENV)/.tests $(VENV)/.chromium
 	$(BIN)/python benchmarks/viewer.py
 
-# The pictures of the README and of the viewer's page.
+# The pictures of the README and of the documentation.
 pictures: $(VENV)/.tests $(VENV)/.chromium
 	$(BIN)/regard translate "$(SENTENCE)" --save docs/images/attention.png
 	$(BIN)/regard translate "$(SENTENCE)" --theme dark --save docs/images/attention-dark.png
 	$(BIN)/python recipes/viewer_pictures.py
+	$(BIN)/python recipes/analysis_pictures.py
 
 # Run the notebooks again and keep what they show.
 notebooks: $(VENV)/.tests

@@ -1,0 +1,94 @@
+"""Draws the pictures of docs/analysis, each in light and dark: what the code beside them on those pages draws.
+
+    python recipes/analysis_pictures.py [--out docs/images]
+
+The bars of error rates are ``measure_alignment.py``'s. Letters look as this machine's fonts do.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import regard
+from regard.analysis.ablation import loss
+from regard.analysis.flow_edges import rollout_edges
+from regard.analysis.pharaoh import from_pharaoh
+from regard.translation.translator import load_translator
+from regard.views.alignment_picture import alignment_figure
+from regard.views.flow_picture import flow_diagram, token_scores
+from regard.views.heads_table import heads_table
+
+Drawing = Callable[[str], Any]  # a figure of a theme
+
+
+def heads() -> Drawing:
+    """Encoder heads in numbers: heads.md."""
+    table: Any = regard.heads(regard.translate("The old man who lives near the sea does not see the black cat.").recording)
+    return lambda theme: heads_table(table[table.kind == "encoder"], theme=theme)
+
+
+def flow_scores() -> Drawing:
+    """What reaches a token, as bars: flow.md."""
+    maps, words, token = _cat()
+    rollout = regard.rollout(maps, tokens=token)[0, 0]
+    flow = regard.attention_flow(maps, tokens=token)[0, 0]
+    return lambda theme: token_scores({"rollout": rollout, "attention flow": flow}, words, token=token, theme=theme)
+
+
+def flow_rollout() -> Drawing:
+    """The same through the layers: flow.md."""
+    maps, words, token = _cat()
+    edges = rollout_edges(maps, token)
+    return lambda theme: flow_diagram(edges, words, theme=theme)
+
+
+def _cat() -> tuple[Any, Any, int]:
+    recording = regard.translate("The black cat sat on the old mat near the door.").recording
+    return recording.encoder, recording.keys, recording.keys.index("▁cat")
+
+
+def sweep() -> Drawing:
+    """What the loss gains without a head: ablation.md."""
+    translator = load_translator()
+    inputs = translator.tokenizer("The cat sat on the mat.", text_target="Le chat est assis sur le tapis.", return_tensors="pt")
+    found = regard.sweep(translator.model, inputs, loss, kind="cross").differences
+    limit, title = float(found.abs().max()), "what the loss gains without a head"
+
+    def drawing(theme: str) -> Any:
+        ax = regard.heatmap(found, vmax=limit, colorbar=False, title=title, theme=theme)
+        ax.set(xlabel="head", ylabel="layer")
+        return ax
+
+    return drawing
+
+
+def word_links() -> Drawing:
+    """Links that were found, and those of people: alignment.md."""
+    gold = from_pharaoh("0-0 1?2 2-3 2?1 3-2 4-4 4-5 5-6 6-7 7-8")
+    translation = regard.translate("I do not know what he wants.", target="Je ne sais pas ce qu'il veut.")
+    words = {"source_words": "I do not know what he wants .", "target_words": "Je ne sais pas ce qu' il veut ."}
+    found = regard.align(translation.recording, 1, 0, rows="consumed", method="mutual", **words)
+    return lambda theme: alignment_figure(found, gold.sure, gold.possible, theme=theme)
+
+
+DRAWINGS = {heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200}  # dots an inch
+
+
+def main() -> None:
+    """Draws them all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("docs/images"), metavar="FOLDER")
+    folder = parser.parse_args().out
+    for make, dpi in tqdm(DRAWINGS.items(), desc="drawing", unit="picture"):
+        draw = make()
+        for theme, ending in (("light", ""), ("dark", "-dark")):
+            regard.save(draw(theme), folder / f"{make.__name__}{ending}.png", dpi=dpi)
+
+
+if __name__ == "__main__":
+    main()
