@@ -143,7 +143,7 @@ class _Pass:
         found = {name: total / rows for name, total in sums.items()}
         found |= {"rows": rows, "unseeing": of["unseeing"], "span_90": of["span_90"] / of["rows_ranked"]}
         found["keys"] = torch.where(rows > 0, self.keys.lengths[:, None].double(), math.nan)
-        found["received_gini"] = torch.where(rows > 0, self.gini(), math.nan)
+        found["received_gini"] = torch.where(rows > 0, self._gini(), math.nan)
         positional = ("distance", "own", "previous", "next", "offset", "offset_mass", "repeats", "duplicate", "induction")
         found |= dict.fromkeys((*positional, *(f"local_{window}" for window in windows)), nothing)
         if not self.positions:
@@ -166,7 +166,7 @@ class _Pass:
             found[f"local_{window}"] = self.offsets[..., offsets.abs() < window].sum(-1) / rows
         return found
 
-    def gini(self) -> Tensor:
+    def _gini(self) -> Tensor:
         """Gini coefficients of what the real keys receive: padding received nothing, stands first in order, is taken out."""
         columns = self.received.shape[2]
         real = self.keys.lengths[:, None]

@@ -1,7 +1,6 @@
 /** The map as a document of its own. */
 
-import type { Measure } from "../../screen";
-import { wrapped } from "../../screen";
+import { type Measure, wrapped } from "../../screen";
 import { type PngEncoder, SvgSurface } from "../../surface";
 import { LABEL_SIZE } from "./layout";
 import { type Crosshair, drawCrosshair } from "./overlay";

@@ -3,8 +3,7 @@
 import { scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
 import { visible } from "../../labels";
-import type { Size } from "../../screen";
-import { measureWith, prepared } from "../../screen";
+import { measureWith, prepared, type Size } from "../../screen";
 import { mapText, type Shown, shownBy } from "../../shown";
 import { CanvasSurface, pngOf } from "../../surface";
 import { convertViewport } from "./axes";
