@@ -18,8 +18,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import regard
 from measure import Call, Size, main
-from regard.maps.reductions import edges
-from regard.maps.row_blocks import predicted_pool_seconds
+from regard.maps.reading.rows import predicted_pool_seconds
+from regard.maps.statistics.summary import edges
 
 LAYERS = 4
 POOL, TOPK = (64, 64), 8

@@ -33,8 +33,8 @@ from typing import Any
 import torch
 
 import regard
-from regard.viewer.document import document
-from regard.viewer.page import page_of
+from regard.viewer.document.document import document
+from regard.viewer.page.page import page_of
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "recipes"))

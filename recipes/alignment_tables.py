@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import regard
-from regard.analysis.alignment import Reading, Rule, Scores
-from regard.analysis.alignment_ranking import Ranked
-from regard.views.error_rates_picture import error_rates_figure
+from regard.analysis.alignment.align import Reading, Rule, Scores
+from regard.analysis.alignment.error_rates_figure import error_rates_figure
+from regard.analysis.alignment.ranking import Ranked
 
 METHODS = ("argmax", "mutual", "itermax", "threshold")
 

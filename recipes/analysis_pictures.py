@@ -15,13 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 import regard
-from regard.analysis.ablation import loss
-from regard.analysis.flow_edges import rollout_edges
-from regard.analysis.pharaoh import from_pharaoh
+from regard.analysis.alignment.figure import alignment_figure
+from regard.analysis.alignment.pharaoh import from_pharaoh
+from regard.analysis.flow.edges import rollout_edges
+from regard.analysis.flow.figure import flow_diagram, token_scores
+from regard.analysis.heads.figure import heads_table
+from regard.analysis.measures import loss
 from regard.translation.translator import load_translator
-from regard.views.alignment_picture import alignment_figure
-from regard.views.flow_picture import flow_diagram, token_scores
-from regard.views.heads_table import heads_table
 
 Drawing = Callable[[str], Any]  # a figure of a theme
 

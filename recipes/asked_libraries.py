@@ -279,7 +279,9 @@ def entmax_function(name: str, **options: float) -> Normalise:
 
 
 def regard_function(name: str, **options: float) -> Normalise:
-    return lambda scores: getattr(importlib.import_module("regard.mechanisms.sparse_normalisers"), name)(scores, **options)
+    return lambda scores: getattr(importlib.import_module("regard.mechanisms.normalisers.sparse_normalisers"), name)(
+        scores, **options
+    )
 
 
 def keras_sparsemax(scores: torch.Tensor) -> torch.Tensor:

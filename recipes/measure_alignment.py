@@ -38,10 +38,10 @@ from tqdm import tqdm
 from alignment_tables import METHODS, cells_of, line, pictures_of_heads, table_of_heads, told
 from link_words import spaced
 from publish_translator import write_checksums
-from regard.analysis.alignment import ROWS, Reading, Rule, Scores, align, scores, symmetrised
-from regard.analysis.alignment_ranking import Pair, Ranked, rank_heads
-from regard.analysis.words import natural_text
+from regard.analysis.alignment.align import ROWS, Reading, Rule, Scores, align, scores, symmetrised
+from regard.analysis.alignment.ranking import Pair, Ranked, rank_heads
 from regard.errors import RegardError
+from regard.tokens.words import natural_text
 from regard.translation.translator import EMBEDDED, Translator, load_translator
 
 Links = set[tuple[int, int]]

@@ -31,7 +31,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 import regard
-from regard.analysis.head_statistics import HeadStatistics, head_statistics
+from regard.analysis.heads.statistics import HeadStatistics, head_statistics
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks" / "induction_model"
@@ -161,8 +161,8 @@ induction head.
 ```python
 import regard
 from attention_only import Alphabet, load
-from regard.analysis.head_statistics import head_statistics
-from regard.analysis.heads import heads_text
+from regard.analysis.heads.statistics import head_statistics
+from regard.analysis.heads.table import heads_text
 
 alphabet, model = Alphabet(), load()
 with regard.record(model, tokenizer=alphabet) as recording:

@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from regard import AttentionMap, masks
-from regard.viewer.document import Document, document
-from regard.viewer.packing import unpack
-from regard.viewer.page_data import uncompressed
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import Document, document
+from regard.viewer.page.data import uncompressed
 
 FOLDER = Path(__file__).parent.parent / "frontend" / "tests" / "cases"
 QUERY_TOKENS = ("<s>", "▁the", "</script>", "▁ca", "t", "▁\ud800", "▁sat", ".", "▁on", "ly", "</s>")

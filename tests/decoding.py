@@ -5,21 +5,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from regard.mechanisms import positions, scores
 from regard.mechanisms.card import Card
-from regard.mechanisms.cards import latent, linear, patterns
-from regard.mechanisms.cards import normalisers as gates
-from regard.mechanisms.cards import scores as score_cards
-from regard.mechanisms.delta_rule import delta_rule_recurrent
-from regard.mechanisms.gated_delta_rule import gated_delta_recurrent
-from regard.mechanisms.gated_linear_attention import gated_linear_recurrent
-from regard.mechanisms.linear_attention import linear_attention_recurrent
-from regard.mechanisms.random_features import performer_recurrent
-from regard.mechanisms.retention import retention_recurrent
-from regard.mechanisms.selected_blocks import native_sparse_gathered
+from regard.mechanisms.heads import latent_cards as latent
+from regard.mechanisms.linear import cards as linear
+from regard.mechanisms.linear.delta_rule import delta_rule_recurrent
+from regard.mechanisms.linear.gated_delta_rule import gated_delta_recurrent
+from regard.mechanisms.linear.gated_linear_attention import gated_linear_recurrent
+from regard.mechanisms.linear.linear_attention import linear_attention_recurrent
+from regard.mechanisms.linear.random_features import performer_recurrent
+from regard.mechanisms.linear.retention import retention_recurrent
+from regard.mechanisms.linear.state_space_duality import state_space_recurrent
+from regard.mechanisms.normalisers import cards as gates
+from regard.mechanisms.patterns import cards as patterns
+from regard.mechanisms.patterns.selected_blocks import native_sparse_gathered
+from regard.mechanisms.patterns.sparse_patterns import dilated_heads
+from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.scores import cards as score_cards
+from regard.mechanisms.scores import score_functions as scores
 from regard.mechanisms.softmax_attention import attention
-from regard.mechanisms.sparse_patterns import dilated_heads
-from regard.mechanisms.state_space_duality import state_space_recurrent
 
 Kept = tuple[Tensor, ...]
 Step = Callable[[Tensor, Tensor, Tensor, Kept], Tensor]

@@ -30,7 +30,7 @@ from transformers import (
 )
 
 import regard
-from regard.analysis.ablation import changed_tokens, edits, logit_difference, loss
+from regard.analysis.measures import changed_tokens, edits, logit_difference, loss
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
 from regard.recording.ablation import Sweep, _Switch, ablate, sweep
 from regard.recording.record import shown

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from regard import AttentionMap, aer, align
-from regard.analysis.alignment import METHODS, SINKS, Reading, Rule, guess_reading, scores, symmetrised
-from regard.analysis.alignment_methods import is_punctuation, links_of
-from regard.analysis.alignment_ranking import Pair, rank_heads
-from regard.analysis.pharaoh import from_pharaoh, to_pharaoh
+from regard.analysis.alignment.align import METHODS, SINKS, Reading, Rule, guess_reading, scores, symmetrised
+from regard.analysis.alignment.methods import is_punctuation, links_of
+from regard.analysis.alignment.pharaoh import from_pharaoh, to_pharaoh
+from regard.analysis.alignment.ranking import Pair, rank_heads
 from regard.errors import FileFormatError, OptionError, ShapeError, TooLargeError
 from regard.maps import factors
 
@@ -176,7 +176,7 @@ def test_both_directions_must_agree():
 
 
 def test_a_long_alignment_keeps_no_matrix(monkeypatch):
-    monkeypatch.setattr("regard.analysis.alignment.HELD", 0)
+    monkeypatch.setattr("regard.analysis.alignment.align.HELD", 0)
     lazy = align([labelled()], 0, 0, method="itermax")
     assert "words of a map of 5 and 5 tokens" in repr(lazy.word_map)
     monkeypatch.undo()

@@ -11,9 +11,9 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch, Rectangle
 
 import regard
+from regard.analysis.alignment.figure import MOST_RIBBONS, alignment_figure
 from regard.errors import OptionError, ShapeError
-from regard.views.alignment_picture import MOST_RIBBONS, alignment_figure
-from regard.views.themes import THEMES
+from regard.figures.themes import THEMES
 
 LINKS = frozenset({(0, 0), (1, 1), (2, 1)})
 SURE, POSSIBLE = {(0, 0), (1, 2)}, {(0, 0), (1, 1)}

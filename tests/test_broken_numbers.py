@@ -7,7 +7,8 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.testing import assert_close
 
-from regard.mechanisms import normalisers, scores
+from regard.mechanisms.normalisers import dense_normalisers as normalisers
+from regard.mechanisms.scores import score_functions as scores
 from regard.mechanisms.softmax_attention import attention, weigh
 
 INF, NAN = math.inf, math.nan

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 import regard
 from regard.cli import main
-from regard.viewer.packing import unpack
+from regard.viewer.answers.packing import unpack
 
 
 @pytest.fixture

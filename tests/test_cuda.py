@@ -41,7 +41,7 @@ def on_device(suite):
 @pytest.mark.parametrize("long", [False, True], ids=["short rows", "long rows"])
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
 def test_maps(suite, long, monkeypatch):
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1 if long else 2**30)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1 if long else 2**30)
     amap, made = on_device(suite), suite()
     truth = made.dense_map()
     made.close(amap.dense().cpu(), truth)

@@ -23,7 +23,7 @@ from torch.testing import assert_close
 import regard
 from regard import AttentionMap, masks
 from regard.errors import DtypeError, FileFormatError
-from regard.maps.map_file import _checksum
+from regard.maps.storage.map_file import _checksum
 
 ODD = masks.from_tensor(normal(5, 7) > 0) | masks.padding(torch.ones(2, 7)) & ~masks.documents(torch.ones(1, 7))
 
@@ -449,7 +449,7 @@ def test_many_maps_need_few_file_descriptors(tmp_path):
 
 
 def test_a_file_of_several_mappings(tmp_path, monkeypatch):
-    monkeypatch.setattr("regard.maps.tensor_file.MAPPED_BYTES", 4096)
+    monkeypatch.setattr("regard.maps.storage.tensor_file.MAPPED_BYTES", 4096)
     recording = recorded("llama")
     recording.save(tmp_path / "pages")
     for one, other in zip(regard.load(tmp_path / "pages").maps, recording.maps, strict=True):

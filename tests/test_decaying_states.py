@@ -13,14 +13,14 @@ from transformers.models.mamba2.modeling_mamba2 import (
 from transformers.models.minimax.modeling_minimax import MiniMaxCache, MiniMaxLightningAttention
 
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms.gated_linear_attention import (
+from regard.mechanisms.linear.gated_linear_attention import (
     gated_linear_chunked,
     gated_linear_parallel,
     gated_linear_recurrent,
 )
-from regard.mechanisms.linear_attention import linear_attention_recurrent
-from regard.mechanisms.retention import retention_chunked, retention_decays, retention_parallel, retention_recurrent
-from regard.mechanisms.state_space_duality import (
+from regard.mechanisms.linear.linear_attention import linear_attention_recurrent
+from regard.mechanisms.linear.retention import retention_chunked, retention_decays, retention_parallel, retention_recurrent
+from regard.mechanisms.linear.state_space_duality import (
     segment_sums,
     state_space_chunked,
     state_space_parallel,

@@ -9,10 +9,10 @@ from transformers.models.qwen3_next.modeling_qwen3_next import (
 )
 
 from regard.errors import OptionError
-from regard.mechanisms.delta_rule import delta_rule_chunked, delta_rule_parallel, delta_rule_recurrent
-from regard.mechanisms.gated_delta_rule import gated_delta_chunked, gated_delta_parallel, gated_delta_recurrent
-from regard.mechanisms.retention import retention_recurrent
-from regard.mechanisms.state_space_duality import state_space_recurrent
+from regard.mechanisms.linear.delta_rule import delta_rule_chunked, delta_rule_parallel, delta_rule_recurrent
+from regard.mechanisms.linear.gated_delta_rule import gated_delta_chunked, gated_delta_parallel, gated_delta_recurrent
+from regard.mechanisms.linear.retention import retention_recurrent
+from regard.mechanisms.linear.state_space_duality import state_space_recurrent
 
 BATCH, HEADS, LENGTH, DIM, VALUE_DIM = 2, 3, 11, 5, 7
 THEIR_FLOAT32 = {"atol": 2e-6, "rtol": 1e-5}  # Transformers computes these in float32, whatever comes in

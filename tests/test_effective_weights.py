@@ -4,8 +4,8 @@ from torch.testing import assert_close
 
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.mechanisms.effective_weights import effective_weights
-from regard.mechanisms.linear_attention import linear_attention_noncausal
-from regard.mechanisms.retention import retention_chunked, retention_recurrent
+from regard.mechanisms.linear.linear_attention import linear_attention_noncausal
+from regard.mechanisms.linear.retention import retention_chunked, retention_recurrent
 from regard.mechanisms.softmax_attention import attention
 
 BATCH, HEADS, QUERIES, KEYS, DIM, VALUE_DIM = 2, 6, 7, 11, 5, 13

@@ -8,11 +8,11 @@ import torch
 from matplotlib.colors import to_hex
 
 import regard
-from regard.analysis.alignment import Reading, Rule, Scores
-from regard.analysis.alignment_ranking import Pair, Ranked, rank_heads
+from regard.analysis.alignment.align import Reading, Rule, Scores
+from regard.analysis.alignment.error_rates_figure import error_rates_figure
+from regard.analysis.alignment.ranking import Pair, Ranked, rank_heads
 from regard.errors import OptionError
-from regard.views.error_rates_picture import error_rates_figure
-from regard.views.themes import THEMES
+from regard.figures.themes import THEMES
 
 LAYERS, HEADS, METHODS, ROWS = 2, 3, ("argmax", "mutual", "itermax", "threshold", "tea leaves"), ("consumed", "produced")
 

@@ -24,11 +24,11 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 import regard
 from regard import AttentionMap
-from regard.analysis.attention_flow import attention_flow
-from regard.analysis.max_flow import Network, max_flow
-from regard.analysis.norms import norm_weighted
-from regard.analysis.relevance import gradient_weighted, relevance
-from regard.analysis.rollout import rollout
+from regard.analysis.flow.attention_flow import attention_flow
+from regard.analysis.flow.max_flow import Network, max_flow
+from regard.analysis.flow.rollout import rollout
+from regard.analysis.weighted.norms import norm_weighted
+from regard.analysis.weighted.relevance import gradient_weighted, relevance
 from regard.errors import FileFormatError, OptionError, RecordingError, ShapeError, TooLargeError
 from regard.recording.recording import Recording
 from regard.recording.values import CallValues
@@ -379,9 +379,9 @@ from pathlib import Path
 from torch import nn
 from torch.nn import functional
 import regard
-from regard.analysis.norms import norm_weighted
-from regard.analysis.relevance import relevance
-from regard.analysis.rollout import rollout
+from regard.analysis.weighted.norms import norm_weighted
+from regard.analysis.weighted.relevance import relevance
+from regard.analysis.flow.rollout import rollout
 
 class Layer(nn.Module):
     def __init__(self):

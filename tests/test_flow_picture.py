@@ -14,10 +14,10 @@ from torch.testing import assert_close
 
 import regard
 from regard import AttentionMap
-from regard.analysis.flow_edges import attention_flow_edges, relevance_edges, rollout_edges
+from regard.analysis.flow.edges import attention_flow_edges, relevance_edges, rollout_edges
+from regard.analysis.flow.figure import MOST_LAYERS, MOST_TOKENS, flow_diagram, token_scores
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, TooLargeError
-from regard.views.flow_picture import MOST_LAYERS, MOST_TOKENS, flow_diagram, token_scores
-from regard.views.themes import THEMES
+from regard.figures.themes import THEMES
 
 WORDS = ["the", "black", "cat", "sat", "</s>"]
 

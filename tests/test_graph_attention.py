@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms.graph_attention import graph_attention, static_graph_attention
+from regard.mechanisms.cross.graph_attention import graph_attention, static_graph_attention
 
 BATCH, HEADS, NODES, FEATURES, DIM = 2, 3, 5, 7, 11
 

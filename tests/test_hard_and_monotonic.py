@@ -9,8 +9,8 @@ from torch.testing import assert_close
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms.hard_attention import hard_attention, likeliest_attention, reinforce
-from regard.mechanisms.monotonic_attention import (
+from regard.mechanisms.cross.hard_attention import hard_attention, likeliest_attention, reinforce
+from regard.mechanisms.cross.monotonic_attention import (
     chunkwise,
     expected_alignment,
     expected_alignment_parallel,

@@ -11,10 +11,10 @@ from tiny_models import Tokenizer, tiny, tiny_inputs
 
 import regard
 from regard import AttentionMap
-from regard.analysis import head_sums
-from regard.analysis.head_roles import THRESHOLDS, roles_of
-from regard.analysis.head_statistics import head_statistics
-from regard.analysis.heads import heads, heads_text, sorted_heads, table_rows
+from regard.analysis.heads.roles import THRESHOLDS, roles_of
+from regard.analysis.heads.statistics import head_statistics
+from regard.analysis.heads.table import heads, heads_text, sorted_heads, table_rows
+from regard.analysis.heads import sums as head_sums
 from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, ShapeError
 from regard.maps import factors
 from regard.masks import from_tensor

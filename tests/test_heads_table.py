@@ -12,11 +12,11 @@ from matplotlib.colors import to_hex
 
 import regard
 from regard import AttentionMap
-from regard.analysis.head_statistics import head_statistics
+from regard.analysis.heads.figure import SHOWN, heads_table
+from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import DtypeError, OptionError
 from regard.recording.recording import Recording, Tokens
-from regard.views.heads_table import SHOWN, heads_table
 
 LETTERS = ("<s>", *"regadregadregadregad")
 

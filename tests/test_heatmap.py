@@ -27,8 +27,8 @@ import matplotlib.pyplot as plt
 
 from regard import AttentionMap, heads_grid, heatmap, save
 from regard.errors import DtypeError, FileFormatError, OptionError, RegardError, ScoreError, ShapeError
-from regard.views.matrices import MAX_TOKENS
-from regard.views.themes import THEMES
+from regard.figures.matrices import MAX_TOKENS
+from regard.figures.themes import THEMES
 
 FRENCH = ["▁Le", "▁chat", "▁était", "▁assis", "▁sur", "▁tapis", "</s>"]
 ENGLISH = ["▁The", "▁cat", "▁sat", "▁unbeliev", "ably", "▁on", "▁the", "▁mat", ".", "</s>", "<pad>"]

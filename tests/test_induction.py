@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 import regard
 import train_induction
-from regard.analysis.head_roles import roles_of
-from regard.analysis.head_statistics import head_statistics
+from regard.analysis.heads.roles import roles_of
+from regard.analysis.heads.statistics import head_statistics
 from train_induction import Alphabet, AttentionOnly, load
 
 FOLDER = train_induction.FOLDER

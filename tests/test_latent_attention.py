@@ -11,7 +11,7 @@ from transformers import DeepseekV3Config
 from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3Attention
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms.latent_attention import LatentAttention, LatentCache, absorbed_attention, expanded_attention
+from regard.mechanisms.heads.latent_attention import LatentAttention, LatentCache, absorbed_attention, expanded_attention
 
 BATCH, LENGTH, DIM, HEADS, HEAD_DIM, VALUE_DIM, LATENT_DIM, ROTARY_DIM, QUERY_LATENT_DIM = 2, 7, 17, 3, 5, 13, 11, 4, 19
 CLOSE = {"atol": 1e-12, "rtol": 1e-12}

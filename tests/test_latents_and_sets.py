@@ -11,7 +11,7 @@ from transformers.models.perceiver import modeling_perceiver
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms.latents_and_sets import (
+from regard.mechanisms.cross.latents_and_sets import (
     InducedSetAttentionBlock,
     MultiHeadAttentionBlock,
     PoolingByAttention,
@@ -19,7 +19,7 @@ from regard.mechanisms.latents_and_sets import (
     induced_attention,
     read_into_latents,
 )
-from regard.mechanisms.perceiver import Perceiver, PerceiverLayer
+from regard.mechanisms.cross.perceiver import Perceiver, PerceiverLayer
 
 BATCH, HEADS, QUERIES, KEYS, DIM, VALUE_DIM, LATENTS = 2, 3, 5, 7, 11, 13, 17
 KEEP = torch.tensor([[True] * KEYS, [True, False, True, True, False, True, False]])

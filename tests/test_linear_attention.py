@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers.models.rwkv.modeling_rwkv import rwkv_linear_attention_cpu
 
 from regard.errors import DtypeError, ScoreError, ShapeError
-from regard.mechanisms.linear_attention import (
+from regard.mechanisms.linear.linear_attention import (
     elu_plus_one,
     linear_attention_chunked,
     linear_attention_noncausal,

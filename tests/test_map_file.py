@@ -196,7 +196,7 @@ def test_whole_masks_keep_their_name(folder, kind):
 )
 @pytest.mark.parametrize("block", [1, 2**24])
 def test_a_function_of_your_own_is_written_as_what_it_answers(folder, function, kept, block, monkeypatch):
-    monkeypatch.setattr("regard.maps.mask_file._BLOCK", block)
+    monkeypatch.setattr("regard.maps.storage.mask_file._BLOCK", block)
     amap = AttentionMap(*factors(), mask=masks.Mask(function, "own"))
     found = again(amap, folder / "own")
     if not (block == 1 and kept.endswith("1 x 7)")):  # one row at a time does not tell that all rows are the same
@@ -205,7 +205,7 @@ def test_a_function_of_your_own_is_written_as_what_it_answers(folder, function, 
 
 
 def test_a_function_that_is_too_large_as_a_tensor(folder, monkeypatch):
-    monkeypatch.setattr("regard.maps.mask_file.MAX_TENSOR_BYTES", 104)
+    monkeypatch.setattr("regard.maps.storage.mask_file.MAX_TENSOR_BYTES", 104)
     amap = AttentionMap(*factors(), mask=masks.Mask(lambda _b, h, q, k: (k + q + h) % 2 == 0, "own"))
     with pytest.raises(TooLargeError, match=r"at most 104 truth values, got own with 105; compose it .* fewer heads"):
         amap.save(folder / "large")
@@ -244,7 +244,7 @@ def test_types_that_the_format_does_not_have(folder):
 
 
 def test_views_gradients_and_pieces_are_written_as_they_look(folder, monkeypatch):
-    monkeypatch.setattr("regard.maps.tensor_file.PIECE_BYTES", 24)
+    monkeypatch.setattr("regard.maps.storage.tensor_file.PIECE_BYTES", 24)
     query = normal(2, QUERIES, HEADS, 11).transpose(1, 2).requires_grad_()
     key = normal(2, KEYS, HEADS, 22).transpose(1, 2)[..., ::2]
     amap = AttentionMap(query, key).select(heads=[2, 0], queries=slice(None, None, -1))

@@ -12,8 +12,8 @@ import pytest
 import alignment_tables
 import measure_alignment
 from measure_alignment import Directions, in_rows, told
-from regard.analysis.alignment import Reading, Rule, scores
-from regard.analysis.alignment_ranking import Ranked
+from regard.analysis.alignment.align import Reading, Rule, scores
+from regard.analysis.alignment.ranking import Ranked
 from regard.translation.translator import EMBEDDED
 
 PAIRS = [("The black cat .", "Le chat noir ."), ("A dog", "Un chien"), ("He sees the bird .", "Il voit l' oiseau .")]

@@ -17,8 +17,7 @@ from transformers.models.qwen3_next.modeling_qwen3_next import Qwen3NextAttentio
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms.gates import forgetting_attention, gated_attention
-from regard.mechanisms.normalisers import (
+from regard.mechanisms.normalisers.dense_normalisers import (
     differential_attention,
     differential_lambda,
     differential_norm,
@@ -26,8 +25,9 @@ from regard.mechanisms.normalisers import (
     sigmoid_attention,
     talking_heads_attention,
 )
+from regard.mechanisms.normalisers.gates import forgetting_attention, gated_attention
+from regard.mechanisms.normalisers.sparse_normalisers import entmax_attention, sparsemax_attention
 from regard.mechanisms.softmax_attention import attention
-from regard.mechanisms.sparse_normalisers import entmax_attention, sparsemax_attention
 
 BATCH, HEADS, QUERIES, KEYS, DIM, VALUE_DIM = 2, 3, 5, 7, 22, 13  # dim is 2 · 11: differential attention halves it
 

@@ -64,8 +64,8 @@ def contracts(folder):
     [
         ("src/regard/maps/factors.py", "import regard.mechanisms.softmax_attention"),
         ("src/regard/errors.py", "import regard.masks"),
-        ("src/regard/views/heatmap.py", "import transformers"),
-        ("src/regard/views/heatmap.py", "import regard.viewer.document"),
+        ("src/regard/figures/heatmap.py", "import transformers"),
+        ("src/regard/figures/heatmap.py", "import regard.viewer.document.document"),
         ("src/regard/recording/record.py", "import starlette"),
         ("src/regard/drawer.py", ""),
     ],

@@ -6,7 +6,7 @@ from oracles_cross import copied, pointed
 from torch.testing import assert_close
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms.pointing import copy_distribution, pointer
+from regard.mechanisms.cross.pointing import copy_distribution, pointer
 
 BATCH, HEADS, QUERIES, KEYS, QUERY_DIM, KEY_DIM, HIDDEN = 2, 3, 5, 7, 11, 13, 17
 VOCABULARY, WORDS = 19, 23

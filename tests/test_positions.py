@@ -16,7 +16,7 @@ from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2Ber
 from transformers.models.xlnet.modeling_xlnet import XLNetModel, XLNetRelativeAttention
 
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms import positions
+from regard.mechanisms.positions import encodings as positions
 from regard.mechanisms.softmax_attention import attention
 
 BATCH, HEADS, QUERIES, KEYS, VALUE_DIM, CLIP, FEATURES = 2, 3, 5, 11, 13, 2, 14

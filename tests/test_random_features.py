@@ -7,8 +7,8 @@ from torch.nn.functional import normalize
 from torch.testing import assert_close
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms.linear_attention import linear_attention_recurrent
-from regard.mechanisms.random_features import (
+from regard.mechanisms.linear.linear_attention import linear_attention_recurrent
+from regard.mechanisms.linear.random_features import (
     orthogonal_projection,
     performer_parallel,
     performer_recurrent,

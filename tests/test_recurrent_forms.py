@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from torch.testing import assert_close
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms import (
+from regard.mechanisms.linear import (
     delta_rule,
     gated_delta_rule,
     gated_linear_attention,

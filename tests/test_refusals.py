@@ -9,18 +9,20 @@ from torch.testing import assert_close
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, RegardError, ShapeError
-from regard.mechanisms import graph_attention as graphs
-from regard.mechanisms import normalisers, positions, scores
 from regard.mechanisms.catalogue import catalogue, example
-from regard.mechanisms.gates import gated_attention
-from regard.mechanisms.latent_attention import LatentAttention, LatentCache, expanded_attention
-from regard.mechanisms.latents_and_sets import InducedSetAttentionBlock
+from regard.mechanisms.cross import graph_attention as graphs
+from regard.mechanisms.cross.latents_and_sets import InducedSetAttentionBlock
+from regard.mechanisms.cross.perceiver import Perceiver, PerceiverLayer
+from regard.mechanisms.heads.latent_attention import LatentAttention, LatentCache, expanded_attention
+from regard.mechanisms.normalisers import dense_normalisers as normalisers
+from regard.mechanisms.normalisers.gates import gated_attention
 from regard.mechanisms.online_softmax import online_attention
-from regard.mechanisms.perceiver import Perceiver, PerceiverLayer
-from regard.mechanisms.selected_blocks import compress
-from regard.mechanisms.shifted_windows import shifted_window_attention, window_ids
+from regard.mechanisms.patterns.selected_blocks import compress
+from regard.mechanisms.patterns.shifted_windows import shifted_window_attention, window_ids
+from regard.mechanisms.patterns.sparse_patterns import bigbird, dilated_heads, global_local
+from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.scores import score_functions as scores
 from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention
-from regard.mechanisms.sparse_patterns import bigbird, dilated_heads, global_local
 
 LATENT = {"head_dim": 4, "latent_dim": 5, "rotary_dim": 2}
 X = torch.ones(2, 6, 4)  # (heads, positions, dim)

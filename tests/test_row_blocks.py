@@ -14,13 +14,14 @@ from torch.testing import assert_close
 
 from regard import AttentionMap
 from regard.errors import ScoreError
-from regard.maps import key_chunks, row_blocks
 from regard.maps.factors import blocks
-from regard.maps.key_chunks import KeyChunks
-from regard.maps.long_rows import LongRows
-from regard.maps.reductions import edges
-from regard.maps.row_blocks import known_pooled_rows
-from regard.maps.row_scores import RowScores
+from regard.maps.reading import key_chunks
+from regard.maps.reading import rows as row_blocks
+from regard.maps.reading.key_chunks import KeyChunks
+from regard.maps.reading.long_rows import LongRows
+from regard.maps.reading.row_scores import RowScores
+from regard.maps.reading.rows import known_pooled_rows
+from regard.maps.statistics.summary import edges
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
 
@@ -34,8 +35,8 @@ def long_rows(request, monkeypatch):
     """Every row counts as long; blocks of few rows, runs of few keys; gives the list of what was read that way."""
     rows, run = request.param
     read, whole = [], LongRows.read
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
-    monkeypatch.setattr("regard.maps.reductions.RUN", run)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.statistics.summary.RUN", run)
     monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", rows * 11 * 8)
     monkeypatch.setattr(LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
     return read
@@ -46,9 +47,9 @@ def chunks(request, monkeypatch):
     """Every row counts as long; few rows meet few keys at a time; gives the list of the rows that were read that way."""
     rows, keys = request.param
     read, whole = [], KeyChunks._read
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     for name, size in (("ROWS", rows), ("KEYS", keys), ("APART", -(-rows // 2))):
-        monkeypatch.setattr(f"regard.maps.key_chunks.{name}", size)
+        monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
     for name in ("POOLED_ROW", "POOLED_CELL"):
         monkeypatch.setattr(row_blocks, name, 1)
     monkeypatch.setattr(KeyChunks, "_read", lambda self, scores: read.append(tuple(scores.rows)) or whole(self, scores))
@@ -155,7 +156,7 @@ def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
 
 def test_short_or_narrow_pools_are_read_as_whole_rows(monkeypatch):
     monkeypatch.setattr(KeyChunks, "_read", lambda *_: pytest.fail("chunks, where whole rows are faster"))
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     monkeypatch.setattr(row_blocks, "POOLED_ROW", 11)
     monkeypatch.setattr(row_blocks, "POOLED_CELL", 4)
     query, key = torch.randn(1, 1, 3, 4), torch.randn(1, 1, 11, 4)
@@ -255,7 +256,7 @@ def test_only_what_is_visible_is_computed(monkeypatch):
     def watched(rule):
         return Mask(lambda *at: asked.append(at[3]) or rule.function(*at), "watched", made=rule.made)
 
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 64 * 8)
     query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
     for rule in (causal(), window(20)):
@@ -277,9 +278,9 @@ def test_chunks_hold_only_what_is_visible(monkeypatch):
         computed.append(out.numel())
         write(scores, start, keys, out)
 
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     for name, size in (("ROWS", 16), ("KEYS", 8), ("APART", 4)):
-        monkeypatch.setattr(f"regard.maps.key_chunks.{name}", size)
+        monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
     monkeypatch.setattr(RowScores, "write", counted)
     query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
     for rule, rows, pairs, questions in (  # the columns of each block of rows, and those that all of its rows see or none
@@ -334,7 +335,7 @@ def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
 
 def test_the_prediction_of_a_pool_counts_all_blocks(monkeypatch):
     now, whole = [0.0], KeyChunks.cells
-    monkeypatch.setattr("regard.maps.key_chunks.ROWS", 8)
+    monkeypatch.setattr("regard.maps.reading.key_chunks.ROWS", 8)
     monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
 
     def slow(self, batch, head, rows, edges, ways):
@@ -353,7 +354,7 @@ def test_the_prediction_counts_all_blocks(monkeypatch):
     monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 12 * 8)
     now = [0.0]
     whole = LongRows.read
-    monkeypatch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
 
     def slow(self, batch, head, rows):

@@ -14,7 +14,7 @@ from transformers.models.swinv2.modeling_swinv2 import Swinv2SelfAttention
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms import scores
+from regard.mechanisms.scores import score_functions as scores
 from regard.mechanisms.softmax_attention import attention, weigh
 
 BATCH, HEADS, QUERIES, KEYS, DIM, KEY_DIM, VALUE_DIM, HIDDEN = 2, 3, 5, 7, 11, 13, 17, 19

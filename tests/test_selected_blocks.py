@@ -4,7 +4,7 @@ from oracles_patterns import native_sparse
 from torch.testing import assert_close
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.mechanisms.selected_blocks import compress, native_sparse_attention, native_sparse_gathered
+from regard.mechanisms.patterns.selected_blocks import compress, native_sparse_attention, native_sparse_gathered
 from regard.mechanisms.softmax_attention import attention
 
 BATCH, HEADS, KV_HEADS, KEYS, DIM, VALUE_DIM = 2, 6, 3, 17, 5, 7

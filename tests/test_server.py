@@ -13,15 +13,15 @@ from serving import served
 import regard
 from regard.errors import OptionError
 from regard.mechanisms.catalogue import card, catalogue, example
-from regard.server import ahead
-from regard.server.ahead import Ahead
+from regard.server import read_ahead as ahead
 from regard.server.application import application
-from regard.server.lane import BusyError, Lane
+from regard.server.documents import MADE, Shelf
 from regard.server.playground import STEPS, Playground, mechanism_document
+from regard.server.read_ahead import Ahead
 from regard.server.serving import checked_address, listening
-from regard.server.shelf import MADE, Shelf
-from regard.viewer.document import document
-from regard.viewer.packing import unpack
+from regard.server.worker import BusyError, Lane
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import document
 
 REGION = {
     "map": 0,

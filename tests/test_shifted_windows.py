@@ -7,7 +7,7 @@ from transformers.models.swin.modeling_swin import SwinLayer, window_partition, 
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms.shifted_windows import shifted_window_attention, window_ids
+from regard.mechanisms.patterns.shifted_windows import shifted_window_attention, window_ids
 from regard.mechanisms.softmax_attention import attention
 
 BATCH, HEADS, DIM, VALUE_DIM, WINDOW = 2, 3, 5, 7, 3

@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from regard.errors import DtypeError, ScoreError, ShapeError
-from regard.mechanisms.sparse_normalisers import entmax, entmax15, sparsemax
+from regard.mechanisms.normalisers.sparse_normalisers import entmax, entmax15, sparsemax
 
 
 def normal(*shape, seed=0):

@@ -14,11 +14,11 @@ from transformers.models.longformer.modeling_longformer import LongformerSelfAtt
 import regard
 from regard import AttentionMap, masks
 from regard.errors import DtypeError, OptionError, RegardError, ShapeError
-from regard.maps.mask_file import from_data
+from regard.maps.storage.mask_file import from_data
 from regard.masks.extents import visible
-from regard.mechanisms.cards.patterns import CARDS
+from regard.mechanisms.patterns.cards import CARDS
+from regard.mechanisms.patterns.sparse_patterns import bigbird, dilated_heads, global_local
 from regard.mechanisms.softmax_attention import attention
-from regard.mechanisms.sparse_patterns import bigbird, dilated_heads, global_local
 
 BATCH, HEADS, QUERIES, KEYS, DIM, VALUE_DIM = 2, 3, 11, 13, 5, 7
 OFFSET = KEYS - QUERIES
@@ -267,7 +267,7 @@ def test_long_rows_of_such_maps_are_read_as_short_ones(monkeypatch):
         if mask.limits[2] is None or mask.limits[2] >= KEYS:
             short = AttentionMap(query, key, mask).summary(received=True, entropy=True)
             with monkeypatch.context() as patch:
-                patch.setattr("regard.maps.long_rows.LONG_ROW", 1)
+                patch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
                 patch.setattr("regard.maps.factors.BLOCK_BYTES", 4 * KEYS * 8)
                 long = AttentionMap(query, key, mask).summary(received=True, entropy=True)
             assert_close(long.received, short.received)

@@ -17,7 +17,7 @@ from survey_models import tokenizer_of
 from tiny_models import tiny
 
 import regard
-from regard.analysis.head_statistics import head_statistics
+from regard.analysis.heads.statistics import head_statistics
 from regard.errors import DtypeError, FileFormatError, ModelError, OptionError
 from regard.surveying import corpus as corpus_module
 from regard.surveying import survey as survey_module

@@ -14,14 +14,14 @@ from test_survey import words, write
 from test_survey_comparison import drawn, survey_of
 
 import regard
-from regard.analysis.head_statistics import head_statistics
+from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import ModelError, OptionError
 from regard.surveying.examples import record_examples
+from regard.surveying.figure import CONFIDENCE, quantile, survey_picture
 from regard.surveying.survey import survey
 from regard.surveying.survey_file import Survey
 from regard.translation.translator import EMBEDDED
-from regard.views.survey_picture import CONFIDENCE, quantile, survey_picture
 
 
 @pytest.fixture(scope="module")

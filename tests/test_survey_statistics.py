@@ -10,13 +10,13 @@ from tiny_models import PAD, tiny
 
 import regard
 from regard import AttentionMap
-from regard.analysis.head_statistics import head_statistics
+from regard.analysis.heads.batches import RANKED, Axis, sentence_statistics
+from regard.analysis.heads.statistics import head_statistics
 from regard.errors import OptionError, RecordingError, ScoreError
 from regard.recording.generation import replay
 from regard.surveying.corpus import Chunk
 from regard.surveying.records import Refusal
 from regard.surveying.scales import UNIT, statistic_names
-from regard.surveying.sentence_statistics import RANKED, Axis, sentence_statistics
 from regard.surveying.surveyor import UNLIMITED_TOKENS, Settings, Surveyor
 
 WINDOWS = (2, 5)
@@ -67,7 +67,7 @@ def axis_of(lengths, positions, vocabulary=7):
 @pytest.mark.parametrize("positions", [37, 1103], ids=["short rows", "long rows"])
 @pytest.mark.parametrize("causal", [True, False])
 def test_maps_of_any_length(positions, causal, monkeypatch):
-    monkeypatch.setattr("regard.analysis.head_sums.RANKED", RANKED)  # the same rows are ranked
+    monkeypatch.setattr("regard.analysis.heads.sums.RANKED", RANKED)  # the same rows are ranked
     lengths = [positions, positions - 11]
     random = torch.Generator().manual_seed(5)
     query, key = (torch.randn(2, 3, positions, 4, generator=random) for _ in range(2))

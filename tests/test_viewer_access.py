@@ -8,7 +8,7 @@ from browser import chromium
 from viewer_driving import Opened, colour_of
 
 import regard
-from regard.views.themes import THEMES
+from regard.figures.themes import THEMES
 
 AXE = Path(__file__).parent.parent / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = ("Map", "Heads", "Ribbon", "Text", "Steps")

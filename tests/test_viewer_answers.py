@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose
 from peak_memory import growth
 
 from regard import AttentionMap
-from regard.analysis.word_maps import merge
+from regard.analysis.alignment.word_maps import merge
 from regard.errors import OptionError
-from regard.viewer.document import QUESTIONS, document
-from regard.viewer.packing import unpack
-from regard.viewer.page_data import uncompressed
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import QUESTIONS, document
+from regard.viewer.page.data import uncompressed
 
 
 def span(start, stop, count):
@@ -175,7 +175,7 @@ def test_entropy_of_several_heads_is_that_of_their_mean_where_the_map_is_small(m
     request = {"map": 0, "heads": [0, 1], "rows": span(0, 29, 29), "columns": span(0, 31, 1), "hideSpecial": False}
     together = unpack(document(amap).answer("margins", request))[1]["entropy"]
     assert_allclose(together, torch.special.entr(amap.dense()[0].mean(0)).sum(-1), rtol=1e-5)
-    monkeypatch.setattr("regard.viewer.document.AVERAGED_ENTROPY", 2 * 29 * 31 - 1)
+    monkeypatch.setattr("regard.viewer.document.document.AVERAGED_ENTROPY", 2 * 29 * 31 - 1)
     apart = unpack(document(amap).answer("margins", request))[1]["entropy"]
     assert_allclose(apart, amap.entropy()[0].mean(0), rtol=1e-5)
     assert (apart < together).all()
@@ -276,7 +276,7 @@ def test_answers_from_many_threads_are_the_same():
 PROGRAM = """
 import torch
 from regard import AttentionMap
-from regard.viewer.document import document
+from regard.viewer.document.document import document
 
 torch.set_num_threads(1)
 query, key = (torch.randn(1, 4, 4096, 16) for _ in range(2))
@@ -300,7 +300,7 @@ def test_the_matrix_is_never_there(how):
 OVERLAPPING = """
 import torch
 from regard import AttentionMap
-from regard.viewer.document import document
+from regard.viewer.document.document import document
 
 torch.set_num_threads(1)
 shown = document(AttentionMap(torch.randn(1, 1, 1301, 4), torch.randn(1, 1, 1301, 4)), statistics=False)

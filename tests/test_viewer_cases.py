@@ -11,7 +11,7 @@ from oracles import dense_attention
 
 import viewer_cases
 from regard.maps.factors import Factors
-from regard.viewer.packing import unpack
+from regard.viewer.answers.packing import unpack
 
 FRESH = dict(viewer_cases.cases())
 DOCUMENTS = dict(viewer_cases.documents())

@@ -11,11 +11,11 @@ from tiny_models import Tokenizer, tiny
 
 import regard
 from regard import AttentionMap
-from regard.analysis.head_statistics import head_statistics
+from regard.analysis.heads.statistics import head_statistics
 from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, ShapeError
-from regard.viewer.document import document
-from regard.viewer.manifest import word_runs
-from regard.viewer.packing import unpack
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import document
+from regard.viewer.document.manifest import word_runs
 
 # -- subjects -----------------------------------------------------------------------------------------------------------
 

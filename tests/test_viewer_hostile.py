@@ -13,8 +13,8 @@ from serving import served
 from viewer_driving import SVG, Opened
 
 import regard
-from regard.viewer.document import document
-from regard.viewer.widget import ViewerWidget
+from regard.viewer.document.document import document
+from regard.viewer.notebook.widget import ViewerWidget
 
 VIEWS = ("Map", "Heads", "Ribbon", "Text", "Steps")
 TITLE = "</title><img src=x onerror=alert('title')>\u202e\ud800 \" onload=\"alert(9)"

@@ -10,7 +10,7 @@ from PIL import Image
 from viewer_driving import Opened, assert_shows, colour_of, rounded
 
 import regard
-from regard.analysis.word_maps import merge
+from regard.analysis.alignment.word_maps import merge
 
 
 @pytest.fixture(scope="module")

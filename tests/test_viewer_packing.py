@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import FileFormatError
-from regard.viewer.packing import pack, unpack
+from regard.viewer.answers.packing import pack, unpack
 
 
 def test_the_layout_by_hand():

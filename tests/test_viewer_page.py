@@ -15,13 +15,13 @@ from tiny_models import tiny, tiny_inputs
 
 import regard
 from regard import AttentionMap, masks
-from regard.analysis.word_maps import merge
+from regard.analysis.alignment.word_maps import merge
 from regard.errors import FileFormatError, OptionError, TooLargeError
-from regard.viewer.document import document
-from regard.viewer.packing import unpack
-from regard.viewer.page import json_in_html, page_of
-from regard.viewer.page_data import page_data, uncompressed
-from regard.viewer.page_factors import MOST_ERROR
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import document
+from regard.viewer.page.data import page_data, uncompressed
+from regard.viewer.page.factors import MOST_ERROR
+from regard.viewer.page.page import json_in_html, page_of
 
 BUNDLE = "export const built = 1;"
 HOSTILE = (
@@ -325,7 +325,7 @@ def test_max_bytes_is_a_number():
 
 @pytest.fixture
 def front_end(monkeypatch):
-    monkeypatch.setattr("regard.viewer.page.front_end", lambda: BUNDLE)
+    monkeypatch.setattr("regard.viewer.page.page.front_end", lambda: BUNDLE)
 
 
 @pytest.mark.usefixtures("front_end")

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError
-from regard.viewer.document import document
-from regard.viewer.pictures import image_info
+from regard.viewer.document.document import document
+from regard.viewer.document.images import image_info
 
 
 def gradient(height=40, width=60):

@@ -19,10 +19,10 @@ from viewer_driving import rounded
 
 import regard
 from regard.errors import OptionError
-from regard.viewer import showing
-from regard.viewer.document import document
-from regard.viewer.packing import unpack
-from regard.viewer.widget import ViewerWidget
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import document
+from regard.viewer.notebook import show as showing
+from regard.viewer.notebook.widget import ViewerWidget
 
 REGION = {
     "map": 0,

@@ -12,9 +12,9 @@ from torch.testing import assert_close
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from regard import AttentionMap
-from regard.analysis.word_maps import mean_of, merge
-from regard.analysis.words import KINDS, Words, is_special, natural_text, words_of
+from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.errors import OptionError, ShapeError
+from regard.tokens.words import KINDS, Words, is_special, natural_text, words_of
 
 LETTER = bytes_to_unicode()
 
@@ -268,7 +268,7 @@ PROGRAM = """
 import torch
 from pathlib import Path
 from regard import AttentionMap, align
-from regard.analysis.word_maps import merge
+from regard.analysis.alignment.word_maps import merge
 
 def peak():
     status = Path("/proc/self/status").read_text()

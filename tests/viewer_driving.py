@@ -12,7 +12,7 @@ import numpy as np
 from browser import Watched
 from PIL import Image
 
-from regard.views.themes import THEMES
+from regard.figures.themes import THEMES
 
 SVG = "{http://www.w3.org/2000/svg}"
 PATIENCE = 10  # seconds until what was asked for must have come

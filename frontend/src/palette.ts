@@ -1,4 +1,4 @@
-/** The colours of views/themes.py, for the screen. A test on the Python side holds the two together. */
+/** The colours of figures/themes.py, for the screen. A test on the Python side holds the two together. */
 
 import type { Palette } from "./contract";
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from regard import lessons
-    from regard.analysis.alignment import Alignment, align
-    from regard.analysis.alignment_scores import aer
-    from regard.analysis.attention_flow import attention_flow
-    from regard.analysis.heads import heads
-    from regard.analysis.norms import norm_weighted
-    from regard.analysis.relevance import gradient_weighted, relevance
-    from regard.analysis.rollout import rollout
+    from regard.analysis.alignment.align import Alignment, align
+    from regard.analysis.alignment.scores import aer
+    from regard.analysis.flow.attention_flow import attention_flow
+    from regard.analysis.flow.rollout import rollout
+    from regard.analysis.heads.table import heads
+    from regard.analysis.weighted.norms import norm_weighted
+    from regard.analysis.weighted.relevance import gradient_weighted, relevance
+    from regard.figures.heatmap import heads_grid, heatmap
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
     from regard.mechanisms.catalogue import catalogue
@@ -28,16 +29,15 @@ if TYPE_CHECKING:
     from regard.surveying.survey import survey
     from regard.surveying.survey_file import Survey
     from regard.translation.translator import Translation, translate
-    from regard.viewer.page import page
+    from regard.viewer.notebook.show import show
+    from regard.viewer.page.page import page
     from regard.viewer.saving import save
-    from regard.viewer.showing import show
-    from regard.views.heatmap import heads_grid, heatmap
 
 __version__ = "0.1.0"
 
 # Where each name lives; one without a home is a module of its own.
 _HOME = {
-    "Alignment": "analysis.alignment",
+    "Alignment": "analysis.alignment.align",
     "AttentionMap": "maps.attention_map",
     "Mask": "masks",
     "MultiHeadAttention": "mechanisms.softmax_attention",
@@ -48,26 +48,26 @@ _HOME = {
     "Trace": "mechanisms.softmax_attention",
     "Translation": "translation.translator",
     "ablate": "recording.ablation",
-    "aer": "analysis.alignment_scores",
-    "align": "analysis.alignment",
+    "aer": "analysis.alignment.scores",
+    "align": "analysis.alignment.align",
     "attention": "mechanisms.softmax_attention",
-    "attention_flow": "analysis.attention_flow",
+    "attention_flow": "analysis.flow.attention_flow",
     "catalogue": "mechanisms.catalogue",
     "generate": "recording.generation",
-    "gradient_weighted": "analysis.relevance",
-    "heads": "analysis.heads",
-    "heads_grid": "views.heatmap",
-    "heatmap": "views.heatmap",
+    "gradient_weighted": "analysis.weighted.relevance",
+    "heads": "analysis.heads.table",
+    "heads_grid": "figures.heatmap",
+    "heatmap": "figures.heatmap",
     "lessons": "",
     "load": "recording.recording_file",
-    "norm_weighted": "analysis.norms",
+    "norm_weighted": "analysis.weighted.norms",
     "online_attention": "mechanisms.online_softmax",
-    "page": "viewer.page",
+    "page": "viewer.page.page",
     "record": "recording.record",
-    "relevance": "analysis.relevance",
-    "rollout": "analysis.rollout",
+    "relevance": "analysis.weighted.relevance",
+    "rollout": "analysis.flow.rollout",
     "save": "viewer.saving",
-    "show": "viewer.showing",
+    "show": "viewer.notebook.show",
     "survey": "surveying.survey",
     "sweep": "recording.ablation",
     "trace": "mechanisms.softmax_attention",

@@ -1,7 +1,7 @@
 /**
  * Numbers on their way: `RGD1`, the length of a JSON text, that text, and arrays, all little-endian. The text is
  * `{"meta": …, "arrays": [{"name", "dtype", "shape", "offset"}]}`; offsets count from the start of the data, which begins at a
- * multiple of 8, as each array does. viewer/packing.py writes and reads the same.
+ * multiple of 8, as each array does. viewer/answers/packing.py writes and reads the same.
  */
 
 export type Numbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Int16Array;

@@ -13,7 +13,7 @@ export interface Special {
 /** Most work of one answer, in multiply-adds: about two seconds. Where a cell of one query each costs more, that is done. */
 export const MOST_WORK = 4e9;
 
-/** Weights of some heads whose mean has an entropy of its own: as in viewer/document.py. */
+/** Weights of some heads whose mean has an entropy of its own: as in viewer/document/document.py. */
 const AVERAGED_ENTROPY = 2 ** 22;
 
 /** Weights of a block of rows: 1 MiB, which stays in the second cache. */

@@ -16,15 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 import regard
-from regard.analysis.alignment import ROWS, Alignment, Reading, Rule, Scores, align, guess_reading, scores
-from regard.analysis.alignment_ranking import Pair, rank_heads
-from regard.analysis.pharaoh import Gold, from_pharaoh, to_pharaoh
-from regard.analysis.words import natural_text
+from regard.analysis.alignment.align import ROWS, Alignment, Reading, Rule, Scores, align, guess_reading, scores
+from regard.analysis.alignment.figure import alignment_figure
+from regard.analysis.alignment.pharaoh import Gold, from_pharaoh, to_pharaoh
+from regard.analysis.alignment.ranking import Pair, rank_heads
 from regard.cli.reports import complain
 from regard.errors import FileFormatError, OptionError, RegardError
 from regard.recording.recording import Recording
+from regard.tokens.words import natural_text
 from regard.translation.translator import BATCH, Translator, load_translator
-from regard.views.alignment_picture import alignment_figure
 
 BAR = "|||"
 

@@ -8,11 +8,11 @@ import sys
 from typing import Any
 
 import regard
-from regard.analysis.head_roles import checked_thresholds
-from regard.analysis.head_statistics import HeadStatistics, head_statistics
-from regard.analysis.heads import TEXT_COLUMNS, heads_text, sorted_heads, table_rows
-from regard.views.figure_files import checked_paths
-from regard.views.heads_table import heads_table
+from regard.analysis.heads.figure import heads_table
+from regard.analysis.heads.roles import checked_thresholds
+from regard.analysis.heads.statistics import HeadStatistics, head_statistics
+from regard.analysis.heads.table import TEXT_COLUMNS, heads_text, sorted_heads, table_rows
+from regard.figures.figure_files import checked_paths
 
 
 def run(options: argparse.Namespace) -> int:

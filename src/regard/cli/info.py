@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 import regard
-from regard.maps.amounts import bytes_text
+from regard.amounts import bytes_text
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import DenseWeights, Factors
 from regard.recording.recording import Recording

@@ -13,12 +13,12 @@ from rich.text import Text
 from torch import Tensor
 
 import regard
+from regard.amounts import bytes_text
 from regard.errors import OptionError
-from regard.maps.amounts import bytes_text
+from regard.figures.heatmap import heatmap
 from regard.mechanisms.card import Card, Sizes
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import example
-from regard.views.heatmap import heatmap
 
 LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
 """What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 import regard
+from regard.amounts import bytes_text
 from regard.errors import DtypeError, OptionError, RecordingError, TooLongError
-from regard.maps.amounts import bytes_text
-from regard.maps.whole_file import checked_path
+from regard.files import checked_path
 from regard.recording.generation import replay
 from regard.recording.pretrained import DTYPES, load_text_model
 from regard.recording.recording import KINDS, Recording

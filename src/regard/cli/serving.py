@@ -10,7 +10,7 @@ from regard.recording.pretrained import known_name
 from regard.server.application import application
 from regard.server.playground import Playground
 from regard.server.serving import checked_address, serve
-from regard.viewer.document import Document, document
+from regard.viewer.document.document import Document, document
 
 
 def run(options: argparse.Namespace) -> int:

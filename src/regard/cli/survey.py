@@ -8,20 +8,20 @@ import sys
 from dataclasses import fields
 
 import regard
-from regard.analysis.heads import heads_text, sorted_heads
+from regard.amounts import bytes_text
+from regard.analysis.heads.table import heads_text, sorted_heads
 from regard.cli.reports import complain
 from regard.errors import OptionError
-from regard.maps.amounts import bytes_text
-from regard.maps.whole_file import checked_path
+from regard.figures.figure_files import checked_paths
+from regard.files import checked_path
 from regard.surveying.comparison import Difference, compare
 from regard.surveying.examples import record_examples
+from regard.surveying.figure import quantile, survey_picture
 from regard.surveying.survey import survey
 from regard.surveying.survey_file import Example, Row, Survey
-from regard.viewer.document import document
-from regard.viewer.page import page
+from regard.viewer.document.document import document
+from regard.viewer.page.page import page
 from regard.viewer.saving import PAGES
-from regard.views.figure_files import checked_paths
-from regard.views.survey_picture import quantile, survey_picture
 
 READS = (
     *("text", "output", "column", "target_column", "max_tokens", "batch_tokens", "windows", "examples", "dtype", "device"),

@@ -14,12 +14,12 @@ from rich.text import Text
 from tqdm import tqdm
 
 import regard
-from regard.analysis.alignment import Alignment, align
+from regard.analysis.alignment.align import Alignment, align
 from regard.cli.reports import complain
 from regard.errors import OptionError, RegardError
+from regard.figures.heatmap import save
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
 from regard.viewer.saving import PAGES
-from regard.views.heatmap import save
 
 SHOWN = 3  # source words a target word is shown with, at most
 LEAST = 0.05  # and the least weight that is worth a word

@@ -7,12 +7,12 @@ from typing import Any
 import regard
 from regard.cli.recording import read_text, recorded
 from regard.errors import OptionError
-from regard.maps.whole_file import checked_path
+from regard.files import checked_path
 from regard.server.application import application
 from regard.server.serving import checked_address, serve
 from regard.translation.translator import Translation
-from regard.viewer.document import document
-from regard.viewer.subjects import Viewable
+from regard.viewer.document.document import document
+from regard.viewer.document.subjects import Viewable
 
 WORK = 2 * 10**9
 """Multiply-adds of one answer: some tens of milliseconds on two cores, so that eight people can look at once."""

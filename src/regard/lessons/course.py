@@ -7,8 +7,8 @@ from typing import Any
 from regard.errors import DtypeError, OptionError
 from regard.lessons.diagnosis import diagnose
 from regard.lessons.exercise import Exercise
+from regard.lessons.exercises import alignment, decoding, heads, masks, normalisers, positions, recurrence, weights
 from regard.lessons.report import Report
-from regard.lessons.sheets import alignment, decoding, heads, masks, normalisers, positions, recurrence, weights
 
 EXERCISES: tuple[Exercise, ...] = (
     *weights.EXERCISES,

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regard.amounts import bytes_text
 from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
-from regard.maps.amounts import bytes_text
 from regard.maps.factors import DenseWeights, Factors, Source, check_broadcast, check_query_key, check_tensor, working_dtype
 from regard.maps.indexing import AXES, Choice, Index, narrow, spread, tile_places
-from regard.maps.key_chunks import How
-from regard.maps.map_file import MapData, MapWriter
 from regard.maps.products import TransposedMap, times
-from regard.maps.reductions import Summary, TopWeights, check_how, check_pool, check_topk, summarise
-from regard.maps.row_blocks import View, predicted_seconds
+from regard.maps.reading.key_chunks import How
+from regard.maps.reading.rows import View, predicted_seconds
+from regard.maps.statistics.summary import Summary, TopWeights, check_how, check_pool, check_topk, summarise
+from regard.maps.storage.map_file import MapData, MapWriter
 from regard.masks import Mask, from_tensor
 from regard.masks.patterns import combined
 

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.maps.key_chunks import KeyChunks, row_groups
-from regard.maps.long_rows import reads
-from regard.maps.row_scores import index
+from regard.maps.reading.key_chunks import KeyChunks, row_groups
+from regard.maps.reading.long_rows import reads
+from regard.maps.reading.row_scores import index
 from regard.masks import Mask
 
 Positions = range | tuple[int, ...]

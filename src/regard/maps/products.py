@@ -4,7 +4,7 @@ from torch import Tensor
 
 from regard.errors import ShapeError
 from regard.maps.factors import Source, check_tensor
-from regard.maps.row_blocks import View, row_blocks
+from regard.maps.reading.rows import View, row_blocks
 
 
 def times(source: Source, places: View, values: Tensor) -> Tensor:

@@ -8,7 +8,14 @@ from torch import Tensor
 from regard.errors import OptionError
 from regard.masks.mask import whole_number
 from regard.mechanisms.card import Card
-from regard.mechanisms.cards import cross, heads, latent, linear, normalisers, patterns, positions, scores
+from regard.mechanisms.cross import cards as cross
+from regard.mechanisms.heads import cards as heads
+from regard.mechanisms.heads import latent_cards as latent
+from regard.mechanisms.linear import cards as linear
+from regard.mechanisms.normalisers import cards as normalisers
+from regard.mechanisms.patterns import cards as patterns
+from regard.mechanisms.positions import cards as positions
+from regard.mechanisms.scores import cards as scores
 
 CARDS: tuple[Card, ...] = (
     *scores.CARDS,

@@ -31,7 +31,7 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
         DtypeError: no function, or a value or an output that is not floating-point.
         OptionError: if W · value is not the output for value, to rounding.
 
-    >>> from regard.mechanisms.retention import retention_recurrent
+    >>> from regard.mechanisms.linear.retention import retention_recurrent
     >>> query, key, value = torch.ones(3, 1), torch.ones(3, 1), torch.randn(3, 5)
     >>> effective_weights(lambda v: retention_recurrent(query, key, v, torch.tensor([0.5])), value)
     tensor([[1.0000, 0.0000, 0.0000],

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.map_file import MapWriter
-from regard.maps.tensor_file import Part
+from regard.maps.storage.map_file import MapWriter
+from regard.maps.storage.tensor_file import Part
 from regard.recording.values import CallValues
 
 KINDS = ("encoder", "decoder", "cross", "self")

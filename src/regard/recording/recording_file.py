@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from regard.maps.attention_map import AttentionMap
-from regard.maps.map_file import MapFile
+from regard.maps.storage.map_file import MapFile
 from regard.recording.recording import Call, Recording, Tokens
 
 AXES = ("source", "consumed", "produced")

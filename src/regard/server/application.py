@@ -14,12 +14,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from regard.errors import OptionError, RegardError
-from regard.server.ahead import read_ahead
-from regard.server.lane import BusyError, Lane
+from regard.server.documents import Shelf
 from regard.server.playground import Playground
+from regard.server.read_ahead import read_ahead
 from regard.server.safety import BODY, Guard
-from regard.server.shelf import Shelf
-from regard.viewer.document import Document
+from regard.server.worker import BusyError, Lane
+from regard.viewer.document.document import Document
 
 Answer = TypeVar("Answer")
 

@@ -12,13 +12,13 @@ import regard
 from regard import masks
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.mechanisms import positions
 from regard.mechanisms.card import Card, learned
-from regard.mechanisms.cards import patterns
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import catalogue, example
+from regard.mechanisms.patterns import cards as patterns
+from regard.mechanisms.positions import encodings as positions
 from regard.translation.translator import Translation, load_translator
-from regard.viewer.document import Document, document
+from regard.viewer.document.document import Document, document
 
 LONGEST = 2000
 """Characters of a text that is translated here: a minute of work at most."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from regard.analysis.head_statistics import HeadStatistics
+from regard.analysis.heads.statistics import HeadStatistics
 
 UNIT = 2.0**-20
 """Values are rounded to multiples of this, about a millionth: what float32 weights can tell. As whole numbers, they sum to the

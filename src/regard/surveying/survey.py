@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from regard.analysis.head_statistics import WINDOWS
+from regard.analysis.heads.statistics import WINDOWS
 from regard.errors import DtypeError, FileFormatError, OptionError
-from regard.maps.whole_file import checked_path, refusal
+from regard.files import checked_path, refusal
 from regard.recording.pretrained import DTYPES
 from regard.surveying.corpus import Corpus, find_corpus, require_pyarrow
 from regard.surveying.records import Columns

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from regard.analysis.head_statistics import HeadStatistics
+from regard.analysis.heads.statistics import HeadStatistics
 from regard.errors import FileFormatError, OptionError
-from regard.maps.whole_file import as_path, checked_path, refusal, written_whole
+from regard.files import as_path, checked_path, refusal, written_whole
 from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
 from regard.surveying.scales import UNIT

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from regard.analysis.head_statistics import WINDOWS
-from regard.analysis.head_sums import kinds_of_keys
+from regard.analysis.heads.batches import Axis, sentence_statistics
+from regard.analysis.heads.statistics import WINDOWS
+from regard.analysis.heads.sums import kinds_of_keys
 from regard.errors import OptionError, RecordingError
 from regard.recording.pretrained import load_text_model
 from regard.recording.record import record
 from regard.surveying.corpus import Chunk
 from regard.surveying.records import Refusal
 from regard.surveying.scales import LARGEST, statistic_names
-from regard.surveying.sentence_statistics import Axis, sentence_statistics
 from regard.surveying.tally import Tally
 from regard.surveying.totals import Head, Passage, Totals
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from regard.analysis.alignment import ROWS, Alignment, Reading, align, guess_reading
+from regard.analysis.alignment.align import ROWS, Alignment, Reading, align, guess_reading
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.recording.generation import generate, replay
 from regard.recording.pretrained import known_name, read_from
@@ -56,7 +56,7 @@ class Translation:
             rows: label each row with the token that it "produced" (where a head is named), or with the one that it "consumed".
             **options: handed to ``regard.heatmap``.
         """
-        from regard.views.heatmap import heatmap
+        from regard.figures.heatmap import heatmap
 
         reading = self.reading(layer, head, rows)
         by = "read" if reading.rows == "consumed" else "produced"

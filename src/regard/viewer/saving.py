@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.errors import FileFormatError, OptionError
-from regard.maps.whole_file import as_path, checked_path
+from regard.files import as_path, checked_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from regard.viewer.subjects import Viewable
-    from regard.views.heatmap import DrawsItself
-    from regard.views.matrices import Weights
+    from regard.figures.heatmap import DrawsItself
+    from regard.figures.matrices import Weights
+    from regard.viewer.document.subjects import Viewable
 
 PAGES = (".html", ".htm")
 PICTURES = (".png", ".svg", ".pdf")
@@ -55,7 +55,7 @@ def save(
             raise FileFormatError(f"expected a name ending in {endings}, got {str(path)!r}; rename the file")
     pages = [path for path in places if path.suffix.lower() in PAGES]
     if not pages:
-        from regard.views.heatmap import save as save_pictures
+        from regard.figures.heatmap import save as save_pictures
 
         return save_pictures(thing, *paths, dpi=dpi, **options)  # type: ignore[arg-type]
     if len(pages) < len(places) and options:
@@ -66,10 +66,10 @@ def save(
     for path in places:
         checked_path(path)
     if len(pages) < len(places):
-        from regard.views.heatmap import save as save_pictures
+        from regard.figures.heatmap import save as save_pictures
 
         save_pictures(thing, *(path for path in places if path not in pages), dpi=dpi)  # type: ignore[arg-type]
-    from regard.viewer.page import page
+    from regard.viewer.page.page import page
 
     for path in pages:
         page(thing, path, **options)  # type: ignore[arg-type]

@@ -1,0 +1,254 @@
+"""From soft attention to hard word alignment.
+
+Cross-attention is read at one head: averaged over heads it says little (Garg et al. 2019, arXiv 1909.02074). The row of a
+target token can be the query that *produced* it, or the one that *consumed* it a step later, when the token is known (Chen et
+al. 2020, arXiv 2004.14837, "Shift-Att"); which of the two aligns better is a property of the head, and measured.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from regard.analysis.alignment.methods import METHODS, SINKS, Rule, links_of
+from regard.analysis.alignment.scores import Link, Scores, aer, scores, symmetrised
+from regard.analysis.alignment.word_maps import mean_of, merge
+from regard.errors import OptionError, ShapeError
+from regard.maps.attention_map import AttentionMap
+from regard.tokens.words import Words, is_special, words_of
+
+__all__ = [
+    "METHODS",
+    "ROWS",
+    "SINKS",
+    "Alignment",
+    "Link",
+    "Reading",
+    "Rule",
+    "Scores",
+    "aer",
+    "align",
+    "guess_reading",
+    "scores",
+    "symmetrised",
+]
+
+ROWS = ("produced", "consumed")
+HELD = 2**20
+"""Bytes of a word map that is computed once; a larger one is read in blocks whenever it is needed."""
+
+GivenWords = str | Sequence[str] | Words | None
+
+
+class Reading(NamedTuple):
+    """Where cross-attention is read: layer, head, and by the row that "produced" a token or the one that "consumed" it."""
+
+    layer: int
+    head: int
+    rows: str
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Which source word each target word looked at.
+
+    Attributes:
+        links: pairs (source word, target word), counted from 0.
+        word_map: the weights, as a map (1, 1, target words, source words) that computes what is read when it is read.
+        source_words: the words of the source, split at blanks where none were given.
+        target_words: the words of the target.
+        readings: the layers, heads and rows that were read, and averaged where there are several.
+        rule: the method, threshold and sinks that made links of weights.
+    """
+
+    links: frozenset[Link]
+    word_map: AttentionMap
+    source_words: tuple[str, ...]
+    target_words: tuple[str, ...]
+    readings: tuple[Reading, ...]
+    rule: Rule
+
+    @property
+    def reading(self) -> Reading:
+        """The first of the readings: the one to look at."""
+        return self.readings[0]
+
+    @property
+    def weights(self) -> Tensor:
+        """(target words, source words); attention summed over the tokens of a source word and averaged over a target word's.
+
+        Special tokens are left out, so a row sums to 1 less what it spent on them.
+
+        Raises:
+            TooLargeError: more than 1 GiB; read regions and statistics of ``word_map`` instead.
+        """
+        return self.word_map.dense()[0, 0]
+
+
+def align(
+    cross: Sequence[AttentionMap],
+    layer: int | None = None,
+    head: int | None = None,
+    *,
+    rows: str | None = None,
+    readings: Sequence[Reading] | None = None,
+    threshold: float = 0.0,
+    method: str = "argmax",
+    sinks: str = "ignore",
+    reverse: Alignment | None = None,
+    source_words: GivenWords = None,
+    target_words: GivenWords = None,
+) -> Alignment:
+    """Word alignment from the cross-attention of one sentence pair.
+
+    Every target word is linked to the source word that it gave the most weight, if that is more than ``threshold``; or another
+    ``method`` makes links of weights. All of them stream: memory is that of the words, not of their pairs.
+
+    Args:
+        cross: ``recording.cross`` of one sequence, with token labels; or the recording itself.
+        layer: which layer; without ``layer`` and ``head``, what ``guess_reading`` takes.
+        head: which head.
+        rows: read the query that "produced" a token (where not given), or the one that "consumed" it.
+        readings: several (layer, head, rows) instead, whose weights are averaged; one that stands there twice counts twice.
+        threshold: least weight of a link, from 0 to 1.
+        method: "argmax": the source word with the most weight, for every target word. "mutual": pairs that are each other's
+            best. "itermax": these, then once more among what is left (Jalili Sabet et al. 2020, arXiv 2004.08728, algorithm 1
+            with two rounds). "threshold": every pair with more weight than ``threshold``, several a word if need be.
+        sinks: "ignore": what a word gave to special tokens (``</s>``) is left out. "special": where it gave them more than any
+            word, it has no link, for that is how heads say that nothing fits. "punctuation": likewise, and where a word that is
+            no punctuation mark looked most at one.
+        reverse: for "mutual", the alignment of the other direction: its argmax links say which target word is the best of a
+            source word. Without it, the columns of the same map say so.
+        source_words: the source's words, or its text, where they should not be the tokens' text split at blanks: they are
+            matched with the tokens by characters (``words_of``).
+        target_words: the target's, likewise.
+
+    Raises:
+        OptionError: no such layer, head, rows, method or sinks; ShapeError: several sequences, or no labels.
+
+    Example:
+        >>> import torch
+        >>> amap = AttentionMap.from_dense(torch.tensor([[0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.2, 0.1, 0.7]]))
+        >>> amap.queries, amap.keys = ("▁chat", "▁noir", "</s>"), ("▁black", "▁cat", "</s>")
+        >>> sorted(align([amap]).links)
+        [(0, 1), (1, 0)]
+    """
+    maps = _checked_maps(cross)
+    if rows not in (None, *ROWS):
+        raise OptionError(f"expected rows of {' or '.join(ROWS)}, got {rows!r}")
+    rule = Rule(method, threshold, sinks)
+    if reverse is not None and (method != "mutual" or not isinstance(reverse, Alignment)):
+        raise OptionError("expected reverse= as an Alignment, and beside method='mutual' only; align the other direction first")
+    asked = _checked_readings(maps, layer, head, rows, readings)
+    amap = maps[asked[0].layer]
+    source, target = read_words(amap.keys, source_words), read_words(amap.queries, target_words)
+    with_sink = map_of_words(maps, asked, source, target)
+    forward = rule if reverse is None else Rule("argmax", threshold, sinks)
+    links = links_of(with_sink, forward, source.texts, target.texts)
+    if reverse is not None:
+        sizes = (len(source.texts), len(target.texts)), (len(reverse.target_words), len(reverse.source_words))
+        if sizes[0] != sizes[1]:
+            raise ShapeError(
+                f"expected the reverse of {sizes[0][0]} source and {sizes[0][1]} target words, got {sizes[1][0]} and "
+                f"{sizes[1][1]}; give both directions the same source_words= and target_words="
+            )
+        links &= {(target_word, source_word) for source_word, target_word in reverse.links}
+    words = with_sink.select(keys=slice(0, len(source.texts)))
+    return Alignment(frozenset(links), words, source.texts, target.texts, asked, rule)
+
+
+def _checked_maps(cross: object) -> Sequence[AttentionMap]:
+    """Cross-attention maps of one sequence, labelled."""
+    maps = getattr(cross, "cross", cross)
+    if not isinstance(maps, list | tuple) or not maps or not all(isinstance(amap, AttentionMap) for amap in maps):
+        raise OptionError("expected cross-attention maps by layer, such as recording.cross, got none or something else")
+    for amap in maps:
+        if amap.shape[0] != 1:
+            raise ShapeError(f"expected the maps of one sequence, got a batch of {amap.shape[0]}; take recording.sample(0)")
+        if amap.queries is None or amap.keys is None:
+            raise ShapeError("expected maps with token labels, got none; give record or generate a tokenizer=")
+    return maps
+
+
+def _checked_readings(
+    maps: Sequence[AttentionMap],
+    layer: int | None,
+    head: int | None,
+    rows: str | None,
+    readings: Sequence[Reading] | None,
+) -> tuple[Reading, ...]:
+    """What to read, in layers and heads that there are."""
+    if (layer is None) != (head is None):
+        raise OptionError(f"expected layer and head together or neither, got layer={layer} and head={head}")
+    if readings is not None:
+        if layer is not None or rows is not None:
+            raise OptionError("expected readings= or layer, head and rows, got both; leave one out")
+        if not readings or not all(isinstance(one, tuple) and len(one) == 3 for one in readings):
+            raise OptionError(f"expected readings as a list of (layer, head, rows), got {readings!r}")
+        asked = tuple(Reading(*one) for one in readings)
+    elif layer is None or head is None:
+        guessed = guess_reading(maps)
+        asked = (guessed if rows is None else guessed._replace(rows=rows),)
+    else:
+        asked = (Reading(layer, head, rows or ROWS[0]),)
+    for one in asked:
+        if one.rows not in ROWS:
+            raise OptionError(f"expected rows of {' or '.join(ROWS)}, got {one.rows!r}")
+        if not 0 <= one.layer < len(maps):
+            raise OptionError(f"expected a layer from 0 to {len(maps) - 1}, got {one.layer}")
+        if not 0 <= one.head < maps[one.layer].shape[1]:
+            raise OptionError(f"expected a head from 0 to {maps[one.layer].shape[1] - 1}, got {one.head}")
+    return asked
+
+
+def read_words(labels: Sequence[str] | None, given: GivenWords = None) -> Words:
+    """The words of these tokens: as they stand between blanks, or the given ones."""
+    if isinstance(given, Words):
+        return given
+    return words_of(labels or (), words=given)
+
+
+def map_of_words(maps: Sequence[AttentionMap], readings: Sequence[Reading], source: Words, target: Words) -> AttentionMap:
+    """The map between words, (1, 1, target words, source words + 1): the last column is what special tokens got."""
+    merged = mean_of([_read(maps[one.layer], one, source, target) for one in readings])
+    if merged._dense_bytes > HELD:
+        return merged
+    held = AttentionMap.from_dense(merged.dense())
+    held.name, held.kind, held.layer, held.queries, held.keys = (
+        merged.name,
+        merged.kind,
+        merged.layer,
+        merged.queries,
+        merged.keys,
+    )
+    return held
+
+
+def _read(amap: AttentionMap, reading: Reading, source: Words, target: Words) -> AttentionMap:
+    """One reading's map between words, with the column of the special tokens."""
+    taken = {place for places in source.tokens for place in places}
+    special = tuple(at for at, token in enumerate(amap.keys or ()) if at not in taken and is_special(token))
+    last = amap.shape[2] - 1
+    if reading.rows == "consumed":
+        # Row t consumed what row t - 1 produced; the last token is consumed by nobody and reads its own row.
+        target = Words(target.texts, tuple(tuple(min(place + 1, last) for place in places) for places in target.tokens))
+    columns = Words((*source.texts, "special tokens"), (*source.tokens, special))
+    return merge(amap.select(batch=0, heads=reading.head), target, columns)
+
+
+def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
+    """A reading for a model whose heads nobody has measured: the head that looks most at one real source token a row.
+
+    Rows: in the lower half of the decoder a query still encodes the token that it consumed, in the upper half it already
+    prepares the one that it produces (Chen et al. 2020, section 3).
+    """
+    best: dict[tuple[int, int], float] = {}
+    for layer, amap in enumerate(maps):
+        rows = [i for i, token in enumerate(amap.queries or ()) if not is_special(token)]
+        columns = [i for i, token in enumerate(amap.keys or ()) if not is_special(token)]
+        if rows and columns:
+            strongest = amap.select(queries=rows, keys=columns).topk(1).values[0, :, :, 0].mean(dim=-1)
+            best |= {(layer, head): float(score) for head, score in enumerate(strongest)}
+    layer, head = max(best, key=lambda place: best[place], default=(0, 0))
+    return Reading(layer, head, "consumed" if 2 * (layer + 1) <= len(maps) else "produced")

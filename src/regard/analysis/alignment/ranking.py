@@ -1,0 +1,86 @@
+"""Which head aligns best: every layer, head, rows and rule on sentence pairs whose links are known."""
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from regard.analysis.alignment.align import ROWS, GivenWords, Reading, map_of_words, read_words
+from regard.analysis.alignment.methods import Rule, links_of
+from regard.analysis.alignment.scores import Link, Scores, scores
+from regard.errors import OptionError, ShapeError
+from regard.maps.attention_map import AttentionMap
+
+
+class Pair(NamedTuple):
+    """A sentence pair with known links."""
+
+    cross: Sequence[AttentionMap]  #: of one sequence, labelled, by layer
+    sure: Collection[Link]
+    possible: Collection[Link]
+    source_words: GivenWords = None  #: as for ``align``
+    target_words: GivenWords = None
+
+
+Readings = tuple[Reading, ...]
+
+
+class Ranked(NamedTuple):
+    """Readings and a rule, and how far their links are from the known ones."""
+
+    readings: Readings  #: one, or several whose weights are averaged
+    rule: Rule
+    scores: Scores
+
+
+def rank_heads(
+    pairs: Iterable[Pair], rules: Sequence[Rule] = (Rule(),), *, readings: Sequence[Readings] | None = None
+) -> list[Ranked]:
+    """The readings of a model and the rules, best first, by alignment error rate over the whole collection.
+
+    Args:
+        pairs: sentence pairs, taken one after another: a generator keeps one recording at a time.
+        rules: what makes links of weights.
+        readings: which ones, each a tuple of those that are averaged; every layer, head and rows by itself where not given.
+
+    Raises:
+        OptionError: no pairs or no rules; ShapeError: words that the links do not fit.
+
+    Example:
+        >>> import torch
+        >>> amap = AttentionMap.from_dense(torch.stack([torch.eye(2), torch.eye(2).flip(0)])[None])
+        >>> amap.queries, amap.keys = ("▁le", "▁chat"), ("▁the", "▁cat")
+        >>> best = rank_heads([Pair([amap], {(0, 0), (1, 1)}, set())])[0]
+        >>> best.readings, best.scores.aer
+        ((Reading(layer=0, head=0, rows='produced'),), 0.0)
+    """
+    found: dict[tuple[Readings, Rule], list[set[Link]]] = {}
+    gold: list[tuple[set[Link], set[Link]]] = []
+    if not rules:
+        raise OptionError("expected at least one rule, got none; for example Rule('argmax')")
+    for number, pair in enumerate(tqdm(pairs, desc="ranking heads", unit="pair", delay=1, leave=False)):
+        known = set(pair.sure) | set(pair.possible)
+        asked = _all_readings(pair.cross) if readings is None else readings
+        source, target = read_words(pair.cross[0].keys, pair.source_words), read_words(pair.cross[0].queries, pair.target_words)
+        for side, words, place in (("source", source, 0), ("target", target, 1)):
+            if known and max(link[place] for link in known) >= len(words.texts):
+                raise ShapeError(
+                    f"expected links of {len(words.texts)} {side} words in pair {number}, got word "
+                    f"{max(link[place] for link in known)}; give {side}_words=, as the links count them"
+                )
+        gold.append((set(pair.sure), set(pair.possible)))
+        for together in asked:
+            weights = map_of_words(pair.cross, together, source, target)
+            for rule in rules:
+                found.setdefault((together, rule), []).append(links_of(weights, rule, source.texts, target.texts))
+    if not gold:
+        raise OptionError("expected at least one sentence pair, got none")
+    sure, possible = (list(side) for side in zip(*gold, strict=True))
+    ranked = [Ranked(together, rule, scores(links, sure, possible)) for (together, rule), links in found.items()]
+    return sorted(ranked, key=lambda one: one.scores.aer)
+
+
+def _all_readings(cross: Sequence[AttentionMap]) -> list[Readings]:
+    places = [(layer, head) for layer, amap in enumerate(cross) for head in range(amap.shape[1])]
+    return [(Reading(layer, head, rows),) for (layer, head), rows in product(places, ROWS)]

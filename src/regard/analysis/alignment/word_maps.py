@@ -1,0 +1,239 @@
+"""A map from tokens to tokens, read as one from words to words: still lazy, and narrower."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from regard.errors import OptionError, ShapeError
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import BLOCK_BYTES, Positions
+from regard.maps.storage.map_file import MapData
+from regard.tokens.words import Words, words_of
+
+Groups = tuple[tuple[int, ...], ...]
+
+
+def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None = None) -> AttentionMap:
+    """The map between words: weights are summed over the tokens of a key's word, and averaged over those of a query's word.
+
+    W[i, j] = 1/|Qᵢ| · Σ_{q ∈ Qᵢ} Σ_{k ∈ Kⱼ} w[q, k]: a row keeps its mass, whatever the number of pieces, and says where the
+    word looked on average. Special tokens belong to no word and are left out, so that a row sums to 1 less what it spent on
+    them. A word without tokens has weights of 0.
+
+    Nothing is computed here: regions, statistics and products read the tokens' map in blocks when they are asked for.
+
+    Args:
+        amap: a map with token labels.
+        queries: the words of its rows; those of its labels, split at blanks, where not given.
+        keys: the words of its columns, likewise.
+
+    Returns:
+        A map (batch, heads, query words, key words), labelled with the words.
+
+    Raises:
+        ShapeError: no labels and no words, or words with tokens that the map does not have.
+
+    Example:
+        >>> import torch
+        >>> amap = AttentionMap.from_dense(torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.6, 0.3], [0.0, 0.0, 1.0]]))
+        >>> amap.queries = amap.keys = ("▁cat", "s", "</s>")
+        >>> merge(amap).dense()
+        tensor([[[[0.7250]]]])
+    """
+    chosen: list[Words] = []
+    for axis, given, labels, size in (
+        ("queries", queries, amap.queries, amap.shape[2]),
+        ("keys", keys, amap.keys, amap.shape[3]),
+    ):
+        if given is None and labels is None:
+            raise ShapeError(f"expected a map with labels of its {axis}, got none; give {axis}=words_of(tokens)")
+        words = words_of(labels or ()) if given is None else given
+        if not isinstance(words, Words):
+            raise OptionError(f"{axis}: expected Words, as words_of(tokens) gives them, got {type(words).__name__}")
+        if wrong := sorted({place for places in words.tokens for place in places if not 0 <= place < size}):
+            raise ShapeError(f"expected words with tokens from 0 to {size - 1}, the map's {axis}, got {wrong[0]}")
+        chosen.append(words)
+    rows, columns = chosen
+    source = WordWeights(amap, rows.tokens, columns.tokens)
+    view = tuple(range(size) for size in source.shape)
+    return AttentionMap._of(MapData(source, view, amap.name, amap.kind, amap.layer, rows.texts, columns.texts))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class WordWeights:
+    """What a merged map is kept as: the tokens' map, and which of its rows and columns are a word together."""
+
+    amap: AttentionMap
+    rows: Groups
+    columns: Groups
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, heads, query words, key words)."""
+        batch, heads, _, _ = self.amap.shape
+        return batch, heads, len(self.rows), len(self.columns)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the tokens' map."""
+        return self.amap.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """That of the tokens' map."""
+        return self.amap.nbytes
+
+    @property
+    def device(self) -> torch.device:
+        """That of the tokens' map."""
+        return self.amap._source.device
+
+    def describe(self) -> str:
+        """In a few words, how the weights are kept."""
+        queries, keys = self.amap.shape[2:]
+        return f"words of a map of {queries} and {keys} tokens; {self.amap._source.describe()}"
+
+    def denominators(self, *_: Positions) -> Tensor:
+        """Of a sum of weights there are none."""
+        raise OptionError(
+            "logsumexp: expected a map of tokens, got one of words, whose rows are means of several; ask the tokens'"
+        )
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """The weights at these positions, (batch, heads, query words, key words): a block of token rows at a time."""
+        whole = keys == range(len(self.columns))
+        members = self._all_columns if whole else _Members.of([self.columns[at] for at in keys], self.device)
+        narrow = (self._narrowed if whole else self.amap.select(keys=members.choice)).select(
+            batch=list(batch), heads=list(heads)
+        )
+        made = torch.zeros(*map(len, (batch, heads, queries, keys)), dtype=self.dtype, device=self.device)
+        for first, last in self._row_runs(queries, len(batch) * len(heads) * len(members.choice_list)):
+            rows = _Members.of([self.rows[at] for at in queries[first:last]], self.device)
+            tokens = narrow.select(queries=rows.choice)[...]  # (batch, heads, tokens of these rows, tokens of the columns)
+            summed = tokens.new_zeros(*tokens.shape[:3], len(keys)).index_add_(3, members.word, tokens)
+            made[:, :, first:last].index_add_(2, rows.word, summed / rows.size[rows.word][:, None])
+        return made
+
+    def _row_runs(self, queries: Positions, width: int) -> list[tuple[int, int]]:
+        """Runs of query words whose tokens' weights fit a block, with what is made of them on the way."""
+        most = max(1, BLOCK_BYTES // (32 * max(1, width)))
+        runs, first, count = [], 0, 0
+        for at, word in enumerate(queries):
+            if at > first and count + len(self.rows[word]) > most:
+                runs.append((first, at))
+                first, count = at, 0
+            count += len(self.rows[word])
+        return [*runs, (first, len(queries))] if len(queries) else []
+
+    @cached_property
+    def _all_columns(self) -> "_Members":
+        return _Members.of(self.columns, self.device)
+
+    @cached_property
+    def _narrowed(self) -> AttentionMap:
+        """The tokens' map without the columns of no word: chosen once, for there may be many."""
+        return self.amap.select(keys=self._all_columns.choice)
+
+
+def mean_of(maps: Sequence[AttentionMap]) -> AttentionMap:
+    """The mean of several maps of one shape, as a map that computes what is read when it is read.
+
+    A map that stands in the list twice counts twice. Name, kind, layer and labels are those of the first.
+
+    Raises:
+        OptionError: no maps; ShapeError: maps of several shapes.
+
+    Example:
+        >>> import torch
+        >>> mean_of([AttentionMap.from_dense(torch.eye(2)), AttentionMap.from_dense(torch.ones(2, 2) / 2)])[0, 0]
+        tensor([[0.7500, 0.2500],
+                [0.2500, 0.7500]])
+    """
+    if not maps:
+        raise OptionError("expected at least one map, got none; the mean of nothing is not defined")
+    if len(shapes := {amap.shape for amap in maps}) > 1:
+        raise ShapeError(f"expected maps of one shape, got {', '.join(map(str, sorted(shapes)))}; select the same part of each")
+    first = maps[0]
+    if len(maps) == 1:
+        return first
+    source = MeanWeights(tuple(maps))
+    view = tuple(range(size) for size in source.shape)
+    return AttentionMap._of(MapData(source, view, first.name, first.kind, first.layer, first.queries, first.keys))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class MeanWeights:
+    """What a mean of maps is kept as: the maps."""
+
+    maps: tuple[AttentionMap, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, heads, queries, keys)."""
+        return self.maps[0].shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the first map."""
+        return self.maps[0].dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Of all of them."""
+        return sum(amap.nbytes for amap in set(self.maps))
+
+    @property
+    def device(self) -> torch.device:
+        """That of the first map."""
+        return self.maps[0]._source.device
+
+    def describe(self) -> str:
+        """In a few words, how the weights are kept."""
+        return f"mean of {len(self.maps)} maps; {self.maps[0]._source.describe()}"
+
+    def denominators(self, *_: Positions) -> Tensor:
+        """Of a mean of weights there are none."""
+        raise OptionError("logsumexp: expected one map, got a mean of several, whose denominators differ; ask each of them")
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """The weights at these positions, (batch, heads, queries, keys)."""
+        made = torch.zeros(*map(len, (batch, heads, queries, keys)), dtype=self.dtype, device=self.device)
+        for amap in self.maps:
+            source, view = amap._source, amap._view
+            chosen = ([at[one] for one in positions] for at, positions in zip(view, (batch, heads, queries, keys), strict=True))
+            made += source.weights(*map(_as_positions, chosen)).to(made)
+        return made / len(self.maps)
+
+
+def _as_positions(places: list[int]) -> Positions:
+    """The positions as a range where they are one: ranges are read without a copy."""
+    run = range(places[0], places[0] + len(places)) if places else range(0)
+    return run if places == list(run) else tuple(places)
+
+
+@dataclass(frozen=True)
+class _Members:
+    """Positions of tokens, one word's after another's."""
+
+    choice_list: list[int]
+    word: Tensor  # (tokens,): the word of each, counted from 0
+    size: Tensor  # (words,): how many tokens each has
+
+    @classmethod
+    def of(cls, groups: Sequence[tuple[int, ...]], device: torch.device) -> "_Members":
+        size = torch.tensor([len(group) for group in groups], dtype=torch.long, device=device)
+        return cls(
+            list(chain.from_iterable(groups)), torch.repeat_interleave(torch.arange(len(groups), device=device), size), size
+        )
+
+    @property
+    def choice(self) -> slice | list[int]:
+        """The positions for ``select``: a slice where they are a run, which needs no copy of the keys."""
+        places = self.choice_list
+        if places and places == list(range(places[0], places[0] + len(places))):
+            return slice(places[0], places[0] + len(places))
+        return places

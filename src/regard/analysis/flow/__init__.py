@@ -1,0 +1,1 @@
+"""Weights through layers: rollout and attention flow."""

@@ -1,0 +1,172 @@
+"""What flows along each edge between layers on its way down from one output token: for a picture, so dense and for short texts.
+
+The sums below the lowest layer are what ``rollout``, ``relevance`` and ``attention_flow`` say of that token.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regard.analysis.flow.attention_flow import MAX_PIPES, flow_network
+from regard.analysis.flow.max_flow import distances_to, fill_shortest
+from regard.analysis.flow.stacks import check_residual, positions, stack_of
+from regard.analysis.weighted.relevance import gradient_weighted, identity_row
+from regard.errors import OptionError, TooLargeError
+from regard.maps.attention_map import AttentionMap
+
+MAX_BYTES = 2**30
+
+
+def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = None, residual: float = 0.5) -> Tensor:
+    """How much of an output token goes along each edge in attention rollout (Abnar and Zuidema 2020, arXiv 2005.00928).
+
+    The token has 1, and every layer hands on what has come to it: ½A + ½I of it, A the mean of the heads. Nothing is lost on
+    the way but what rows give to sinks.
+
+    Args:
+        maps: a recording with one stack of layers, or the maps of one: ``recording.encoder``.
+        token: output position.
+        heads: read only these heads, the same in every layer.
+        residual: share of the residual connection, ½ in the paper.
+
+    Returns:
+        (batch, layers, queries, keys), the lowest layer first, in the type of the maps; ``edges[:, 0].sum(1)`` is ``rollout``.
+
+    Raises:
+        OptionError: no such token or heads, or the maps of several stacks; ShapeError: maps that are not square;
+        TooLargeError: more than 1 GiB.
+
+    Example:
+        >>> looks_back = AttentionMap.from_dense(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+        >>> rollout_edges([looks_back, looks_back], token=1)[0, 0]
+        tensor([[0.5000, 0.0000],
+                [0.2500, 0.2500]])
+    """
+    layers = stack_of(maps)
+    check_residual(residual)
+    batch, _, size, _ = layers[0].shape
+    carried = torch.zeros(batch, size, dtype=layers[0].dtype)
+    carried[:, _place("token", token, size)] = 1
+    chosen = [None if heads is None else positions("heads", heads, amap.shape[1]) for amap in layers]
+    selected = [amap.select(heads=some) for amap, some in zip(layers, chosen, strict=True)]
+    return _downwards(selected, carried, residual, 1 - residual)
+
+
+def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = -1) -> Tensor:
+    """How much relevance to a score goes along each edge (Chefer et al. 2021, arXiv 2103.15679), for models of one stack.
+
+    The token has 1. Every layer keeps what has come to it and adds Ā of it, the mean over heads of (∇A ⊙ A)⁺, so the amounts
+    grow on their way down.
+
+    Args:
+        recording: made with ``regard.record(model, values=True)``, gradients on.
+        score: what is explained, as in ``regard.relevance``.
+        token: the position whose output gave the score, or one a sequence.
+
+    Returns:
+        (batch, layers, queries, keys), the lowest layer first; ``edges[:, 0].sum(1)`` is ``regard.relevance(...).inputs``.
+
+    Raises:
+        OptionError: no such token, or a model of several stacks; RecordingError: as ``gradient_weighted``; TooLargeError: more
+        than 1 GiB.
+
+    Example:
+        >>> import regard
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=2, n_head=2, bos_token_id=None, eos_token_id=None)
+        >>> model = GPT2LMHeadModel(config).eval()
+        >>> with regard.record(model, values=True) as recording:
+        ...     logits = model(torch.tensor([[1, 2, 3, 4]])).logits
+        >>> relevance_edges(recording, logits[0, -1, 7]).shape
+        torch.Size([1, 2, 4, 4])
+    """
+    kinds = sorted({str(amap.kind) for amap in recording.maps})
+    if len(kinds) > 1 or recording.passes != 1:
+        raise OptionError(
+            f"expected one pass of a model of one stack of layers, got {recording.passes} passes of {', '.join(kinds)} maps; "
+            "the tokens' relevance in an encoder-decoder is regard.relevance"
+        )
+    weighted = stack_of(gradient_weighted(recording, score))
+    return _downwards(weighted, identity_row(weighted, token)[:, 0, :, 0], 1.0, 1.0)
+
+
+def attention_flow_edges(
+    maps: Any,
+    token: int,
+    key: int,
+    *,
+    heads: Sequence[int] | None = None,
+    residual: float = 0.5,
+    max_pipes: int = MAX_PIPES,
+) -> Tensor:
+    """What each pipe carries when as much as can flows from an output token to one input token (Abnar and Zuidema 2020).
+
+    Several ways of filling the pipes may carry the same, the most that can flow; this is one of them.
+
+    Args:
+        maps: a recording with one stack of layers, or the maps of one.
+        token: output position.
+        key: input position.
+        heads: read only the mean of these heads, the same in every layer; all where not given.
+        residual: share of the residual connection, ½ in the paper.
+        max_pipes: most pipes, layers · tokens².
+
+    Returns:
+        (batch, layers, queries, keys) in float64, the lowest layer first; ``edges[:, 0].sum((1, 2))`` is
+        ``attention_flow(maps, token)[:, 0, key]``.
+
+    Raises:
+        OptionError: no such token, key or heads, or the maps of several stacks; ShapeError: maps that are not square;
+        TooLargeError: more than ``max_pipes``.
+
+    Example:
+        >>> looks_back = AttentionMap.from_dense(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+        >>> attention_flow_edges([looks_back, looks_back], token=1, key=0)[0, 0]
+        tensor([[0.5000, 0.0000],
+                [0.5000, 0.0000]], dtype=torch.float64)
+    """
+    layers = stack_of(maps)
+    check_residual(residual)
+    batch, _, size, _ = layers[0].shape
+    row, column = _place("token", token, size), _place("key", key, size)
+    if (pipes := len(layers) * size**2) > max_pipes:
+        raise TooLargeError(
+            f"expected at most {max_pipes:,} pipes, got {len(layers)} layers · {size}² tokens = {pipes:,}; "
+            "cut the text, or raise max_pipes= and wait"
+        )
+    edges = torch.zeros(batch, len(layers), size, size, dtype=torch.float64)
+    for item in range(batch):
+        network = flow_network(layers, item, heads, residual)
+        source, room = len(layers) * size + row, list(network.capacity)
+        while (distance := distances_to(network, room, source, column))[source] >= 0:
+            fill_shortest(network, room, distance, source, column)
+        for pipe in range(0, len(room), 2):  # every other one is a way back
+            above, below = network.ends[pipe + 1], network.ends[pipe]
+            edges[item, below // size, above % size, below % size] = network.capacity[pipe] - room[pipe]
+    return edges
+
+
+def _place(name: str, chosen: Any, size: int) -> int:
+    """One place of an axis, counted from its beginning."""
+    if isinstance(chosen, list | tuple | None):
+        raise OptionError(f"expected one {name} from {-size} to {size - 1}, got {chosen!r}; an edge belongs to one")
+    return positions(name, chosen, size)[0]
+
+
+def _downwards(layers: Sequence[AttentionMap], carried: Tensor, kept: float, mixed: float) -> Tensor:
+    """Edges of what (batch, tokens) hands on, if each layer keeps and mixes such shares."""
+    batch, size = carried.shape
+    if (needed := batch * len(layers) * size**2 * carried.dtype.itemsize) > MAX_BYTES:
+        raise TooLargeError(
+            f"expected at most {MAX_BYTES:,} bytes, got edges of {len(layers)} layers · {size}² tokens = {needed:,} bytes; "
+            "rollout and relevance tell where they end at any length"
+        )
+    identity = torch.eye(size, dtype=carried.dtype)
+    edges = []
+    for amap in reversed(layers):
+        through = kept * identity + mixed * amap.dense().mean(dim=1).to(identity)  # (batch, queries, keys)
+        edges.append(carried[:, :, None] * through)
+        carried = edges[-1].sum(dim=1)
+    return torch.stack(edges[::-1], dim=1)

@@ -1,0 +1,106 @@
+"""What a head may be called, and the number that gives it the name."""
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, NamedTuple
+
+from regard.analysis.heads.statistics import HeadStatistics
+from regard.errors import OptionError
+
+THRESHOLDS: dict[str, float] = {
+    "previous-token": 0.5,
+    "next-token": 0.5,
+    "current-token": 0.5,
+    "positional": 0.5,
+    "induction": 0.5,
+    "duplicate-token": 0.5,
+    "sink": 0.5,
+    "special-token": 0.5,
+    "punctuation": 0.5,
+    "local": 0.8,
+    "broad": 0.4,
+}
+"""The least value that gives a head a role.
+
+A role that says which keys a head looks at asks for half of its mass there, on average. "local" asks for 0.8 within the
+smallest window, on maps of more than twice as many keys: on shorter ones every head is local. "broad" asks for an effective
+span of 0.4 of the keys; a uniform causal head has about half of them, for an early row sees few.
+"""
+
+_STATISTICS = {
+    "previous-token": "previous",
+    "next-token": "next",
+    "current-token": "own",
+    "positional": "offset_mass",
+    "induction": "induction",
+    "duplicate-token": "duplicate",
+    "sink": "first",
+    "special-token": "special",
+    "punctuation": "punctuation",
+}
+
+
+class Role(NamedTuple):
+    """A name for what a head does here, and why it has it."""
+
+    name: str
+    statistic: str
+    value: float
+    threshold: float  #: the least value that gives the name
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.statistic} {self.value:.2f} ≥ {self.threshold:g})"
+
+
+def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None = None) -> tuple[Role, ...]:
+    """The roles of a head on the text that was recorded: none, or several.
+
+    A role is a name for numbers, not for a cause: a head that looks at previous tokens may do so for any reason, and
+    switching it off shows whether it matters. An induction head shows itself where tokens repeat; record it on such a text.
+
+    | role | statistic |
+    |---|---|
+    | previous-token, next-token, current-token | previous, next, own |
+    | positional | offset_mass, of an offset other than −1, 0 and 1 |
+    | induction, duplicate-token | induction, duplicate |
+    | sink, special-token, punctuation | first, special, punctuation |
+    | local | local in the smallest window |
+    | broad | span by keys |
+
+    Args:
+        statistics: of one head.
+        thresholds: least values other than ``THRESHOLDS``, by role; above 1 switches a role off.
+
+    Returns:
+        The roles, each with the value that gave it and its threshold.
+
+    Raises:
+        OptionError: a role that nobody knows, or a threshold that is no number.
+
+    Example:
+        >>> import torch
+        >>> from regard import AttentionMap
+        >>> from regard.analysis.heads.statistics import head_statistics
+        >>> [found] = head_statistics(AttentionMap.from_dense(torch.eye(6).roll(1, dims=0)))
+        >>> [str(role) for role in roles_of(found)]
+        ['previous-token (previous 1.00 ≥ 0.5)']
+    """
+    least = checked_thresholds(thresholds)
+    values = {role: (name, float(getattr(statistics, name))) for role, name in _STATISTICS.items()}
+    if statistics.offset in (-1, 0, 1):
+        del values["positional"]
+    window = min(statistics.local, default=None)
+    if window is not None and statistics.keys > 2 * window:
+        values["local"] = f"local_{window}", statistics.local[window]
+    values["broad"] = "span/keys", statistics.span / statistics.keys if statistics.keys else float("nan")
+    return tuple(Role(role, *values[role], least[role]) for role in least if role in values and values[role][1] >= least[role])
+
+
+def checked_thresholds(thresholds: Mapping[str, Any] | None) -> dict[str, float]:
+    """``THRESHOLDS`` with those that are given in their place."""
+    for role, value in (thresholds or {}).items():
+        if role not in THRESHOLDS:
+            raise OptionError(f"thresholds: expected roles among {', '.join(THRESHOLDS)}, got {role!r}")
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise OptionError(f"thresholds: expected a number for {role}, got {value!r}; for example {{'{role}': 0.4}}")
+    return THRESHOLDS | dict(thresholds or {})

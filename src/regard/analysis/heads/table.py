@@ -1,0 +1,162 @@
+"""The table of heads: as data, as a DataFrame, as text."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from torch import Tensor
+
+from regard.analysis.heads.roles import checked_thresholds, roles_of
+from regard.analysis.heads.statistics import WINDOWS, HeadStatistics, head_statistics
+from regard.errors import OptionError
+
+TEXT_COLUMNS = (
+    *("entropy", "span", "distance", "own", "previous", "first", "special", "punctuation", "duplicate", "induction", "local"),
+    "received_gini",
+)
+"""What the table shows as text: as much as fits a wide terminal."""
+
+_PLACES = ("kind", "layer", "head")
+_WHOLE = ("layer", "head", "offset", "rows", "unseeing")
+_SHORT = {
+    "distance": "dist",
+    "previous": "prev",
+    "special": "spec",
+    "punctuation": "punct",
+    "duplicate": "dup",
+    "induction": "induct",
+    "received_gini": "gini",
+}
+
+
+def heads(
+    recording: Any,
+    *,
+    tokens: Tensor | Sequence[Any] | None = None,
+    special: Collection[str] | None = None,
+    windows: Sequence[int] = WINDOWS,
+    thresholds: Mapping[str, float] | None = None,
+    sort: str | None = None,
+) -> Any:
+    """The table of heads as a pandas DataFrame, one row a head: its statistics, and the roles that they give it.
+
+    The formulas are those of ``head_statistics``, which is the same table without pandas; the roles those of ``roles_of``.
+
+    Args:
+        recording: a Recording, maps, or one map.
+        tokens: ids or labels of the keys, where the maps have no labels.
+        special: tokens that stand for no text; known by their names where not given.
+        windows: widths in which mass is local: columns ``local_8`` and so on.
+        thresholds: least values that give a role, in place of ``regard.analysis.heads.roles.THRESHOLDS``.
+        sort: a column to sort by, the largest first; the order of the recording where not given.
+
+    Returns:
+        The DataFrame. Its column ``roles`` has their names, split by commas; ``table.attrs["thresholds"]`` what gave them.
+
+    Raises:
+        ImportError: pandas is not installed.
+        OptionError, RecordingError, ShapeError, ScoreError, DtypeError: as ``head_statistics``; a role or column nobody knows.
+
+    Example:
+        >>> import regard
+        >>> table = regard.heads(regard.translate("No.").recording, sort="previous")  # doctest: +SKIP
+        >>> table[table.roles.str.contains("previous-token")]  # doctest: +SKIP
+    """
+    try:
+        pandas = import_module("pandas")
+    except ImportError as error:
+        raise ImportError(
+            "expected pandas for a DataFrame, got none; pip install pandas, or take the same table as a list: "
+            "regard.analysis.heads.statistics.head_statistics(recording)"
+        ) from error
+    found = sorted_heads(head_statistics(recording, tokens=tokens, special=special, windows=windows), sort)
+    table = pandas.DataFrame(table_rows(found, thresholds))
+    table.attrs["thresholds"] = checked_thresholds(thresholds)
+    return table
+
+
+def table_rows(found: Sequence[HeadStatistics], thresholds: Mapping[str, float] | None = None) -> list[dict[str, Any]]:
+    """The rows of the table, by column: the statistics, and under "roles" the names of the roles, split by commas."""
+    return [one.flat() | {"roles": ", ".join(role.name for role in roles_of(one, thresholds))} for one in found]
+
+
+def sorted_heads(found: Sequence[HeadStatistics], by: str | None) -> list[HeadStatistics]:
+    """The heads by a statistic, the largest first and NaN last; as they are where it is None.
+
+    Raises:
+        OptionError: no such statistic.
+
+    Example:
+        >>> import torch
+        >>> from regard import AttentionMap
+        >>> found = head_statistics(AttentionMap.from_dense(torch.stack([torch.full((3, 3), 1 / 3), torch.eye(3)])))
+        >>> [one.head for one in sorted_heads(found, "own")]
+        [1, 0]
+    """
+    if by is None:
+        return list(found)
+    numbers = [name for name, value in found[0].flat().items() if isinstance(value, int | float)] if found else [by]
+    if by not in numbers:
+        raise OptionError(f"sort: expected one of {', '.join(numbers)}, got {by!r}")
+
+    def rank(one: HeadStatistics) -> float:
+        value = float(one.flat()[by])
+        return math.inf if math.isnan(value) else -value
+
+    return sorted(found, key=rank)
+
+
+def heads_text(
+    found: Sequence[HeadStatistics],
+    thresholds: Mapping[str, float] | None = None,
+    columns: Sequence[str] = TEXT_COLUMNS,
+) -> str:
+    """The table as text, with the roles and, below, what gave them. A column without any number is left out.
+
+    Args:
+        found: the heads.
+        thresholds: as in ``heads``.
+        columns: statistics by name, "local" for all windows.
+
+    Example:
+        >>> import torch
+        >>> from regard import AttentionMap
+        >>> print(heads_text(head_statistics(AttentionMap.from_dense(torch.eye(20).roll(1, dims=0)))))
+        head  entropy  span  dist   own  prev  first  local_8  local_64  gini  roles
+           0     0.00   1.0  1.90  0.00  1.00   0.05     0.95      1.00  0.00  previous-token, local
+        <BLANKLINE>
+        previous-token: previous ≥ 0.5; local: local_8 ≥ 0.8
+    """
+    least = checked_thresholds(thresholds)
+    rows = table_rows(found, least)
+    if not rows:
+        return "no heads"
+    several_kinds = len({row["kind"] for row in rows}) > 1
+    windows = [name for name in rows[0] if name.startswith("local_")]
+    wanted = [name for column in columns for name in (windows if column == "local" else [column])]
+    shown = [
+        *(name for name in _PLACES if any(row[name] is not None for row in rows) and (name != "kind" or several_kinds)),
+        *(name for name in wanted if any(not math.isnan(row[name]) for row in rows)),
+    ]
+    lines = [[_SHORT.get(name, name) for name in shown], *([_cell(name, row[name]) for name in shown] for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(shown))]
+    ends = ["roles", *(row["roles"] for row in rows)]
+    text = [
+        "  ".join([*(cell.rjust(width) for cell, width in zip(line, widths, strict=True)), end]).rstrip()
+        for line, end in zip(lines, ends, strict=True)
+    ]
+    reasons = {
+        role.name: f"{role.name}: {role.statistic} ≥ {role.threshold:g}" for one in found for role in roles_of(one, least)
+    }
+    return "\n".join([*text, "", "; ".join(reasons[role] for role in least if role in reasons)]).rstrip()
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, str):
+        return value
+    if name in _WHOLE:
+        return f"{value:.0f}".replace("-", "−")
+    return f"{value:.1f}" if name in ("span", "span_90") or value >= 100 else f"{value:.2f}"

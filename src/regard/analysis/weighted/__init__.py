@@ -1,0 +1,1 @@
+"""Maps of what weights carry: norms of values, gradients, relevance."""

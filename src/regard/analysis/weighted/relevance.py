@@ -1,0 +1,209 @@
+"""Gradient × attention: which weights an answer depends on, and through them which tokens.
+
+Chefer, Gur and Wolf 2021, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder Transformers"
+(arXiv 2103.15679). The gradient of the weights never stands in memory: an attention call is O = A·V, so the gradient of any
+region of A is dO·Vᵀ of that region, and both are O(n). The model runs unmodified, on its fused kernel.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
+from regard.errors import OptionError, RecordingError, ShapeError
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import Positions, take
+
+
+class Relevance(NamedTuple):
+    """What a score depends on, token by token."""
+
+    inputs: Tensor  #: (batch, keys): tokens of the input; of an encoder-decoder, tokens of the source
+    consumed: Tensor | None  #: (batch, keys): tokens that the decoder of an encoder-decoder had read; None for other models
+
+
+def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:
+    """(∇A ⊙ A)⁺ of every recorded map, lazily: weights that raise the score, each times how much (Chefer et al. 2021, eq. 5).
+
+    Args:
+        recording: made with ``regard.record(model, values=True)``, gradients on.
+        score: a number on the graph of the recorded pass, such as ``logits[0, -1, token]``; of several, the sum is taken.
+
+    Returns:
+        One map a recorded map, in the same order and with the same names, (batch, heads, queries, keys).
+
+    Raises:
+        RecordingError: the recording has no values, or no gradient leads from the score to them.
+
+    Example:
+        >>> import regard
+        >>> from transformers import BertConfig, BertModel
+        >>> config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8)
+        >>> model = BertModel(config).eval()
+        >>> with regard.record(model, values=True) as recording:
+        ...     output = model(input_ids=torch.arange(5)[None])
+        >>> gradient_weighted(recording, output.pooler_output[0, 3])[0].shape
+        (1, 2, 5, 5)
+    """
+    maps, values = list(recording.maps), list(getattr(recording, "values", ()))
+    if len(values) != len(maps) or not maps:
+        raise RecordingError(
+            f"expected the values of {len(maps)} attention calls, got {len(values)}; record the model with "
+            "regard.record(model, values=True), and ask the recording itself, not a sample of it"
+        )
+    outputs = [call.output for call in values]
+    on_graph = [output for output in outputs if output.requires_grad]
+    if not on_graph or not score.requires_grad:
+        raise RecordingError(
+            "expected a score with a gradient, got none; run the model outside of torch.no_grad(), with parameters that "
+            "require gradients, and compute the score from what the recorded pass returned"
+        )
+    try:
+        found = iter(torch.autograd.grad(score.sum(), on_graph, retain_graph=True, allow_unused=True))
+    except RuntimeError as error:
+        raise RecordingError(
+            f"expected a score whose graph is still there, got one that has no way back ({error}); "
+            "call relevance before score.backward(), or keep it with backward(retain_graph=True)"
+        ) from error
+    gradients = [next(found) if output.requires_grad else None for output in outputs]
+    if all(gradient is None for gradient in gradients):
+        raise RecordingError(
+            "expected a score that depends on the recorded pass, got one that does not; use what that pass returned"
+        )
+    return [
+        _gradient_times_weights(amap, call, torch.zeros_like(call.output) if gradient is None else gradient)
+        for amap, call, gradient in zip(maps, values, gradients, strict=True)
+    ]
+
+
+def _gradient_times_weights(amap: AttentionMap, call: Any, gradient: Tensor) -> AttentionMap:
+    source = amap._source
+    if call.value is None:
+        raise RecordingError(
+            f"{amap.name} multiplies its values in an einsum, where it is not known which axis is which; "
+            "leave the layer out with layers=, or write the product as a matmul"
+        )
+    value = call.value.to(source.device, source.dtype)  # (batch, kv_heads, keys, dim)
+    rise = call.heads_first(gradient.detach()).to(source.device, source.dtype)  # (batch, heads, queries, dim)
+
+    def change(weights: Tensor, places: tuple[Positions, Positions, Positions, Positions]) -> Tensor:
+        batch, heads, queries, keys = places
+        v = key_heads(take(take(value, 0, batch), 2, keys), heads, rise.shape[1])
+        r = take(take(take(rise, 0, batch), 1, heads), 2, queries)
+        return (weights * (r @ v.mT)).clamp_(min=0)
+
+    return map_of(Weighted(source, change, value.nbytes + rise.nbytes, "gradient × weights"), amap)
+
+
+def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) -> Relevance:
+    """How relevant each token is to a score (Chefer et al. 2021), for encoders, decoders and encoder-decoders.
+
+    With Ā the mean over heads of (∇A ⊙ A)⁺, and R = I before the first layer, self-attention adds Ā·R to R (eqs. 5 to 7).
+    A decoder's cross-attention adds R̄ᵀ·Ā·R̄ₑ to its relevance of the source (eq. 10), where R̄ of the decoder's R and R̄ₑ of the
+    encoder's have their off-identity part scaled to rows that sum to 1 (eqs. 8 and 9); a row without any stays as it is. Only
+    the row of one token is carried through, as a vector, so memory is O(n), and a long text costs passes over lazy maps.
+
+    Args:
+        recording: made with ``regard.record(model, values=True)``, gradients on.
+        score: what is explained: a number on the graph of the recorded pass, such as ``logits[0, -1, word]``. Of a batch, the
+            sum over its sequences, which do not touch one another.
+        token: the position whose output gave the score, or one a sequence: the last of a decoder, 0 where a classifier reads
+            its first token.
+
+    Returns:
+        Relevance: ``inputs`` (batch, keys), and for encoder-decoders ``consumed`` too. R starts as the identity, so the token
+        itself has 1 to begin with.
+
+    Raises:
+        RecordingError: as ``gradient_weighted``, or maps of several passes; OptionError: no such token.
+
+    Example:
+        >>> import regard
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=2, n_head=2, bos_token_id=None, eos_token_id=None)
+        >>> model = GPT2LMHeadModel(config).eval()
+        >>> with regard.record(model, values=True) as recording:
+        ...     logits = model(torch.tensor([[1, 2, 3, 4]])).logits
+        >>> relevance(recording, logits[0, -1, 7]).inputs.shape
+        torch.Size([1, 4])
+    """
+    kinds = {str(amap.kind) for amap in recording.maps}
+    weighted = gradient_weighted(recording, score)
+    if recording.passes != 1:
+        raise RecordingError(f"expected one pass of the model, got {recording.passes}; record each in a block of its own")
+    if "cross" not in kinds:
+        if len(kinds) > 1:
+            raise RecordingError(f"expected one stack of layers, or an encoder-decoder, got {' and '.join(sorted(kinds))} maps")
+        return Relevance(_downwards(identity_row(weighted, token), weighted)[:, 0, :, 0], None)
+    if missing := {"encoder", "decoder"} - kinds:
+        raise RecordingError(
+            f"expected encoder, decoder and cross maps, got no {' and no '.join(sorted(missing))} maps; record without kinds="
+        )
+    encoder = [amap for amap in weighted if amap.kind == "encoder"]
+    decoder = [amap for amap in weighted if amap.kind != "encoder"]  # self- and cross-attention in the order of the calls
+    return _through_both(encoder, decoder, token)
+
+
+def identity_row(maps: Sequence[AttentionMap], token: int | Sequence[int]) -> Tensor:
+    """The token's row of the identity, as a column: (batch, 1, queries, 1)."""
+    batch, _, size, _ = maps[0].shape
+    tokens = [token] * batch if isinstance(token, int) else list(token)
+    if len(tokens) != batch:
+        raise ShapeError(f"expected one token, or {batch} for a batch of {batch}, got {len(tokens)}")
+    if wrong := [one for one in tokens if not -size <= one < size]:
+        raise OptionError(f"expected token from {-size} to {size - 1}, got {wrong[0]}")
+    row = torch.zeros(batch, 1, size, 1, dtype=maps[0].dtype)
+    row[range(batch), 0, tokens] = 1
+    return row
+
+
+def _downwards(row: Tensor, maps: Sequence[AttentionMap]) -> Tensor:
+    """Rows times (I + Ā_L) ··· (I + Ā_1), standing as columns: (batch, 1, positions, rows)."""
+    for amap in reversed(maps):
+        added = (amap.T @ row).mean(dim=1, keepdim=True)
+        row = row.to(added) + added
+    return row
+
+
+def _through_both(encoder: Sequence[AttentionMap], decoder: Sequence[AttentionMap], token: int | Sequence[int]) -> Relevance:
+    """The token's rows of a decoder's relevance: of the source, and of what it had read."""
+    # From the top down: what the row of the token is at each cross-attention, once the layers above have had their part.
+    row = identity_row([amap for amap in decoder if amap.kind == "decoder"], token)
+    rows: list[Tensor] = []
+    for amap in reversed(decoder):
+        if amap.kind == "cross":
+            rows.append(row)
+        else:
+            row = _downwards(row, [amap])
+    consumed = row[:, 0, :, 0]
+
+    # From the bottom up: R of the decoder as it stands at each cross-attention, times that row, and times ones for its sums.
+    rows.reverse()
+    columns = torch.cat([*rows, torch.ones_like(row)], dim=3)  # (batch, 1, queries, crossings + 1)
+    size = next(amap.shape[3] for amap in decoder if amap.kind == "cross")
+    source = row.new_zeros(row.shape[0], 1, size, 1)
+    crossing = 0
+    for amap in decoder:
+        if amap.kind == "decoder":
+            added = (amap @ columns).mean(dim=1, keepdim=True)
+            columns = columns.to(added) + added
+            continue
+        start = rows[crossing].to(columns)
+        turned = start + _share(columns[..., crossing : crossing + 1] - start, columns[..., -1:] - 1)  # R̄ · rowᵀ
+        added = (amap.T @ turned).mean(dim=1, keepdim=True)  # (batch, 1, source, 1)
+        source = source.to(added) + added
+        crossing += 1
+
+    sums = torch.ones_like(source)
+    for amap in encoder:
+        added = (amap @ sums).mean(dim=1, keepdim=True)
+        sums = sums.to(added) + added
+    shared = _share(source, sums - 1)
+    return Relevance((source + _downwards(shared, encoder) - shared)[:, 0, :, 0], consumed)
+
+
+def _share(amount: Tensor, total: Tensor) -> Tensor:
+    """The amount over the total; nothing where there is nothing."""
+    return torch.where(total > 0, amount / total.masked_fill(total <= 0, 1), 0)

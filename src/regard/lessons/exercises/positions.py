@@ -1,0 +1,228 @@
+"""Where a token stands: turned into its query and key, or added to its scores."""
+
+import torch
+
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+from regard.lessons.exercises.weights import NO_SCALE, WEIGHTS_BY_HEAD
+
+
+def rotate(x: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Features x (tokens, dim) and positions (tokens,), whole numbers, to x with each pair turned by its angle."""
+    half = x.shape[-1] // 2
+    frequencies = 10000.0 ** (-torch.arange(half) / half)
+    angles = positions[:, None] * frequencies
+    first, second = x[:, :half], x[:, half:]
+    turned = (first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin())
+    return torch.cat(turned, dim=-1)
+
+
+_TURNED = "(first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin())"
+_HALVES, _CAT = "x[:, :half], x[:, half:]", "torch.cat(turned, dim=-1)"
+
+ROTARY = Exercise(
+    name="rotary positions",
+    text=(
+        "Turn a query or key by its position, so that their dot product depends on the distance alone (Su et al. 2021). Entry "
+        "i makes a pair with entry i + dim/2, as in GPT-NeoX and in the Transformers port of Llama; positions need not start "
+        "at 0."
+    ),
+    formula=(
+        "a = p · 10000^(−2i / dim), for i = 0 … dim/2 − 1 and position p\n"
+        "y_i         = x_i cos a − x_{i+dim/2} sin a\n"
+        "y_{i+dim/2} = x_{i+dim/2} cos a + x_i sin a"
+    ),
+    returns=(Result("rotated", ("tokens", "dim")),),
+    answer=rotate,
+    cases=(
+        Case(
+            "three tokens, a dim of 4",
+            (torch.tensor([[1.0, 2.0, 3.0, 4.0], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 2.0, 0.0]]), torch.tensor([0, 1, 2])),
+        ),
+        Case("positions that start at 5", (drawn(2, 4, seed=1), torch.tensor([5, 6]))),
+        Case("a dim of 6", (drawn(4, 6, seed=2), torch.tensor([3, 1, 0, 5]))),
+    ),
+    mistakes=(
+        Mistake(
+            "neighbours paired",
+            "Neighbours 2i and 2i + 1 are paired: that is the layout of the paper and of Meta's own Llama code. Here entry i "
+            "is paired with i + dim/2: cut the vector into two halves.",
+            {_HALVES: "x[:, 0::2], x[:, 1::2]", _CAT: "torch.stack(turned, dim=-1).flatten(-2)"},
+            {_HALVES: "x[:, 0::2], x[:, 1::2]"},
+        ),
+        Mistake(
+            "angles interleaved",
+            "Halves are paired, but the angles are laid out for neighbours: the two entries of a pair must have the same "
+            "angle. Repeat the angles with cat((angles, angles)), not with repeat_interleave.",
+            {
+                _TURNED: "(first * angles.repeat_interleave(2, dim=-1)[:, :half].cos() "
+                "- second * angles.repeat_interleave(2, dim=-1)[:, :half].sin(), "
+                "second * angles.repeat_interleave(2, dim=-1)[:, half:].cos() "
+                "+ first * angles.repeat_interleave(2, dim=-1)[:, half:].sin())"
+            },
+        ),
+        Mistake(
+            "other direction",
+            "The pairs are turned the other way: the minus belongs to the first half, y_i = x_i cos a − x_{i+dim/2} sin a.",
+            {"angles = positions": "angles = -positions"},
+        ),
+        Mistake(
+            "sign missing",
+            "Both halves have the same sign before the sine, so lengths are not kept: it is minus in the first half and plus "
+            "in the second.",
+            {"+ first * angles.sin()": "- first * angles.sin()"},
+            {"- second * angles.sin()": "+ second * angles.sin()"},
+        ),
+        Mistake(
+            "cos and sin swapped",
+            "Cosine and sine have changed places: position 0 must leave the vector as it is.",
+            {_TURNED: "(first * angles.sin() - second * angles.cos(), second * angles.sin() + first * angles.cos())"},
+        ),
+        Mistake(
+            "one angle for all",
+            "All pairs are turned by the same angle: each pair i has a frequency of its own, 10000^(−2i / dim).",
+            {"10000.0 ** (-torch.arange(half) / half)": "torch.ones(half)"},
+        ),
+        Mistake(
+            "half the exponent",
+            "The exponent is i / dim: it is 2i / dim, which is i / (dim/2).",
+            {"torch.arange(half) / half": "torch.arange(half) / (2 * half)"},
+        ),
+        Mistake(
+            "twice the exponent",
+            "The exponent is twice too large: it is 2i / dim with i counting pairs, from 0 to dim/2 − 1.",
+            {"torch.arange(half) / half": "2 * torch.arange(half) / half"},
+        ),
+        Mistake(
+            "exponent's sign",
+            "The frequencies grow with i: the exponent is negative, 10000^(−2i / dim), so that later pairs turn slower.",
+            {"(-torch.arange(half)": "(torch.arange(half)"},
+        ),
+        Mistake(
+            "frequencies reversed",
+            "The slowest pair comes first: pair 0 has frequency 1, and later pairs turn slower.",
+            {"(-torch.arange(half) / half)": "(-torch.arange(half).flip(0) / half)"},
+        ),
+        Mistake(
+            "frequency from 1",
+            "The first frequency is not 1: i counts from 0, so that the first pair turns by the position itself.",
+            {"-torch.arange(half)": "-torch.arange(1, half + 1)"},
+        ),
+        Mistake(
+            "another base",
+            "The base is not 10000: models differ in it (Llama 3 has 500000), and one trained with another is lost.",
+            *({"10000.0": base} for base in ("1000.0", "100000.0", "500000.0", "1000000.0")),
+        ),
+        Mistake(
+            "positions not read",
+            "Positions are counted from 0, whatever they are: use those that are handed over; with a cache they go on.",
+            {"positions[:, None]": "torch.arange(len(x))[:, None]"},
+        ),
+        Mistake(
+            "positions from 1",
+            "The positions are one too large: position 0 must leave the vector as it is.",
+            {"positions[:, None]": "(positions + 1)[:, None]"},
+        ),
+    ),
+    hints=(
+        "Two halves, x[:, :half] and x[:, half:]; angles of shape (tokens, dim/2) belong to both.",
+        "angles = positions[:, None] * 10000.0 ** (-torch.arange(half) / half). Turning (a, b) by an angle gives "
+        "(a cos − b sin, b cos + a sin).",
+    ),
+)
+
+
+def alibi_weights(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Query (heads, queries, dim) and key (heads, keys, dim) to causal weights (heads, queries, keys)."""
+    heads, queries, dim = query.shape
+    keys = key.shape[1]
+    slopes = 2.0 ** (-8 * torch.arange(1, heads + 1) / heads)
+    distance = torch.arange(queries)[:, None] + keys - queries - torch.arange(keys)
+    scores = query @ key.mT / dim**0.5
+    biased = scores - slopes[:, None, None] * distance
+    return torch.softmax(biased.masked_fill(distance < 0, -torch.inf), dim=-1)
+
+
+_SLOPES = "-8 * torch.arange(1, heads + 1) / heads"
+
+ALIBI = Exercise(
+    name="alibi",
+    text=(
+        "Take from each scaled score a penalty that grows with the distance, by a slope of the head's own (Press et al. 2021, "
+        "for heads a power of 2). The mask is causal, and the queries are the last ones of the keys."
+    ),
+    formula=(
+        "weights_hij = softmax_j(q_hi · k_hj / √dim − m_h (p − j)) for j ≤ p, with p = i + keys − queries\n"
+        "m_h = 2^(−8h / heads), for h = 1 … heads"
+    ),
+    returns=(WEIGHTS_BY_HEAD,),
+    answer=alibi_weights,
+    cases=(
+        Case("two heads, three tokens", (drawn(2, 3, 4, seed=3), drawn(2, 3, 4, seed=4))),
+        Case("four heads, two queries, five keys", (drawn(4, 2, 3, seed=5), drawn(4, 5, 3, seed=6))),
+        Case("one head", (drawn(1, 4, 2, seed=7), drawn(1, 4, 2, seed=8))),
+    ),
+    mistakes=(
+        Mistake(
+            "slopes reversed",
+            "The slopes are in reverse order: the first head has the steepest, 2^(−8 / heads), the last 2^−8.",
+            {_SLOPES: "-8 * torch.arange(heads, 0, -1) / heads"},
+        ),
+        Mistake(
+            "sign flipped",
+            "The bias has the wrong sign: far keys are rewarded. Subtract the slope times the distance back.",
+            {"scores - slopes": "scores + slopes"},
+        ),
+        Mistake(
+            "slopes from 0",
+            "The slopes start at h = 0, so the first is 1: heads are counted from 1 here, and the first is 2^(−8 / heads).",
+            {_SLOPES: "-8 * torch.arange(heads) / heads"},
+        ),
+        Mistake(
+            "slopes for eight heads",
+            "The slopes are 2^−h whatever the number of heads: the exponent is 8h / heads, so that they always end at 2^−8.",
+            {_SLOPES: "-torch.arange(1, heads + 1)"},
+        ),
+        Mistake(
+            "one slope for all",
+            "All heads have the same slope: each has its own, m_h = 2^(−8h / heads).",
+            {_SLOPES: "-8 * torch.ones(heads) / heads"},
+        ),
+        Mistake(
+            "bias before scale",
+            "The bias is scaled along with the scores: divide q · k by √dim first, then subtract.",
+            {
+                " / dim**0.5": "",
+                "slopes[:, None, None] * distance": "slopes[:, None, None] * distance) / dim**0.5",
+                "scores -": "(scores -",
+            },
+        ),
+        Mistake("no bias", "There is no bias: subtract m_h times the distance.", {" - slopes[:, None, None] * distance": ""}),
+        Mistake("no scale", NO_SCALE, {" / dim**0.5": ""}),
+        Mistake(
+            "future seen",
+            "The future is not hidden, and its distance is negative: a reward. Fill it with −inf.",
+            {"biased.masked_fill(distance < 0, -torch.inf)": "biased"},
+            {
+                "biased.masked_fill(distance < 0, -torch.inf)": "biased",
+                "slopes[:, None, None] * distance": "slopes[:, None, None] * distance.abs()",
+            },
+        ),
+        Mistake(
+            "top left",
+            "Positions are counted from the top left: query i stands at i + keys − queries.",
+            {" + keys - queries": ""},
+        ),
+        Mistake(
+            "squared distance",
+            "The penalty grows with the square of the distance: ALiBi's is linear.",
+            {"None] * distance": "None] * (distance**2)"},
+        ),
+    ),
+    hints=(
+        "With own = torch.arange(queries)[:, None] + keys - queries, the distance is own - torch.arange(keys).",
+        "slopes = 2.0 ** (-8 * torch.arange(1, heads + 1) / heads); slopes[:, None, None] * distance is the penalty. Scale "
+        "first, then subtract, then mask.",
+    ),
+)
+
+EXERCISES = (ROTARY, ALIBI)

@@ -1,0 +1,1 @@
+"""From factors to weights: scores of rows, denominators, whole rows, pooled rows."""

@@ -1,0 +1,1 @@
+"""One streaming pass: received mass, entropy, pooled pictures, strongest weights."""

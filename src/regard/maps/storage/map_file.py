@@ -1,0 +1,288 @@
+"""Maps in one file, as their factors: what stands in it, how it is written, and how it is checked when it is opened.
+
+``docs/file_format.md`` says the same for those who read such a file without Regard.
+"""
+
+import json
+import math
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, groupby
+from typing import Any, cast
+
+from torch import Tensor
+
+import regard
+from regard.errors import FileFormatError, RegardError, ShapeError
+from regard.files import as_path, checked_path
+from regard.maps.factors import DenseWeights, Factors, Positions, Source
+from regard.maps.reading.rows import View
+from regard.maps.storage.mask_file import as_data, from_data, narrowed
+from regard.maps.storage.tensor_file import CODES, HIGHEST, Part, TensorFile, table_of, write_tensors
+from regard.masks import Mask
+from regard.masks.tensors import unrepeated
+
+KEY, VERSION = "regard", 1
+FACTORS = ("query", "key", "bias", "sinks")
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MapData:
+    """What a map consists of; ``AttentionMap`` takes itself apart into it, and is put together from it."""
+
+    source: Source
+    view: View
+    name: str | None = None
+    kind: str | None = None
+    layer: int | None = None
+    queries: Labels | None = None
+    keys: Labels | None = None
+
+
+class MapWriter:
+    """Collects what goes into one file; what several maps share is there once."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Part] = {}
+        self._names: dict[tuple[object, ...], str] = {}
+        self._labels: dict[Labels, int] = {}
+        self._masks: dict[tuple[object, ...], Mask] = {}
+
+    def labels(self, labels: Sequence[str] | None) -> int | None:
+        """The number of these labels in the file's list of them."""
+        return None if labels is None else self._labels.setdefault(tuple(map(str, labels)), len(self._labels))
+
+    def tensor(self, name: str, part: Part) -> str:
+        """The name under which a tensor is written: this one, or that of a map which has the same."""
+        found = self._names.setdefault(part.identity, name)
+        self._parts.setdefault(found, part)
+        return found
+
+    def write(self, path: str | os.PathLike[str], maps: Sequence[MapData], recording: Mapping[str, Any] | None = None) -> None:
+        """Write the maps; ``recording`` says in JSON what they have in common.
+
+        Raises:
+            OSError, DtypeError, TooLargeError: it cannot be written; what stood there before still does.
+        """
+        place = checked_path(path)  # before masks are read, which may take a while
+        text: dict[str, Any] = {"format": "regard", "version": VERSION, "writer": regard.__version__}
+        text["maps"] = [self._entry(f"maps.{number}", data) for number, data in enumerate(maps)]
+        if recording is not None:
+            text["recording"] = dict(recording)
+        text["labels"] = list(self._labels)
+        text = json.loads(json.dumps(text))  # tuples become lists: the checksum is of what a reader will see
+        parts = dict(sorted(self._parts.items(), key=lambda item: -item[1].tensor.dtype.itemsize))
+        text["checksum"] = _checksum(text, table_of(parts))
+        write_tensors(place, parts, {KEY: json.dumps(text)})
+
+    def _entry(self, place: str, data: MapData) -> dict[str, Any]:
+        source = data.source
+        entry: dict[str, Any] = {"name": data.name, "kind": data.kind, "layer": data.layer}
+        for axis, labels, size in (("queries", data.queries, len(data.view[2])), ("keys", data.keys, len(data.view[3]))):
+            if labels is not None and len(labels) != size:
+                raise ShapeError(f"expected {size} labels of {axis}, got {len(labels)}; set amap.{axis} to one a position")
+            entry[f"{axis}_labels"] = self.labels(labels)
+        if isinstance(source, DenseWeights):
+            entry["weights"] = self.tensor(f"{place}.weights", Part(source.values, data.view))
+        elif isinstance(source, Factors):
+            entry |= self._factors(place, source, data.view)
+        else:
+            raise FileFormatError(
+                f"expected a map of factors or dense weights, got {source.describe()}; save amap.dense() as one"
+            )
+        return {name: value for name, value in entry.items() if value is not None}
+
+    def _factors(self, place: str, source: Factors, view: View) -> dict[str, Any]:
+        batch, heads, queries, columns = view
+        keys = source.shape[3]
+        group = source.shape[1] // source.key.shape[1]
+        # Whole keys, whatever the view shows of them: the denominators run over all.
+        parts = {
+            "query": Part(source.query, (batch, heads, queries, range(source.query.shape[3]))),
+            "key": Part(source.key, (batch, key_heads_read(heads, group), range(keys), range(source.key.shape[3]))),
+        }
+        if source.bias is not None:
+            bias = unrepeated(source.bias)
+            axes: View = (batch, heads, queries, range(keys))
+            chosen = [at if size > 1 else range(size) for at, size in zip(axes, bias.shape, strict=True)]
+            parts["bias"] = Part(bias, tuple(chosen))
+        if source.sinks is not None:
+            parts["sinks"] = Part(source.sinks, (heads,))
+        entry: dict[str, Any] = {name: self.tensor(f"{place}.{name}", part) for name, part in parts.items()}
+        entry["scale"] = float(source.scale)
+        entry["softcap"] = None if source.softcap is None else float(source.softcap)
+        if source.mask is not None:
+            asked = id(source.mask), batch, heads, queries, keys
+            if asked not in self._masks:
+                self._masks[asked] = narrowed(source.mask, batch, heads, queries, keys, source.device)
+            number = count()
+            entry["mask"] = as_data(
+                self._masks[asked], lambda name, tensor: self.tensor(f"{place}.mask.{next(number)}.{name}", Part.whole(tensor))
+            )
+        if columns != range(keys):
+            ends = [columns.start, columns.stop, columns.step] if isinstance(columns, range) else None
+            entry["columns"] = {"range": ends} if ends else {"positions": list(columns)}
+        return entry
+
+
+def key_heads_read(heads: Positions, group: int) -> Positions:
+    """Which key heads these query heads read, one a group of them, as large as the groups can be."""
+    read = [head // group for head in heads]
+    together = math.gcd(*(len(list(run)) for _, run in groupby(read))) or 1
+    chosen = tuple(read[::together]) or (0,)
+    run = range(chosen[0], chosen[-1] + 1)
+    return run if chosen == tuple(run) else chosen
+
+
+class MapFile:
+    """A file of maps, opened; factors stay on the disk until somebody reads them.
+
+    Raises:
+        OSError: it cannot be opened.
+        FileFormatError: it is no file of Regard's, a newer one, or a damaged one.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.tensors = TensorFile(as_path(path))
+        self.path = self.tensors.path
+        if KEY not in self.tensors.metadata:
+            raise FileFormatError(
+                f"{str(self.path)!r}: expected a file that Regard wrote, got a safetensors file without {KEY!r} in its "
+                "metadata; open it with the safetensors package and build AttentionMap(query, key)"
+            )
+        try:
+            self._text = self.fields(json.loads(self.tensors.metadata[KEY]), "the metadata")
+            said = self._text.pop("checksum", None)
+            found = _checksum(self._text, self._table())
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, FileFormatError):
+                raise
+            raise self.tensors.damaged("JSON in the metadata", f"{type(error).__name__}: {error}") from error
+        version = self._text.get("version")
+        if self._text.get("format") == "regard" and type(version) is int and version > VERSION:
+            raise FileFormatError(
+                f"{str(self.path)!r}: expected format version {VERSION}, got {version}, written by Regard "
+                f"{self._text.get('writer')}; install that version of Regard or a newer one (this is {regard.__version__})"
+            )
+        if (self._text.get("format"), version) != ("regard", VERSION):
+            raise self.tensors.damaged(f"format regard, version {VERSION}", f"{self._text.get('format')}, {version}")
+        if said != found:
+            raise self.tensors.damaged(f"a header with checksum {said}", found)
+        #: what the maps of a recording have in common; None in the file of a single map
+        self.recording = None if "recording" not in self._text else self.fields(self._text["recording"], "recording")
+
+    def maps(self) -> list[MapData]:
+        """The maps, checked as if they were made anew."""
+        entries = self._text.get("maps")
+        if not isinstance(entries, list):
+            raise self.tensors.damaged("a list of maps", repr(entries)[:80])
+        return [self._map(f"maps.{number}", self.fields(entry, f"maps.{number}")) for number, entry in enumerate(entries)]
+
+    def fields(self, value: object, what: str) -> dict[str, Any]:
+        """The value, if it is an object of JSON."""
+        if not isinstance(value, dict):
+            raise self.tensors.damaged(f"{what} as a JSON object", repr(value)[:80])
+        return value
+
+    def field(self, fields: Mapping[str, Any], name: str, *kinds: type) -> Any:
+        """A value of one of these types, whole numbers within reason, or None where it is left out."""
+        value = fields.get(name)
+        if value is not None and (type(value) not in kinds or (type(value) is int and abs(value) >= HIGHEST)):
+            raise self.tensors.damaged(f"{name} as {' or '.join(kind.__name__ for kind in kinds)}", repr(value)[:80])
+        return value
+
+    def tensor(self, name: object) -> Tensor:
+        """A tensor of the file, as a view of it."""
+        if not isinstance(name, str) or name not in self.tensors.entries:
+            raise self.tensors.damaged("the name of a tensor", repr(name)[:80])
+        return self.tensors[name]
+
+    def labels(self, number: int | None) -> Labels | None:
+        """The labels of this number."""
+        if number is None:
+            return None
+        lists = self._text.get("labels")
+        if not isinstance(lists, list) or type(number) is not int or not 0 <= number < len(lists):
+            raise self.tensors.damaged("the number of a list of labels", repr(number)[:80])
+        labels = lists[number]
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise self.tensors.damaged("labels as a list of texts", repr(labels)[:80])
+        return tuple(labels)
+
+    def _map(self, what: str, entry: dict[str, Any]) -> MapData:
+        try:
+            source = self._source(entry)
+        except RegardError as error:
+            if isinstance(error, FileFormatError):
+                raise
+            raise self.tensors.damaged(f"factors that fit each other as {what}", f"an error ({error})") from error
+        batch, heads, queries, keys = source.shape
+        columns = self._columns(entry, keys)
+        layer = self.field(entry, "layer", int)
+        if layer is not None and layer < 0:
+            raise self.tensors.damaged(f"a layer of at least 0 as {what}", str(layer))
+        labels = [self.labels(self.field(entry, f"{axis}_labels", int)) for axis in ("queries", "keys")]
+        for axis, found, size in zip(("queries", "keys"), labels, (queries, len(columns)), strict=True):
+            if found is not None and len(found) != size:
+                raise self.tensors.damaged(f"{size} labels of {axis} in {what}", str(len(found)))
+        return MapData(
+            source,
+            (range(batch), range(heads), range(queries), columns),
+            self.field(entry, "name", str),
+            self.field(entry, "kind", str),
+            layer,
+            *labels,
+        )
+
+    def _source(self, entry: dict[str, Any]) -> Source:
+        if "weights" in entry:
+            weights = self.tensor(entry["weights"])
+            if weights.ndim != 4 or not weights.is_floating_point():
+                raise ShapeError(f"expected floating weights (batch, heads, queries, keys), got {tuple(weights.shape)}")
+            return DenseWeights(weights)
+        tensors = {name: self.tensor(entry[name]) for name in FACTORS if name in entry}
+        if missing := [name for name in ("query", "key", "scale") if entry.get(name) is None]:
+            raise self.tensors.damaged("a map of weights, or of query, key and scale", f"one without {', '.join(missing)}")
+        bias = tensors.get("bias")
+        if bias is not None and (bias.ndim != 4 or not bias.is_floating_point()):
+            raise ShapeError(f"expected a floating bias of 4 axes, got {bias.dtype} {tuple(bias.shape)}")
+        return Factors(
+            query=tensors["query"],
+            key=tensors["key"],
+            scale=cast("float", self.field(entry, "scale", float, int)),
+            mask=from_data(entry["mask"], self.tensor) if "mask" in entry else None,
+            bias=bias,
+            softcap=self.field(entry, "softcap", float, int),
+            sinks=tensors.get("sinks"),
+        )
+
+    def _columns(self, entry: dict[str, Any], keys: int) -> Positions:
+        said = entry.get("columns")
+        match said:
+            case None:
+                return range(keys)
+            case {"range": [int(start), int(stop), int(step)], **rest} if step and not rest:
+                columns: Positions = range(start, stop, step)
+                ends = [*columns[:1], *columns[-1:]]
+            case {"positions": [*ends], **rest} if not rest and all(type(place) is int for place in ends):
+                columns = tuple(ends)
+            case _:
+                raise self.tensors.damaged("columns as a range or positions", repr(said)[:80])
+        if not all(0 <= place < keys for place in ends):
+            raise self.tensors.damaged(f"columns among {keys} keys", repr(said)[:80])
+        return columns
+
+    def _table(self) -> dict[str, dict[str, Any]]:
+        entries = self.tensors.entries.items()
+        return {
+            name: {"dtype": CODES[one.dtype], "shape": list(one.shape), "data_offsets": [one.begin, one.end]}
+            for name, one in entries
+        }
+
+
+def _checksum(text: Mapping[str, Any], table: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of everything that the header says: a byte that flips there changes no map in silence."""
+    return f"{zlib.crc32(json.dumps([text, table], sort_keys=True).encode()):08x}"

@@ -1,1 +1,0 @@
-"""The cards, a family a file."""

@@ -1,0 +1,1 @@
+"""Attention between sets, to latents, and as an answer."""

@@ -1,0 +1,1 @@
+"""How heads share queries, keys and values."""

@@ -1,0 +1,1 @@
+"""Sums in place of softmax: states that are written, and read."""

@@ -1,0 +1,145 @@
+"""Gated linear attention: the token decides what is forgotten, channel by channel (Yang et al. 2023).
+
+Retention forgets everything at one pace. Here each step has a gate α_t for each of the dim rows of the state, computed from
+the token: a sentence's end may clear some rows and keep others.
+
+    recurrent   S_t = diag(α_t) S_{t−1} + k_t v_tᵀ,  output_t = q_tᵀ S_t
+    parallel    A_ij = Σ_d q_id k_jd Π_{j<l≤i} α_ld  where i ≥ j, else 0
+    chunked     the parallel form inside of a chunk, the recurrent one between chunks
+
+Gates come as logarithms: a product over many of them is 0 before one has multiplied twice, a sum of logarithms is not. For
+the same reason A is not computed as (Q ⊙ B)(K / B)ᵀ with B the products from the start, as one might read it: B is 0 soon.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from regard.mechanisms.linear import recurrent_inputs
+from regard.mechanisms.linear.state_space_duality import segment_sums
+
+
+def gated_linear_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor) -> tuple[Tensor, Tensor]:
+    """Gated linear attention with its matrix, A_ij = Σ_d q_id k_jd Π_{j<l≤i} α_ld (Yang et al. 2023, section 4).
+
+    It holds (positions, positions, dim) decays a head, for short texts only. There is no scale: hand in query / √dim.
+
+    Args:
+        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
+        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
+        value: (batch, kv_heads, positions, value_dim).
+        log_decay: log α, at most 0, broadcastable to (batch, heads, positions, dim).
+
+    Returns:
+        output (batch, heads, positions, value_dim) in the dtype of value, and weights (batch, heads, positions, positions)
+        in float32, or float64 where the input is. All is computed in the dtype of the weights.
+
+    Raises:
+        ShapeError: sizes that do not fit each other.
+        DtypeError: tensors that are not floating-point, or of mixed dtypes.
+        OptionError: a log_decay that is above 0 or infinite.
+        ScoreError: NaN or infinite numbers.
+
+    The second step forgets the first channel and keeps the other:
+
+    >>> query = key = torch.ones(2, 2)
+    >>> output, weights = gated_linear_parallel(query, key, torch.eye(2), torch.tensor([[0.0, 0.0], [-100.0, 0.0]]))
+    >>> weights
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
+    q, k, v = recurrent_inputs.prepare_steps(query, key, value)
+    decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
+    with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
+        weights = _inside(q, k, decay)  # (batch, heads, positions, positions)
+        output = weights @ v  # (batch, heads, positions, value_dim)
+    return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
+
+
+def gated_linear_recurrent(
+    query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor, *, state: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """One position after the other: S_t = diag(α_t) S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t (Yang et al. 2023, section 4).
+
+    Args:
+        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
+        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
+        value: (batch, kv_heads, positions, value_dim).
+        log_decay: log α, at most 0, broadcastable to (batch, heads, positions, dim).
+        state: what earlier positions left, as it was returned; nothing if None.
+
+    Returns:
+        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from, (batch, heads, dim,
+        value_dim) in float32, or float64 where the input is.
+
+    Raises:
+        ShapeError: sizes that do not fit each other, or another state.
+        DtypeError: tensors that are not floating-point, or of mixed dtypes.
+        OptionError: a log_decay that is above 0 or infinite.
+        ScoreError: NaN or infinite numbers.
+
+    >>> query, key, value = torch.randn(3, 7, 4).unbind()
+    >>> output, state = gated_linear_recurrent(query, key, value, torch.randn(7, 4).sigmoid().log())
+    >>> output.shape, state.shape
+    (torch.Size([7, 4]), torch.Size([1, 1, 4, 4]))
+    """
+    q, k, v = recurrent_inputs.prepare_steps(query, key, value)
+    decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
+    (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
+    with torch.autocast(q.device.type, enabled=False):
+        state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
+        outputs = []
+        for q_t, k_t, v_t, decay_t in zip(*(x.split(1, dim=2) for x in (q, k, v, decay)), strict=True):
+            state = decay_t.mT.exp() * state + k_t.mT @ v_t  # (batch, heads, dim, value_dim)
+            outputs.append(q_t @ state)  # (batch, heads, 1, value_dim)
+    return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
+
+
+def gated_linear_chunked(
+    query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor, *, state: Tensor | None = None, chunk: int = 64
+) -> tuple[Tensor, Tensor]:
+    """`gated_linear_recurrent` by chunks: matrices inside, the state between (Yang et al. 2023, section 4).
+
+    Args:
+        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
+        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
+        value: (batch, kv_heads, positions, value_dim).
+        log_decay: log α, at most 0, broadcastable to (batch, heads, positions, dim).
+        state: what earlier positions left, as it was returned; nothing if None.
+        chunk: how many positions meet in a matrix; the last chunk may be shorter.
+
+    Returns:
+        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from.
+
+    Raises:
+        ShapeError: sizes that do not fit each other, or another state.
+        DtypeError: tensors that are not floating-point, or of mixed dtypes.
+        OptionError: a log_decay that is above 0 or infinite, or a chunk that is no whole number above 0.
+        ScoreError: NaN or infinite numbers.
+
+    >>> query, key, value = torch.randn(3, 7, 4).unbind()
+    >>> log_decay = torch.randn(7, 4).sigmoid().log()
+    >>> output, _ = gated_linear_chunked(query, key, value, log_decay, chunk=3)
+    >>> torch.testing.assert_close(output, gated_linear_recurrent(query, key, value, log_decay)[0])
+    """
+    chunk = recurrent_inputs.check_chunk(chunk)
+    q, k, v = recurrent_inputs.prepare_steps(query, key, value)
+    decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
+    (batch, heads, _, dim), value_dim = q.shape, v.shape[3]
+    with torch.autocast(q.device.type, enabled=False):
+        state = recurrent_inputs.starting_state(state, batch, heads, dim, value_dim, like=q)
+        outputs = []
+        for q_c, k_c, v_c, decay_c in zip(*(x.split(chunk, dim=2) for x in (q, k, v, decay)), strict=True):
+            since = decay_c.cumsum(2)  # from the chunk's start, (batch, heads, chunk, dim)
+            later = pad(decay_c[:, :, 1:], (0, 0, 0, 1))  # of the step after; no difference of sums, as in `segment_sums`
+            until = later.flip(2).cumsum(2).flip(2)  # to the chunk's end, (batch, heads, chunk, dim)
+            scores = _inside(q_c, k_c, decay_c)  # (batch, heads, chunk, chunk)
+            outputs.append(scores @ v_c + (q_c * since.exp()) @ state)  # (batch, heads, chunk, value_dim)
+            whole = since[:, :, -1:].mT.exp()  # (batch, heads, dim, 1)
+            state = whole * state + (k_c * until.exp()).mT @ v_c  # (batch, heads, dim, value_dim)
+    return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
+
+
+def _inside(q: Tensor, k: Tensor, decay: Tensor) -> Tensor:
+    between = segment_sums(decay.mT).exp()  # (batch, heads, dim, positions, positions)
+    return torch.einsum("bhid,bhjd,bhdij->bhij", q, k, between).tril()

@@ -1,0 +1,74 @@
+"""What a server does while nobody asks: it computes the denominators that the next question will need.
+
+A region of a long map costs the denominators of its rows, over all keys, and then little more. They are kept once they are
+known: four bytes a row and head.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from regard.maps.factors import Factors
+from regard.server.worker import BusyError, Lane
+from regard.viewer.document.document import Document
+
+QUIET = 0.4
+"""Seconds without a question before it begins: somebody who pans asks more often."""
+
+WORK = 10**9
+"""Multiply-adds at a time, some tens of milliseconds: as long as a question may have to wait for it."""
+
+LONG = 4096
+"""Keys of a row from which this is worth while."""
+
+
+class Ahead:
+    """Goes through the rows of a document: first those of the head that is looked at, then those of the map's other heads.
+
+    Args:
+        document: what is looked at.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._rows: dict[tuple[int, int], int] = {}  # known from the first on, by map and head
+
+    def step(self) -> bool:
+        """Compute some rows; whether there was anything to do."""
+        if self.document.looked_at is None:
+            return False
+        number, looked = self.document.looked_at
+        amap = self.document.maps[number].amap
+        _, heads, queries, keys = amap.shape
+        if keys < LONG or not isinstance(amap._source, Factors):
+            return False
+        for head in (looked, *(one for one in range(heads) if one != looked)):
+            start = self._rows.get((number, head), 0)
+            if start < queries:
+                rows = max(1, WORK // (keys * amap._source.query.shape[-1]))
+                amap.select(heads=head, queries=slice(start, start + rows)).logsumexp()
+                self._rows[number, head] = start + rows
+                return True
+        return False
+
+
+async def read_ahead(lane: Lane, looked_at: Callable[[], Document | None]) -> None:
+    """Whenever nobody asks, a step on the document that was asked for last; until it is cancelled."""
+    ahead: Ahead | None = None
+
+    async def here() -> bool:
+        return False
+
+    while True:
+        await asyncio.sleep(QUIET)
+        document = looked_at()
+        if document is None:
+            continue
+        if ahead is None or ahead.document is not document:
+            ahead = Ahead(document)
+        while lane.idle and looked_at() is document:
+            try:
+                if not await lane.run(ahead.step, here):
+                    break
+            except BusyError:
+                break
+            await asyncio.sleep(0)  # who has asked meanwhile comes first

@@ -1,0 +1,1 @@
+"""What tokenizers write: special tokens, words, natural text. Everybody may use it."""

@@ -1,0 +1,1 @@
+"""Questions about maps, checked, and their answers as bytes."""

@@ -1,0 +1,318 @@
+"""Answers about one map: cells of its weights, read in blocks of rows, with memory that does not grow with the map.
+
+Weights of several heads are averaged first; then rows are divided by their sums, where that is asked for; then cells are made.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import DenseWeights, Factors
+from regard.maps.reading.rows import known_pooled_rows, pooled_rows, pools_in_chunks, row_blocks
+from regard.viewer.answers.requests import Cells, How
+
+BLOCK = 2**22
+"""Weights that are in memory together."""
+
+LEAST_ROWS = 16
+"""Of an overview, whatever it costs."""
+
+GUESSED_COST = 256
+"""Multiply-adds of a weight of a map that is neither factors nor dense: of words, of means, of norms."""
+
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Members:
+    """What is read of some cells: positions, one cell's after another's."""
+
+    places: NDArray[np.int64]
+    counts: NDArray[np.int64]  #: how many of them each cell has
+    sampled: int  #: at most so many were taken of a cell; 0 where all were
+
+    @classmethod
+    def of(cls, cells: Cells, size: int, left_out: Collection[int] = (), sample: int = 0) -> "Members":
+        """The positions in the cells, but those left out; of n that remain in a cell, sample j of s is number ⌊(2j+1)·n/2s⌋."""
+        kept = _kept(size, left_out)
+        low, high = np.searchsorted(kept, cells.starts), np.searchsorted(kept, cells.stops)
+        inside = high - low
+        counts = np.minimum(inside, sample) if sample else inside
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        of_cell = np.repeat(np.arange(len(cells)), counts)
+        places = kept[low[of_cell] + (2 * within + 1) * inside[of_cell] // (2 * counts[of_cell])]
+        return cls(places, counts, sample if (counts < inside).any() else 0)
+
+
+class Reader:
+    """Reads one map of one sequence.
+
+    Args:
+        amap: (1, heads, queries, keys).
+        max_work: multiply-adds of one answer; None where all that is asked for is read, however long that takes.
+    """
+
+    def __init__(self, amap: AttentionMap, max_work: int | None = None) -> None:
+        self.amap, self.max_work = amap, max_work
+        source = amap._source
+        self.cost = source.query.shape[-1] if isinstance(source, Factors) else GUESSED_COST
+        if isinstance(source, DenseWeights):
+            self.cost = 1
+
+    def region(
+        self,
+        heads: tuple[int, ...],
+        rows: Cells,
+        columns: Cells,
+        hows: tuple[How, ...],
+        *,
+        hidden_rows: Collection[int] = (),
+        hidden_columns: Collection[int] = (),
+        renormalise: bool = False,
+        sample: int = 0,
+    ) -> tuple[list[Numbers], int]:
+        """Cells of the mean of some heads, a matrix (rows, columns) each way of making them; and how many queries were read.
+
+        Returns:
+            The matrices, and the number of queries that were read of a cell at most; 0 where all were.
+        """
+        queries, keys = self.amap.shape[2:]
+        every = Members.of(rows, queries, hidden_rows)
+        across = Members.of(columns, keys, hidden_columns)
+        wide = max(keys, len(across.places))  # cells may overlap
+        many = self._affordable(every.counts, len(heads) * wide * self.cost)
+        chosen = min(sample or many, many or sample)
+        read = Members.of(rows, queries, hidden_rows, chosen) if chosen else every
+        filled = across.counts > 0  # the others stay 0
+        sums = np.zeros((len(rows), int(filled.sum())))
+        peaks = np.full(sums.shape, -np.inf, np.float32)
+        left_out = hidden_columns if renormalise else None
+        for part, summed, largest in self._rows_of_cells(heads, read.places, across, left_out, peaks="max" in hows):
+            _add_rows(sums, summed, read.counts, part, np.add)
+            if largest is not None:
+                _add_rows(peaks, largest, read.counts, part, np.maximum)
+        mass = sums / np.maximum(read.counts, 1)[:, None]
+        made = {"mass": mass, "mean": mass / across.counts[filled], "max": np.where(np.isneginf(peaks), 0, peaks)}
+        found = []
+        for how in hows:
+            cells = np.zeros((len(rows), len(columns)), np.float32)
+            cells[:, filled] = made[how]
+            found.append(cells)
+        return found, read.sampled
+
+    def _rows_of_cells(
+        self,
+        heads: tuple[int, ...],
+        queries: NDArray[np.int64],
+        across: Members,
+        left_out: Collection[int] | None,
+        *,
+        peaks: bool,
+    ) -> Iterator[tuple[slice, Numbers, Numbers | None]]:
+        """Rows whose keys are pooled: which queries, sums to be added up, and largest weights, (rows, cells that have keys).
+
+        Rows are divided by their sums over the keys but those ``left_out``, if this is not None.
+        """
+        keys = self.amap.shape[3]
+        places, filled = across.places, across.counts[across.counts > 0]
+        if not len(queries) or not len(places):
+            return
+        if left_out is None and (len(heads) == 1 or not peaks) and (np.diff(places) == 1).all():
+            pooled = self._pooled(heads, queries, int(places[0]) + np.concatenate([[0], np.cumsum(filled)]), peaks=peaks)
+            if pooled is not None:
+                for part, (summed, *largest) in pooled:
+                    yield part, (summed / len(heads)).astype(np.float32), largest[0] if largest else None
+                return
+        kept = _kept(keys, left_out or ())
+        for part, block in self.blocks(heads, queries, places if left_out is None else None, widest=len(places)):
+            if left_out is not None:
+                total = block[:, kept].sum(1, dtype=np.float64)[:, None]
+                block = (block / np.where(total == 0, 1, total)).astype(np.float32)[:, places]
+            yield part, _of_cells(block, across.counts, np.add), _of_cells(block, across.counts, np.maximum) if peaks else None
+
+    def _pooled(
+        self, heads: tuple[int, ...], queries: NDArray[np.int64], edges: NDArray[np.int64], *, peaks: bool
+    ) -> Iterator[tuple[slice, list[Numbers]]] | None:
+        """Rows of each head with their keys pooled between the edges as they are read; None where that is not the fast way.
+
+        It is where denominators are known, for then no other key is needed; and on long rows of which most is wanted.
+        """
+        narrow, keys = self.amap.select(heads=list(heads), queries=_choice(queries)), self.amap.shape[3]
+        ways: tuple[Literal["mean", "max"], ...] = ("mean", "max") if peaks else ("mean",)
+        known = known_pooled_rows(narrow._source, narrow._view, edges.tolist(), ways)
+        if known is not None:
+            return ((rows.queries, [cells.float().cpu().numpy() for cells in rows.cells]) for rows in known)
+        ends = sorted({0, *edges.tolist(), keys})
+        if 2 * (edges[-1] - edges[0]) < keys or not pools_in_chunks(narrow._source, narrow._view, len(ends) - 1):
+            return None
+        first = int(edges[0] > 0)
+        inside = slice(first, first + len(edges) - 1)
+        read = pooled_rows(narrow._source, narrow._view, ends, ways)
+        return ((rows.queries, [cells[:, inside].float().cpu().numpy() for cells in rows.cells]) for rows in read)
+
+    def overview(self, side: int, *, probabilities: bool) -> tuple[Numbers, Numbers, int]:
+        """Each head from afar: means and largest weights, (heads, rows, columns), at most ``side`` of these; and the sample."""
+        _, heads, queries, keys = self.amap.shape
+        rows, columns = min(queries, side), min(keys, side)
+        if probabilities and self.affords(queries, heads):
+            found = self.amap.summary(received=False, entropy=False, pool=(rows, columns), how=("mean", "max"))
+            mean, largest = (pooled[0].float().numpy() for pooled in found.pool or ())
+            return mean, largest, 0
+        while rows > LEAST_ROWS and not self.affords(rows, heads):
+            rows //= 2
+        down, across = Cells.of_span(0, queries, rows), Cells.of_span(0, keys, columns)
+        one = Reader(self.amap, max_work=None if self.max_work is None else -(-self.max_work // heads))
+        parts = [one.region((head,), down, across, ("mean", "max")) for head in range(heads)]
+        mean, largest = (np.stack([matrices[at] for matrices, _ in parts]) for at in (0, 1))
+        return mean, largest, parts[0][1]
+
+    def received(self, heads: tuple[int, ...]) -> tuple[Numbers, int]:
+        """Mass that each key gets from all queries, (keys,), mean of the heads; and from how many queries it was estimated."""
+        queries, keys = self.amap.shape[2:]
+        many = self._affordable(np.array([queries]), len(heads) * keys * self.cost)
+        read = Members.of(Cells.of_span(0, queries, 1), queries, sample=many)
+        found = np.zeros(keys)
+        tall = self.amap.select(heads=list(heads), queries=_choice(read.places))
+        for rows in row_blocks(tall._source, tall._view, "reading the map"):
+            found[rows.columns] += rows.weights.sum(2).sum((0, 1), dtype=torch.float64).cpu().numpy()
+        return (found * (queries / len(read.places) / len(heads))).astype(np.float32), read.sampled
+
+    def entropy(self, heads: tuple[int, ...], queries: NDArray[np.int64], *, averaged: bool) -> Numbers:
+        """Of these rows, in nats: that of the heads' mean, or the mean of the heads'. Negative weights add nothing."""
+        found = np.zeros(len(queries))
+        if not len(queries):
+            return found.astype(np.float32)
+        if isinstance(self.amap._source, Factors) and (len(heads) == 1 or not averaged):
+            tall = self.amap.select(heads=list(heads), queries=_choice(queries))
+            for rows in row_blocks(tall._source, tall._view, "reading the map", entropy=True):
+                if rows.entropy is not None:
+                    found[rows.queries] += rows.entropy[0].sum(0).cpu().numpy()
+            return (found / len(heads)).astype(np.float32)
+        for together in [heads] if averaged else [(head,) for head in heads]:
+            for part, block in self.blocks(together, queries, None):
+                found[part] += torch.special.entr(torch.from_numpy(block).clamp_(min=0)).sum(1, dtype=torch.float64).numpy()
+        return (found / (1 if averaged else len(heads))).astype(np.float32)
+
+    def entropy_sample(self, heads: tuple[int, ...], rows: Cells, hidden: Collection[int]) -> Members:
+        """Which queries the entropy of these cells is read from; hidden ones are not."""
+        queries, keys = self.amap.shape[2:]
+        every = Members.of(rows, queries, hidden)
+        many = self._affordable(every.counts, len(heads) * keys * self.cost)
+        return Members.of(rows, queries, hidden, many) if many else every
+
+    def affords(self, rows: int, heads: int) -> bool:
+        """Whether so many rows of so many heads may be read."""
+        return self.max_work is None or rows * heads * self.amap.shape[3] * self.cost <= self.max_work
+
+    def blocks(
+        self, heads: tuple[int, ...], queries: NDArray[np.int64], keys: NDArray[np.int64] | None, widest: int = 0
+    ) -> Iterator[tuple[slice, Numbers]]:
+        """The mean of some heads at these queries and keys (all of them: None), block by block: which queries, and weights.
+
+        ``widest`` is how many numbers the caller makes of a row, where these are more.
+        """
+        width = self.amap.shape[3] if keys is None else len(keys)
+        if not len(queries) or not width:
+            return
+        rows = max(1, BLOCK // max(width, widest))
+        together = max(1, BLOCK // (min(rows, len(queries)) * width))
+        narrow = self.amap if keys is None else self.amap.select(keys=_choice(keys))
+        for start in range(0, len(queries), rows):
+            part = slice(start, min(start + rows, len(queries)))
+            tall = narrow.select(queries=_choice(queries[part]))
+            block = np.zeros((part.stop - part.start, width), np.float32)
+            for first in range(0, len(heads), together):
+                some = tall.select(heads=list(heads[first : first + together]))
+                for found in row_blocks(some._source, some._view, "reading the map"):
+                    block[found.queries, found.columns] += found.weights[0].sum(0).float().cpu().numpy()
+            yield part, block / np.float32(len(heads))
+
+    def _affordable(self, counts: NDArray[np.int64], row_cost: int) -> int:
+        """The largest sample of each cell that ``max_work`` pays for, at least 1; 0 where it pays for all."""
+        if self.max_work is None or int(counts.sum()) * row_cost <= self.max_work:
+            return 0
+        low, high = 1, int(counts.max(initial=1))
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = int(np.minimum(counts, middle).sum()) * row_cost <= self.max_work
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return low
+
+
+def steps_of(amap: AttentionMap, head: int, value: torch.Tensor | None) -> tuple[dict[str, Any], dict[str, Numbers]]:
+    """One head's computation, stage by stage: scalars, and arrays (queries, keys) unless they are vectors of tokens.
+
+    A stage that the map does not have is not there. The map is one of factors.
+    """
+    source, (batch, heads, queries, keys) = amap._source, amap._view
+    if not isinstance(source, Factors):
+        raise TypeError(f"expected a map of factors, got {source.describe()}")
+    one = (batch[0],), (heads[head],), queries, keys
+    group = source.shape[1] // source.key.shape[1]
+    with torch.no_grad():
+        query = source.query[batch[0], heads[head]][list(queries)].to(source.dtype)
+        key = source.key[batch[0], heads[head] // group][list(keys)].to(source.dtype)
+        made = {"query": query, "key": key, "scores": query @ key.T}
+        made["scaled"] = last = made["scores"] * source.scale
+        if source.softcap is not None:
+            made["capped"] = last = source.softcap * torch.tanh(last / source.softcap)
+        if source.bias is not None:
+            bias = source.bias.expand(source.shape)[batch[0], heads[head]][list(queries)][:, list(keys)]
+            made["biased"] = last = last + bias
+        if source.mask is not None:
+            made["masked"] = last.masked_fill(~source._allowed(*one)[0, 0], -torch.inf)
+        made["weights"] = source.weights(*one)[0, 0]
+        if value is not None:
+            carried = value[head * value.shape[0] // amap.shape[1]].to(source.dtype).to(source.device)
+            made |= {"value": carried, "output": made["weights"] @ carried}
+    sink = None if source.sinks is None else float(source.sinks[heads[head]])
+    meta = {
+        "queries": len(queries),
+        "keys": len(keys),
+        "dim": query.shape[1],
+        "scale": float(source.scale),
+        "softcap": None if source.softcap is None else float(source.softcap),
+        "sink": None if sink is None or sink == -np.inf else sink,
+        "valueDim": 0 if value is None else value.shape[2],
+    }
+    return meta, {name: tensor.float().cpu().numpy() for name, tensor in made.items()}
+
+
+def _choice(places: NDArray[np.int64]) -> slice | list[int]:
+    """The positions for ``select``: a slice where they keep one distance, which is read without looking each of them up."""
+    step = int(places[1] - places[0]) if len(places) > 1 else 1
+    if step > 0 and bool((np.diff(places) == step).all()):
+        return slice(int(places[0]), int(places[-1]) + 1, step)
+    chosen: list[int] = places.tolist()
+    return chosen
+
+
+def _kept(size: int, left_out: Collection[int]) -> NDArray[np.int64]:
+    """The positions of an axis but those left out."""
+    kept = np.ones(size, np.bool_)
+    kept[list(left_out)] = False
+    return np.flatnonzero(kept)
+
+
+def _of_cells(block: Numbers, counts: NDArray[np.int64], how: np.ufunc) -> Numbers:
+    """Sums or largest weights over the columns of each cell, (rows, cells that are not empty)."""
+    if block.shape[1] == (counts > 0).sum():
+        return block
+    ends = np.cumsum(counts)
+    made: Numbers = how.reduceat(block, (ends - counts)[counts > 0], axis=1)
+    return made
+
+
+def _add_rows(into: NDArray[Any], rows: Numbers, counts: NDArray[np.int64], part: slice, how: np.ufunc) -> None:
+    """Add some of the rows that are read, ``part`` of all, to their cells, (cells, columns)."""
+    ends = np.cumsum(counts)
+    first, last = (int(np.searchsorted(ends, at, side="right")) for at in (part.start, part.stop - 1))
+    begins = np.maximum((ends - counts)[first : last + 1] - part.start, 0)
+    filled = counts[first : last + 1] > 0
+    found = how.reduceat(rows, begins[filled], axis=0, dtype=into.dtype)
+    into[first : last + 1][filled] = how(into[first : last + 1][filled], found)

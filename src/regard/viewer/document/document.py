@@ -1,0 +1,243 @@
+"""What a viewer looks at: a manifest, and who answers its questions. Every host stands on this."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.errors import OptionError
+from regard.viewer.answers.packing import pack
+from regard.viewer.answers.regions import Members, Numbers, Reader, steps_of
+from regard.viewer.answers.requests import (
+    MarginsRequest,
+    RegionRequest,
+    margins_request,
+    overview_request,
+    region_request,
+    steps_request,
+)
+from regard.viewer.document.images import image_info
+from regard.viewer.document.manifest import manifest_of
+from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
+
+QUESTIONS = ("manifest", "region", "margins", "overview", "steps")
+
+OVERVIEW_SIDES = (256, 128, 64, 32, 16)
+OVERVIEW_BYTES = 2**20
+"""Of the overviews of all maps together, a byte for each mean and each largest weight."""
+
+AVERAGED_ENTROPY = 2**22
+"""Weights of some heads whose mean has an entropy of its own; of larger maps it is the mean of the heads' entropies."""
+
+KEPT_MARGINS = 64
+"""Sets of heads whose margins are kept."""
+
+
+@dataclass
+class _Beside:
+    """What is known of the margins of some heads of a map."""
+
+    received: Numbers
+    sampled: int
+    entropy: Numbers  # (queries,), NaN where nobody asked
+
+
+class Document:
+    """A manifest, and answers in packed bytes. Safe to ask from several threads at once.
+
+    Attributes:
+        manifest: what there is to see, as JSON would say it (``frontend/src/contract.ts``).
+        maps: the maps behind it, in the same order.
+    """
+
+    def __init__(self, manifest: dict[str, Any], maps: Sequence[ShownMap], max_work: int | None = None) -> None:
+        """Use ``document(subject)``.
+
+        Args:
+            manifest: made from the same maps.
+            maps: one sequence each.
+            max_work: multiply-adds that one answer may take; beyond, queries are sampled, and the answer says so.
+        """
+        if max_work is not None and (isinstance(max_work, bool) or not isinstance(max_work, int) or max_work < 1):
+            raise OptionError(f"max_work: expected a whole number of multiply-adds of at least 1, got {max_work!r}")
+        self.manifest = manifest
+        self.maps = list(maps)
+        self._readers = [Reader(shown.amap, max_work) for shown in self.maps]
+        self.overview_side = overview_side(sum(info["heads"] for info in manifest["maps"]))
+        self._overviews: dict[int, bytes] = {}
+        self._margins: OrderedDict[tuple[int, tuple[int, ...]], _Beside] = OrderedDict()
+        self._locks = [threading.Lock() for _ in self.maps]  # of what is kept of each map
+        self._lock = threading.Lock()  # of the margins kept of all
+        self.looked_at: tuple[int, int] | None = None  #: map and head of the last region
+
+    def answer(self, question: str, request: Mapping[str, Any]) -> bytes:
+        """The answer to a question, packed (``packing.unpack`` reads it).
+
+        Args:
+            question: "manifest", "region", "margins", "overview" or "steps".
+            request: its fields, as ``contract.ts`` names them.
+
+        Raises:
+            OptionError: another question, a field that is missing, of another type, or beyond its limits.
+
+        Example:
+            >>> import torch
+            >>> from regard.viewer.answers.packing import unpack
+            >>> asked = {"map": 0, "heads": [0], "how": "max", "hideSpecial": False, "renormalise": False, "sample": 0}
+            >>> asked |= {"rows": {"start": 0, "stop": 4, "count": 2}, "columns": {"start": 0, "stop": 4, "count": 2}}
+            >>> unpack(document(torch.eye(4)).answer("region", asked))
+            ({'rows': 2, 'columns': 2, 'sampled': 0}, {'values': array([[1., 0.], [0., 1.]], dtype=float32)})
+        """
+        maps = self.manifest["maps"]
+        match question:
+            case "manifest":
+                return pack(self.manifest, {})
+            case "region":
+                asked = region_request(request, maps)
+                self.looked_at = asked.map, asked.heads[0]
+                hidden_rows, hidden_columns = self._hidden(asked)
+                (values,), sampled = self._readers[asked.map].region(
+                    asked.heads,
+                    asked.rows,
+                    asked.columns,
+                    (asked.how,),
+                    hidden_rows=hidden_rows,
+                    hidden_columns=hidden_columns,
+                    renormalise=asked.renormalise,
+                    sample=asked.sample,
+                )
+                return pack({"rows": values.shape[0], "columns": values.shape[1], "sampled": sampled}, {"values": values})
+            case "margins":
+                return self._answer_margins(margins_request(request, maps))
+            case "overview":
+                number = overview_request(request, maps)
+                with self._locks[number]:
+                    if number not in self._overviews:
+                        self._overviews[number] = self._overview(number)
+                    return self._overviews[number]
+            case "steps":
+                number, head = steps_request(request, maps)
+                if not maps[number]["steps"]:
+                    raise OptionError(
+                        f"map: expected a small map that is kept as queries and keys, got {self.maps[number].amap!r}; "
+                        "look at its region"
+                    )
+                return pack(*steps_of(self.maps[number].amap, head, self.maps[number].value))
+        raise OptionError(f"expected a question of {', '.join(QUESTIONS)}, got {str(question)[:80]!r}")
+
+    def _hidden(self, asked: RegionRequest | MarginsRequest) -> tuple[Sequence[int], Sequence[int]]:
+        """Rows and columns that are left out: special tokens, where that is asked for."""
+        if not asked.hide_special:
+            return (), ()
+        info, axes = self.manifest["maps"][asked.map], self.manifest["axes"]
+        return axes[info["rowAxes"][asked.row_axis]]["special"], axes[info["columnAxis"]]["special"]
+
+    def _overview(self, number: int) -> bytes:
+        probabilities = self.manifest["maps"][number]["probabilities"]
+        mean, largest, sampled = self._readers[number].overview(self.overview_side, probabilities=probabilities)
+        heads, rows, columns = mean.shape
+        return pack({"heads": heads, "rows": rows, "columns": columns, "sampled": sampled}, {"mean": mean, "max": largest})
+
+    def _answer_margins(self, asked: MarginsRequest) -> bytes:
+        reader = self._readers[asked.map]
+        keys, heads = reader.amap.shape[3], asked.heads
+        hidden_rows, hidden_columns = self._hidden(asked)
+        with self._locks[asked.map]:
+            beside = self._beside(asked.map, heads)
+            read = reader.entropy_sample(heads, asked.rows, hidden_rows)
+            unknown = np.unique(read.places[np.isnan(beside.entropy[read.places])])
+            averaged = len(heads) * reader.amap.shape[2] * keys <= AVERAGED_ENTROPY
+            beside.entropy[unknown] = reader.entropy(heads, unknown, averaged=averaged)
+            entropy = _means(beside.entropy[read.places], read.counts)
+        across = Members.of(asked.columns, keys, hidden_columns)
+        received = _means(beside.received[across.places], across.counts)
+        return pack({"sampled": read.sampled or beside.sampled}, {"received": received, "entropy": entropy})
+
+    def _beside(self, number: int, heads: tuple[int, ...]) -> _Beside:
+        """The margins of these heads as far as they are known; called with the map's lock."""
+        place = number, heads
+        with self._lock:
+            if place in self._margins:
+                self._margins.move_to_end(place)
+                return self._margins[place]
+        reader = self._readers[number]
+        received, sampled = reader.received(heads)
+        made = _Beside(received, sampled, np.full(reader.amap.shape[2], np.nan, np.float32))
+        with self._lock:
+            self._margins[place] = made
+            while len(self._margins) > KEPT_MARGINS:
+                self._margins.popitem(last=False)
+        return made
+
+
+def document(
+    subject: Viewable,
+    *,
+    title: str | None = None,
+    image: Any = None,
+    grid: tuple[int, int] | None = None,
+    words: str | bool | None = None,
+    statistics: bool | None = None,
+    max_work: int | None = None,
+) -> Document:
+    """What a viewer looks at.
+
+    Args:
+        subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
+            translations. Each sequence of a batch is shown by itself, without its padding.
+        title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
+        image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
+            Pillow's; a list of them, one a sequence.
+        grid: patches of the image down and across, where they are not as many down as across.
+        words: how the tokenizer marks words, one of ``regard.tokens.words.KINDS``; False to leave them out; seen from the
+            tokens where not given.
+        statistics: whether heads are told in numbers; where not given, if that takes a second at most.
+        max_work: multiply-adds of one answer. A host that answers while somebody waits reads a sample of the queries beyond,
+            and says so; without a limit everything is read.
+
+    Raises:
+        DtypeError, ShapeError, ScoreError, RecordingError: nothing to look at.
+        OptionError: an argument outside of the values that it may take.
+
+    Example:
+        >>> import torch
+        >>> shown = document(torch.eye(3), title="Only themselves")
+        >>> shown.manifest["title"], shown.manifest["maps"][0]["queries"]
+        ('Only themselves', 3)
+    """
+    if title is not None and not isinstance(title, str):
+        raise OptionError(f"title: expected a text, got {type(title).__name__}")
+    if grid is not None and image is None:
+        raise OptionError("grid: expected an image beside it, got none; give image=")
+    found = read_subject(subject)
+    manifest = manifest_of(found, words=words, statistics=statistics)
+    if title is not None:
+        manifest["title"] = title
+    images = [] if image is None else list(image) if isinstance(image, list | tuple) else [image]
+    if len(images) > len(found.items):
+        raise OptionError(f"image: expected at most {len(found.items)} pictures, one a sequence, got {len(images)}")
+    for item, picture in enumerate(images):
+        keys = next(shown.amap.shape[3] for shown in found.maps if shown.item == item)
+        manifest["images"].append(image_info(picture, keys, grid, item))
+    if images and "view" not in manifest["opening"]:
+        manifest["opening"]["view"] = "image"
+    return Document(manifest, found.maps, max_work)
+
+
+def overview_side(heads: int) -> int:
+    """Cells along a side of an overview, where so many heads share the bytes."""
+    return next((side for side in OVERVIEW_SIDES if 2 * heads * side * side <= OVERVIEW_BYTES), OVERVIEW_SIDES[-1])
+
+
+def _means(values: Numbers, counts: NDArray[np.int64]) -> Numbers:
+    """The mean of each cell's values, which stand one cell's after another's; 0 of an empty cell."""
+    ends = np.cumsum(counts)
+    made = np.zeros(len(counts))
+    if len(values):
+        made[counts > 0] = np.add.reduceat(values.astype(np.float64), (ends - counts)[counts > 0])
+    means: Numbers = (made / np.maximum(counts, 1)).astype(np.float32)
+    return means

@@ -1,0 +1,196 @@
+"""The manifest: what there is to see, as the front end reads it (``frontend/src/contract.ts``)."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from regard.analysis.alignment.align import Alignment
+from regard.analysis.heads.statistics import head_statistics
+from regard.errors import OptionError
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import Factors
+from regard.tokens.words import KINDS, is_special, words_of
+from regard.viewer.document.subjects import ShownMap, Subject, Tokens
+
+AUTOMATIC_STATISTICS = 2**23
+"""Weights of all maps whose statistics are computed unasked: about a second."""
+
+STEPS_CELLS = 2**14
+"""Weights of a map whose computation is shown stage by stage."""
+
+PROBED = 2**26
+"""Weights that are read to see whether a map without a softmax of its own is one of probabilities."""
+
+ROWS_PRODUCED = (
+    "A row of a decoder or cross map is the query that produced its token; labelled by tokens consumed, it is the query that "
+    "had read that token."
+)
+
+
+def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool | None) -> dict[str, Any]:
+    """The manifest, without pictures.
+
+    Args:
+        subject: what there is to see.
+        words: how the tokenizer marks words, False for tokens only, None to see it from the tokens.
+        statistics: whether to compute numbers a head; where None, if they take a second at most.
+
+    Raises:
+        OptionError: other words or statistics.
+    """
+    if not (words in (None, False) or words in KINDS):
+        raise OptionError(f"words: expected one of {', '.join(KINDS)}, False or None, got {words!r}")
+    if statistics not in (None, True, False):
+        raise OptionError(f"statistics: expected True, False or None, got {statistics!r}")
+    if statistics is None:
+        statistics = sum(math.prod(shown.amap.shape) for shown in subject.maps) <= AUTOMATIC_STATISTICS
+    axes = _Axes(words)
+    maps = [_map_info(number, shown, axes, statistics=bool(statistics)) for number, shown in enumerate(subject.maps)]
+    return {
+        "version": 1,
+        "title": subject.title,
+        "notes": _notes(subject.maps, maps),
+        "axes": axes.made,
+        "maps": maps,
+        "items": subject.items,
+        "alignments": [_alignment_info(item, one) for item, one in subject.alignments],
+        "images": [],
+        "opening": subject.opening,
+    }
+
+
+class _Axes:
+    """Axes by id; equal ones are there once."""
+
+    def __init__(self, words: str | bool | None) -> None:
+        self.words = words
+        self.made: dict[str, dict[str, Any]] = {}
+        self.ids: dict[Tokens, str] = {}
+
+    def id(self, tokens: Tokens) -> str:
+        if tokens not in self.ids:
+            self.ids[tokens] = f"axis-{len(self.ids)}"
+            self.made[self.ids[tokens]] = axis_info(tokens, self.words)
+        return self.ids[tokens]
+
+
+def axis_info(tokens: Tokens, words: str | bool | None = None) -> dict[str, Any]:
+    """An axis: its tokens (positions where they have no names), which are special, and how words cut it."""
+    if tokens.labels is None:
+        labels = [str(at) for at in range(tokens.size)]
+        return {"title": tokens.title, "tokens": labels, "special": [], "words": None, "wordTexts": None}
+    special = [at for at, label in enumerate(tokens.labels) if is_special(label)]
+    starts, texts = (None, None) if words is False else word_runs(tokens.labels, words if isinstance(words, str) else None)
+    return {
+        "title": tokens.title,
+        "tokens": list(tokens.labels),
+        "special": special,
+        "words": starts,
+        "wordTexts": texts,
+    }
+
+
+def heads_text(heads: Sequence[int]) -> str:
+    """Which heads are shown, in words.
+
+    Example:
+        >>> heads_text([3]), heads_text([2, 5])
+        ('head 3', 'mean of heads 2, 5')
+    """
+    return f"head {heads[0]}" if len(heads) == 1 else f"mean of heads {', '.join(map(str, heads))}"
+
+
+def word_runs(labels: Sequence[str], kind: str | None = None) -> tuple[list[int], list[str]]:
+    """Where words begin, and their texts: runs that cover all tokens.
+
+    A token with characters of two words goes to the first of them; one of no word, as special tokens are, is a run of its own.
+
+    Example:
+        >>> word_runs(["▁The", "▁ma", "t", ".", "</s>"])
+        ([0, 1, 4], ['The', 'mat.', '</s>'])
+    """
+    words = words_of(labels, kind=kind)
+    owner: list[int | None] = [None] * len(labels)
+    texts = list(words.texts)
+    for word, places in enumerate(words.tokens):
+        free = [place for place in places if owner[place] is None]
+        for place in free:
+            owner[place] = word
+        if not free and places and (first := owner[places[0]]) is not None:  # all of it stands in another word's token
+            texts[first] += f" {texts[word]}"
+    starts = [at for at, own in enumerate(owner) if at == 0 or own is None or own != owner[at - 1]]
+    return starts, [labels[at] if (own := owner[at]) is None else texts[own] for at in starts]
+
+
+def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) -> dict[str, Any]:
+    amap = shown.amap
+    _, heads, queries, keys = amap.shape
+    probabilities = _is_probable(amap)
+    return {
+        "name": amap.name or f"map {number}",
+        "kind": amap.kind if amap.kind in ("encoder", "decoder", "cross", "self") else "map",
+        "layer": amap.layer,
+        "item": shown.item,
+        "heads": heads,
+        "queries": queries,
+        "keys": keys,
+        "rowAxes": [axes.id(tokens) for tokens in shown.rows],
+        "columnAxis": axes.id(shown.columns),
+        "probabilities": probabilities,
+        "error": 0.0,
+        "steps": isinstance(amap._source, Factors) and queries * keys <= STEPS_CELLS,
+        "statistics": _statistics(shown) if statistics and probabilities else {},
+    }
+
+
+def _is_probable(amap: AttentionMap) -> bool:
+    """Whether all weights are from 0 to 1: they are where a softmax makes them; else rows are read to see."""
+    if isinstance(amap._source, Factors):
+        return True
+    _, heads, queries, keys = amap.shape
+    step = -(-heads * queries * keys // PROBED)  # from one row that is read to the next
+    many = max(1, 2**20 // keys) * step
+    for head in range(heads):
+        for start in range(0, queries, many):
+            block = amap.select(heads=head, queries=slice(start, start + many, step))[...]
+            if bool(((block < 0) | (block > 1 + 1e-5)).any()):
+                return False
+    return True
+
+
+def _statistics(shown: ShownMap) -> dict[str, list[float]]:
+    """Numbers a head, by name; what has no meaning for this map is not there."""
+    left_out = ("kind", "layer", "head", "name", "rows", "unseeing", "keys")
+    found = [one.flat() for one in head_statistics(shown.amap, tokens=shown.columns.labels)]
+    names = [name for name in found[0] if name not in left_out]
+    numbers = {name: [float(f"{one[name]:.6g}") for one in found] for name in names}
+    return {name: values for name, values in numbers.items() if all(map(math.isfinite, values))}
+
+
+def _alignment_info(item: int, alignment: Alignment) -> dict[str, Any]:
+    layers = list(dict.fromkeys((one.layer, one.rows) for one in alignment.readings))
+    parts = []
+    for layer, rows in layers:
+        heads = sorted({one.head for one in alignment.readings if (one.layer, one.rows) == (layer, rows)})
+        plural = "s" if len(heads) > 1 else ""
+        parts.append(f"layer {layer}, head{plural} {' and '.join(map(str, heads))}, by the token {rows}")
+    averaged = ", averaged" if len(set(alignment.readings)) > 1 else ""
+    return {
+        "item": item,
+        "sourceWords": list(alignment.source_words),
+        "targetWords": list(alignment.target_words),
+        "links": [list(link) for link in sorted(alignment.links)],
+        "reading": f"{'; '.join(parts)}{averaged}; {alignment.rule.method}",
+    }
+
+
+def _notes(maps: Sequence[ShownMap], infos: Sequence[dict[str, Any]]) -> list[str]:
+    """What must be said beside the picture."""
+    notes = []
+    if any(len(info["rowAxes"]) > 1 for info in infos):
+        notes.append(ROWS_PRODUCED)
+    if any(isinstance(shown.amap._source, Factors) and shown.amap._source.sinks is not None for shown in maps):
+        notes.append("A sink takes part of each row's weight: rows may sum to less than 1.")
+    if not all(info["probabilities"] for info in infos):
+        notes.append("Some of these maps are not probabilities: their weights may be negative, or above 1.")
+    return notes

@@ -1,0 +1,210 @@
+"""One HTML file that shows attention offline: the front end, the manifest, and the factors that it computes from."""
+
+import base64
+import hashlib
+import html
+import json
+import os
+import unicodedata
+from importlib.resources import files
+from typing import Any
+
+from regard.errors import FileFormatError, OptionError
+from regard.files import checked_path, written_whole
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import Document, document
+from regard.viewer.document.manifest import heads_text
+from regard.viewer.document.subjects import Viewable
+from regard.viewer.page.data import check_size, page_data
+
+MAX_BYTES = 2**26
+
+STILL_CELLS = 40
+"""Rows and columns of the table that is there without JavaScript."""
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINER = "\u200d"  # inside an emoji
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="Regard">
+<title>{title}</title>
+<style>:root {{ color-scheme: light dark; }} body {{ margin: 0; }} noscript {{ display: block; padding: 1rem; }}
+noscript table {{ border-collapse: collapse; }} noscript :is(td, th) {{ padding: 0.1rem 0.4rem; text-align: right; }}</style>
+</head>
+<body>
+<noscript>
+{still}
+</noscript>
+<script type="application/json" id="regard-manifest">{manifest}</script>
+{packs}
+<script type="module">{bundle}</script>
+</body>
+</html>
+"""
+
+_POLICY = (
+    "default-src 'none'; script-src '{script}'; worker-src blob:; style-src 'unsafe-inline'; img-src data: blob:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def page(
+    subject: Viewable | Document,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str | None = None,
+    image: Any = None,
+    grid: tuple[int, int] | None = None,
+    words: str | bool | None = None,
+    statistics: bool | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> str:
+    """One self-contained HTML file that works offline: open it, send it, put it on any server.
+
+    The page carries queries and keys, and computes any region from them where somebody looks at it. Large ones are rounded to
+    12 bits or more, so that no weight differs from the recorded one by more than 0.002; the page says by how much. The same
+    subject gives the same bytes.
+
+    Args:
+        subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
+            translations.
+        path: where to write it, if anywhere.
+        title: as in ``regard.viewer.document.document.document``, as are the next four.
+        image: the picture that an image model looked at.
+        grid: patches of the image down and across.
+        words: how the tokenizer marks words.
+        statistics: whether heads are told in numbers.
+        max_bytes: of the page, in UTF-8.
+
+    Returns:
+        The HTML.
+
+    Raises:
+        TooLargeError: the page would be larger than ``max_bytes``; ``regard view FILE`` serves what no page can carry.
+        OSError: the path cannot be written; what stood there before still does.
+        DtypeError, ShapeError, ScoreError, RecordingError, OptionError: as ``document``.
+
+    Example:
+        >>> import regard
+        >>> html = regard.page(regard.translate("The cat sat."), "cat.html")  # doctest: +SKIP
+    """
+    place = None if path is None else checked_path(path)
+    if isinstance(subject, Document):
+        if (title, image, grid, words, statistics) != (None,) * 5:
+            raise OptionError("expected no title, image, grid, words or statistics for a Document, which has its own")
+        shown = subject
+    else:
+        shown = document(subject, title=title, image=image, grid=grid, words=words, statistics=statistics)
+    text = page_of(shown, max_bytes=max_bytes)
+    if place is not None:
+        with written_whole(place) as file:
+            file.write(text.encode("ascii"))
+    return text
+
+
+def page_of(shown: Document, *, max_bytes: int = MAX_BYTES, bundle: str | None = None) -> str:
+    """The page of a document.
+
+    Args:
+        shown: what it shows.
+        max_bytes: as in ``page``.
+        bundle: the front end as one ES module; the one that comes with Regard where not given.
+
+    Raises:
+        TooLargeError, OptionError: as ``page``.
+        FileFormatError: a bundle that cannot stand in a page.
+    """
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
+        raise OptionError(f"max_bytes: expected a number of bytes of at least 1, got {max_bytes!r}")
+    code = front_end() if bundle is None else bundle
+    if "</script" in code.lower() or "<!--" in code or not code.isascii():
+        raise FileFormatError("expected a front end of ASCII without </script and <!--, got one with; build it with esbuild")
+    data = page_data(shown, max_bytes)
+    packs = (
+        f'<script type="text/plain" data-regard="{name}">{base64.b64encode(packed).decode()}</script>'
+        for name, packed in data.packs.items()
+    )
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    text = _PAGE.format(
+        policy=_POLICY.format(script=f"sha256-{digest}"),
+        title=escaped(data.manifest["title"]),
+        still=_still(shown),
+        manifest=json_in_html(data.manifest),
+        packs="\n".join(packs),
+        bundle=code,
+    )
+    check_size(len(text), max_bytes)
+    return text
+
+
+def front_end() -> str:
+    """The bundled front end, one ES module.
+
+    Raises:
+        FileFormatError: it was not built into this installation.
+    """
+    built = files("regard.viewer") / "static" / "regard.js"
+    if not built.is_file():
+        raise FileFormatError("expected the front end in this installation, got none; build it: cd frontend && npm run build")
+    return built.read_text(encoding="utf-8")
+
+
+def json_in_html(value: Any) -> str:
+    r"""JSON that may stand in a script element whatever its texts say: no markup, nothing but ASCII.
+
+    Example:
+        >>> json_in_html(["</script>", "\ud800"])
+        '["\\u003c/script\\u003e","\\ud800"]'
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def escaped(text: str) -> str:
+    """Text for HTML, in ASCII. What cannot be seen, or would move what stands beside it, is written out, as in the viewer."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # halves that belong together meet
+    seen = "".join(f"⟨{ord(one):04X}⟩" if unicodedata.category(one) in _UNSEEN and one != _JOINER else one for one in whole)
+    return html.escape(seen).encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _still(shown: Document) -> str:
+    """What can be read without JavaScript: what there is, and the map that the page opens with as a table, if it is small."""
+    manifest = shown.manifest
+    lines = [f"<h1>{escaped(manifest['title'])}</h1>"]
+    lines.append("<p>This page computes and draws attention in the browser: it needs JavaScript, and no network.</p>")
+    lines += [f"<p>{escaped(note)}</p>" for note in manifest["notes"]]
+    lines += [
+        f"<p>Word alignment ({escaped(found['reading'])}): {escaped(', '.join(_links(found)))}</p>"
+        for found in manifest["alignments"]
+    ]
+    number = manifest["opening"].get("map", 0)
+    info = manifest["maps"][number]
+    if max(info["queries"], info["keys"]) <= STILL_CELLS:
+        heads = manifest["opening"].get("heads", [0])
+        lines.append(_table(shown, number, heads, manifest["opening"].get("rowAxis", 0)))
+    return "\n".join(lines)
+
+
+def _links(found: dict[str, Any]) -> list[str]:
+    return [f"{found['sourceWords'][source]}–{found['targetWords'][target]}" for source, target in found["links"]]
+
+
+def _table(shown: Document, number: int, heads: list[int], row_axis: int) -> str:
+    info, axes = shown.manifest["maps"][number], shown.manifest["axes"]
+    cells = {
+        name: {"start": 0, "stop": info[size], "count": info[size]} for name, size in (("rows", "queries"), ("columns", "keys"))
+    }
+    how = {"how": "mean", "hideSpecial": False, "renormalise": False, "sample": 0}
+    weights = unpack(shown.answer("region", {"map": number, "heads": heads, **cells, **how}))[1]["values"]
+    rows, columns = axes[info["rowAxes"][row_axis]]["tokens"], axes[info["columnAxis"]]["tokens"]
+    lines = [f"<table><caption>Weights of {escaped(info['name'])}, {heads_text(heads)}</caption>", "<tr><th></th>"]
+    lines += [f'<th scope="col">{escaped(token)}</th>' for token in columns]
+    lines.append("</tr>")
+    for token, row in zip(rows, weights.tolist(), strict=True):
+        lines.append(f'<tr><th scope="row">{escaped(token)}</th>{"".join(f"<td>{weight:.2f}</td>" for weight in row)}</tr>')
+    return "\n".join([*lines, "</table>"])
