@@ -51,7 +51,7 @@ wheel: $(VENV)/.tests
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 	$(BIN)/pip install --quiet --no-deps --target build/wheel dist/*.whl
 	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "import regard; assert 'wheel' in regard.__file__, regard.__file__"
-	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/test_translate.py tests/test_cli.py
+	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/translation/test_translate.py tests/cli/test_cli.py
 
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .

@@ -19,11 +19,11 @@ from regard.errors import RegardError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from model_zoo import Zoo
-from model_zoo_by_hand import BY_HAND, IN_BLOCKS
-from model_zoo_senses import SENSES
-from model_zoo_text import TEXT
-from zoo_report import kept_in_part, report
+from support.model_zoo import Zoo
+from support.model_zoo_by_hand import BY_HAND, IN_BLOCKS
+from support.model_zoo_senses import SENSES
+from support.model_zoo_text import TEXT
+from support.zoo_report import kept_in_part, report
 
 HEAD = """# Models that were recorded
 

@@ -1,6 +1,7 @@
 """Write frontend/tests/cases: small maps as a page carries them, questions, and answers computed from the weights in float64.
 
-The front end's engine is held to these answers, and so is the engine in torch (tests/test_viewer_cases.py): the two must agree.
+The front end's engine is held to these answers, and so is the engine in torch (tests/viewer/test_viewer_cases.py): the two must
+agree.
 
     python recipes/viewer_cases.py
 

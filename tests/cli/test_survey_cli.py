@@ -1,0 +1,283 @@
+"""``regard survey`` as a user types it, and its picture."""
+
+import csv
+import io
+import json
+import math
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_survey import words, write
+from test_survey_comparison import drawn, survey_of
+
+import regard
+from regard.analysis.heads.statistics import head_statistics
+from regard.cli import main
+from regard.errors import ModelError, OptionError
+from regard.surveying.examples import record_examples
+from regard.surveying.figure import CONFIDENCE, quantile, survey_picture
+from regard.surveying.survey import survey
+from regard.surveying.survey_file import Survey
+from regard.translation.translator import EMBEDDED
+from support.survey_models import saved_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model, two corpora, and a survey of each."""
+    place = tmp_path_factory.mktemp("survey")
+    saved_model("bert", place / "bert")
+    for name, seed in (("one", 0), ("two", 1)):
+        write(place / f"{name}.txt", [*words(31, seed=seed, longest=9 + 9 * seed), ""])
+        survey(place / "bert", str(place / f"{name}.txt"), place / f"{name}.parquet")
+    return place
+
+
+def test_a_survey_is_written(folder, tmp_path, capsys):
+    path = tmp_path / "heads.parquet"
+    command = ["survey", str(folder / "bert"), "--text", str(folder / "one.txt"), str(folder / "two.txt"), "-o", str(path)]
+    assert main([*command, "--windows", "3", "--examples", "1", "--batch-tokens", "64", "--max-tokens", "9"]) == 0
+    found = Survey.load(path)
+    assert "local_3" in found.statistics
+    assert found.about["settings"] == {"max_tokens": 9, "batch_tokens": 64, "windows": [3], "examples": 1}
+    out = capsys.readouterr().out
+    assert out.startswith(str(found))
+    assert f"saved: {path} (" in out
+    assert f"regard survey show {path}" in out
+    assert "left out, empty: 2 (one.txt:32 no text; two.txt:32 no text)" in out
+    assert "left out, too long:" in out
+
+
+def test_the_embedded_model_where_none_is_named(tmp_path, capsys):
+    corpus = write(tmp_path / "c.tsv", ["No.\tNon.", "Go!\tVa !"])
+    assert main(["survey", "--text", str(corpus), "-o", str(tmp_path / "it.parquet")]) == 0
+    assert capsys.readouterr().out.startswith("model_eng_fra on c.tsv: 2 texts")
+
+
+def test_the_table(folder, capsys):
+    assert main(["survey", "show", str(folder / "one.parquet"), "--sort", "entropy"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "bert on one.txt: 31 texts, 161 tokens"
+    header = lines.index(next(line for line in lines if "entropy" in line))
+    shown = [float(line.split()[2]) for line in lines[header + 1 : header + 7]]
+    assert shown == sorted(shown, reverse=True)
+    found = Survey.load(folder / "one.parquet")
+    assert shown[0] == pytest.approx(max(row.mean for row in found.rows() if row.statistic == "entropy"), abs=0.005)
+
+
+def test_one_statistic_with_errors_and_examples(folder, capsys):
+    assert main(["survey", "show", str(folder / "one.parquet"), "--statistic", "entropy", "duplicate"]) == 0
+    out = capsys.readouterr().out
+    found = Survey.load(folder / "one.parquet")
+    ranked = sorted((row for row in found.rows() if row.statistic == "entropy"), key=lambda row: -row.mean)
+    for row in ranked:
+        assert f"{row.mean:.4f}  ± {row.standard_error:.4f}" in out
+    for example in (*ranked[0].highest, *ranked[-1].lowest):
+        assert f"  {example.value:.4f}  {example.text}" in out
+    assert "highest, self layer" in out
+    assert out.index("entropy") < out.index("duplicate")
+
+
+def test_all_of_it_as_csv_and_json(folder, capsys):
+    assert main(["survey", "show", str(folder / "one.parquet"), "--csv"]) == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert main(["survey", "show", str(folder / "one.parquet"), "--json", "--statistic", "own"]) == 0
+    said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    rows = list(Survey.load(folder / "one.parquet").rows())
+    assert len(table) == len(rows)
+    assert [row["statistic"] for row in said["rows"]] == ["own"] * 6
+    assert said["model"]["name"] == "bert"
+    for row, line in zip(rows, table, strict=True):
+        assert line["mean"] == ("" if math.isnan(row.mean) else str(row.mean))
+        assert int(line["count"]) == row.count
+
+
+def test_no_examples_where_none_are_asked_for(folder, tmp_path, capsys):
+    path = tmp_path / "bare.parquet"
+    command = ["survey", str(folder / "bert"), "--text", str(folder / "one.txt"), "-o", str(path), "--examples", "0"]
+    assert main(command) == 0
+    assert Survey.load(path).row("self", 0, 0, "entropy").highest == ()
+    capsys.readouterr()
+    assert main(["survey", "show", str(path), "--statistic", "entropy"]) == 0
+    assert "highest" not in capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert main(["survey", "show", str(path), "--statistic", "own", "--save", str(page), "--model", str(folder / "bert")]) == 1
+    assert "expected a row with examples, got self" in capsys.readouterr().err
+
+
+def test_a_survey_of_no_texts(tmp_path, capsys):
+    corpus, path = write(tmp_path / "c.txt", [""]), tmp_path / "none.parquet"
+    survey(text=str(corpus), output=path)
+    assert main(["survey", "show", str(path)]) == 0
+    said = "model_eng_fra on c.txt: 0 texts, 0 tokens"
+    assert capsys.readouterr().out == f"{said}\nleft out, empty: 1 (c.txt:1 no text)\n\nno heads\n"
+    for options in (["--statistic", "own"], ["--save", str(tmp_path / "x.png")]):
+        assert main(["survey", "show", str(path), *options]) == 1
+        error = f"expected a survey of some texts, got one of none: {said}; left out, empty: 1 (c.txt:1 no text)"
+        assert error in capsys.readouterr().err
+
+
+def test_two_surveys_differ(folder, capsys):
+    one, two = str(folder / "one.parquet"), str(folder / "two.parquet")
+    assert main(["survey", "diff", one, two, "--top", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "A: bert on one.txt: 31 texts" in out
+    assert "B: bert on two.txt: 31 texts" in out
+    assert "statistics of heads differ (Welch's test, Holm's correction, α = 0.05)" in out
+    assert len(out.split("effects:\n")[1].splitlines()) == 4
+    assert main(["survey", "diff", one, one]) == 0
+    assert "0 of 102 statistics of heads differ" in capsys.readouterr().out
+    assert main(["survey", "diff", one, two, "--json", "--statistic", "entropy"]) == 0
+    said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (said["test"], said["correction"], len(said["differences"])) == ("Welch", "Holm", 6)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["show"], "expected regard survey show FILE, got show"),
+        (["diff", "a"], "expected regard survey diff FILE FILE, got diff a"),
+        (["a", "b"], "expected one MODEL, or show FILE, or diff FILE FILE, got a b"),
+        (["a"], "expected --text CORPUS and -o FILE, got less"),
+        (["--text", "c"], "expected --text CORPUS and -o FILE, got less"),
+        (["show", "a", "--text", "c"], "expected regard survey show FILE without --text, which does nothing there"),
+        (["show", "a", "--top", "3"], "expected regard survey show FILE without --top"),
+        (["diff", "a", "b", "--max-tokens", "3"], "without --max-tokens, which does nothing there"),
+        (["a", "--text", "c", "-o", "d", "--statistic", "own"], "expected regard survey MODEL without --statistic"),
+        (["show", "no.parquet"], "there is no such file"),
+        (["show", "a", "--examples", "0"], "expected regard survey show FILE without --examples"),
+        (["--text", "c", "-o", "d", "--max-tokens", "0"], "max_tokens: expected a whole number from 1 to 1,048,576, got 0"),
+    ],
+)
+def test_commands_that_mean_nothing(command, message, capsys):
+    assert main(["survey", *command]) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["show", "--statistic", "no"], "expected --statistic of rows, unseeing"),
+        (["show", "--sort", "no"], "sort: expected one of layer, head"),
+        (["show", "--save", "a.bmp"], "expected a name ending in .png"),
+        (["diff", "--alpha", "1"], "expected --alpha between 0 and 1, got 1.0"),
+        (["diff", "--top", "0"], "expected --top of at least 1, got 0"),
+    ],
+)
+def test_options_that_mean_nothing(folder, options, message, capsys):
+    files = [str(folder / "one.parquet")] * (2 if options[0] == "diff" else 1)
+    assert main(["survey", options[0], *files, *options[1:]]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_package_that_is_missing_is_named(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["survey", "show", str(folder / "one.parquet")]) == 1
+    assert 'pip install "regard[survey]"' in capsys.readouterr().err
+
+
+def test_ray_that_is_missing_is_named(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["survey", "--text", str(folder / "one.txt"), "-o", str(folder / "x.parquet"), "--engine", "ray"]) == 1
+    assert 'expected ray for engine="ray", got none; pip install "regard[ray]"' in capsys.readouterr().err
+
+
+# -- the texts at either end
+
+
+@pytest.mark.parametrize("name", ["bert", "marian"])
+def test_examples_are_recorded_again(tmp_path, name):
+    model = saved_model(name, tmp_path / name)
+    pairs = [f"{a}\t{b}" if name == "marian" else a for a, b in zip(words(17), words(17, seed=1), strict=True)]
+    found = survey(model, str(write(tmp_path / "c.tsv", pairs)))
+    row = max((row for row in found.rows() if row.statistic == "entropy"), key=lambda row: row.mean)
+    recording = record_examples(found, row, model)
+    assert len(row.highest) == len(row.lowest) == 3
+    for at, example in enumerate((*row.highest, *row.lowest)):
+        table = head_statistics(recording.sample(at))
+        [one] = [one for one in table if (one.kind, one.layer, one.head) == (row.kind, row.layer, row.head)]
+        assert one.entropy == pytest.approx(example.value, abs=1e-4)
+    with pytest.raises(ModelError, match="expected the model that was surveyed, .*, got another one"):
+        record_examples(found, row, EMBEDDED)
+    with pytest.raises(OptionError, match="expected a row with examples"):
+        record_examples(found, replace(row, highest=(), lowest=()), model)
+
+
+def test_examples_in_the_viewer(folder, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    command = ["survey", "show", str(folder / "one.parquet"), "--save", str(page)]
+    assert main([*command, "--statistic", "previous", "--model", str(folder / "bert")]) == 0
+    assert f"page: {page}" in capsys.readouterr().err
+    found = Survey.load(folder / "one.parquet")
+    row = max((row for row in found.rows() if row.statistic == "previous" and row.count), key=lambda row: row.mean)
+    manifest = json.loads(page.read_text().split('id="regard-manifest">')[1].split("</script>")[0])
+    assert manifest["title"] == f"previous, self layer {row.layer}, head {row.head}: highest and lowest texts"
+    assert (manifest["opening"]["map"], manifest["opening"]["heads"]) == (row.layer, [row.head])
+    assert manifest["items"] == [example.text[:80].strip() for example in (*row.highest, *row.lowest)]
+    assert main(command) == 1
+    assert "expected one --statistic for a page" in capsys.readouterr().err
+
+
+# -- the picture
+
+
+def test_the_picture_has_every_head(folder, tmp_path, capsys):
+    path = tmp_path / "heads.png"
+    assert main(["survey", "show", str(folder / "one.parquet"), "--save", str(path), "--theme", "dark"]) == 0
+    assert f"picture: {path}" in capsys.readouterr().err
+    assert path.read_bytes().startswith(b"\x89PNG")
+    found = Survey.load(folder / "one.parquet")
+    figure = survey_picture(found, ["entropy", "previous"])
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["entropy", "", "previous", ""]
+    for matrix, whiskers, name in ((*figure.axes[:2], "entropy"), (*figure.axes[2:], "previous")):
+        cells = np.asarray(matrix.collections[0].get_array())
+        rows = [row for row in found.rows() if row.statistic == name]
+        assert cells.shape == (3, 2)
+        dots = [line.get_ydata()[0] for line in whiskers.lines if line.get_marker() == "o"]
+        spans = [line.get_ydata() for line in whiskers.lines if line.get_marker() == "None" and len(line.get_ydata()) == 2]
+        for at, row in enumerate(rows):
+            assert cells[row.layer, row.head] == pytest.approx(row.mean)
+            assert dots[at] == pytest.approx(row.mean)
+            low, high = row.mean - CONFIDENCE * row.standard_error, row.mean + CONFIDENCE * row.standard_error
+            assert any(span == pytest.approx([low, high]) for span in spans)
+            assert any(
+                span == pytest.approx([quantile(row.edges, row.histogram, share) for share in (0.1, 0.9)]) for span in spans
+            )
+
+
+def test_heads_without_a_meaning_are_dots():
+    values = drawn(5)
+    values[:, 0, 0] = math.nan
+    figure = survey_picture(survey_of(values), ["entropy"])
+    matrix, whiskers = figure.axes
+    assert len(matrix.lines) == 1
+    assert sum(line.get_marker() == "o" for line in whiskers.lines) == 1
+
+
+def test_large_models_have_room(tmp_path):
+    heads = [(layer, head) for layer in range(31) for head in range(37)]
+    values = np.random.default_rng(0).uniform(0, 1, (3, len(heads), 3))
+    figure = survey_picture(survey_of(values, heads=heads), ["entropy", "own"])
+    width, height = figure.get_size_inches()
+    assert width < 15
+    assert height < 15
+    regard.save(figure, tmp_path / "large.png")
+
+
+def test_what_cannot_be_drawn():
+    with pytest.raises(OptionError, match="expected a survey of some texts, got one of none"):
+        survey_picture(survey_of(np.full((1, 2, 3), math.nan)))
+    with pytest.raises(OptionError, match="statistics: expected some of entropy, offset, own, got 'span'"):
+        survey_picture(survey_of(drawn(3)), ["span"])
+    with pytest.raises(OptionError, match="statistics: expected a list of names, got 'own'"):
+        survey_picture(survey_of(drawn(3)), "own")
+
+
+def test_quantiles_of_a_histogram():
+    assert quantile((0.0, 1.0, 3.0), (0, 4), 0.5) == 2.0
+    assert quantile((0.0, 1.0, 3.0), (1, 3), 0.25) == 1.0
+    values = np.random.default_rng(0).uniform(0, 1, 20_000)
+    histogram, edges = np.histogram(values, 20, (0, 1))
+    assert quantile(tuple(edges), tuple(histogram), 0.1) == pytest.approx(np.quantile(values, 0.1), abs=0.01)

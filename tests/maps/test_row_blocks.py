@@ -1,0 +1,419 @@
+"""The paths of long rows equal the general one, run where they should, and ask masks only where their answer is open."""
+
+import math
+import re
+from itertools import pairwise
+
+import pytest
+import test_attention_map
+import torch
+from test_masks import BATCH, HEADS, KEYS, QUERIES, RULES
+from torch.testing import assert_close
+
+from regard import AttentionMap
+from regard.errors import ScoreError
+from regard.maps.factors import blocks
+from regard.maps.reading import key_chunks
+from regard.maps.reading import rows as row_blocks
+from regard.maps.reading.key_chunks import KeyChunks
+from regard.maps.reading.long_rows import LongRows
+from regard.maps.reading.row_scores import RowScores
+from regard.maps.reading.rows import known_pooled_rows
+from regard.maps.statistics.summary import edges
+from regard.masks import Mask, causal, window
+from regard.masks.extents import visible
+from support.lazy_map_suite import LazyMapSuite, cells
+from witnesses.attention import dense_attention
+
+SUITES = [
+    suite for name, suite in vars(test_attention_map).items() if name.startswith("Test") and issubclass(suite, LazyMapSuite)
+]
+
+
+@pytest.fixture(params=[(1, 2), (4, 3)], ids=["runs of 2", "runs of 3"])
+def long_rows(request, monkeypatch):
+    """Every row counts as long; blocks of few rows, runs of few keys; gives the list of what was read that way."""
+    rows, run = request.param
+    read, whole = [], LongRows.read
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.statistics.summary.RUN", run)
+    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", rows * 11 * 8)
+    monkeypatch.setattr(LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
+    return read
+
+
+@pytest.fixture(params=[(1, 2), (4, 3)], ids=["chunks of 2", "chunks of 3"])
+def chunks(request, monkeypatch):
+    """Every row counts as long; few rows meet few keys at a time; gives the list of the rows that were read that way."""
+    rows, keys = request.param
+    read, whole = [], KeyChunks._read
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    for name, size in (("ROWS", rows), ("KEYS", keys), ("APART", -(-rows // 2))):
+        monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
+    for name in ("POOLED_ROW", "POOLED_CELL"):
+        monkeypatch.setattr(row_blocks, name, 1)
+    monkeypatch.setattr(KeyChunks, "_read", lambda self, scores: read.append(tuple(scores.rows)) or whole(self, scores))
+    monkeypatch.setattr(LongRows, "read", lambda *_: pytest.fail("whole rows, where chunks of them are enough"))
+    return read
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+def test_statistics_of_long_rows(suite, long_rows):
+    made = suite()
+    amap, truth = made.make_map(), made.dense_map()
+    _, _, queries, keys = amap.shape
+    pool = (queries - 1, keys - 1)
+    found = amap.summary(pool=pool, how=("mean", "max"), topk=3)
+    assert bool(long_rows) == hasattr(amap._source, "query")
+    made.close(found.received, truth.sum(2), factor=queries)
+    made.close(found.entropy, torch.special.entr(truth).sum(3), factor=20)
+    parts = [
+        [truth[:, :, top:bottom, left:right] for left, right in cells(keys, pool[1])] for top, bottom in cells(queries, pool[0])
+    ]
+    made.close(found.pool[0], torch.stack([torch.stack([p.mean((2, 3)) for p in row], 2) for row in parts], 2))
+    made.close(found.pool[1], torch.stack([torch.stack([p.amax((2, 3)) for p in row], 2) for row in parts], 2))
+    made.close(found.topk.values, truth.topk(3).values)
+    made.close(found.topk.values, truth.gather(3, found.topk.keys))
+    assert torch.equal(found.unseeing, (truth.sum(3) == 0).sum(2))
+    if made.dense_logsumexp() is not None:
+        made.close(amap.logsumexp(), made.dense_logsumexp(), factor=10)
+    made.close(amap.dense(), truth)
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+def test_products_of_long_rows(suite, long_rows):
+    made = suite()
+    amap, truth = made.make_map(), made.dense_map()
+    narrow, part = amap.select(batch=-1, heads=[-1, 0], queries=slice(1, 4)), truth[-1:, [-1, 0], 1:4]
+    values, asked = torch.arange(amap.shape[3] * 2.0).view(-1, 2) / 10, torch.arange(6.0).view(3, 2) / 5
+    made.close(narrow @ values.to(amap.dtype), part @ values.double(), factor=20)
+    made.close(narrow.T @ asked.to(amap.dtype), part.transpose(2, 3) @ asked.double(), factor=20)
+    assert bool(long_rows) == hasattr(amap._source, "query")
+
+
+def test_a_pool_whose_cells_are_the_runs(long_rows):
+    query, key = (torch.randn(1, 2, 12, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    amap = AttentionMap(query, key, causal=True, window=5)
+    for cols in (4, 6):
+        expected = amap.dense().view(1, 2, 3, 4, cols, 12 // cols).amax((3, 5))
+        assert_close(amap.pool(3, cols, "max"), expected)
+    assert long_rows
+
+
+def test_long_rows_that_are_no_neighbours(long_rows):
+    query = torch.randn(1, 2, 12, 4, generator=torch.Generator().manual_seed(0))
+    truth = dense_attention(query, query, query, causal=True, window=5, sinks=torch.tensor([0.5, -1.0])).weights
+    amap = AttentionMap(query, query, causal=True, window=5, sinks=torch.tensor([0.5, -1.0]))
+    for rows in ([7, 3, 3, 0], slice(None, None, 5), slice(None, None, -4)):
+        narrow, part = amap.select(queries=rows), truth[:, :, torch.arange(12).numpy()[rows].copy()]
+        assert_close(narrow.entropy().double(), torch.special.entr(part).sum(3), rtol=0, atol=1e-5)
+        assert_close(narrow.received().double(), part.sum(2), rtol=0, atol=1e-5)
+    assert {row for _, _, rows in long_rows for row in rows} == {0, 3, 5, 7, 10, 11}
+
+
+@pytest.mark.parametrize("suite", [suite for suite in SUITES if hasattr(suite, "options")], ids=lambda suite: suite.__name__)
+def test_denominators_from_chunks_of_keys(suite, chunks):
+    made = suite()
+    truth = made.dense_logsumexp()
+    made.close(made.make_map().logsumexp(), truth, factor=20)
+    narrow = made.make_map().select(batch=-1, heads=[-1, 0], queries=slice(None, None, -2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made.close(narrow.logsumexp(), truth[-1:, [-1, 0]].flip(2)[:, :, ::2], factor=20)
+    amap = made.make_map()
+    made.close(amap.select(queries=[3, 0], keys=[1]).dense(), made.dense_map()[:, :, [3, 0], 1:2])
+    count = len(chunks)
+    made.close(amap.select(queries=[0, 3]).logsumexp(), truth[:, :, [0, 3]], factor=20)
+    assert len(chunks) == count > 0
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+def test_pools_from_chunks_of_keys(suite, chunks):
+    made = suite()
+    amap, truth = made.make_map(), made.dense_map()
+    keys = amap.shape[3]
+    views = [(amap, truth), (amap.select(batch=0, heads=[-1], queries=slice(None, 0, -2)), truth[:1, -1:].flip(2)[:, :, :-1:2])]
+    for view, part in views:
+        for rows, cols in ((1, 1), (2, keys - 1), (part.shape[2], 3), (part.shape[2], keys)):
+            found = view.summary(received=False, entropy=False, pool=(rows, cols), how=("max", "mean"))
+            grid = [
+                [part[:, :, top:bottom, left:right] for left, right in cells(keys, cols)]
+                for top, bottom in cells(part.shape[2], rows)
+            ]
+            made.close(found.pool[0], torch.stack([torch.stack([one.amax((2, 3)) for one in row], 2) for row in grid], 2))
+            made.close(found.pool[1], torch.stack([torch.stack([one.mean((2, 3)) for one in row], 2) for row in grid], 2))
+            assert torch.equal(view.pool(rows, cols), found.pool[1])
+            assert torch.equal(found.unseeing, (part.sum(3) == 0).sum(2))
+    assert bool(chunks) == hasattr(amap._source, "query")
+
+
+def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
+    query = torch.randn(1, 1, 5, 4)
+    AttentionMap(query, query).select(keys=slice(1, None)).pool(2, 2)
+    count = len(chunks)  # its denominators are those of whole rows
+    AttentionMap.from_dense(torch.eye(5)).pool(2, 2)
+    assert len(chunks) == count
+
+
+def test_short_or_narrow_pools_are_read_as_whole_rows(monkeypatch):
+    monkeypatch.setattr(KeyChunks, "_read", lambda *_: pytest.fail("chunks, where whole rows are faster"))
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr(row_blocks, "POOLED_ROW", 11)
+    monkeypatch.setattr(row_blocks, "POOLED_CELL", 4)
+    query, key = torch.randn(1, 1, 3, 4), torch.randn(1, 1, 11, 4)
+    AttentionMap(query, key).pool(2, 3)
+    AttentionMap(query, key[:, :, :10]).pool(2, 2)
+    AttentionMap(query, key).summary(pool=(2, 2), entropy=False)
+
+
+@pytest.mark.parametrize(("value", "said"), [(math.nan, "nan"), (math.inf, "inf")])
+@pytest.mark.parametrize("read", [lambda amap: amap[0, 1, 1:4, 2:5], lambda amap: amap.pool(2, 2)], ids=["tile", "pool"])
+def test_scores_in_a_chunk_that_are_no_numbers_are_named(read, value, said, chunks):
+    bias = torch.zeros(1, 2, 5, 11)
+    bias[0, 1, 3, 9] = value
+    amap = AttentionMap(torch.ones(1, 2, 5, 4), torch.ones(1, 2, 11, 4), bias=bias)
+    with pytest.raises(ScoreError, match=f"got {said} at batch 0, head 1, query 3, key 9") as caught:
+        read(amap)
+    assert torch.is_grad_enabled(), "while the error is looked at"
+    assert caught.tb
+    assert chunks
+
+
+def overflowing(columns):
+    """Queries of zeros, but one whose scores are −∞ in these columns."""
+    query, key = torch.zeros(1, 1, 5, 4), torch.zeros(1, 1, 11, 4)
+    query[:, :, 2] = -1e20
+    key[:, :, columns] = 1e20
+    key[:, :, 6:, 0] += torch.arange(5) / 1e20
+    return query, key
+
+
+@pytest.mark.parametrize("columns", [slice(2, 6), slice(None)], ids=["some keys", "all keys"])
+def test_scores_that_overflow_to_minus_infinity_have_no_weight(columns, long_rows):
+    amap = AttentionMap(*overflowing(columns))
+    truth = torch.nan_to_num(amap._source.scores(*amap._view).double().softmax(-1))
+    found = amap.summary(pool=(5, 11), how=("mean", "max"))
+    for pooled in found.pool:
+        assert_close(pooled.double(), truth, rtol=0, atol=1e-6)
+    assert_close(found.entropy.double(), torch.special.entr(truth).sum(3), rtol=0, atol=1e-6)
+    assert_close(amap.logsumexp(), amap._source.scores(*amap._view).logsumexp(3))
+    assert int(found.unseeing) == (columns == slice(None))
+    assert long_rows
+
+
+@pytest.mark.parametrize("columns", [slice(2, 6), slice(None)], ids=["some chunks", "all chunks"])
+def test_scores_in_chunks_that_overflow_to_minus_infinity_have_no_weight(columns, chunks):
+    query, key = overflowing(columns)
+    amap = AttentionMap(query, key)
+    truth = torch.nan_to_num(amap._source.scores(*amap._view).double().softmax(-1))
+    assert_close(amap.pool(5, 11).double(), truth, rtol=0, atol=1e-6)
+    assert_close(AttentionMap(query, key)[..., :3].double(), truth[..., :3], rtol=0, atol=1e-6)
+    assert chunks
+
+
+def test_a_tile_counts_its_denominators_once(chunks):
+    query = torch.randn(1, 2, 12, 4, generator=torch.Generator().manual_seed(0))
+    amap, truth = AttentionMap(query, query, causal=True), dense_attention(query, query, query, causal=True)
+    tile = amap[0, :, 3:9, 2:5]
+    assert sorted({row for rows in chunks for row in rows}) == list(range(3, 9))
+    count = len(chunks)
+    assert_close(tile, truth.weights[0, :, 3:9, 2:5], rtol=0, atol=1e-6, check_dtype=False)
+    amap[0, :, 3:9, :2]
+    assert len(chunks) == count
+    assert_close(amap.logsumexp(), truth.logsumexp, rtol=0, atol=1e-5, check_dtype=False)
+
+
+def test_short_rows_take_the_general_path(monkeypatch):
+    monkeypatch.setattr(LongRows, "read", lambda *_: pytest.fail("a short row on the path of long ones"))
+    query = torch.randn(1, 1, 5, 4)
+    AttentionMap(query, query).entropy()
+
+
+def test_long_rows_that_are_no_numbers_are_named(long_rows):
+    query, key = torch.ones(1, 2, 5, 4), torch.ones(1, 2, 11, 4)
+    key[0, 1, 7, 0] = torch.nan
+    with pytest.raises(ScoreError, match="head 1, query 0, key 7"):
+        AttentionMap(query, key).received()
+    assert long_rows
+
+
+@pytest.mark.parametrize("mask", [mask for mask, _ in RULES], ids=repr)
+def test_what_a_mask_lets_rows_see(mask):
+    dense = mask.dense(BATCH, HEADS, QUERIES, KEYS)
+    for batch in range(BATCH):
+        for head in range(HEADS):
+            for first in range(QUERIES):
+                for stop in range(first + 1, QUERIES + 1):
+                    extent = visible(mask, batch, head, range(first, stop), KEYS)
+                    seen = dense[batch, head, first:stop]
+                    assert not seen[:, : extent.start].any()
+                    assert not seen[:, extent.stop :].any()
+                    assert seen[:, extent.open_start : extent.open_stop].all()
+
+
+def test_only_what_is_visible_is_computed(monkeypatch):
+    asked = []
+
+    def watched(rule):
+        return Mask(lambda *at: asked.append(at[3]) or rule.function(*at), "watched", made=rule.made)
+
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 64 * 8)
+    query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
+    for rule in (causal(), window(20)):
+        amap = AttentionMap(query, query, watched(rule))
+        widths = [rows.weights.shape[3] for rows in row_blocks.row_blocks(amap._source, amap._view, "", run=4)]
+        assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.made[0] == "causal" else [8, 16, 24, 28, 28, 28, 28, 28])
+        assert max(len(keys) for keys in asked) < 28
+        asked.clear()
+
+
+def test_chunks_hold_only_what_is_visible(monkeypatch):
+    asked, computed = [], []
+    write = RowScores.write
+
+    def watched(rule):
+        return Mask(lambda *at: asked.append(at[2].numel() * at[3].numel()) or rule.function(*at), "watched", made=rule.made)
+
+    def counted(scores, start, keys, out):
+        computed.append(out.numel())
+        write(scores, start, keys, out)
+
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    for name, size in (("ROWS", 16), ("KEYS", 8), ("APART", 4)):
+        monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
+    monkeypatch.setattr(RowScores, "write", counted)
+    query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
+    for rule, rows, pairs, questions in (  # the columns of each block of rows, and those that all of its rows see or none
+        (causal(), slice(None), 16 * (16 + 32 + 48 + 64), 16 * 4 * 15),
+        (window(20), slice(None), 16 * (16 + 32 + 2 * 35), 16 * (15 + 27 + 2 * 30)),
+        (causal(), slice(15, None, 16), 4 * 64, 4 * 48),
+        (window(2), slice(None, None, 2), 4 * (7 + 7 * 8), 4 * (7 + 7 * 8)),
+    ):
+        truth = dense_attention(query, query, query, rule.dense(1, 1, 64, 64)).weights[:, :, rows, :3]
+        tile = AttentionMap(query, query, watched(rule)).select(queries=rows)[..., :3]
+        assert_close(tile.double(), truth, rtol=0, atol=1e-6)
+        assert (sum(computed), sum(asked)) == (pairs, questions + tile.numel())
+        asked.clear(), computed.clear()
+
+
+def test_blocks_end_where_high_cells_do():
+    heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**13, edges(300, 4))]
+    assert heights == [75] * 4
+    heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**17, edges(300, 4))]
+    assert heights == [16, 16, 16, 16, 11] * 4
+
+
+def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
+    said = []
+    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
+    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    query = torch.randn(1, 2, 12, 4)
+    AttentionMap(query, query).received()
+    assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
+
+
+def test_rows_read_for_somebody_elses_bar_have_none_of_their_own(monkeypatch):
+    said = []
+    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
+    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    query = torch.randn(1, 2, 12, 4)
+    amap = AttentionMap(query, query)
+    read = sum(rows.weights.sum() for rows in row_blocks.row_blocks(amap._source, amap._view, None))
+    assert_close(read, torch.tensor(24.0))
+    assert not said
+
+
+def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
+    said = []
+    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
+    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    query = torch.randn(1, 2, 12, 4)
+    AttentionMap(query, query).pool(3, 3)
+    assert re.fullmatch(r"pooling the map, about \d+ ms", said[0])
+    assert chunks
+
+
+def test_the_prediction_of_a_pool_counts_all_blocks(monkeypatch):
+    now, whole = [0.0], KeyChunks.cells
+    monkeypatch.setattr("regard.maps.reading.key_chunks.ROWS", 8)
+    monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
+
+    def slow(self, batch, head, rows, edges, ways):
+        now[0] += 1.0 + rows.start / 8
+        return whole(self, batch, head, rows, edges, ways)
+
+    monkeypatch.setattr(KeyChunks, "cells", slow)
+    query = torch.randn(1, 3, 8 * 36, 4)
+    amap = AttentionMap(query, query[:, :, :12])
+    seconds = row_blocks.predicted_pool_seconds(amap._source, amap._view, range(0, 13, 4), ("max",))
+    assert seconds == pytest.approx(3 * sum(1.0 + at for at in range(36)), rel=0.05)
+
+
+def test_the_prediction_counts_all_blocks(monkeypatch):
+    """A clock that runs one second a block: the sample tells the seconds of the whole."""
+    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 12 * 8)
+    now = [0.0]
+    whole = LongRows.read
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
+
+    def slow(self, batch, head, rows):
+        now[0] += 1.0 + rows.start / 8  # later rows see more, as under a causal mask
+        return whole(self, batch, head, rows)
+
+    monkeypatch.setattr(LongRows, "read", slow)
+    query = torch.randn(1, 1, 12 * 36, 4)[:, :, : 8 * 36]
+    amap = AttentionMap(query, query[:, :, :12])
+    blocks_of_map = 36
+    assert amap.pass_seconds() == pytest.approx(sum(1.0 + at for at in range(blocks_of_map)), rel=0.05)
+
+
+KNOWN_KINDS = {
+    "plain": {},
+    "causal": {"causal": True},
+    "window": {"causal": True, "window": 5},
+    "softcap": {"softcap": 2.0},
+    "sinks": {"sinks": torch.tensor([0.5, -1.0, 2.0, 0.0])},
+    "bias": {"bias": torch.linspace(-2, 2, 31 * 37).view(1, 1, 31, 37)},
+    "blind rows": {"mask": torch.ones(31, 37, dtype=torch.bool).tril(-3)},
+}
+
+
+class TestKnownRows:
+    """Rows whose denominators are known are pooled without any other key."""
+
+    @pytest.mark.parametrize("kind", KNOWN_KINDS)
+    @pytest.mark.parametrize("queries", [slice(None), slice(4, 29, 3), [30, 2, 17]], ids=["all", "strided", "apart"])
+    def test_they_equal_the_weights(self, kind, queries):
+        torch.manual_seed(3)
+        amap = AttentionMap(torch.randn(2, 4, 31, 7), torch.randn(2, 2, 37, 7), **KNOWN_KINDS[kind])
+        part = amap.select(batch=1, heads=[3, 1], queries=queries, keys=slice(2, 36))
+        bounds = [1, 4, 11, 20, 33]
+        assert known_pooled_rows(part._source, part._view, bounds, ("mean", "max")) is None
+        expected = part.dense()[0]
+        part.logsumexp()
+        seen = []
+        for rows in known_pooled_rows(part._source, part._view, bounds, ("mean", "max")):
+            seen.append((rows.head, rows.queries))
+            for cell, (left, right) in enumerate(pairwise(bounds)):
+                weights = expected[rows.head, rows.queries, left:right]
+                assert_close(rows.cells[0][:, cell], weights.sum(-1))
+                assert_close(rows.cells[1][:, cell], weights.amax(-1))
+        assert sorted(head for head, _ in seen) == [0, 1]
+
+    def test_chunks_meet_inside_of_a_cell(self, monkeypatch):
+        monkeypatch.setattr(key_chunks, "KEYS", 8)
+        torch.manual_seed(4)
+        amap = AttentionMap(*torch.randn(2, 1, 1, 41, 3), causal=True)
+        amap.logsumexp()
+        (rows,) = known_pooled_rows(amap._source, amap._view, [3, 13, 40], ("mean", "max"))
+        dense = amap[0, 0]
+        assert_close(rows.cells[0], torch.stack([dense[:, 3:13].sum(1), dense[:, 13:40].sum(1)], 1))
+        assert_close(rows.cells[1], torch.stack([dense[:, 3:13].amax(1), dense[:, 13:40].amax(1)], 1))
+
+    def test_other_kinds_of_maps_are_read_otherwise(self):
+        dense = AttentionMap.from_dense(torch.eye(5))
+        assert known_pooled_rows(dense._source, dense._view, [0, 5], ("mean",)) is None
+        backwards = AttentionMap(*torch.randn(2, 1, 1, 5, 3)).select(keys=slice(None, None, -1))
+        backwards.logsumexp()
+        assert known_pooled_rows(backwards._source, backwards._view, [0, 5], ("mean",)) is None

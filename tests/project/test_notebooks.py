@@ -1,0 +1,145 @@
+"""The notebooks run from top to bottom, and what is committed is what they show."""
+
+import itertools
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import regard
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MOST_BYTES = 2_500_000
+BESIDE = "induction_model"  # a folder that notebooks find beside them
+
+# A path such as /home/me/file, C:\me\file or file:///me: it says where the notebook was run, and is true nowhere else.
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/[\w.+-]+/[\w.+-]+|\b[A-Za-z]:\\\w|file://")
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def texts(output):
+    """All that a reader can read in an output."""
+    return (
+        [output.text]
+        if output.output_type == "stream"
+        else [str(text) for kind, text in output.data.items() if kind != "image/png"]
+    )
+
+
+def faults(notebook):
+    """What no output may have, by cell."""
+    found = []
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"{cell.id}: {output.ename}: {output.evalue}")
+                continue
+            if output.get("name") == "stderr":
+                found.append(f"{cell.id}: stderr: {output.text}")
+            for text in texts(output):
+                if "Traceback (most recent call last)" in text:
+                    found.append(f"{cell.id}: traceback: {text}")
+                if match := ABSOLUTE_PATH.search(text):
+                    found.append(f"{cell.id}: path: {match.group()}")
+    return found
+
+
+def kinds_of_outputs(notebook):
+    """For each code cell, how many pictures it draws, and whether it says anything."""
+    return {
+        cell.id: (
+            sum("image/png" in output.get("data", {}) for output in cell.outputs),
+            any("image/png" not in output.get("data", {}) for output in cell.outputs),
+        )
+        for cell in code_cells(notebook)
+    }
+
+
+def test_notebooks_are_numbered_from_one():
+    names = [path.name for path in NOTEBOOKS]
+    assert all(re.fullmatch(r"[1-9]\d*_[a-z0-9_]+\.ipynb", name) for name in names), names
+    numbers = sorted(int(name.split("_")[0]) for name in names)
+    assert numbers == list(range(1, len(names) + 1))
+    assert numbers
+
+
+def texts_of_cells(path, kind):
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def test_the_end_of_each_notebook_promises_the_next():
+    for path, following in itertools.pairwise(sorted(NOTEBOOKS, key=lambda path: int(path.name.split("_")[0]))):
+        title = re.match(r"# \d+\. (.+)", texts_of_cells(following, "markdown")[0])[1]
+        assert f"*{title}*" in texts_of_cells(path, "markdown")[-1], following.name
+
+
+def test_types_of_attention_show_every_family():
+    source = "\n".join(texts_of_cells(FOLDER / "2_types_of_attention.ipynb", "code"))
+    shown = {card.family for card in regard.catalogue() if f'"{card.name}"' in source}
+    assert shown == {card.family for card in regard.catalogue()}
+
+
+@each_notebook
+def test_measured_shares_are_printed_and_not_typed(path):
+    typed = [share for text in texts_of_cells(path, "markdown") for share in re.findall(r"\d+ ?%", text)]
+    assert typed == []
+
+
+@each_notebook
+def test_what_is_committed_is_whole_and_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert faults(notebook) == []
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    assert sum(pictures for pictures, _ in kinds_of_outputs(notebook).values()) > 0
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert [cell.id for cell in notebook.cells if cell.metadata] == []
+    assert path.stat().st_size < MOST_BYTES
+
+
+@each_notebook
+def test_runs_and_shows_what_is_committed(path, tmp_path):
+    committed = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    for cell in code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+    shutil.copytree(FOLDER / BESIDE, tmp_path / BESIDE, ignore=shutil.ignore_patterns("__pycache__"))
+    beside = sorted(tmp_path.rglob("*"))
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+    assert faults(notebook) == []
+    assert kinds_of_outputs(notebook) == kinds_of_outputs(committed)
+    assert sorted(tmp_path.rglob("*")) == beside  # it leaves nothing behind
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [
+        ({"output_type": "stream", "name": "stderr", "text": "a warning"}, "stderr: a warning"),
+        ({"output_type": "stream", "name": "stdout", "text": "in /home/somebody/file.py"}, "path: /home/somebody"),
+        ({"output_type": "stream", "name": "stdout", "text": "in 'C:\\somebody'"}, "path: C:\\s"),
+        ({"output_type": "display_data", "metadata": {}, "data": {"text/html": "<a href='file://x'>"}}, "path: file://"),
+        ({"output_type": "stream", "name": "stdout", "text": "Traceback (most recent call last):"}, "traceback: "),
+        ({"output_type": "error", "ename": "NameError", "evalue": "name 'math'", "traceback": []}, "NameError: name 'math'"),
+        ({"output_type": "stream", "name": "stdout", "text": "GRU / attention, 1/5, and/or, https://a.org/b/c"}, None),
+        ({"output_type": "display_data", "metadata": {}, "data": {"image/png": "/abc/def", "text/plain": "<Figure>"}}, None),
+    ],
+)
+def test_faults_are_found(output, complaint):
+    cell = nbformat.v4.new_code_cell("1", id="cell", outputs=[nbformat.from_dict(output)])
+    found = faults(nbformat.v4.new_notebook(cells=[cell]))
+    if complaint is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert found[0].startswith(f"cell: {complaint}")

@@ -1,0 +1,561 @@
+"""Heads and edges switched off: beside slices edited by hand, masks, and a model where one head is known to matter."""
+
+import copy
+import re
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.testing import assert_close
+from torch.utils.checkpoint import checkpoint
+from transformers import (
+    AlbertConfig,
+    AlbertModel,
+    AttentionInterface,
+    BertConfig,
+    BertForMaskedLM,
+    BloomConfig,
+    BloomModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GptOssConfig,
+    GptOssForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+    XLNetConfig,
+    XLNetModel,
+)
+
+import regard
+from regard.analysis.measures import changed_tokens, edits, logit_difference, loss
+from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
+from regard.recording.ablation import Sweep, _Switch, ablate, sweep
+from regard.recording.record import shown
+from support.tiny_models import NAMES, PAD, VOCABULARY, tiny, tiny_inputs
+
+each_model = pytest.mark.parametrize("name", NAMES)
+each_attention = pytest.mark.parametrize("attention", ["sdpa", "eager"])
+KINDS = {"bert": [None], "gpt2": [None], "llama": [None], "marian": ["encoder", "decoder", "cross"]}
+HEADS = {"bert": 2, "gpt2": 2, "llama": 6, "marian": 2}
+
+
+@pytest.fixture(autouse=True)
+def interface_is_left_as_found():
+    before = dict(AttentionInterface._global_mapping)
+    yield
+    assert AttentionInterface._global_mapping == before
+
+
+def projection(name, model, kind, layer):
+    """The module that takes the heads' outputs back to features."""
+    match name, kind:
+        case "bert", _:
+            return model.encoder.layer[layer].attention.output.dense
+        case "gpt2", _:
+            return model.transformer.h[layer].attn.c_proj
+        case "llama", _:
+            return model.model.layers[layer].self_attn.o_proj
+        case _, "encoder":
+            return model.model.encoder.layers[layer].self_attn.out_proj
+        case _, "decoder":
+            return model.model.decoder.layers[layer].self_attn.out_proj
+        case _:
+            return model.model.decoder.layers[layer].encoder_attn.out_proj
+
+
+@contextmanager
+def slices_replaced(name, model, kind, heads, replace):
+    """The witness: what the projections are given, with the features of these heads replaced by hand."""
+
+    def hook(which):
+        def change(_, given):
+            (features,) = given
+            dim = features.shape[-1] // HEADS[name]
+            changed = features.clone()
+            for head in which:
+                part = slice(head * dim, (head + 1) * dim)
+                changed[..., part] = replace(features[..., part])
+            return (changed,)
+
+        return change
+
+    hooks = [
+        projection(name, model, kind, layer).register_forward_pre_hook(hook([h for at, h in heads if at == layer]))
+        for layer in {layer for layer, _ in heads}
+    ]
+    try:
+        yield
+    finally:
+        for one in hooks:
+            one.remove()
+
+
+def hooks_of(model):
+    return [(dict(part._forward_hooks), dict(part._forward_pre_hooks)) for part in model.modules()]
+
+
+# -- heads
+
+
+@each_attention
+@each_model
+def test_a_head_off_is_its_slice_at_zero(name, attention):
+    model, inputs = tiny(name, attention), tiny_inputs(name)
+    with torch.no_grad():
+        plain = model(**inputs)[0]
+        for kind in KINDS[name]:
+            heads = [(0, 1), (1, 0), (1, HEADS[name] - 1)]
+            with ablate(model, heads, kind=kind):
+                found = model(**inputs)[0]
+            with slices_replaced(name, model, kind, heads, torch.zeros_like):
+                truth = model(**inputs)[0]
+            assert torch.equal(found, truth)
+            assert not torch.allclose(found, plain)
+
+
+@each_model
+def test_the_mean_of_a_head(name):
+    model, inputs, kind = tiny(name), tiny_inputs(name), KINDS[name][-1]
+    with torch.no_grad():
+        with ablate(model, [(1, 1)], kind=kind, how="mean"):
+            found = model(**inputs)[0]
+        with slices_replaced(name, model, kind, [(1, 1)], lambda part: part.mean(1, keepdim=True).expand_as(part)):
+            truth = model(**inputs)[0]
+    assert_close(found, truth)
+
+
+@each_model
+def test_a_layer_without_heads_puts_out_the_bias_of_its_projection(name):
+    model, inputs, kind = tiny(name), tiny_inputs(name), KINDS[name][-1]
+    projects, seen = projection(name, model, kind, 1), []
+    hook = projects.register_forward_hook(lambda _, _given, output: seen.append(output))
+    with torch.no_grad(), ablate(model, [(1, head) for head in range(HEADS[name])], kind=kind):
+        model(**inputs)
+    hook.remove()
+    bias = 0 if projects.bias is None else projects.bias
+    assert_close(seen[0], torch.zeros_like(seen[0]) + bias)
+
+
+@each_attention
+@each_model
+def test_nothing_off_is_the_same_to_the_bit_and_nothing_stays(name, attention):
+    model, inputs = tiny(name, attention), tiny_inputs(name)
+    weights, hooks = copy.deepcopy(model.state_dict()), hooks_of(model)
+    with torch.no_grad():
+        plain = model(**inputs)[0]
+        with ablate(model, kind=KINDS[name][0]):
+            assert torch.equal(model(**inputs)[0], plain)
+        with ablate(model, [(0, 0)], kind=KINDS[name][0]):
+            assert not torch.equal(model(**inputs)[0], plain)
+        assert torch.equal(model(**inputs)[0], plain)
+    assert hooks_of(model) == hooks
+    assert all(torch.equal(now, weights[key]) for key, now in model.state_dict().items())
+
+
+def fails(model, inputs, heads):
+    """A block that ends with an error of somebody else."""
+    with ablate(model, heads):
+        model(**inputs)
+        raise KeyError
+
+
+def test_an_error_leaves_the_model_as_found():
+    model, inputs = tiny("gpt2"), tiny_inputs("gpt2")
+    hooks = hooks_of(model)
+    with torch.no_grad():
+        plain = model(**inputs)[0]
+        with pytest.raises(KeyError):
+            fails(model, inputs, [(0, 0)])
+        with pytest.raises(OptionError, match="expected heads from 0 to 1 in self layer 2, got 2"), ablate(model, [(2, 2)]):
+            model(**inputs)
+        with pytest.raises(ValueError, match="input_ids"), ablate(model, [(0, 0)]):
+            model()  # what the model itself refuses
+        assert torch.equal(model(**inputs)[0], plain)
+    assert hooks_of(model) == hooks
+
+
+def test_blocks_may_be_nested_and_recorded():
+    model, inputs = tiny("marian"), tiny_inputs("marian")
+    with torch.no_grad():
+        with ablate(model, [(0, 1)], kind="cross"), ablate(model, [(1, 0)], kind="encoder"):
+            found = model(**inputs)[0]
+        with slices_replaced("marian", model, "cross", [(0, 1)], torch.zeros_like):
+            with slices_replaced("marian", model, "encoder", [(1, 0)], torch.zeros_like):
+                assert torch.equal(found, model(**inputs)[0])
+            with regard.record(model) as truth:
+                model(**inputs)
+        with ablate(model, [(0, 1)], kind="cross"), regard.record(model) as inside:
+            model(**inputs)
+        with regard.record(model) as outside, ablate(model, [(0, 1)], kind="cross"):
+            model(**inputs)
+    for recording in (inside, outside):
+        for amap, same in zip(recording.maps, truth.maps, strict=True):
+            assert torch.equal(amap.dense(), same.dense())  # later layers attend as they do without the head
+
+
+def test_gradients_go_through_what_is_left():
+    model, inputs = tiny("gpt2"), tiny_inputs("gpt2")
+    with ablate(model, [(1, 0)]):
+        model(**inputs).logits.sum().backward()
+    gradient = model.transformer.h[1].attn.c_proj.weight.grad
+    assert (gradient[:11] == 0).all()
+    assert (gradient[11:] != 0).any()
+
+
+def test_gradient_checkpointing_switches_off_both_ways():
+    class Layer(nn.Module):
+        def forward(self, x):
+            return checkpoint(lambda y: functional.scaled_dot_product_attention(y, y, y), x, use_reentrant=False)
+
+    x = torch.randn(1, 2, 5, 4, requires_grad=True)
+    with ablate(model := Layer(), [(0, 0)]):
+        model(x).sum().backward()
+    assert (x.grad[:, 0] == 0).all()
+    assert (x.grad[:, 1] != 0).any()
+
+
+# -- which head is which
+
+
+MODELS = {
+    "albert": lambda: AlbertModel(
+        AlbertConfig(
+            vocab_size=53, embedding_size=8, hidden_size=12, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8
+        )
+    ),
+    "t5": lambda: T5ForConditionalGeneration(
+        T5Config(
+            vocab_size=53,
+            d_model=22,
+            d_kv=5,
+            d_ff=13,
+            num_layers=2,
+            num_decoder_layers=3,
+            num_heads=3,
+            decoder_start_token_id=0,
+        )
+    ),
+    "bloom": lambda: BloomModel(BloomConfig(vocab_size=53, hidden_size=12, n_layer=3, n_head=3)),
+    "torch": lambda: nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(12, 3, 7, batch_first=True), 3, enable_nested_tensor=False
+    ),
+    **{name: (lambda name=name: tiny(name)) for name in NAMES},
+}
+
+
+def arguments(name):
+    if name == "torch":
+        return {"src": torch.randn(2, 5, 12, generator=torch.Generator().manual_seed(0))}
+    return tiny_inputs("marian" if name == "t5" else name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layers_are_counted_as_a_recording_counts_them(name):
+    model, inputs = MODELS[name]().eval(), arguments(name)
+    with torch.no_grad(), regard.record(model) as recording:
+        model(**inputs)
+    for kind in {amap.kind for amap in recording.maps}:
+        switch = _Switch(model, (), (), kind, "zero")
+        with torch.no_grad(), shown(model, switch):
+            model(**inputs)
+            model(**inputs)
+        assert switch.heads == {amap.layer: amap.shape[1] for amap in recording.maps if amap.kind == kind}
+
+
+@pytest.mark.parametrize("name", ["albert", "t5", "bloom", "torch"])
+def test_each_head_of_each_layer_is_another_one(name):
+    model, inputs = MODELS[name]().eval(), arguments(name)
+    kind = "cross" if name == "t5" else None
+    found = []
+    for head in [(0, 0), (0, 1), (2, 0), (2, 1)]:
+        with torch.no_grad(), ablate(model, [head], kind=kind):
+            output = model(**inputs)
+        found.append(output if name == "torch" else output[0])
+    for at, one in enumerate(found):
+        assert all(not torch.equal(one, other) for other in found[:at])
+
+
+def test_parts_of_a_model_have_the_layers_of_the_whole():
+    model = tiny("marian")
+    ids = tiny_inputs("marian")["input_ids"]
+    encoder = model.get_encoder()
+    with torch.no_grad():
+        with slices_replaced("marian", model, "encoder", [(1, 0)], torch.zeros_like):
+            truth = encoder(ids)[0]
+        with ablate(model, [(1, 0)], kind="encoder"):
+            assert torch.equal(encoder(ids)[0], truth)
+            assert torch.equal(encoder(ids)[0], truth)
+
+
+def test_the_same_tensors_twice_are_two_passes():
+    query, key, value = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
+    with ablate(model := Fused(), [(0, 1)]):
+        found = [model(query, key, value) for _ in range(2)]
+    for output in found:
+        assert (output[0, 1] == 0).all()
+        assert (output[0, 0] != 0).all()
+
+
+def test_regards_own_layer():
+    layer = regard.MultiHeadAttention(12, heads=6, kv_heads=2)
+    x = torch.randn(2, 5, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        output, weights = layer(x, causal=True)
+        with ablate(layer, [(0, head) for head in range(6)]):
+            empty, same = layer(x, causal=True)
+        with ablate(layer, [(0, 4)]):
+            less, _ = layer(x, causal=True)
+    assert torch.equal(weights, same)
+    assert_close(empty, layer.output.bias.expand_as(empty))
+    assert not torch.allclose(less, output)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "marian"])
+def test_generation(name):
+    model, kind = tiny(name), KINDS[name][-1]
+    ids, mask = tiny_inputs(name)["input_ids"][:1], tiny_inputs(name)["attention_mask"][:1]
+    heads = [(0, 1), (2, 0), (2, 1)]
+    options = {"attention_mask": mask, "max_new_tokens": 8, "do_sample": False, "eos_token_id": None}
+    plain = model.generate(ids, **options)
+    with ablate(model, heads, kind=kind):
+        found = model.generate(ids, **options)
+        again = model.generate(ids, **options)
+    with slices_replaced(name, model, kind, heads, torch.zeros_like):
+        truth = model.generate(ids, **options)
+    assert torch.equal(found, truth)
+    assert torch.equal(found, again)
+    assert not torch.equal(found, plain)
+    several = pytest.raises(OptionError, match="expected several positions to take the mean of, got one")
+    with several, ablate(model, heads, kind=kind, how="mean"):
+        model.generate(ids, **options)
+
+
+# -- edges
+
+
+@each_attention
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_an_edge_off_is_a_mask_of_one_head(name, attention):
+    model, inputs = tiny(name, attention), tiny_inputs(name)
+    ids = inputs["input_ids"]
+    allowed = torch.ones(2, 2, 7, 7, dtype=torch.bool)
+    if name == "gpt2":
+        allowed = allowed.tril()
+    cut = [(1, 4, 2), (1, 4, 3), (0, 6, 0)]
+    for head, query, key in cut:
+        allowed[:, head, query, key] = False
+    mask = torch.zeros(allowed.shape).masked_fill(~allowed, torch.finfo(torch.float32).min)
+    edges = [(layer, *edge) for layer in range(3) for edge in cut]
+    with torch.no_grad():
+        truth = model(input_ids=ids, attention_mask=mask)[0]
+        plain = model(input_ids=ids)[0]
+        with ablate(model, edges=edges):
+            found = model(input_ids=ids)[0]
+    assert_close(found, truth, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(found, plain, atol=1e-2)
+
+
+class Fused(nn.Module):
+    def forward(self, query, key, value, **options):
+        return functional.scaled_dot_product_attention(query, key, value, **options)
+
+
+class ByHand(nn.Module):
+    def forward(self, query, key, value):
+        return (query @ key.mT).softmax(-1) @ value
+
+
+def test_a_row_that_sees_nothing_else_is_zero():
+    query, key, value = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
+    with ablate(model := Fused(), edges=[(0, 1, 0, 0), (0, 1, 1, 0)]):
+        found = model(query, key, value, is_causal=True)
+    plain = model(query, key, value, is_causal=True)
+    assert (found[0, 1, 0] == 0).all()
+    assert_close(found[0, 1, 1], value[0, 1, 1])
+    assert torch.equal(found[0, 0], plain[0, 0])
+    assert torch.equal(found[0, 1, 2:], plain[0, 1, 2:])
+
+
+def test_an_edge_of_softmax_by_hand_and_of_shared_key_heads():
+    query, key, value = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
+    with ablate(model := ByHand(), edges=[(0, 1, 3, 2)]):
+        found = model(query, key, value)
+    scores = (query @ key.mT)[0, 1, 3]
+    scores[2] = -torch.inf
+    assert_close(found[0, 1, 3], scores.softmax(-1) @ value[0, 1])
+    few, some = key[:, :1], value[:, :1]
+    with ablate(model := Fused(), edges=[(0, 1, 3, 2)]):
+        found = model(query, few, some, enable_gqa=True)
+    scores = (query @ few.mT)[0, 1, 3] / 2
+    scores[2] = -torch.inf
+    assert_close(found[0, 1, 3], scores.softmax(-1) @ some[0, 0])
+
+
+def test_an_edge_of_a_model_with_sinks():
+    config = GptOssConfig(
+        vocab_size=53, hidden_size=24, num_hidden_layers=1, num_attention_heads=6, num_key_value_heads=2, head_dim=4,
+        intermediate_size=8, num_local_experts=2, num_experts_per_tok=1, attn_implementation="eager",
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = GptOssForCausalLM(config).eval()
+        nn.init.normal_(model.model.layers[0].self_attn.sinks)
+    ids = torch.arange(3, 9)[None]
+    seen = []
+    hook = model.model.layers[0].self_attn.o_proj.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad(), regard.record(model, values=True) as recording, ablate(model, edges=[(0, 4, 5, 2)]):
+        model(ids)
+    hook.remove()
+    weights = recording.self[0].dense()[0, 4, 5]
+    assert weights.sum() < 0.99
+    truth = weights / (1 - weights[2])  # the sink stays in the denominator
+    truth[2] = 0
+    assert_close(seen[0][0, 5, 16:20], truth @ recording.values[0].value[0, 1])
+
+
+# -- what is refused
+
+
+def test_refusals():
+    model, inputs = tiny("gpt2"), tiny_inputs("gpt2")
+    for heads in ([(0,)], [1], [(0, -1)], [(0, 1.0)], [(True, 0)]):
+        with pytest.raises(OptionError, match=r"expected heads as \(layer, head\) of whole numbers"), ablate(model, heads):
+            pass
+    with pytest.raises(OptionError, match=r"expected edges as \(layer, head, query, key\)"), ablate(model, edges=[(0, 1)]):
+        pass
+    with pytest.raises(OptionError, match="expected how of zero or mean, got 'noise'"), ablate(model, how="noise"):
+        pass
+    with (
+        pytest.raises(OptionError, match="expected kind of self for GPT2LMHeadModel, got 'cross'"),
+        ablate(model, kind="cross"),
+    ):
+        pass
+    unsaid = pytest.raises(OptionError, match="expected kind of encoder, decoder, cross for MarianMTModel, got None")
+    with unsaid, ablate(tiny("marian"), [(0, 0)]):
+        pass
+    with pytest.raises(DtypeError, match="expected a torch module"), ablate("gpt2", [(0, 0)]):
+        pass
+    for wrong, text in (
+        ({"heads": [(3, 0)]}, "expected self layers that ran, 0 to 2, got layer 3"),
+        ({"edges": [(0, 0, 7, 0)]}, "expected edges of queries from 0 to 6 in self layer 0, got 7"),
+        ({"edges": [(0, 0, 6, 9)]}, "expected edges to keys from 0 to 6, got 9"),
+        ({"edges": [(0, 2, 6, 0)]}, "expected heads from 0 to 1 in self layer 0, got 2"),
+    ):
+        with torch.no_grad(), pytest.raises(OptionError, match=re.escape(text)), ablate(model, **wrong):
+            model(**inputs)
+    with ablate(model, [(3, 0)]):
+        pass  # nothing ran, so nobody was misled
+
+
+def test_einsum_is_refused():
+    model = XLNetModel(XLNetConfig(vocab_size=53, d_model=12, n_layer=2, n_head=3, d_inner=7)).eval()
+    with pytest.raises(RecordingError, match="in an einsum"), torch.no_grad(), ablate(model, [(0, 0)]):
+        model(torch.arange(5)[None])
+
+
+# -- sweeps
+
+
+def one_head_model(layer=1, head=3):
+    """GPT-2 that takes only what one head of one layer says: every other way to the output is 0."""
+    config = GPT2Config(vocab_size=VOCABULARY, n_embd=20, n_layer=3, n_head=5, n_positions=16, bos_token_id=1, eos_token_id=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = GPT2LMHeadModel(config).eval()
+        with torch.no_grad():
+            for at, block in enumerate(model.transformer.h):
+                block.mlp.c_proj.weight.zero_()
+                dim = 4
+                keep = torch.zeros(20, 1)
+                if at == layer:
+                    keep[head * dim : (head + 1) * dim] = 3000.0
+                block.attn.c_proj.weight.mul_(keep)
+    return model
+
+
+def test_a_sweep_finds_the_head_that_matters():
+    model, ids = one_head_model(), torch.tensor([[5, 9, 7, 3, 8, 6]])
+    for measure in (logit_difference(right=4, wrong=11), logit_difference(4, 11, position=2)):
+        found = sweep(model, {"input_ids": ids}, measure)
+        assert found.measured.shape == (3, 5)
+        assert found.strongest() == [(1, 3)]
+        others = found.differences.clone()
+        assert others[1, 3].abs() > 1e-3
+        others[1, 3] = 0
+        assert (others == 0).all()
+        with torch.no_grad():
+            assert found.baseline == measure(model(ids))
+    assert found.kind == "self"
+    assert sweep(model, {"input_ids": ids, "labels": ids}, loss).strongest() == [(1, 3)]
+    text = str(found)
+    assert text.splitlines()[0].startswith("self heads, difference to")
+    assert len(text.splitlines()) == 5
+    regard.heatmap(found.differences)
+
+
+def test_a_sweep_of_generation_counts_changed_tokens():
+    model, ids = one_head_model(), torch.tensor([[5, 9, 7, 3]])
+
+    def run(model, inputs):
+        return model.generate(
+            inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=6, do_sample=False, eos_token_id=None
+        )
+
+    found = sweep(model, ids, changed_tokens(run(model, ids)), run=run)
+    assert found.baseline == 0
+    assert (found.differences != 0).nonzero().tolist() == [[1, 3]]
+    marian, inputs = tiny("marian"), tiny_inputs("marian")
+
+    def write(model, inputs):
+        return model.generate(inputs["input_ids"], max_new_tokens=6, eos_token_id=None)
+
+    cross = sweep(marian, inputs, changed_tokens(write(marian, inputs)), kind="cross", run=write)
+    assert cross.measured.shape == (3, 2)
+    assert (cross.differences > 0).any()
+
+
+def test_a_sweep_by_kind_and_mean():
+    model, inputs = tiny("marian"), tiny_inputs("marian")
+    measure = logit_difference(5, 6)
+    for kind, layers in (("encoder", 2), ("decoder", 3), ("cross", 3)):
+        found = sweep(model, inputs, measure, kind=kind, how="mean")
+        assert found.measured.shape == (layers, 2)
+        with torch.no_grad(), ablate(model, [(1, 1)], kind=kind, how="mean"):
+            assert found.measured[1, 1] == measure(model(**inputs))
+
+
+def test_sweep_refuses():
+    model, ids = tiny("gpt2"), torch.tensor([[5, 9, 7]])
+    with pytest.raises(OptionError, match="evaluation mode"):
+        sweep(tiny("gpt2").train(), ids, loss)
+    with pytest.raises(OptionError, match="give the model labels="):
+        sweep(model, ids, loss)
+    with pytest.raises(DtypeError, match="expected a number from the measure, got Tensor"):
+        sweep(model, ids, lambda output: output.logits)
+    with pytest.raises(RecordingError, match="expected cross attention, got none in this run"):
+        sweep(tiny("marian"), ids, lambda _: 0.0, kind="cross", run=lambda model, inputs: model.get_encoder()(inputs))
+    masked = BertForMaskedLM(BertConfig(vocab_size=53, hidden_size=12, num_hidden_layers=2, num_attention_heads=3)).eval()
+    assert sweep(masked, ids, logit_difference(1, 2, position=1)).measured.shape == (2, 3)
+    with pytest.raises(ShapeError, match="load the model with its head"):
+        sweep(tiny("bert"), ids, logit_difference(1, 2))
+
+
+def test_strongest_heads_and_layers_of_unequal_width():
+    found = Sweep("self", 1.0, torch.tensor([[1.5, torch.nan], [-2.0, 1.1]]))
+    assert found.strongest(4) == [(1, 0), (0, 0), (1, 1)]
+    assert "nan" not in str(found)
+
+
+@pytest.mark.parametrize(("before", "after", "truth"), [("", "", 0), ("abc", "", 3), ("abc", "abd", 1), ("flaw", "lawn", 2)])
+def test_edits(before, after, truth):
+    assert edits(before, after) == edits(after, before) == truth
+
+
+def test_changed_tokens_refuses_other_batches():
+    with pytest.raises(ShapeError, match=re.escape("expected sequences (1, length), got (2, 3)")):
+        changed_tokens(torch.zeros(1, 3))(torch.zeros(2, 3))
+    with pytest.raises(ShapeError, match="got str"):
+        changed_tokens(torch.zeros(1, 3))("text")
+    assert PAD == 0

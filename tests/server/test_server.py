@@ -1,0 +1,439 @@
+"""What the server answers, what it refuses, and that nothing that is done to it brings it down."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+
+import pytest
+import torch
+
+import regard
+from regard.errors import OptionError
+from regard.mechanisms.catalogue import card, catalogue, example
+from regard.server import read_ahead as ahead
+from regard.server.application import application
+from regard.server.documents import MADE, Shelf
+from regard.server.playground import STEPS, Playground, mechanism_document
+from regard.server.read_ahead import Ahead
+from regard.server.serving import checked_address, listening
+from regard.server.worker import BusyError, Lane
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import document
+from support.serving import served
+
+REGION = {
+    "map": 0,
+    "heads": [1],
+    "rows": {"start": 0, "stop": 13, "count": 13},
+    "columns": {"start": 0, "stop": 13, "count": 13},
+    "how": "mean",
+    "hideSpecial": False,
+    "renormalise": False,
+    "sample": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def amap():
+    torch.manual_seed(0)
+    query, key = torch.randn(2, 1, 3, 13, 5)
+    return regard.AttentionMap(query, key, causal=True)
+
+
+@pytest.fixture(scope="module")
+def server(amap, tmp_path_factory):
+    path = tmp_path_factory.mktemp("served") / "small.safetensors"
+    amap.save(path)
+    with served(path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def playground():
+    with served(command="serve") as found:
+        yield found
+
+
+def error_of(answer):
+    return answer[0], json.loads(answer[2])["error"]
+
+
+class TestAnswers:
+    def test_a_region_equals_the_map(self, server, amap):
+        status, headers, body = server.post("/documents/small/region", REGION)
+        assert status == 200
+        assert headers["content-type"] == "application/octet-stream"
+        meta, arrays = unpack(body)
+        assert meta == {"rows": 13, "columns": 13, "sampled": 0}
+        torch.testing.assert_close(torch.from_numpy(arrays["values"].copy()), amap[0, 1])
+
+    def test_the_manifest(self, server):
+        status, _, body = server.post("/documents/small/manifest", {})
+        assert status == 200
+        assert unpack(body)[0]["maps"][0]["queries"] == 13
+
+    def test_the_list(self, server):
+        listed = json.loads(server.get("/documents")[2])
+        assert [one["id"] for one in listed["documents"]] == ["small"]
+        assert not listed["playground"]
+
+    def test_the_page_and_its_program_come_from_the_server_alone(self, server):
+        status, headers, body = server.get("/")
+        assert status == 200
+        assert b"http" not in body.lower().replace(b"http-equiv", b"")
+        assert "default-src 'none'" in headers["content-security-policy"]
+        for path in ("/site.js", "/site.css", "/regard.js"):
+            assert server.get(path)[0] == 200, path
+
+    @pytest.mark.parametrize("path", ["/documents/other/region", "/documents/small/secrets", "/../../etc/passwd", "/%2e%2e/x"])
+    def test_nothing_else_is_served(self, server, path):
+        status, text = error_of(server.post(path, REGION))
+        assert status in (400, 404)
+        assert text
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"map": 7},
+            {"map": "0"},
+            {"heads": []},
+            {"heads": [99]},
+            {"rows": {"start": -1, "stop": 13, "count": 2}},
+            {"rows": {"start": 0, "stop": 13, "count": 10**9}},
+            {"columns": {"starts": [0], "stops": []}},
+            {"how": "median"},
+            {"sample": -1},
+        ],
+    )
+    def test_a_question_that_makes_no_sense_is_told_so(self, server, change):
+        status, text = error_of(server.post("/documents/small/region", {**REGION, **change}))
+        assert status == 400
+        assert "expected" in text
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "[", "0.0.0.0"])
+    def test_another_name_as_host(self, server, host):
+        assert server.get("/documents", {"Host": host})[0] in (400, 421)
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]:80", "LOCALHOST"])
+    def test_names_of_this_machine(self, server, host):
+        assert server.get("/documents", {"Host": host})[0] == 200
+
+    def test_scripts_of_other_sites(self, server):
+        assert server.post("/documents/small/region", REGION, {"Origin": "http://evil.example"})[0] == 403
+        assert server.post("/documents/small/region", REGION, {"Origin": "null"})[0] == 403
+        assert server.post("/documents/small/region", REGION, {"Origin": "http://[::1"})[0] == 403
+        assert server.post("/documents/small/region", REGION, {"Sec-Fetch-Site": "cross-site"})[0] == 403
+        assert server.post("/documents/small/region", REGION, {"Content-Type": "text/plain"})[0] == 415
+
+    def test_its_own_page(self, server):
+        own = {"Origin": f"http://127.0.0.1:{server.port}", "Sec-Fetch-Site": "same-origin"}
+        assert server.post("/documents/small/region", REGION, own)[0] == 200
+
+    def test_a_large_question(self, server):
+        assert server.post("/documents/small/region", b"[" * (2**20 + 1))[0] == 413
+
+    def test_a_large_question_of_unknown_length(self, server):
+        head = b"POST /documents/small/region HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        answer = server.raw(head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunk * 20 + b"0\r\n\r\n")
+        assert b" 413 " in answer.split(b"\r\n")[0]
+
+    @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'"x"', b"{", b"[" * 100_000, b"\xff\xfe", b'{"map": NaN}'])
+    def test_a_body_that_is_no_question(self, server, body):
+        assert server.post("/documents/small/region", body)[0] == 400
+
+
+class TestEndurance:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"\x00\x01\x02\x03\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"POST /documents/small/region HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+            b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 50_000 + b"\r\n",
+        ],
+    )
+    def test_malformed_requests(self, server, data):
+        answer = server.raw(data, timeout=3)
+        assert not answer or b" 200 " not in answer.split(b"\r\n")[0]
+        assert server.get("/documents")[0] == 200
+
+    def test_requests_that_are_broken_off(self, server):
+        whole = json.dumps(REGION).encode()
+        head = b"POST /documents/small/region HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head += b"Content-Length: %d\r\n\r\n" % len(whole)
+        for cut in (10, len(head) + 5, len(head) + len(whole)):
+            with socket.create_connection((server.host, server.port)) as connection:
+                connection.sendall((head + whole)[:cut])
+        assert server.post("/documents/small/region", REGION)[0] == 200
+
+    def test_many_at_once(self, server):
+        answers = []
+
+        def ask():
+            answers.extend(server.post("/documents/small/region", REGION) for _ in range(20))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {status for status, _, _ in answers} == {200}
+        assert len({body for _, _, body in answers}) == 1
+
+    def test_an_interrupt_ends_it_cleanly(self, amap, tmp_path):
+        path = tmp_path / "map.safetensors"
+        amap.save(path)
+        with served(path) as server:
+            held = socket.create_connection((server.host, server.port))  # somebody who does not leave
+            server.get("/documents")
+        held.close()
+        assert server.process.returncode == 0
+
+
+class TestToken:
+    def test_another_address_needs_one(self):
+        with pytest.raises(OptionError, match="token"):
+            checked_address("0.0.0.0", 0, None)
+        assert len(checked_address("0.0.0.0", 0, "auto")) >= 16
+        assert checked_address("127.0.0.1", 0, None) is None
+        with pytest.raises(OptionError, match="at least 8"):
+            checked_address("0.0.0.0", 0, "short")
+        with pytest.raises(OptionError, match="port"):
+            checked_address("127.0.0.1", 70_000, None)
+
+    def test_an_address_that_cannot_be_listened_on(self):
+        taken = socket.create_server(("127.0.0.1", 0))
+        with taken, pytest.raises(OSError, match="--port 0 takes a free one"), listening(*taken.getsockname()):
+            pass
+        with pytest.raises(OSError, match="--host takes an address of this machine"), listening("203.0.113.7", 0):
+            pass
+
+    def test_who_has_none_is_refused_and_who_has_it_gets_a_cookie(self, amap, tmp_path):
+        path = tmp_path / "map.safetensors"
+        amap.save(path)
+        with served(path, "--token", "auto") as server:
+            assert server.get("/documents")[0] == 401
+            assert server.get("/documents?token=wrong")[0] == 401
+            assert server.post("/documents/map/region", REGION)[0] == 401
+            status, headers, _ = server.get(f"/?token={server.token}")
+            assert status == 303
+            assert headers["location"] == "/"
+            assert server.get(f"//elsewhere.example/?token={server.token}")[1]["location"] == "/elsewhere.example/"
+            cookie = headers["set-cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=strict" in cookie
+            kept = {"Cookie": cookie.split(";")[0], "Host": "elsewhere.example"}
+            assert server.get("/documents", kept)[0] == 200
+            assert server.post("/documents/map/region", REGION, kept)[0] == 200
+            assert server.get("/documents", {"Cookie": "regard_token=wrong"})[0] == 401
+
+
+class TestPlayground:
+    def test_it_translates(self, playground):
+        status, _, body = playground.post("/playground/translate", {"text": "The cat sat on the mat."})
+        assert status == 200, body
+        made = json.loads(body)
+        manifest = unpack(playground.post(f"/documents/{made['id']}/manifest", {})[2])[0]
+        assert manifest["alignments"][0]["targetWords"] == regard.translate("The cat sat on the mat.").text.split()
+
+    def test_a_translation_that_is_known(self, playground):
+        asked = {"text": "The cat sleeps.", "target": "Le chat dort."}
+        made = json.loads(playground.post("/playground/translate", asked)[2])
+        manifest = unpack(playground.post(f"/documents/{made['id']}/manifest", {})[2])[0]
+        assert manifest["alignments"][0]["targetWords"] == ["Le", "chat", "dort."]
+
+    def test_it_shows_mechanisms(self, playground):
+        offered = json.loads(playground.get("/playground")[2])
+        assert [one["name"] for one in offered["mechanisms"]] == [one.name for one in catalogue()]
+        made = json.loads(playground.post("/playground/mechanism", {"name": "softcap"})[2])
+        status, _, body = playground.post(f"/documents/{made['id']}/steps", {"map": 0, "head": 1})
+        assert status == 200, body
+        assert "capped" in unpack(body)[1]
+
+    @pytest.mark.parametrize(
+        ("what", "asked"),
+        [
+            ("translate", {}),
+            ("translate", {"text": ""}),
+            ("translate", {"text": 5}),
+            ("translate", {"text": "x" * 5000}),
+            ("translate", {"text": "yes", "target": ["oui"]}),
+            ("mechanism", {"name": "nonsense"}),
+            ("shell", {"text": "ls"}),
+        ],
+    )
+    def test_it_refuses(self, playground, what, asked):
+        status, text = error_of(playground.post(f"/playground/{what}", asked))
+        assert status == 400
+        assert text
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_maps_with_steps_are_what_their_cards_compute(name):
+    query, key, value = example(16)
+    torch.testing.assert_close(STEPS[name](query, key).dense(), card(name).apply(query, key, value).weights)
+
+
+@pytest.mark.parametrize("one", catalogue(), ids=lambda one: one.name)
+def test_every_mechanism_can_be_shown(one):
+    made = mechanism_document(one)
+    assert made.manifest["title"] == one.title
+    assert one.formula in made.manifest["notes"]
+    assert made.manifest["maps"][0]["steps"] == (one.name in STEPS)
+    if one.name in STEPS:
+        output = unpack(made.answer("steps", {"map": 0, "head": 2}))[1]["output"]
+        query, key, value = example(16)
+        torch.testing.assert_close(torch.from_numpy(output.copy()), one.apply(query, key, value).output[0, 2])
+
+
+def test_the_shelf_makes_room_and_keeps_what_was_given():
+    given, made = document(torch.eye(3)), document(torch.eye(5))
+    shelf = Shelf({"given": given})
+    names = [shelf.add(made) for _ in range(MADE + 3)]
+    assert shelf.get("given") is given
+    assert shelf.get(names[0]) is None
+    assert shelf.get(names[-1]) is made
+    assert len(shelf.titles()) == MADE + 1
+
+
+def test_a_server_of_nothing_is_refused():
+    with pytest.raises(OptionError, match="neither"):
+        application({})
+    application({}, playground=Playground())
+
+
+class TestLane:
+    def test_who_has_gone_is_not_computed_for_and_others_are(self):
+        done = []
+
+        async def scene():
+            lane = Lane()
+
+            async def gone():
+                return True
+
+            async def here():
+                return False
+
+            first = asyncio.create_task(lane.run(lambda: (time.sleep(0.5), done.append("first")), here))
+            await asyncio.sleep(0.05)
+            left = asyncio.create_task(lane.run(lambda: done.append("left"), gone))
+            last = asyncio.create_task(lane.run(lambda: done.append("last"), here))
+            await asyncio.gather(first, left, last)
+            lane.close()
+
+        asyncio.run(scene())
+        assert done == ["first", "last"]
+
+    def test_too_many_are_refused_at_once(self):
+        async def scene():
+            lane = Lane(waiting=1)
+
+            async def here():
+                return False
+
+            first = asyncio.create_task(lane.run(lambda: time.sleep(0.3), here))
+            await asyncio.sleep(0.05)
+            with pytest.raises(BusyError):
+                await lane.run(lambda: None, here)
+            await first
+            assert await lane.run(lambda: 5, here) == 5
+            lane.close()
+
+        asyncio.run(scene())
+
+    def test_who_has_gone_makes_room_for_others_before_its_turn(self):
+        async def scene():
+            lane = Lane(waiting=2)
+
+            async def here():
+                return False
+
+            async def gone():
+                return True
+
+            first = asyncio.create_task(lane.run(lambda: time.sleep(1.5), here))
+            await asyncio.sleep(0.05)
+            left = asyncio.create_task(lane.run(lambda: None, gone))
+            await asyncio.sleep(0.6)
+            assert not first.done()
+            last = asyncio.create_task(lane.run(lambda: 5, here))
+            assert await last == 5
+            await asyncio.gather(first, left)
+            lane.close()
+
+        asyncio.run(scene())
+
+    def test_an_error_does_not_stop_the_others(self):
+        async def scene():
+            lane = Lane()
+
+            async def here():
+                return False
+
+            with pytest.raises(ZeroDivisionError):
+                await lane.run(lambda: 1 // 0, here)
+            assert await lane.run(lambda: 7, here) == 7
+            lane.close()
+
+        asyncio.run(scene())
+
+
+class TestAhead:
+    @pytest.fixture
+    def long(self):
+        torch.manual_seed(2)
+        return document(regard.AttentionMap(*torch.randn(2, 1, 2, 4099, 3).unbind(0), causal=True), max_work=10**7)
+
+    def known(self, shown):
+        return shown.maps[0].amap._source._known((0,), range(2), range(4099)).isnan().logical_not()[0]
+
+    def test_it_begins_with_the_head_that_is_looked_at(self, long, monkeypatch):
+        monkeypatch.setattr(ahead, "WORK", 4099 * 3 * 1000)
+        steps = Ahead(long)
+        assert not steps.step()  # nobody has looked
+        cells = {"start": 4000, "stop": 4099, "count": 3}
+        long.answer("region", {**REGION, "heads": [1], "rows": cells, "columns": cells})
+        assert steps.step()
+        assert self.known(long)[1, :1000].all()
+        assert not self.known(long)[0].any()
+        while steps.step():
+            pass
+        assert self.known(long).all()
+
+    def test_short_and_dense_maps_need_none(self):
+        for amap in (regard.AttentionMap(*torch.randn(2, 1, 2, 7, 3)), torch.eye(7)):
+            shown = document(amap)
+            cells = {"start": 0, "stop": 7, "count": 7}
+            shown.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells})
+            assert not Ahead(shown).step()
+
+    def test_it_happens_while_nobody_asks_and_stops_for_those_who_do(self, long):
+        async def scene():
+            lane = Lane()
+            task = asyncio.create_task(ahead.read_ahead(lane, lambda: long))
+            cells = {"start": 0, "stop": 4099, "count": 3}
+            long.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells, "sample": 1})
+
+            async def here():
+                return False
+
+            for _ in range(100):
+                await asyncio.sleep(0.1)
+                assert await lane.run(lambda: 3, here) == 3
+                await asyncio.sleep(ahead.QUIET)
+                if self.known(long).all():
+                    break
+            task.cancel()
+            lane.close()
+
+        asyncio.run(scene())
+        assert self.known(long).all()

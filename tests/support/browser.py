@@ -1,0 +1,42 @@
+"""Chromium, for tests of what is seen: no page may ask anybody for anything, or complain."""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
+from install_chromium import found
+
+FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+
+
+@contextlib.contextmanager
+def chromium():
+    """A headless browser; without one the test fails, since make installs one."""
+    place = found()
+    if place is None:
+        pytest.fail("expected a Chromium, got none; call python recipes/install_chromium.py")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=place, args=FLAGS, chromium_sandbox=False)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Watched:
+    """A page and what went wrong on it: errors, warnings of the console, and requests that leave the place it came from."""
+
+    def __init__(self, context, allowed=("file:", "data:", "blob:")):
+        self.page = context.new_page()
+        self.problems, self.requests = [], []
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("console", self._hear)
+        self.page.on("request", lambda request: None if request.url.startswith(allowed) else self.requests.append(request.url))
+
+    def _hear(self, message):
+        if message.type in ("error", "warning"):
+            self.problems.append(f"{message.type}: {message.text}")

@@ -1,0 +1,215 @@
+"""The viewer as a person uses it: what is clicked and typed, and what then stands on the screen and in the saved files."""
+
+import io
+import re
+import time
+import urllib.parse
+from decimal import Decimal
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from PIL import Image
+
+from regard.figures.themes import THEMES
+from support.browser import Watched
+
+SVG = "{http://www.w3.org/2000/svg}"
+PATIENCE = 10  # seconds until what was asked for must have come
+
+
+class Opened:
+    """A page of the viewer in a context of its own; `finish` says whether anything went wrong on it.
+
+    Playwright's locators look into open shadow roots, so that texts and roles are found as a person finds them.
+
+    Args:
+        script: what runs before the page does.
+        allowed: what the addresses of requests may begin with.
+        host: where the page is not the viewer's own: what its function ``kernel`` calls, a function that brings the viewer onto
+            the page, and the argument of that.
+        **options: of the browser's context.
+    """
+
+    def __init__(self, browser, address, script=None, allowed=("file:", "data:", "blob:"), host=None, **options):
+        options = {"viewport": {"width": 1200, "height": 800}, "accept_downloads": True, **options}
+        self.context = browser.new_context(**options)
+        if script:
+            self.context.add_init_script(script)
+        self.watched = Watched(self.context, allowed)
+        self.page = self.watched.page
+        self.page.set_default_timeout(PATIENCE * 1000)
+        if host:
+            self.page.expose_function("kernel", host[0])
+        self.page.goto(address)
+        if host:
+            self.page.evaluate(host[1], host[2])
+        self.page.get_by_role("tab", name="Map").wait_for()
+        self.rest()
+
+    def finish(self):
+        found = self.watched.problems, self.watched.requests
+        self.context.close()
+        assert found == ([], [])
+
+    # -- what is done ------------------------------------------------------------------------------------------------------
+
+    def view(self, name):
+        self.page.get_by_role("tab", name=name).click()
+        self.rest()
+
+    def choose(self, label, value):
+        self.page.get_by_role("combobox", name=label, exact=True).select_option(label=value)
+        self.rest()
+
+    def head(self, number, *modifiers):
+        self.page.get_by_role("button", name=f"head {number}", exact=True).click(modifiers=list(modifiers))
+        self.rest()
+
+    def wheel(self, point, *turns):
+        self.page.mouse.move(*point)
+        for turn in turns:
+            self.page.mouse.wheel(0, turn)
+            self.page.wait_for_timeout(100)  # the call returns before the page hears of it
+        self.rest()
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.rest()
+
+    def rest(self):
+        """Waits until nothing is being read and the picture stands still."""
+        reading = ".map-view[data-reading]"
+        before, until = None, time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            self.page.wait_for_timeout(60)
+            now = self.page.locator(".panel").screenshot() if self.page.locator(reading).count() == 0 else None
+            if now is not None and now == before:
+                return
+            before = now
+        raise AssertionError(f"expected the picture to stand still within {PATIENCE} s, it did not")
+
+    # -- what is seen ------------------------------------------------------------------------------------------------------
+
+    def said(self):
+        """At the foot of the viewer, without the marks that keep texts of two directions apart."""
+        return self.page.locator("footer .status").text_content().translate({0x2068: None, 0x2069: None})
+
+    def told(self):
+        """Above the map: what a cell shows."""
+        return self.page.locator(".map-status").text_content()
+
+    def notes(self):
+        return self.page.locator("footer .notes").text_content()
+
+    def address(self):
+        """What the address says of the state, once it has been written."""
+        self.page.wait_for_timeout(400)
+        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.url).fragment, keep_blank_values=True))
+
+    def table(self):
+        """Caption, names of columns and rows of the table of what is shown, as it stands on the page."""
+        switch = self.page.get_by_role("button", name="Table", exact=True)
+        if switch.get_attribute("aria-expanded") == "true":
+            self.page.get_by_role("button", name="Close table").click()
+            self.rest()
+        # A table that was open before must not be taken for the one that is asked for now.
+        holder = self.page.locator(".table-holder")
+        holder.evaluate("holder => holder.replaceChildren()")
+        switch.click()
+        holder.locator("caption").wait_for()
+        self.rest()
+        read = "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+        rows = holder.locator("table").evaluate(read)
+        return holder.locator("caption").text_content(), rows[0], rows[1:]
+
+    def close_table(self):
+        self.page.get_by_role("button", name="Close table").click()
+        self.rest()
+
+    def saved(self, button):
+        """Name and bytes of what a button saves."""
+        with self.page.expect_download() as coming:
+            self.page.get_by_role("button", name=button, exact=True).click()
+        return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
+
+    def svg(self):
+        return self.saved("SVG")[1].decode()
+
+    def png(self):
+        return Image.open(io.BytesIO(self.saved("PNG")[1]))
+
+    def drawing(self):
+        return Drawing(self.svg())
+
+    def pixels(self, locator=".map-stage"):
+        """What is on screen there, (height, width, 3), with the pointer out of the way."""
+        self.page.mouse.move(1, 1)
+        self.rest()
+        return np.asarray(Image.open(io.BytesIO(self.page.locator(locator).screenshot())).convert("RGB")).astype(int)
+
+    def point(self, box, share=0.5):
+        """Where a box of the drawing is on the page."""
+        stage = self.page.locator(".map-stage").bounding_box()
+        return stage["x"] + box[0] + share * box[2], stage["y"] + box[1] + share * box[3]
+
+
+class Drawing:
+    """The map as it was saved: where its cells are, their colours, and the texts in them and around them."""
+
+    def __init__(self, text):
+        root = ET.fromstring(text)  # noqa: S314 - the viewer's own
+        self.size = int(root.get("width")), int(root.get("height"))
+        self.texts = ["".join(found.itertext()) for found in root.iter(f"{SVG}text")]
+        plot = next(group for group in root.iter(f"{SVG}g") if group.get("clip-path"))
+        rects = list(plot.iter(f"{SVG}rect"))
+        self.boxes = [tuple(float(one.get(name)) for name in ("x", "y", "width", "height")) for one in rects]
+        self.colours = [tuple(map(int, re.findall(r"\d+", one.get("fill")))) for one in rects]
+        self.rows = len({box[1] for box in self.boxes})
+        self.columns = len({box[0] for box in self.boxes})
+        clip = next(one for one in root.iter(f"{SVG}clipPath") if f"url(#{one.get('id')})" == plot.get("clip-path"))
+        self.plot = tuple(float(clip[0].get(name)) for name in ("x", "y", "width", "height"))
+        self.values = {self._cell_at(one): "".join(one.itertext()) for one in plot.iter(f"{SVG}text")}
+
+    def box(self, row, column):
+        return self.boxes[row * self.columns + column]
+
+    def value(self, row, column):
+        return self.values[row, column]
+
+    def whole(self):
+        """The cells that are all on the plot, as (row, column)."""
+        x, y, width, height = self.plot
+        return {
+            divmod(at, self.columns)
+            for at, (left, top, across, down) in enumerate(self.boxes)
+            if left > x - 0.5 and top > y - 0.5 and left + across < x + width + 0.5 and top + down < y + height + 0.5
+        }
+
+    def _cell_at(self, text):
+        x, y = float(text.get("x")), float(text.get("y"))
+        at = next(at for at, box in enumerate(self.boxes) if 0 < x - box[0] < box[2] and 0 < y - box[1] < box[3])
+        return divmod(at, self.columns)
+
+
+def assert_shows(drawing, weights, error=0.0):
+    """The cells are those of the weights, and every cell that is all on the plot has its weight written in it."""
+    assert (drawing.rows, drawing.columns) == tuple(weights.shape)
+    assert drawing.values.keys() == drawing.whole()
+    for place, text in drawing.values.items():
+        assert rounded(text, weights[place], error), place
+
+
+def rounded(text, weight, error=0.0):
+    """Whether a number on the screen is this weight, to the last of its digits."""
+    shown = Decimal(text.replace("−", "-"))
+    half = 0.5 * 10.0 ** shown.as_tuple().exponent if shown else 0.0
+    return abs(float(shown) - float(weight)) <= 1.001 * half + 1e-7 + error
+
+
+def colour_of(weight, theme="light", top=1.0):
+    """The colour of a weight: anchors of the theme at equal distances, and what lies between in proportion."""
+    anchors = np.array([[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in THEMES[theme].positive])
+    place = min(abs(float(weight)) / top, 1.0) * (len(anchors) - 1)
+    return np.array([np.interp(place, range(len(anchors)), anchors[:, channel]) for channel in range(3)])

@@ -1,0 +1,236 @@
+"""The widget: what it answers, what stays in a saved notebook, and that it works in a real JupyterLab."""
+
+import base64
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import torch
+from playwright.sync_api import TimeoutError as TooLate
+
+import regard
+from regard.errors import OptionError
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import document
+from regard.viewer.notebook import show as showing
+from regard.viewer.notebook.widget import ViewerWidget
+from support.browser import Watched, chromium
+from support.viewer_driving import rounded
+
+REGION = {
+    "map": 0,
+    "heads": [0],
+    "rows": {"start": 0, "stop": 5, "count": 5},
+    "columns": {"start": 0, "stop": 5, "count": 5},
+    "how": "mean",
+    "hideSpecial": False,
+    "renormalise": False,
+    "sample": 0,
+}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """A widget, and a way to ask it as the page does."""
+    torch.manual_seed(0)
+    amap = regard.AttentionMap(*torch.randn(2, 1, 2, 5, 3))
+    widget = ViewerWidget(document(amap))
+    sent = []
+    monkeypatch.setattr(widget, "send", lambda content, buffers=None: sent.append((content, buffers)))
+
+    def ask(content):
+        sent.clear()
+        widget._handle_custom_msg(content, [])
+        return sent
+
+    return amap, ask
+
+
+def test_it_answers_by_number(asked):
+    amap, ask = asked
+    [(content, (packed,))] = ask({"id": 7, "question": "region", "request": REGION})
+    assert content == {"id": 7}
+    torch.testing.assert_close(torch.from_numpy(unpack(packed)[1]["values"].copy()), amap[0, 0])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"id": 1, "question": "region", "request": {**REGION, "map": 9}},
+        {"id": 1, "question": "other", "request": {}},
+        {"id": 1, "question": "region"},
+        {"id": 1, "question": 5, "request": {}},
+    ],
+)
+def test_it_says_what_is_wrong(asked, content):
+    [(answer, buffers)] = asked[1](content)
+    assert answer["id"] == 1
+    assert "expected" in answer["error"]
+    assert not buffers
+
+
+def test_messages_of_others_are_left_alone(asked):
+    assert asked[1]("hello") == []
+    assert asked[1]({"event": "other"}) == []
+
+
+@pytest.mark.parametrize("options", [{"height": 3}, {"height": "tall"}, {"theme": "blue"}])
+def test_options(options):
+    with pytest.raises(OptionError, match="expected"):
+        ViewerWidget(document(torch.eye(3)), **options)
+    with pytest.raises(OptionError, match="expected"):  # also where there is no notebook, and no widget
+        regard.show(torch.eye(3), **options)
+
+
+@pytest.mark.parametrize(
+    "thing", [torch.eye(3), torch.eye(300)[None, None].expand(1, 2, 300, 300)], ids=["labelled", "from afar"]
+)
+def test_the_twin_is_a_picture(thing):
+    found = re.fullmatch(
+        r'<div id="twin"><img alt="([^"<]+)" src="data:image/png;base64,([^"]+)"></div>', showing._twin(document(thing), "twin")
+    )
+    assert base64.b64decode(found[2]).startswith(b"\x89PNG")
+
+
+def test_the_twin_of_hostile_tokens_is_a_picture_all_the_same():
+    amap = regard.AttentionMap.from_dense(torch.eye(2))
+    amap.queries = amap.keys = ('"><script>alert(1)</script>', "\u202e")
+    found = showing._twin(document(amap, title='"><script>\ud800'), "twin")
+    assert "<script>" not in found
+    assert found.isascii()
+
+
+def test_the_twin_of_tokens_that_its_font_lacks_complains_to_nobody():
+    amap = regard.AttentionMap.from_dense(torch.eye(2))
+    amap.queries = amap.keys = ("$\\frac{", "\U0001f4a5")
+    assert "<img" in showing._twin(document(amap), "twin")
+
+
+def test_the_twin_says_which_heads_it_shows():
+    shown = document(torch.rand(5, 3, 3))
+    assert "map 0, head 0 of " in showing._twin(shown, "twin")
+    shown.manifest["opening"]["heads"] = [1, 4]
+    assert "map 0, mean of heads 1, 4 of " in showing._twin(shown, "twin")
+
+
+def test_elsewhere_a_page_is_opened(monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(showing.webbrowser, "open", lambda address: opened.append(address) or False)
+    path = regard.show(torch.eye(3))
+    try:
+        assert opened == [path.as_uri()]
+        assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+        assert str(path) in capsys.readouterr().err
+    finally:
+        path.unlink()
+
+
+CELL = """import regard
+translation = regard.translate("The cat sat on the mat.")
+regard.show(translation)"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab over a folder with one notebook."""
+    folder = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "look.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {
+        "ServerApp.root_dir": folder,
+        "ServerApp.port": port,
+        "ServerApp.ip": "127.0.0.1",
+        "IdentityProvider.token": "regard-test",
+        "LabApp.news_url": "",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *(f"--{k}={v}" for k, v in options.items())]
+    with (folder / "lab.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        address = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(120):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.5)
+            yield folder, address
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def test_in_jupyterlab(lab):
+    folder, address = lab
+    translation = regard.translate("The cat sat on the mat.")
+    reading = translation.alignment.reading
+    with chromium() as browser:
+        watched = Watched(browser.new_context(viewport={"width": 1300, "height": 1000}), (address, "ws:", "data:", "blob:"))
+        page = watched.page
+        page.set_default_timeout(60_000)
+        page.goto(f"{address}/lab/tree/look.ipynb?token=regard-test")
+        page.get_by_text("Kernel status: Idle").first.wait_for(state="attached")
+        for _ in range(5):  # what the laboratory still has to tell may take the first keys
+            page.locator(".jp-Notebook .cm-content").first.click()
+            page.keyboard.press("Control+Enter")
+            with contextlib.suppress(TooLate):
+                page.get_by_text(re.compile(r"^\[[*1]\]:$")).first.wait_for(timeout=8000)
+                break
+        viewer = page.locator(".jp-OutputArea .viewer.widget")
+        viewer.get_by_text("▁tapis").first.wait_for()
+        assert not page.locator("[id^=regard-twin]").is_visible()
+
+        # Keys and clicks are the viewer's, not the notebook's, and the kernel answers.
+        viewer.get_by_role("tab", name="Map").click()
+        canvas = viewer.locator(".map-canvas")
+        canvas.focus()
+        page.keyboard.press("Control+Home")
+        said = viewer.locator("footer .status")
+        viewer.get_by_text(re.compile("weight ")).first.wait_for()
+        assert rounded(
+            said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, reading.head, 0, 0]
+        )
+        for key in ("d", "d", "a", "x"):  # deletes, inserts or cuts cells where the notebook hears it
+            page.keyboard.press(key)
+        assert page.locator(".jp-Cell").count() == 1
+        viewer.get_by_role("button", name="head 2", exact=True).click()
+        canvas.focus()
+        page.keyboard.press("ArrowRight")
+        viewer.get_by_text(re.compile(r"▁cat\u2069  \(1\), weight")).wait_for()
+        assert rounded(said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, 2, 0, 1])
+
+        page.locator(".jp-Notebook .cm-content").first.click()
+        page.keyboard.press("Control+s")
+        saved = folder / "look.ipynb"
+        for _ in range(40):
+            if "regard-twin" in saved.read_text(encoding="utf-8"):
+                break
+            page.wait_for_timeout(250)
+        problems = [one for one in watched.problems if "regard" in one.lower()]
+        assert (problems, watched.requests) == ([], [])
+
+        # Without the kernel that answered, the picture stands for it.
+        for kernel in json.loads(page.request.get(f"{address}/api/kernels").text()):
+            page.request.delete(f"{address}/api/kernels/{kernel['id']}", headers={"Authorization": "token regard-test"})
+        later = Watched(browser.new_context(viewport={"width": 1300, "height": 1000})).page
+        later.goto(f"{address}/lab/workspaces/later/tree/look.ipynb?token=regard-test")
+        later.locator("[id^=regard-twin] img").wait_for(timeout=60_000)
+        assert later.locator(".viewer.widget").count() == 0
+    outputs = json.loads(saved.read_text(encoding="utf-8"))["cells"][0]["outputs"]
+    html = ["".join(one["data"]["text/html"]) for one in outputs if "text/html" in one.get("data", {})]
+    assert any("regard-twin" in text and "data:image/png" in text for text in html)
+    assert any("application/vnd.jupyter.widget-view+json" in one.get("data", {}) for one in outputs)

@@ -1,0 +1,1 @@
+"""Somebody else's numbers: loops written without looking at the package, and other libraries' code."""
