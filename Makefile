@@ -43,7 +43,7 @@ tests: $(VENV)/.tests $(VENV)/.chromium frontend/node_modules/.package-lock.json
 
 # The documentation, built strictly into site/html; it works from the folder.
 docs: $(VENV)/.tests
-	$(BIN)/python recipes/build_site.py
+	$(BIN)/python recipes/site/build_site.py
 
 # What users install: built, put where no source is, and asked to translate.
 wheel: $(VENV)/.tests
@@ -69,12 +69,12 @@ bench-viewer: $(VENV)/.tests $(VENV)/.chromium
 pictures: $(VENV)/.tests $(VENV)/.chromium
 	$(BIN)/regard translate "$(SENTENCE)" --save docs/images/attention.png
 	$(BIN)/regard translate "$(SENTENCE)" --theme dark --save docs/images/attention-dark.png
-	$(BIN)/python recipes/viewer_pictures.py
-	$(BIN)/python recipes/analysis_pictures.py
+	$(BIN)/python recipes/site/viewer_pictures.py
+	$(BIN)/python recipes/site/analysis_pictures.py
 
 # Run the notebooks again and keep what they show.
 notebooks: $(VENV)/.tests
-	$(BIN)/python recipes/run_notebooks.py notebooks/*.ipynb
+	$(BIN)/python recipes/site/run_notebooks.py notebooks/*.ipynb
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
@@ -94,7 +94,7 @@ $(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/pip
 
 # The viewer is tested in a browser.
 $(VENV)/.chromium: | $(VENV)/.tests
-	$(BIN)/python recipes/install_chromium.py > $@ || { rm -f $@; exit 1; }
+	$(BIN)/python recipes/site/install_chromium.py > $@ || { rm -f $@; exit 1; }
 
 clean:
 	rm -rf frontend/node_modules $(VENV) build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -37,7 +37,7 @@ from regard.viewer.document.document import document
 from regard.viewer.page.page import page_of
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "recipes"))
+sys.path.insert(0, str(HERE.parent / "recipes" / "site"))
 
 PEERS = ("bertviz", "circuitsvis", "inspectus")
 PEER_PYTHON = HERE / ".peers" / "viewers" / "bin" / "python"

@@ -1,4 +1,4 @@
-/** Torch's answers about maps of every kind (recipes/viewer_cases.py wrote them) and the engine's, to the same questions. */
+/** Torch's answers about maps of every kind (recipes/tests/viewer_cases.py wrote them) and the engine's, to the same questions. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";

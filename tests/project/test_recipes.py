@@ -120,7 +120,7 @@ def test_the_card_says_what_must_be_said(published):
     _, out = published
     card = (out / "README.md").read_text(encoding="utf-8")
     assert publish_translator.ATTRIBUTION in card
-    assert "python recipes/train_translator.py" in card
+    assert "python recipes/model/train_translator.py" in card
     assert '"vocabulary": 46' in card
     assert "| 3 |" in card
     assert "What it cannot do" in card

@@ -147,7 +147,7 @@ def test_what_is_not_installed_keeps_its_row(capsys):
 
 def test_only_the_tables_of_a_page_change(monkeypatch):
     monkeypatch.setattr(recipe, "TABLES", {"attention": ([LIBRARIES[0]], {"True means": recipe.polarity})})
-    page = "before\n<!-- attention: made by recipes/table_of_conventions.py -->\n<!-- attention: end -->\nafter"
+    page = "before\n<!-- attention: made by recipes/tables/table_of_conventions.py -->\n<!-- attention: end -->\nafter"
     once = recipe.renewed(page)
     assert once.startswith("before\n<!-- attention: made")
     assert once.endswith("| **regard** `attention` |  | may attend |\n<!-- attention: end -->\nafter")

@@ -62,4 +62,6 @@ def test_names_are_unique_and_many():
 
 def test_the_table_names_the_zoo():
     rows = re.findall(r"^\| `([^`]+)`", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert rows == [zoo.name for zoo in [*ZOO, *IN_BLOCKS]], "run recipes/table_of_models.py --out docs/recorded_models.md"
+    assert rows == [zoo.name for zoo in [*ZOO, *IN_BLOCKS]], (
+        "run recipes/tables/table_of_models.py --out docs/recorded_models.md"
+    )

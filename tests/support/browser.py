@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "recipes" / "site"))
 from install_chromium import found
 
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -18,7 +18,7 @@ def chromium():
     """A headless browser; without one the test fails, since make installs one."""
     place = found()
     if place is None:
-        pytest.fail("expected a Chromium, got none; call python recipes/install_chromium.py")
+        pytest.fail("expected a Chromium, got none; call python recipes/site/install_chromium.py")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=place, args=FLAGS, chromium_sandbox=False)
         try:

@@ -74,7 +74,7 @@ def test_the_curve_shows_it_appear():
 def test_it_is_small_and_has_a_card():
     assert sum(path.stat().st_size for path in FOLDER.iterdir() if path.is_file()) < 2**20
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for words in ("python recipes/train_induction.py", "**Data.**", "curve.json", "no licence"):
+    for words in ("python recipes/model/train_induction.py", "**Data.**", "curve.json", "no licence"):
         assert words in card
 
 

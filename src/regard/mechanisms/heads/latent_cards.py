@@ -82,7 +82,7 @@ CARDS = (
             lambda s: (4 * s.dim + _rotary(s.dim)) * s.itemsize,
         ),
         state=NOTHING,
-        code="latent_attention.LatentAttention",
+        code="heads.latent_attention.LatentAttention",
         apply=_latent,
         kept=_kept,
         causal=True,

@@ -1,6 +1,6 @@
 """A Chromium for the tests of the viewer: the one that is there, or a new one from the system's packages or Playwright.
 
-    python recipes/install_chromium.py
+    python recipes/site/install_chromium.py
 
 Prints where it is; 1 where none can be had, with what was tried.
 """

@@ -1,6 +1,6 @@
 """Train the English-French Marian model that Regard ships.
 
-    python recipes/train_translator.py --data DATA --work WORK --out MODEL
+    python recipes/model/train_translator.py --data DATA --work WORK --out MODEL
 
 DATA holds ``train.tsv.gz`` and ``dev.tsv.gz``: UTF-8, one ``English<TAB>French`` pair a line (see README.md beside this file
 for where the public data comes from). WORK keeps the vocabulary, the checkpoints and the log; run the same command again and
@@ -406,7 +406,7 @@ def main() -> None:
     model = train(pairs, dev, tokenizer, arguments.work, recipe, torch.device(arguments.device), arguments.start)
     if arguments.out:
         card = {
-            "command": "python recipes/train_translator.py --data DATA --work WORK --out MODEL",
+            "command": "python recipes/model/train_translator.py --data DATA --work WORK --out MODEL",
             "recipe": dataclasses.asdict(recipe),
             "pairs": len(pairs),
             "device": torch.cuda.get_device_name() if arguments.device == "cuda" else f"{torch.get_num_threads()} CPU cores",

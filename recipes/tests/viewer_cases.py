@@ -3,7 +3,7 @@
 The front end's engine is held to these answers, and so is the engine in torch (tests/viewer/test_viewer_cases.py): the two must
 agree.
 
-    python recipes/viewer_cases.py
+    python recipes/tests/viewer_cases.py
 
 A case has the form {"name", "manifest", "data": {pack: base64}, "questions": [{"question", "request", "meta", "arrays",
 "tolerance"}]}; packs are as they are before compression, and null in an array is −Infinity.
@@ -26,7 +26,7 @@ from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document, document
 from regard.viewer.page.data import uncompressed
 
-FOLDER = Path(__file__).parent.parent / "frontend" / "tests" / "cases"
+FOLDER = Path(__file__).parents[2] / "frontend" / "tests" / "cases"
 QUERY_TOKENS = ("<s>", "▁the", "</script>", "▁ca", "t", "▁\ud800", "▁sat", ".", "▁on", "ly", "</s>")
 KEY_TOKENS = ("<s>", "▁a", "▁ma", "t", "<pad>", "▁&amp;", "▁\u202e", "▁q", "ue", ".", "▁no", "▁w", "</s>")
 Exact = NDArray[np.float64]

@@ -1,6 +1,6 @@
 """Which models can be recorded, and how exactly? The zoo of the tests as a table.
 
-    python recipes/table_of_models.py [--out docs/recorded_models.md]
+    python recipes/tables/table_of_models.py [--out docs/recorded_models.md]
 
 Every model is tiny, random and built from its configuration: nothing is downloaded.
 """
@@ -17,7 +17,7 @@ from transformers.utils import logging
 
 from regard.errors import RegardError
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from support.model_zoo import Zoo
 from support.model_zoo_by_hand import BY_HAND, IN_BLOCKS
@@ -35,7 +35,7 @@ the weights that the same model makes on its own eager attention. Recording chan
 - float32: the largest difference of any weight from the model's own, padding aside.
 - bfloat16: the largest difference of any weight from the float64 softmax of the queries and keys of the model in bfloat16.
 
-`python recipes/table_of_models.py --out docs/recorded_models.md` makes this page again.
+`python recipes/tables/table_of_models.py --out docs/recorded_models.md` makes this page again.
 """
 
 

@@ -1,6 +1,6 @@
 """Score a translator: BLEU and chrF on sentence pairs, and what is left of BLEU when sentences come four at a time.
 
-python recipes/score_translator.py --data DATA [--model FOLDER]
+python recipes/model/score_translator.py --data DATA [--model FOLDER]
 """
 
 from __future__ import annotations

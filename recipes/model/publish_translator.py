@@ -104,7 +104,7 @@ On {sentences:,} English sentences that do not occur in training, beam 4, sacreb
 | BLEU of the same rows, their sentences translated singly | {bleu_singly_for_the_same_fours} |
 | kept in rows of four | {kept_in_fours} |
 
-`python recipes/score_translator.py --data DATA` measures them again.
+`python recipes/model/score_translator.py --data DATA` measures them again.
 
 ## Data, licence, attribution
 

@@ -1,6 +1,6 @@
 """The documentation as a site that works from a folder, without a server and without a network.
 
-    python recipes/build_site.py [--out site]
+    python recipes/site/build_site.py [--out site]
 
 Pages come from docs/, from the catalogue's cards, from the notebooks as they were last run, and from docstrings. They are put
 together in OUT/pages, and the site is OUT/html. A link that leads nowhere, a name without a docstring page, a formula or a
@@ -20,7 +20,7 @@ import api_pages
 import card_pages
 import notebook_pages
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAVIGATION = "SUMMARY.md"  # what zensical reads the order of a folder's pages from
 PLACE = "<!-- the list of pages -->"
 

@@ -1,7 +1,7 @@
 """Which head aligns best, by which rule? Alignment error rates of every cross-attention head, as tables.
 
     python -m venv EFLOMAL && EFLOMAL/bin/pip install eflomal        # a C compiler is needed; GPL, so in a place of its own
-    python recipes/measure_alignment.py --gold GOLD --data DATA --eflomal EFLOMAL/bin/python --out docs/alignment_heads.md
+    python recipes/model/measure_alignment.py --gold GOLD --data DATA --eflomal EFLOMAL/bin/python --out docs/alignment_heads.md
 
 GOLD, the test, holds a folder a text, each with sentences in two languages (``*_sents.txt``: id, tab, tokens split by
 blanks) and links (``ali_w2w_*.txt``: id, tab, ``f-e`` sure or ``fpe`` possible, French position first), as in the ALIBI
@@ -358,7 +358,8 @@ that it has read. Methods and sinks are those of `regard.align`. Measured with
 
 ```
 python -m venv EFLOMAL && EFLOMAL/bin/pip install eflomal
-python recipes/measure_alignment.py --gold GOLD --data DATA --eflomal EFLOMAL/bin/python --out docs/alignment_heads.md --write
+python recipes/model/measure_alignment.py --gold GOLD --data DATA --eflomal EFLOMAL/bin/python \\
+    --out docs/alignment_heads.md --write
 ```
 
 Aligners that read embeddings (simalign, awesome-align) are not beside it: their models have to be downloaded, and none was at

@@ -1,6 +1,6 @@
 """Photographs the viewer for the documentation: docs/images/viewer_*.png, each in light and dark.
 
-    python recipes/viewer_pictures.py [NAME ...] [--out docs/images]
+    python recipes/site/viewer_pictures.py [NAME ...] [--out docs/images]
 
 Needs ``pip install "regard[dev]"`` and a Chromium (``install_chromium.py``). What is looked at is made here, without a network:
 a sentence in the embedded translator, a head made by hand that reads this repository's licence, and patches of a picture that
@@ -31,7 +31,7 @@ from install_chromium import found
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SENTENCE = "The old man told us a story about his daughter."
 WIDTH = 880  # of the window, in CSS pixels: below 900, settings wait behind their button
 DENSITY = 2  # pixels of the file for one of the page
@@ -227,7 +227,7 @@ def main() -> None:
         parser.error(f"expected names among {', '.join(names)}, got {', '.join(sorted(unknown))}")
     place = found()
     if place is None:
-        sys.exit("expected a Chromium, got none; call python recipes/install_chromium.py")
+        sys.exit("expected a Chromium, got none; call python recipes/site/install_chromium.py")
     options.out.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

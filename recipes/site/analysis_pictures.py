@@ -1,6 +1,6 @@
 """Draws the pictures of docs/analysis, each in light and dark: what the code beside them on those pages draws.
 
-    python recipes/analysis_pictures.py [--out docs/images]
+    python recipes/site/analysis_pictures.py [--out docs/images]
 
 The bars of error rates are ``measure_alignment.py``'s. Letters look as this machine's fonts do.
 """

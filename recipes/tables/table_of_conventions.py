@@ -2,7 +2,7 @@
 
     python -m venv ENV
     ENV/bin/pip install --constraint constraints.txt . entmax jax keras "mlx[cpu]" onnx
-    ENV/bin/python recipes/table_of_conventions.py --out docs/conventions.md
+    ENV/bin/python recipes/tables/table_of_conventions.py --out docs/conventions.md
 
 Nothing in the tables is typed in: values are the identity matrix, so that an output is the row of weights that made it, and
 every cell is what a question below reads off such rows. Rows of libraries that cannot be imported stay as they were.
@@ -163,7 +163,7 @@ TABLES = {"attention": (LIBRARIES, QUESTIONS), "normalisers": (NORMALISERS, NORM
 
 def committed_table(page: str, name: str) -> str:
     """What stands between the marks of a table."""
-    start, end = f"<!-- {name}: made by recipes/table_of_conventions.py -->\n", f"<!-- {name}: end -->"
+    start, end = f"<!-- {name}: made by recipes/tables/table_of_conventions.py -->\n", f"<!-- {name}: end -->"
     if start not in page or end not in page:
         raise ValueError(
             f"expected a page with the lines {start.strip()} and {end}, got one without; put them where it belongs"

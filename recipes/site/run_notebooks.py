@@ -1,6 +1,6 @@
 """Run notebooks from top to bottom and keep their outputs.
 
-python recipes/run_notebooks.py notebooks/*.ipynb
+python recipes/site/run_notebooks.py notebooks/*.ipynb
 """
 
 import sys

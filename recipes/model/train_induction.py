@@ -1,6 +1,6 @@
 """Train two layers of attention until induction heads appear, and keep the loss beside what the heads do.
 
-    python recipes/train_induction.py [--out notebooks/induction_model] [--steps 2000] [--seed 0]
+    python recipes/model/train_induction.py [--out notebooks/induction_model] [--steps 2000] [--seed 0]
 
 An induction head looks for the last time that the present token occurred, and at what came next (Elhage et al. 2021, "A
 Mathematical Framework for Transformer Circuits"; Olsson et al. 2022, arXiv 2209.11895). It takes two layers: a head of the
@@ -33,7 +33,7 @@ from tqdm import tqdm
 import regard
 from regard.analysis.heads.statistics import HeadStatistics, head_statistics
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks" / "induction_model"
 sys.path.insert(0, str(FOLDER))
 
@@ -144,7 +144,7 @@ A transformer of two attention layers, {options.heads} heads each, {options.dim}
 tokens. Each sequence has {FEW} letters of its own, out of {len(Alphabet.tokens) - 1}, so that some stand twice in a period. No
 text, no licence to respect.
 
-**Command.** `python recipes/train_induction.py --steps {options.steps} --seed {options.seed}`,
+**Command.** `python recipes/model/train_induction.py --steps {options.steps} --seed {options.seed}`,
 {options.seconds / 60:.1f} minutes on one CPU core.
 
 **Curve.** `curve.json`, every {options.every} steps, on 16 held-out sequences: the loss in nats on letters that could be known,
