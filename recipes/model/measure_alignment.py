@@ -41,7 +41,7 @@ from publish_translator import write_checksums
 from regard.analysis.alignment.align import ROWS, Reading, Rule, Scores, align, scores, symmetrised
 from regard.analysis.alignment.ranking import Pair, Ranked, rank_heads
 from regard.errors import RegardError
-from regard.tokens.words import natural_text
+from regard.tokens.natural_text import natural_text
 from regard.translation.translator import EMBEDDED, Translator, load_translator
 
 Links = set[tuple[int, int]]

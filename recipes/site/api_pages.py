@@ -13,11 +13,11 @@ TITLES = {
     "translation": "Translate",
     "recording": "Record",
     "maps": "Maps",
-    "views": "Figures",
+    "figures": "Figures",
     "analysis": "Alignment",
 }
 WHOLE = {"masks", "mechanisms"}  # rooms of which whole modules are shown
-HIDDEN = {"cards"}  # shown by the catalogue's pages
+HIDDEN = {"cards", "latent_cards"}  # shown by the catalogue's pages
 
 
 def write_pages(folder: Path) -> list[str]:
@@ -41,11 +41,12 @@ def write_pages(folder: Path) -> list[str]:
     pages.append(write_page(folder, "Masks", "masks", whole_module(masks.__name__, "Masks", masks.__all__)))
     pages.append(write_page(folder, "Errors", "errors", whole_module(errors.__name__, "Errors")))
     pages.append("- Mechanisms")
-    for module in pkgutil.iter_modules(mechanisms.__path__, f"{mechanisms.__name__}."):
+    for module in pkgutil.walk_packages(mechanisms.__path__, f"{mechanisms.__name__}."):
         name = module.name.rpartition(".")[2]
-        if name not in HIDDEN:
+        if not module.ispkg and name not in HIDDEN:
             title = name.replace("_", " ").capitalize()
-            pages.append("    " + write_page(folder, title, f"mechanisms.{name}", whole_module(module.name, title)))
+            page = module.name.removeprefix("regard.")
+            pages.append("    " + write_page(folder, title, page, whole_module(module.name, title)))
     return pages
 
 

@@ -117,7 +117,7 @@ def draw(card: Card, paths: dict[str, Path]) -> None:
 
 def module_link(card: Card) -> str:
     """Where the code of a card is shown."""
-    return MODULE_PAGE.format(module=card.code.split(".")[0], code=card.code)
+    return MODULE_PAGE.format(module=card.code.rpartition(".")[0], code=card.code)
 
 
 def linked(paper: str) -> str:

@@ -6,6 +6,8 @@ Names are loaded when they are first used: ``import regard`` costs nothing beyon
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from regard.version import __version__ as __version__  # said to be public, for type checkers
+
 if TYPE_CHECKING:
     from regard import lessons
     from regard.analysis.alignment.align import Alignment, align
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from regard.viewer.notebook.show import show
     from regard.viewer.page.page import page
     from regard.viewer.saving import save
-
-__version__ = "0.1.0"
 
 # Where each name lives; one without a home is a module of its own.
 _HOME = {

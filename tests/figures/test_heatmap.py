@@ -173,7 +173,7 @@ def test_labels_stand_in_order_at_their_cells():
 def test_special_tokens_are_dimmed(theme):
     dim, plain = THEMES[theme].dimmed, THEMES[theme].text
     tokens = ["<s>", "[CLS]", "[", "s", "<pad>", "<|endoftext|>", "<unk>", "[SEP]", "</s>", "<5", "▁</s>"]
-    expected = [dim, dim, plain, plain, dim, dim, dim, dim, dim, plain, plain]
+    expected = [dim, dim, plain, plain, dim, dim, plain, dim, dim, plain, plain]  # an unknown character is text
     ax = heatmap(weights(11, 11), tokens, tokens, theme=theme)
     assert colours(ax.get_xticklabels()) == expected
     assert colours(ax.get_yticklabels()) == expected

@@ -138,7 +138,7 @@ def test_multi_head_attention_without_bias():
     ("mistake", "error", "message"),
     [
         (lambda: MultiHeadAttention(7, 2), OptionError, "dim=7 and heads=2; expected dim to be a multiple of heads"),
-        (lambda: MultiHeadAttention(6, 0), OptionError, "heads is 0; expected a whole number of at least 1"),
+        (lambda: MultiHeadAttention(6, 0), OptionError, "heads: expected a whole number of at least 1, got 0"),
         (
             lambda: MultiHeadAttention(6, 3, 2),
             OptionError,

@@ -119,8 +119,8 @@ def test_the_future_does_not_leak(poison):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"tile": 0}, OptionError, "tile is 0; expected a whole number of at least 1"),
-        ({"tile": 2.0}, OptionError, "tile is 2.0; expected a whole number of at least 1"),
+        ({"tile": 0}, OptionError, "tile: expected a whole number of at least 1, got 0"),
+        ({"tile": 2.0}, OptionError, "tile: expected a whole number of at least 1, got 2.0"),
         ({"scale": -1.0}, OptionError, "scale is -1.0; expected a finite number above 0"),
         ({"value": torch.ones(2, 3, 5, 13).double()}, ShapeError, "key has 11 positions (keys=11) but value has 5"),
     ],

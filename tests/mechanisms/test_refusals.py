@@ -36,31 +36,31 @@ def refused(call, message, error=RegardError):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: MultiHeadAttention(12, 2.0), "heads is 2.0"),
-        (lambda: MultiHeadAttention(12, heads=True), "heads is True"),
-        (lambda: MultiHeadAttention(12.0, 2), "dim is 12.0"),
-        (lambda: MultiHeadAttention(12, 2, 1.0), "kv_heads is 1.0"),
-        (lambda: LatentAttention(12, heads=2.5, **LATENT), "heads is 2.5"),
-        (lambda: LatentAttention(12, heads=True, **LATENT), "heads is True"),
-        (lambda: LatentAttention(12, heads=2, query_latent_dim=0, **LATENT), "query_latent_dim is 0"),
-        (lambda: PerceiverLayer(6.0, 2), "dim is 6.0"),
-        (lambda: PerceiverLayer(6, True), "heads is True"),
-        (lambda: PerceiverLayer(6, 2, memory_dim=0), "memory_dim is 0"),
-        (lambda: Perceiver(5, 4, latents=3, latent_dim=6.0, heads=2, depth=1), "latent_dim is 6.0"),
-        (lambda: Perceiver(5.0, 4, latents=3, latent_dim=6, heads=2, depth=1), "input_dim is 5.0"),
-        (lambda: Perceiver(5, "4", latents=3, latent_dim=6, heads=2, depth=1), "question_dim is '4'"),
-        (lambda: SimpleAttention(2.5), "input_dim is 2.5"),
-        (lambda: SimpleAttention(0), "input_dim is 0"),
-        (lambda: online_attention(X, X, X, tile=True), "tile is True"),
-        (lambda: example(-1), "length is -1"),
-        (lambda: example(16, heads=0), "heads is 0"),
-        (lambda: example(16, dim=2.5), "dim is 2.5"),
-        (lambda: compress(torch.ones(3, 2), block=0), "block is 0"),
-        (lambda: positions.alibi_slopes(True), "heads is True"),
+        (lambda: MultiHeadAttention(12, 2.0), ("heads", "2.0")),
+        (lambda: MultiHeadAttention(12, heads=True), ("heads", "True")),
+        (lambda: MultiHeadAttention(12.0, 2), ("dim", "12.0")),
+        (lambda: MultiHeadAttention(12, 2, 1.0), ("kv_heads", "1.0")),
+        (lambda: LatentAttention(12, heads=2.5, **LATENT), ("heads", "2.5")),
+        (lambda: LatentAttention(12, heads=True, **LATENT), ("heads", "True")),
+        (lambda: LatentAttention(12, heads=2, query_latent_dim=0, **LATENT), ("query_latent_dim", "0")),
+        (lambda: PerceiverLayer(6.0, 2), ("dim", "6.0")),
+        (lambda: PerceiverLayer(6, True), ("heads", "True")),
+        (lambda: PerceiverLayer(6, 2, memory_dim=0), ("memory_dim", "0")),
+        (lambda: Perceiver(5, 4, latents=3, latent_dim=6.0, heads=2, depth=1), ("latent_dim", "6.0")),
+        (lambda: Perceiver(5.0, 4, latents=3, latent_dim=6, heads=2, depth=1), ("input_dim", "5.0")),
+        (lambda: Perceiver(5, "4", latents=3, latent_dim=6, heads=2, depth=1), ("question_dim", "'4'")),
+        (lambda: SimpleAttention(2.5), ("input_dim", "2.5")),
+        (lambda: SimpleAttention(0), ("input_dim", "0")),
+        (lambda: online_attention(X, X, X, tile=True), ("tile", "True")),
+        (lambda: example(-1), ("length", "-1")),
+        (lambda: example(16, heads=0), ("heads", "0")),
+        (lambda: example(16, dim=2.5), ("dim", "2.5")),
+        (lambda: compress(torch.ones(3, 2), block=0), ("block", "0")),
+        (lambda: positions.alibi_slopes(True), ("heads", "True")),
     ],
 )
 def test_sizes_are_whole_numbers(make, name):
-    refused(make, f"{name}; expected a whole number of at least 1", OptionError)
+    refused(make, f"{name[0]}: expected a whole number of at least 1, got {name[1]}", OptionError)
 
 
 def test_rotary_angles_need_a_base():
@@ -81,7 +81,11 @@ def test_steps_are_a_list(steps):
 
 @pytest.mark.parametrize("wrong", [1.5, True, "1", None])
 def test_each_step_is_a_whole_number(wrong):
-    refused(lambda: dilated_heads(X, X, X, 3, [1, wrong]), f"step is {wrong!r}; expected a whole number", OptionError)
+    refused(
+        lambda: dilated_heads(X, X, X, 3, [1, wrong]),
+        f"step: expected a whole number of at least 1, got {wrong!r}",
+        OptionError,
+    )
 
 
 def test_global_tensors_are_of_the_same_dtype():
@@ -135,7 +139,7 @@ def test_a_start_is_a_whole_number(start):
         lambda: positions.rotary_half(X, start=start),
         lambda: positions.rotary_interleaved(X, start=start),
     ):
-        refused(call, f"start is {start!r}; expected a whole number", OptionError)
+        refused(call, f"start: expected a whole number, got {start!r}", OptionError)
 
 
 def test_a_normaliser_is_a_function_of_scores():

@@ -319,8 +319,8 @@ MISTAKES = [
     ((Q, K, V), {"scale": "1"}, OptionError, "scale is '1'; expected a finite number above 0"),
     ((Q, K, V), {"softcap": -1}, OptionError, "softcap is -1; expected a finite number above 0"),
     ((Q, K, V), {"softcap": math.inf}, OptionError, "softcap is inf; expected a finite number above 0"),
-    ((Q, K, V), {"window": 0}, OptionError, "window is 0; expected a whole number of at least 1"),
-    ((Q, K, V), {"window": -3, "causal": True}, OptionError, "window is -3; expected a whole number of at least 1"),
+    ((Q, K, V), {"window": 0}, OptionError, "window: expected a whole number of at least 1, got 0"),
+    ((Q, K, V), {"window": -3, "causal": True}, OptionError, "window: expected a whole number of at least 1, got -3"),
     ((Q, K, V), {"window": 4}, OptionError, "window is 4; expected an odd number"),
     (
         (Q, K, V),

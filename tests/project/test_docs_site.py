@@ -270,6 +270,6 @@ def test_families_that_nobody_named(tmp_path):
 
 def test_public_names_are_sorted_into_rooms():
     assert api_pages.home("record") == "regard.recording.record.record"
-    assert api_pages.room("heatmap") == "views"
+    assert api_pages.room("heatmap") == "figures"
     with mock.patch.object(regard, "masks", masks, create=True):
         assert (api_pages.home("masks"), api_pages.room("masks")) == ("regard.masks", "masks")

@@ -13,7 +13,9 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from regard import AttentionMap
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.errors import OptionError, ShapeError
-from regard.tokens.words import KINDS, Words, is_special, natural_text, words_of
+from regard.tokens.natural_text import natural_text
+from regard.tokens.special import is_special
+from regard.tokens.words import KINDS, Words, words_of
 from support.lazy_map_suite import LazyMapSuite
 
 LETTER = bytes_to_unicode()

@@ -23,7 +23,7 @@ from regard.analysis.alignment.ranking import Pair, rank_heads
 from regard.cli.reports import complain
 from regard.errors import FileFormatError, OptionError, RegardError
 from regard.recording.recording import Recording
-from regard.tokens.words import natural_text
+from regard.tokens.natural_text import natural_text
 from regard.translation.translator import BATCH, Translator, load_translator
 
 BAR = "|||"

@@ -25,7 +25,6 @@ from regard.figures.panels import (
     TITLE,
     TITLE_FONT,
     Side,
-    checked_special,
     draw_bar,
     draw_cells,
     new_axes,
@@ -36,6 +35,7 @@ from regard.figures.panels import (
     write_sides,
 )
 from regard.figures.themes import Theme, theme_named
+from regard.tokens.special import checked_special
 
 __all__ = ["DrawsItself", "heads_grid", "heatmap", "save"]
 

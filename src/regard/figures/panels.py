@@ -1,7 +1,6 @@
 """One matrix on one pair of axes: its cells, the tokens along its sides, its numbers, its colour bar."""
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +13,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
-from regard.errors import DtypeError, OptionError
+from regard.errors import OptionError
 from regard.figures.figure_files import figure_of
 from regard.figures.themes import Theme
+from regard.tokens.special import is_special
 
 POINTS = 72.0  # an inch
 
@@ -25,9 +25,6 @@ EDGE, PAD, TITLE, SIDE_NAME = 8.0, 6.0, 22.0, 14.0
 BAR_GAP, BAR, BAR_WORDS, SHORTEST_BAR = 14.0, 10.0, 46.0, 80.0
 TITLE_FONT, NAME_FONT = 11.0, 8.0
 
-_SPECIAL = re.compile(
-    r"</?s>|<(pad|unk|mask|bos|eos|sep|cls|start_of_turn|end_of_turn)>|<\|.+\|>|\[(CLS|SEP|PAD|UNK|MASK|BOS|EOS)\]"
-)
 _SMALLEST_FONT = 3.0
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200)
 
@@ -109,18 +106,6 @@ def side_of(
             max((at - count + 0.5) * pitch + width * reach for at, width in zip(positions, widths, strict=True)),
         )
     return Side(positions, texts, dim, size, 90, max(widths))
-
-
-def is_special(label: str, special: Collection[str] | None) -> bool:
-    """Whether the token stands for no word: one of the given, or else one of the usual markers."""
-    return label in special if special is not None else _SPECIAL.fullmatch(label) is not None
-
-
-def checked_special(special: Collection[str] | None) -> Collection[str] | None:
-    """``special`` as it is, or DtypeError where it is one text, in which every letter would be a token."""
-    if isinstance(special, str) or (special is not None and not isinstance(special, Collection)):
-        raise DtypeError(f"special: expected a set of tokens, got {special!r}; for example special={{'</s>'}}")
-    return special
 
 
 def text_width(text: str, size: float) -> float:

@@ -1,12 +1,12 @@
 """The mask itself: a predicate over positions, with its name, its limits, and what it was made of."""
 
-import operator
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from regard.errors import OptionError, ShapeError
+from regard.arguments import whole_number
+from regard.errors import ShapeError
 
 MaskFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 Limits = tuple[int | None, int | None, int | None, int | None]
@@ -152,15 +152,3 @@ class Mask:
                     f"{self} knows {axis}={limit} but {axis}={size} was asked; "
                     f"expected at most {limit}: make the mask from a tensor of the full size"
                 )
-
-
-def whole_number(name: str, value: int, least: int | None = None) -> int:
-    """The value as an integer, if it is one (and not a truth value) and large enough."""
-    at_least = "" if least is None else f" of at least {least}"
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or (least is not None and number < least):
-        raise OptionError(f"{name} is {value!r}; expected a whole number{at_least}")
-    return number

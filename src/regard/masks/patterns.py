@@ -6,8 +6,9 @@ import operator
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.masks.mask import Mask, whole_number
+from regard.masks.mask import Mask
 
 
 def everything() -> Mask:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.masks.mask import AXES, Mask, whole_number
+from regard.masks.mask import AXES, Mask
 from regard.masks.patterns import causal, check_tensor, everything, window
 
 _BLOCK = 2**24  # truth values that are looked at together

@@ -5,8 +5,8 @@ import difflib
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError
-from regard.masks.mask import whole_number
 from regard.mechanisms.card import Card
 from regard.mechanisms.cross import cards as cross
 from regard.mechanisms.heads import cards as heads

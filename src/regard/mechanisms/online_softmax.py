@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.masks.mask import whole_number
+from regard.arguments import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import gather
 

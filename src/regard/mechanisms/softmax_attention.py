@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.masks import Mask
-from regard.masks.mask import whole_number
 from regard.masks.patterns import combined
 from regard.mechanisms import inputs
 

@@ -22,20 +22,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from regard.errors import OptionError
+from regard.tokens.special import is_special
 
 KINDS = ("sentencepiece", "byte-level", "wordpiece", "word-ends", "goes-on", "characters")
 
-SPECIAL = frozenset(
-    {"<s>", "</s>", "<pad>", "<unk>", "<bos>", "<eos>", "<mask>", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "<|endoftext|>"}
-)  # fmt: skip
-"""The commonest special tokens; ``is_special`` knows more."""
-
-_SPECIAL_NAMES = re.compile(
-    r"</?s>|<(pad|mask|bos|eos|sep|cls|start_of_turn|end_of_turn|extra_id_\d+|unused_?\d+)>"
-    r"|<[|｜].+[|｜]>"  # Llama 3, Qwen, GPT; DeepSeek writes full-width bars
-    r"|\[(CLS|SEP|PAD|MASK|BOS|EOS|unused\d+)\]|\[/?(INST|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]"
-    r"|>>\w+<<|__[a-z]{2,3}__|[a-z]{2}_[A-Z]{2}|[a-z]{3}_[A-Z][a-z]{3}"  # languages: Marian, M2M, mBART, NLLB
-)
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _RESYNC, _FARTHEST = 3, 64  # how many characters must agree again after a difference, and how far to look for them
 
@@ -62,18 +52,6 @@ class Words:
 
     texts: tuple[str, ...]
     tokens: tuple[tuple[int, ...], ...]
-
-
-def is_special(token: str) -> bool:
-    """Whether a token stands for no text, by its name: ``</s>``, ``[CLS]``, ``<|eot_id|>``, ``fra_Latn`` and their like.
-
-    An unknown character, ``<unk>``, is text.
-
-    Example:
-        >>> [is_special(token) for token in ("</s>", "▁s", "<unk>")]
-        [True, False, False]
-    """
-    return _SPECIAL_NAMES.fullmatch(token) is not None
 
 
 def words_of(
@@ -107,7 +85,7 @@ def words_of(
         raise TypeError(f"expected a list of tokens, got the text {tokens!r}; tokenize it first")
     if kind is not None and kind not in KINDS:
         raise OptionError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}; leave it out to see it from the tokens")
-    left_out = [is_special(token) if special is None else token in special for token in tokens]
+    left_out = [is_special(token, special) for token in tokens]
     kind = kind or _kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])
     runs = [list(_characters(tokens, run, kind)) for run in _runs(left_out)]
     if words is not None:
@@ -266,43 +244,3 @@ def _difference(left: str, right: str, at: int, other: int) -> tuple[int, int]:
                 if ahead == behind and (ahead or (here, there) == rest):
                     return here, there
     return min(rest[0], _FARTHEST), min(rest[1], _FARTHEST)
-
-
-def natural_text(words: Sequence[str], language: str = "en") -> str:
-    """Words and marks, as tokenized corpora have them, with the blanks that people would write.
-
-    Blanks before closing marks and clitics go, and those after opening marks and elided words: a translator that has learnt
-    from untokenized text reads it better so, and ``words_of(..., words=)`` finds the words again.
-
-    Args:
-        words: the words and marks.
-        language: in French, "fr", the high marks ``? ! ; :`` keep their blank, and elided words (l') lose theirs.
-
-    Example:
-        >>> natural_text("It 's the ass , is n't it ?".split())
-        "It's the ass, isn't it?"
-        >>> natural_text("Qu' y a -t -il ?".split(), "fr")
-        "Qu'y a-t-il ?"
-    """
-    french = language == "fr"
-    closing = _CLOSING if french else _CLOSING | _HIGH
-    text, glued, open_quotes = "", True, set[str]()
-    for word in words:
-        closes = word in closing or word in open_quotes or _CLITIC.fullmatch(word) is not None
-        text += word if glued or closes else f" {word}"
-        glued = word in _OPENING or (word in _QUOTES and word not in open_quotes)
-        glued = glued or (french and len(word) > 1 and word.endswith(_APOSTROPHES))
-        if word in _QUOTES:
-            open_quotes ^= {word}
-    return text
-
-
-_APOSTROPHES = ("'", "’")
-_CLOSING = frozenset([*".,)]}…%", "...", "’", "”"])
-_HIGH = frozenset(";:!?")
-_OPENING = frozenset("([{“‘")
-_QUOTES = frozenset("\"'")
-_CLITIC = re.compile(
-    r"['’](s|t|d|m|re|ve|ll)|n['’]t|-(t|même|mêmes)|-(t-)?(ils?|elles?|on|je|tu|nous|vous|ce|moi|toi|le|la|les|lui|leur|en|y|là|ci)",
-    re.IGNORECASE,
-)

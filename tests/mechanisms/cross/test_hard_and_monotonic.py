@@ -392,12 +392,16 @@ def test_gradients(mask):
             "(3, 0); expected (..., queries, keys), and no",
         ),
         (lambda: hard_alignment(torch.ones(3, 2).int()), DtypeError, "write scores.float()"),
-        (lambda: chunkwise(SCORES, SCORES, 0), OptionError, "width is 0; expected a whole number of at least 1"),
+        (lambda: chunkwise(SCORES, SCORES, 0), OptionError, "width: expected a whole number of at least 1, got 0"),
         (lambda: chunkwise(SCORES, SCORES[..., :3], 2), ShapeError, "alignment is (2, 3, 5, 7) but scores are (2, 3, 5, 3)"),
         (lambda: monotonic_attention(SCORES, VALUE[:1]), ShapeError, "scores are (2, 3, 5, 7) but value is (1, 3, 7, 11)"),
         (lambda: monotonic_decoding(SCORES, VALUE, torch.ones(3) > 0), ShapeError, "but the mask is (3,)"),
         (lambda: mocha_attention(SCORES, SCORES[:, :, :3], VALUE, 2), ShapeError, "expected the same"),
-        (lambda: mocha_decoding(SCORES, SCORES, VALUE, 1.5), OptionError, "width is 1.5; expected a whole number"),
+        (
+            lambda: mocha_decoding(SCORES, SCORES, VALUE, 1.5),
+            OptionError,
+            "width: expected a whole number of at least 1, got 1.5",
+        ),
         (lambda: monotonic_attention(SCORES * math.nan, VALUE), ScoreError, "is nan; expected a number below infinity"),
     ],
 )

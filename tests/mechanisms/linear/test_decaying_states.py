@@ -100,7 +100,7 @@ def test_retention_refuses_decays_that_do_not_fit():
         retention_recurrent(*tensors, torch.ones(2))
     with pytest.raises(DtypeError, match="decay is a float"):
         retention_recurrent(*tensors, 0.9)
-    with pytest.raises(OptionError, match="heads is 0; expected a whole number of at least 1"):
+    with pytest.raises(OptionError, match="heads: expected a whole number of at least 1, got 0"):
         retention_decays(0)
 
 

@@ -154,7 +154,7 @@ def test_projections_that_do_not_fit_are_refused():
         performer_parallel(query, key, value, torch.ones(7, 5, dtype=torch.int64))
     with pytest.raises(OptionError, match="scale is -1; expected a finite number above 0"):
         performer_parallel(query, key, value, torch.ones(7, 5), scale=-1)
-    with pytest.raises(OptionError, match="features is 0; expected a whole number of at least 1"):
+    with pytest.raises(OptionError, match="features: expected a whole number of at least 1, got 0"):
         orthogonal_projection(0, 5)
-    with pytest.raises(OptionError, match="dim is 2.0; expected a whole number of at least 1"):
+    with pytest.raises(OptionError, match="dim: expected a whole number of at least 1, got 2.0"):
         orthogonal_projection(3, 2.0)

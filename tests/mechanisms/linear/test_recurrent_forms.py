@@ -348,7 +348,7 @@ def test_a_state_of_other_sizes_is_refused(mechanism, form):
 @EACH
 @pytest.mark.parametrize("chunk", [0, -1, 2.0, True])
 def test_chunks_that_are_no_sizes_are_refused(mechanism, chunk):
-    with pytest.raises(OptionError, match="chunk is .*; expected a whole number of at least 1"):
+    with pytest.raises(OptionError, match="chunk: expected a whole number of at least 1, got .*"):
         mechanism.chunked(*inputs(mechanism), chunk=chunk)
 
 

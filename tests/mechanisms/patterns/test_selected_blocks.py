@@ -147,9 +147,9 @@ def test_compress_averages_whole_blocks():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"block": 0}, OptionError, "block is 0; expected a whole number of at least 1"),
-        ({"selected": 1.5}, OptionError, "selected is 1.5; expected a whole number of at least 1"),
-        ({"window": -1}, OptionError, "window is -1; expected a whole number of at least 1"),
+        ({"block": 0}, OptionError, "block: expected a whole number of at least 1, got 0"),
+        ({"selected": 1.5}, OptionError, "selected: expected a whole number of at least 1, got 1.5"),
+        ({"window": -1}, OptionError, "window: expected a whole number of at least 1, got -1"),
         ({"scale": 0.0}, OptionError, "scale is 0.0; expected a finite number above 0"),
         (
             {"gates": normal(BATCH, HEADS, KEYS, 2)},

@@ -146,10 +146,10 @@ def test_gradients():
             ShapeError,
             "key has 27 positions but the",
         ),
-        ({"grid": (0, 9)}, OptionError, "height is 0; expected a whole number of at least 1"),
-        ({"window": 0}, OptionError, "window is 0; expected a whole number of at least 1"),
+        ({"grid": (0, 9)}, OptionError, "height: expected a whole number of at least 1, got 0"),
+        ({"window": 0}, OptionError, "window: expected a whole number of at least 1, got 0"),
         ({"shift": 3}, OptionError, "shift is 3 and window is 3; expected a shift below the window"),
-        ({"shift": -1}, OptionError, "shift is -1; expected a whole number of at least 0"),
+        ({"shift": -1}, OptionError, "shift: expected a whole number of at least 0, got -1"),
         (
             {"bias_table": TABLE[:2]},
             ShapeError,

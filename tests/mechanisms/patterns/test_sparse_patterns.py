@@ -170,10 +170,10 @@ def test_repr(mask, text):
 @pytest.mark.parametrize(
     ("mistake", "error", "message"),
     [
-        (lambda: masks.dilated(0), OptionError, "step is 0; expected a whole number of at least 1"),
-        (lambda: masks.dilated(2, 1.5), OptionError, "offset is 1.5; expected a whole number"),
-        (lambda: masks.blocks(0), OptionError, "size is 0; expected a whole number of at least 1"),
-        (lambda: masks.blocks(3, -1), OptionError, "neighbours is -1; expected a whole number of at least 0"),
+        (lambda: masks.dilated(0), OptionError, "step: expected a whole number of at least 1, got 0"),
+        (lambda: masks.dilated(2, 1.5), OptionError, "offset: expected a whole number, got 1.5"),
+        (lambda: masks.blocks(0), OptionError, "size: expected a whole number of at least 1, got 0"),
+        (lambda: masks.blocks(3, -1), OptionError, "neighbours: expected a whole number of at least 0, got -1"),
         (lambda: masks.global_positions([0]), DtypeError, "positions is a list; expected a tensor: write torch.as_tensor"),
         (lambda: masks.global_positions(torch.ones(2)), DtypeError, "positions is torch.float32; expected whole numbers"),
         (
@@ -189,13 +189,13 @@ def test_repr(mask, text):
         (lambda: masks.global_positions(GLOBAL - 2), OptionError, "positions go down to -2; expected places of at least 0"),
         (lambda: masks.block_pairs(TABLE.int(), 2), DtypeError, "table is torch.int32; expected torch.bool, True = may attend"),
         (lambda: masks.block_pairs(TABLE[0], 2), ShapeError, "table is (4, 5); expected 3 axes: (heads, query blocks, key"),
-        (lambda: masks.block_pairs(TABLE, 0), OptionError, "size is 0; expected a whole number of at least 1"),
-        (lambda: masks.block_pairs(TABLE, 2, -1), OptionError, "offset is -1; expected a whole number of at least 0"),
+        (lambda: masks.block_pairs(TABLE, 0), OptionError, "size: expected a whole number of at least 1, got 0"),
+        (lambda: masks.block_pairs(TABLE, 2, -1), OptionError, "offset: expected a whole number of at least 0, got -1"),
         (lambda: masks.block_pairs(TABLE, 2).dense(1, 3, 8, 11), ShapeError, "knows keys=10 but keys=11 was asked"),
         (lambda: masks.block_pairs(TABLE, 2, 3).dense(1, 3, 6, 10), ShapeError, "knows queries=5 but queries=6 was asked"),
         (lambda: masks.block_pairs(TABLE, 2).dense(1, 4, 8, 10), ShapeError, "knows heads=3 but heads=4 was asked"),
-        (lambda: masks.random_blocks(0, 2, 5), OptionError, "count is 0; expected a whole number of at least 1"),
-        (lambda: masks.random_blocks(1, 2, 5, heads=0), OptionError, "heads is 0; expected a whole number of at least 1"),
+        (lambda: masks.random_blocks(0, 2, 5), OptionError, "count: expected a whole number of at least 1, got 0"),
+        (lambda: masks.random_blocks(1, 2, 5, heads=0), OptionError, "heads: expected a whole number of at least 1, got 0"),
     ],
 )
 def test_mistakes_of_masks_are_named(mistake, error, message):
@@ -248,7 +248,7 @@ def test_what_is_left_of_a_mask_is_small(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"made": "blocks", "size": 0, "neighbours": 0, "offset": 0}, "size is 0"),
+        ({"made": "blocks", "size": 0, "neighbours": 0, "offset": 0}, "size: expected a whole number of at least 1, got 0"),
         ({"made": "blocks", "size": 2, "offset": 0}, "expected the mask blocks of size, neighbours, offset, got made, offset"),
         ({"made": "dilated", "step": 2.0, "offset": 0}, "expected step of dilated as a whole number"),
         ({"made": "global_positions", "positions": "floats", "offset": 0}, "positions is torch.float64"),
@@ -477,14 +477,14 @@ def test_decoding_with_dilated_heads_equals_prefill():
             "query has 13 positions and size is 2; expected whole blocks: pad to 14 positions, or take a size that divides 13",
         ),
         (lambda: bigbird(*inputs(queries=KEYS), TABLE, 1), DtypeError, "random is a Tensor; expected a mask: masks.random"),
-        (lambda: bigbird(*inputs(queries=KEYS), DRAWN, 0), OptionError, "size is 0; expected a whole number of at least 1"),
+        (lambda: bigbird(*inputs(queries=KEYS), DRAWN, 0), OptionError, "size: expected a whole number of at least 1, got 0"),
         (
             lambda: dilated_heads(*inputs(), 3, [1, 2]),
             ShapeError,
             "query has 3 heads (heads=3) but there are 2 steps; expected one",
         ),
         (lambda: dilated_heads(*inputs(), 4, [1, 2, 2]), OptionError, "window is 4; expected an odd number"),
-        (lambda: dilated_heads(*inputs(), 3, [1, 2, 0]), OptionError, "step is 0; expected a whole number of at least 1"),
+        (lambda: dilated_heads(*inputs(), 3, [1, 2, 0]), OptionError, "step: expected a whole number of at least 1, got 0"),
         (lambda: dilated_heads(*inputs(heads=2)[:1], *inputs()[1:], 3, [1, 2]), ShapeError, "query has 2 heads (heads=2)"),
     ],
 )

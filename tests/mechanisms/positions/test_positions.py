@@ -222,7 +222,7 @@ class TestSinusoids:
     def test_refuse_what_cannot_be(self):
         with pytest.raises(OptionError, match="dim is 7; expected an even number"):
             positions.sinusoids(5, 7)
-        with pytest.raises(OptionError, match="length is 0; expected a whole number of at least 1"):
+        with pytest.raises(OptionError, match="length: expected a whole number of at least 1, got 0"):
             positions.sinusoids(0, 8)
         with pytest.raises(OptionError, match="base is -1; expected a finite number above 0"):
             positions.sinusoids(5, 8, base=-1)
@@ -342,7 +342,7 @@ class TestT5:
             positions.t5_buckets(relative.float())
         with pytest.raises(DtypeError, match="relative is int; expected a tensor of whole numbers"):
             positions.t5_buckets(-3)
-        with pytest.raises(OptionError, match="buckets is 0; expected a whole number of at least 1"):
+        with pytest.raises(OptionError, match="buckets: expected a whole number of at least 1, got 0"):
             positions.t5_buckets(relative, 0)
 
     def test_refuses_tables_and_sizes_that_cannot_be(self):
@@ -350,7 +350,7 @@ class TestT5:
             positions.t5_bias(T5[:, 0], 5, 5)
         with pytest.raises(DtypeError, match="table is torch.int64"):
             positions.t5_bias(T5.long(), 5, 5)
-        with pytest.raises(OptionError, match="queries is 0; expected a whole number of at least 1"):
+        with pytest.raises(OptionError, match="queries: expected a whole number of at least 1, got 0"):
             positions.t5_bias(T5, 0, 5)
 
 
@@ -388,9 +388,9 @@ class TestALiBi:
         assert_close(positions.alibi_bias(HEADS, 3, KEYS), whole[:, -3:], atol=0, rtol=0)
 
     def test_refuses_numbers_that_cannot_be(self):
-        with pytest.raises(OptionError, match="heads is 0; expected a whole number of at least 1"):
+        with pytest.raises(OptionError, match="heads: expected a whole number of at least 1, got 0"):
             positions.alibi_slopes(0)
-        with pytest.raises(OptionError, match="keys is 2.5; expected a whole number of at least 1"):
+        with pytest.raises(OptionError, match="keys: expected a whole number of at least 1, got 2.5"):
             positions.alibi_bias(2, 2, 2.5)
 
 

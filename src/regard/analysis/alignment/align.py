@@ -16,7 +16,8 @@ from regard.analysis.alignment.scores import Link, Scores, aer, scores, symmetri
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.tokens.words import Words, is_special, words_of
+from regard.tokens.special import is_special
+from regard.tokens.words import Words, words_of
 
 __all__ = [
     "METHODS",

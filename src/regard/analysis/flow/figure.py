@@ -14,8 +14,9 @@ from regard.analysis.alignment.figure import s_curve
 from regard.errors import OptionError, ScoreError, ShapeError
 from regard.figures.figure_files import NotebookFigure, figure_of
 from regard.figures.matrices import MAX_TOKENS, Labels, as_array, checked_index, checked_labels
-from regard.figures.panels import EDGE, PAD, POINTS, TITLE, TITLE_FONT, checked_special, is_special, new_axes, text_width
+from regard.figures.panels import EDGE, PAD, POINTS, TITLE, TITLE_FONT, new_axes, text_width
 from regard.figures.themes import Theme, theme_named
+from regard.tokens.special import checked_special, is_special
 
 Scores: TypeAlias = Tensor | NDArray[Any] | Sequence[Any]
 

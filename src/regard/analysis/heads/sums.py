@@ -19,7 +19,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
 from regard.maps.reading.rows import Rows, row_blocks
 from regard.masks.extents import visible
-from regard.tokens.words import is_special
+from regard.tokens.special import is_special
 
 HELD = 0.9
 """Share of a row's mass that ``span_90`` holds."""
@@ -228,7 +228,7 @@ def gini(received: Tensor) -> Tensor:
 
 def kinds_of_keys(labels: Sequence[str], special: Collection[str] | None) -> list[Tensor]:
     """1 where a key is a special token, and where it is punctuation, each (keys,)."""
-    stands_for_nothing = [is_special(label) if special is None else label in special for label in labels]
+    stands_for_nothing = [is_special(label, special) for label in labels]
     marks = [not out and _is_punctuation(label) for label, out in zip(labels, stands_for_nothing, strict=True)]
     return [torch.tensor(stands_for_nothing).float(), torch.tensor(marks).float()]
 

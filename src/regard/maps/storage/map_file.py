@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from torch import Tensor
 
-import regard
 from regard.errors import FileFormatError, RegardError, ShapeError
 from regard.files import as_path, checked_path
 from regard.maps.factors import DenseWeights, Factors, Positions, Source
@@ -23,6 +22,7 @@ from regard.maps.storage.mask_file import as_data, from_data, narrowed
 from regard.maps.storage.tensor_file import CODES, HIGHEST, Part, TensorFile, table_of, write_tensors
 from regard.masks import Mask
 from regard.masks.tensors import unrepeated
+from regard.version import __version__
 
 KEY, VERSION = "regard", 1
 FACTORS = ("query", "key", "bias", "sinks")
@@ -68,7 +68,7 @@ class MapWriter:
             OSError, DtypeError, TooLargeError: it cannot be written; what stood there before still does.
         """
         place = checked_path(path)  # before masks are read, which may take a while
-        text: dict[str, Any] = {"format": "regard", "version": VERSION, "writer": regard.__version__}
+        text: dict[str, Any] = {"format": "regard", "version": VERSION, "writer": __version__}
         text["maps"] = [self._entry(f"maps.{number}", data) for number, data in enumerate(maps)]
         if recording is not None:
             text["recording"] = dict(recording)
@@ -165,7 +165,7 @@ class MapFile:
         if self._text.get("format") == "regard" and type(version) is int and version > VERSION:
             raise FileFormatError(
                 f"{str(self.path)!r}: expected format version {VERSION}, got {version}, written by Regard "
-                f"{self._text.get('writer')}; install that version of Regard or a newer one (this is {regard.__version__})"
+                f"{self._text.get('writer')}; install that version of Regard or a newer one (this is {__version__})"
             )
         if (self._text.get("format"), version) != ("regard", VERSION):
             raise self.tensors.damaged(f"format regard, version {VERSION}", f"{self._text.get('format')}, {version}")

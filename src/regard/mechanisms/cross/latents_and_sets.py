@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from regard.arguments import whole_number
 from regard.errors import ShapeError
 from regard.masks import Mask
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import MultiHeadAttention, attention
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from regard.arguments import whole_number
 from regard.errors import ScoreError, ShapeError
 from regard.masks import Mask
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import gather, hide
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from regard.arguments import whole_number
 from regard.errors import OptionError, ShapeError
 from regard.masks import Mask
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 

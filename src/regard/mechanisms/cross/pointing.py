@@ -7,9 +7,9 @@ A decoder that copies does both, and decides for each word which of the two to t
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.scores.score_functions import additive
 

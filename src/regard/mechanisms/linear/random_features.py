@@ -17,8 +17,8 @@ import math
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import ScoreError, ShapeError
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.linear.linear_attention import (
     FeatureMap,

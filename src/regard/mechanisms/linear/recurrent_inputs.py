@@ -7,8 +7,8 @@ text: so a text can be cut anywhere, and the second part goes on from the state 
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError, ScoreError, ShapeError
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 
 

@@ -14,8 +14,8 @@ both are left out here. Lightning attention (MiniMax-01) is retention with other
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError, ShapeError
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.linear import recurrent_inputs
 

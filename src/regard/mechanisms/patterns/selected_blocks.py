@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from regard.arguments import whole_number
 from regard.errors import ShapeError
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError, ShapeError
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 

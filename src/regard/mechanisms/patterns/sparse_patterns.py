@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from regard import masks
+from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
-from regard.masks.mask import whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 

@@ -9,7 +9,8 @@ from regard.analysis.heads.statistics import head_statistics
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
-from regard.tokens.words import KINDS, is_special, words_of
+from regard.tokens.special import is_special
+from regard.tokens.words import KINDS, words_of
 from regard.viewer.document.subjects import ShownMap, Subject, Tokens
 
 AUTOMATIC_STATISTICS = 2**23

@@ -12,7 +12,8 @@ from regard.analysis.alignment.align import Alignment
 from regard.errors import DtypeError, RecordingError, ScoreError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.recording import Recording
-from regard.tokens.words import is_special, words_of
+from regard.tokens.special import is_special
+from regard.tokens.words import words_of
 from regard.translation.translator import Translation
 
 Viewable: TypeAlias = AttentionMap | Recording | Translation | Tensor | NDArray[Any] | Sequence[Any]

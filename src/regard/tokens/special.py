@@ -1,0 +1,32 @@
+"""Which tokens stand for no text. Figures, statistics, alignment and the viewer ask here."""
+
+import re
+from collections.abc import Collection
+
+from regard.errors import DtypeError
+
+_NAMES = re.compile(
+    r"</?s>|<(pad|mask|bos|eos|sep|cls|start_of_turn|end_of_turn|extra_id_\d+|unused_?\d+)>"
+    r"|<[|｜].+[|｜]>"  # Llama 3, Qwen, GPT; DeepSeek writes full-width bars
+    r"|\[(CLS|SEP|PAD|MASK|BOS|EOS|unused\d+)\]|\[/?(INST|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]"
+    r"|>>\w+<<|__[a-z]{2,3}__|[a-z]{2}_[A-Z]{2}|[a-z]{3}_[A-Z][a-z]{3}"  # languages: Marian, M2M, mBART, NLLB
+)
+
+
+def is_special(token: str, special: Collection[str] | None = None) -> bool:
+    """Whether a token stands for no text: one of ``special``, or, where not given, by its name.
+
+    ``</s>``, ``[CLS]``, ``<|eot_id|>``, ``fra_Latn`` and their like are special. An unknown character, ``<unk>``, is text.
+
+    Example:
+        >>> [is_special(token) for token in ("</s>", "▁s", "<unk>")]
+        [True, False, False]
+    """
+    return _NAMES.fullmatch(token) is not None if special is None else token in special
+
+
+def checked_special(special: Collection[str] | None) -> Collection[str] | None:
+    """``special`` as it is, or DtypeError where it is one text, in which every letter would be a token."""
+    if isinstance(special, str) or (special is not None and not isinstance(special, Collection)):
+        raise DtypeError(f"special: expected a set of tokens, got {special!r}; for example special={{'</s>'}}")
+    return special
