@@ -88,10 +88,3 @@ def test_the_readme_shows_a_picture_before_its_code():
 def test_no_file_names_a_machine():
     for page in PAGES:
         assert not re.search(r"/(work|root|home|tmp)/", page.read_text(encoding="utf-8")), page
-
-
-def test_design_names_every_room():
-    design = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
-    for path in (ROOT / "src" / "regard").rglob("*.py"):
-        if path.name != "__init__.py":
-            assert path.name in design, path

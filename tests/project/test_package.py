@@ -68,8 +68,19 @@ def contracts(folder):
         ("src/regard/figures/heatmap.py", "import regard.viewer.document.document"),
         ("src/regard/recording/record.py", "import starlette"),
         ("src/regard/drawer.py", ""),
+        ("src/regard/tokens/special.py", "if TYPE_CHECKING:\n    from regard.tokens.words import words_of"),
+        ("src/regard/maps/indexing.py", "if TYPE_CHECKING:\n    import regard.recording.record"),
     ],
-    ids=["sideways", "upwards", "foreign", "the viewer from below", "a server elsewhere", "unlisted room"],
+    ids=[
+        "sideways",
+        "upwards",
+        "foreign",
+        "the viewer from below",
+        "a server elsewhere",
+        "unlisted room",
+        "a circle for type checkers",
+        "upwards for type checkers",
+    ],
 )
 def test_the_layer_contracts_can_fail(tmp_path, path, line):
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("model_eng_fra", "__pycache__", "*.egg-info"))
