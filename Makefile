@@ -1,18 +1,24 @@
 # make demo   translate a sentence and show its attention
-# make test   everything that must hold: lint, types, layers, the front end, tests, notebooks, the documentation, the wheel
+# make check  the daily loop: lint, types, layers, the front end, the quick tests
+# make test   everything that must hold: all of that, the browser, notebooks, surveys on Ray, the documentation, the wheel
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Node comes with the test tools, so that every machine builds with the same.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+# Two tests at a time, a file's tests together.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo test lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
+.PHONY: demo check test lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
 	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg demo/attention.html
+
+check: lint types layers frontend
+	$(PYTEST) -m "not slow and not browser"
 
 test: lint types layers frontend tests docs wheel
 
@@ -39,7 +45,7 @@ frontend/node_modules/.package-lock.json: frontend/package.json frontend/package
 	@touch $@
 
 tests: $(VENV)/.tests $(VENV)/.chromium frontend/node_modules/.package-lock.json
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # The documentation, built strictly into site/html; it works from the folder.
 docs: $(VENV)/.tests

@@ -4,9 +4,12 @@ import sys
 
 import pytest
 
-from support.peak_memory import growth
+from support.forked import growth
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program"),
+]
 N, HEADS = 4096, 4
 DENSE = HEADS * N * N * 4
 PROGRAM = f"""

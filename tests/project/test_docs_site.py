@@ -22,6 +22,8 @@ from doctest_blocks import fenced
 from mathml import mathml
 from regard import masks
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DRAWN = "multi-head"
 

@@ -16,6 +16,8 @@ from regard.analysis.alignment.align import Reading, Rule, scores
 from regard.analysis.alignment.ranking import Ranked
 from regard.translation.translator import EMBEDDED
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [("The black cat .", "Le chat noir ."), ("A dog", "Un chien"), ("He sees the bird .", "Il voit l' oiseau .")]
 GOLD = ["0-0 1-2 2p1 3-3", "0-0 1-1", "0-0 1-1 2-2 3-3 4-4"]
 EFLOMAL = """#!{python}

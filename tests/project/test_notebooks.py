@@ -11,6 +11,8 @@ from nbclient import NotebookClient
 
 import regard
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 2_500_000

@@ -21,6 +21,8 @@ import score_translator
 import train_translator
 from regard.translation.translator import load_translator
 
+pytestmark = pytest.mark.slow
+
 ENGLISH = (
     ("the cat", "the dog", "the bird", "a child"),
     ("sees", "hears", "likes"),

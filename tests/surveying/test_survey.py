@@ -23,7 +23,7 @@ from regard.surveying.survey import checkpoint_of, survey
 from regard.surveying.survey_file import METADATA, Survey
 from regard.surveying.surveyor import described
 from regard.translation.translator import load_translator
-from support.peak_memory import growth
+from support.forked import growth
 from support.survey_models import tokenizer_of
 from support.tiny_models import tiny
 

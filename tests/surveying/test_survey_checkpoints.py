@@ -17,6 +17,8 @@ from regard.surveying.survey_file import Survey
 from support.survey_models import saved_model, tokenizer_of
 from support.tiny_models import tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_chunks(monkeypatch):

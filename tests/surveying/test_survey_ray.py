@@ -25,6 +25,7 @@ from regard.surveying.survey_file import Survey
 from support.survey_models import saved_model
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc"),
     pytest.mark.skipif(find_spec("ray") is None, reason='it needs pip install "regard[ray]"'),
 ]

@@ -1,6 +1,5 @@
 """Sub-words to words, for all the ways that tokenizers mark them, and maps between words."""
 
-import subprocess
 import sys
 
 import pytest
@@ -16,6 +15,7 @@ from regard.errors import OptionError, ShapeError
 from regard.tokens.natural_text import natural_text
 from regard.tokens.special import is_special
 from regard.tokens.words import KINDS, Words, words_of
+from support.forked import PEAK, said
 from support.lazy_map_suite import LazyMapSuite
 
 LETTER = bytes_to_unicode()
@@ -268,13 +268,8 @@ def test_words_with_tokens_that_are_not_there():
 
 PROGRAM = """
 import torch
-from pathlib import Path
 from regard import AttentionMap, align
 from regard.analysis.alignment.word_maps import merge
-
-def peak():
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
 
 def labelled(n):
     query, key = (torch.randn(1, 1, n, 16, generator=torch.Generator().manual_seed(0)) for _ in range(2))
@@ -296,6 +291,5 @@ print(peak() - before, len(found.links), found.word_map.shape)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_neither_matrix_is_ever_there():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    grown = int(done.stdout.split()[0])
+    grown = int(said(PEAK + PROGRAM).split()[0])
     assert grown < 8192**2 * 3, f"{grown / 2**20:.0f} MiB"

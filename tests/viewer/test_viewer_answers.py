@@ -16,7 +16,7 @@ from regard.errors import OptionError
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import QUESTIONS, document
 from regard.viewer.page.data import uncompressed
-from support.peak_memory import growth
+from support.forked import growth
 
 
 def span(start, stop, count):

@@ -24,6 +24,8 @@ from regard.viewer.notebook.widget import ViewerWidget
 from support.browser import Watched, chromium
 from support.viewer_driving import rounded
 
+pytestmark = pytest.mark.slow
+
 REGION = {
     "map": 0,
     "heads": [0],

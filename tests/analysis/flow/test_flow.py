@@ -21,7 +21,7 @@ from regard.analysis.weighted.relevance import gradient_weighted, relevance
 from regard.errors import FileFormatError, OptionError, RecordingError, ShapeError, TooLargeError
 from regard.recording.recording import Recording
 from regard.recording.values import CallValues
-from support.peak_memory import growth
+from support.forked import growth
 from support.tiny_models import NAMES, PAD, tiny, tiny_inputs
 from witnesses.flow import (
     average,
