@@ -71,7 +71,7 @@ def _run(program, arguments, answer):
     try:
         with contextlib.redirect_stdout(text):
             exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102 - it is the test's own
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - told where the program was asked for
         mistake = traceback.format_exc()
     if answer is not None:
         answer.send((text.getvalue(), mistake))
