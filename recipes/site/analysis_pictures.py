@@ -20,7 +20,7 @@ from regard.analysis.alignment.pharaoh import from_pharaoh
 from regard.analysis.flow.edges import rollout_edges
 from regard.analysis.flow.figure import flow_diagram, token_scores
 from regard.analysis.heads.figure import heads_table
-from regard.analysis.measures import loss
+from regard.measures import loss
 from regard.translation.translator import load_translator
 
 Drawing = Callable[[str], Any]  # a figure of a theme

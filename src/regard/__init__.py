@@ -11,7 +11,7 @@ from regard.version import __version__ as __version__  # said to be public, for 
 if TYPE_CHECKING:
     from regard import lessons
     from regard.analysis.alignment.align import Alignment, align
-    from regard.analysis.alignment.scores import aer
+    from regard.analysis.alignment.error_rates import aer
     from regard.analysis.flow.attention_flow import attention_flow
     from regard.analysis.flow.rollout import rollout
     from regard.analysis.heads.table import heads
@@ -48,7 +48,7 @@ _HOME = {
     "Trace": "mechanisms.softmax_attention",
     "Translation": "translation.translator",
     "ablate": "recording.ablation",
-    "aer": "analysis.alignment.scores",
+    "aer": "analysis.alignment.error_rates",
     "align": "analysis.alignment.align",
     "attention": "mechanisms.softmax_attention",
     "attention_flow": "analysis.flow.attention_flow",

@@ -29,8 +29,8 @@ from transformers import (
 )
 
 import regard
-from regard.analysis.measures import changed_tokens, edits, logit_difference, loss
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
+from regard.measures import changed_tokens, edits, logit_difference, loss
 from regard.recording.ablation import Sweep, _Switch, ablate, sweep
 from regard.recording.record import shown
 from support.tiny_models import NAMES, PAD, VOCABULARY, tiny, tiny_inputs

@@ -124,7 +124,7 @@ def sweep(
     Args:
         model: in evaluation mode.
         inputs: its inputs by name, or the first one.
-        measure: a number from the model's output; ``regard.analysis.measures`` has some: ``loss``, ``logit_difference``,
+        measure: a number from the model's output; ``regard.measures`` has some: ``loss``, ``logit_difference``,
             ``changed_tokens``.
         kind: which heads, as in ``ablate``.
         how: as in ``ablate``.
@@ -138,7 +138,7 @@ def sweep(
         OptionError: as ``ablate``, or a model that drops out at random; DtypeError: a measure that is no number.
 
     Example:
-        >>> from regard.analysis.measures import logit_difference
+        >>> from regard.measures import logit_difference
         >>> from transformers import GPT2Config, GPT2LMHeadModel
         >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=2, n_head=2, bos_token_id=None, eos_token_id=None)
         >>> model = GPT2LMHeadModel(config).eval()

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from regard.analysis.alignment.error_rates import Link, Scores, aer, scores, symmetrised
 from regard.analysis.alignment.methods import METHODS, SINKS, Rule, links_of
-from regard.analysis.alignment.scores import Link, Scores, aer, scores, symmetrised
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regard.analysis.alignment.scores import Link
+from regard.analysis.alignment.error_rates import Link
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.reading.rows import row_blocks

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from regard.analysis.alignment.scores import Link
+from regard.analysis.alignment.error_rates import Link
 from regard.errors import FileFormatError
 
 _LINK = re.compile(r"(\d+)([-?p])(\d+)(?::[\d.eE+-]+)?")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from regard.analysis.alignment.align import ROWS, GivenWords, Reading, map_of_words, read_words
+from regard.analysis.alignment.error_rates import Link, Scores, scores
 from regard.analysis.alignment.methods import Rule, links_of
-from regard.analysis.alignment.scores import Link, Scores, scores
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 
