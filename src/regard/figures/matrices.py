@@ -164,3 +164,11 @@ def _check_numbers(weights: NDArray[np.float64], heads: Sequence[int]) -> None:
             f"expected finite weights, got {weights[at, query, key]} at head {heads[at]}, query {query}, key {key} "
             f"({len(wrong)} of {weights.size} in all); a plain softmax gives NaN where all keys are masked: set such rows to 0"
         )
+
+
+def check_amounts(name: str, values: NDArray[np.float64]) -> None:
+    """Refuse what is negative, NaN or infinite."""
+    wrong = np.argwhere(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ScoreError(f"expected {name} of at least 0, got {values[place]} at {place if len(place) > 1 else place[0]}")

@@ -1,8 +1,9 @@
-"""One matrix on one pair of axes: its cells, the tokens along its sides, its numbers, its colour bar."""
+"""What pictures are made of: the cells of a matrix, its sides, numbers and colour bar; pages, lines of text, curves."""
 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,11 +11,12 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from regard.errors import OptionError
-from regard.figures.figure_files import figure_of
+from regard.figures.figure_files import NotebookFigure, figure_of
 from regard.figures.themes import Theme
 from regard.tokens.special import is_special
 
@@ -24,6 +26,9 @@ POINTS = 72.0  # an inch
 EDGE, PAD, TITLE, SIDE_NAME = 8.0, 6.0, 22.0, 14.0
 BAR_GAP, BAR, BAR_WORDS, SHORTEST_BAR = 14.0, 10.0, 46.0, 80.0
 TITLE_FONT, NAME_FONT = 11.0, 8.0
+
+CURVE = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+"""The codes of an S."""
 
 _SMALLEST_FONT = 3.0
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -210,3 +215,32 @@ def new_axes(figure: Figure, left: float, top: float, width: float, height: floa
     across, down = figure.get_size_inches() * POINTS
     bounds = (left / across, 1 - (top + height) / down, width / across, height / down)
     return figure.add_axes(kind(figure, bounds))
+
+
+def new_page(width: float, height: float, title: str, theme: Theme) -> Axes:
+    """Axes of a figure of their own, whose units are points from the upper left."""
+    above = TITLE if title else 0.0
+    size = 2 * EDGE + width, 2 * EDGE + above + height
+    figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=theme.background)
+    ax = new_axes(figure, EDGE, EDGE + above, width, height)
+    ax.set(xlim=(0, width), ylim=(height, 0))
+    ax.axis("off")
+    if title:
+        ax.set_title(title, color=theme.text, fontsize=TITLE_FONT, parse_math=False)
+    return ax
+
+
+def write_line(ax: Axes, x: float, y: float, text: str, size: float, colour: str, side: str, **look: Any) -> None:
+    """One line of text that stands on y."""
+    ax.text(x, y, text, fontsize=size, color=colour, ha=side, va="baseline", parse_math=False, **look)
+
+
+def amount_text(amount: float) -> str:
+    """Two decimals, or what a large amount has before them."""
+    return f"{amount:.2f}" if amount < 100 else f"{amount:,.0f}"
+
+
+def s_curve(x: float, start: float, y: float, stop: float) -> Path:
+    """An S from (x, start) to (y, stop)."""
+    middle = (start + stop) / 2
+    return Path([(x, start), (x, middle), (y, middle), (y, stop)], CURVE)

@@ -13,9 +13,10 @@ from torch.testing import assert_close
 import regard
 from regard import AttentionMap
 from regard.analysis.flow.edges import attention_flow_edges, relevance_edges, rollout_edges
-from regard.analysis.flow.figure import MOST_LAYERS, MOST_TOKENS, flow_diagram, token_scores
+from regard.analysis.flow.figure import MOST_LAYERS, MOST_TOKENS, flow_diagram
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, TooLargeError
 from regard.figures.themes import THEMES
+from regard.figures.token_scores import token_scores
 from support.tiny_models import tiny, tiny_inputs
 from witnesses.flow import flow_by_networkx, rollout_matrix
 

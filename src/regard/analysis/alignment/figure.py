@@ -17,6 +17,7 @@ from regard.figures.panels import (
     BAR,
     BAR_GAP,
     BAR_WORDS,
+    CURVE,
     EDGE,
     NAME_FONT,
     PAD,
@@ -28,6 +29,7 @@ from regard.figures.panels import (
     draw_bar,
     draw_cells,
     new_axes,
+    s_curve,
     scale_of,
     side_of,
     text_width,
@@ -39,8 +41,6 @@ Link = tuple[int, int]
 
 KINDS = ("matrix", "ribbon")
 MOST_RIBBONS = 80  # words a side of which ribbons can still be told apart
-
-CURVE = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
 
 _CELL, _WORD_FONT, _GAP, _HEIGHT = 22.0, 10.5, 12.0, 96.0
 _LEGEND_FONT, _LEGEND_LINE, _MARK = 8.0, 16.0, 10.0
@@ -312,12 +312,6 @@ def _ribbon(ax: Axes, ends: tuple[float, float], between: tuple[float, float], w
     codes = [*CURVE, Path.LINETO, *CURVE[1:], Path.CLOSEPOLY]
     colour = _line(theme, mark)["color"]
     ax.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, alpha=0.35 + 0.5 * min(1.0, weight), linewidth=0))
-
-
-def s_curve(x: float, start: float, y: float, stop: float) -> Path:
-    """An S from (x, start) to (y, stop)."""
-    middle = (start + stop) / 2
-    return Path([(x, start), (x, middle), (y, middle), (y, stop)], CURVE)
 
 
 def _edge(theme: Theme) -> dict[str, Any]:

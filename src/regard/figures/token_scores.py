@@ -1,0 +1,135 @@
+"""Scores of tokens as bars over their text: what ``rollout``, ``relevance`` and the like say of each input token."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+from torch import Tensor
+
+from regard.errors import ShapeError
+from regard.figures.figure_files import figure_of
+from regard.figures.matrices import MAX_TOKENS, Labels, as_array, check_amounts, checked_index, checked_labels
+from regard.figures.panels import PAD, TITLE_FONT, amount_text, new_page, text_width, write_line
+from regard.figures.themes import Theme, theme_named
+from regard.tokens.special import checked_special, is_special
+
+Scores: TypeAlias = Tensor | NDArray[Any] | Sequence[Any]
+
+_WORD_FONT, _NAME_FONT, _NUMBER_FONT = 10.0, 8.0, 7.0
+_WIDEST, _NARROWEST_WORD, _WORD_LINE = 620.0, 15.0, 14.0
+_BAR, _BAR_GAP, _LINE_GAP = 24.0, 4.0, 12.0
+
+
+def token_scores(
+    scores: Scores | Mapping[str, Scores],
+    tokens: Labels = None,
+    *,
+    token: int | None = None,
+    title: str = "",
+    theme: str = "light",
+    special: Collection[str] | None = None,
+) -> Figure:
+    """Draws a score of each token as a bar over the text: of one method, or of several beside each other.
+
+    Bars of a method go from 0 to its largest score, which stands beside them, for methods have scales of their own: what
+    ``rollout`` shares out sums to 1, ``relevance`` has no such bound. Height and colour say the same.
+
+    Args:
+        scores: (tokens,), such as ``rollout(maps, tokens=4)[0, 0]`` or ``relevance(recording, score).inputs[0]``; or several
+            of them by name.
+        tokens: the words below the bars, such as ``recording.keys``; positions where not given.
+        token: the position that the scores are about, if it is one of these: its word is marked.
+        title: above the picture.
+        theme: "light" or "dark".
+        special: tokens whose words are dimmed; ``</s>``, ``[CLS]`` and their like where not given.
+
+    Returns:
+        The figure; a notebook shows it, and ``regard.save`` writes it.
+
+    Raises:
+        ShapeError: no scores, scores of several lengths, too many, as many words as do not fit; ScoreError: negative, NaN or
+        infinite ones; OptionError: no such token or theme; DtypeError: no scores.
+
+    Example:
+        >>> figure = token_scores({"rollout": [0.7, 0.2, 0.1], "relevance": [0.0, 3.0, 1.0]}, ["the", "black", "cat"], token=2)
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['rollout', '0 to 0.70', 'relevance', '0 to 3.00', 'the', 'black', 'cat']
+    """
+    colours = theme_named(theme)
+    special = checked_special(special)
+    named = {str(name): _checked_scores(str(name), given) for name, given in _by_name(scores).items()}
+    lengths = {len(values) for values in named.values()}
+    if len(lengths) != 1:
+        raise ShapeError(f"expected scores of the same tokens, got {' and '.join(map(str, sorted(lengths))) or 'none'}")
+    [count] = lengths
+    words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
+    marked = None if token is None else checked_index("token", token, count)
+
+    tops = {name: float(values.max()) for name, values in named.items()}
+    ranges = {name: f"0 to {amount_text(top)}" for name, top in tops.items()}
+    left = max(text_width(text, _NAME_FONT) for pair in ranges.items() for text in pair) + PAD
+    widths = [max(_NARROWEST_WORD, text_width(word, _WORD_FONT) + 7) for word in words]
+    lines = _wrapped(widths, _WIDEST - left)
+    tall = len(named) * (_BAR + _BAR_GAP) + _WORD_LINE + _LINE_GAP
+    width = max(text_width(title, TITLE_FONT) - left, *(sum(widths[at] for at in line) for line in lines))
+    ax = new_page(left + width, len(lines) * tall - _LINE_GAP, title, colours)
+    for number, line in enumerate(lines):
+        y = number * tall
+        wide = [widths[at] for at in line]
+        for name, values in named.items():
+            y += _BAR
+            write_line(ax, left - PAD, y - _BAR / 2, name, _NAME_FONT, colours.text, "right")
+            write_line(ax, left - PAD, y - 1, ranges[name], _NUMBER_FONT, colours.dimmed, "right")
+            _bars(ax, left, y, wide, values[line] / (tops[name] or 1.0), colours)
+            y += _BAR_GAP
+        for at, x in zip(line, left + np.cumsum(wide) - np.array(wide) / 2, strict=True):
+            if at == marked:
+                write_line(ax, x, y + _WORD_FONT, words[at], _WORD_FONT, colours.accent, "center", weight="bold")
+            else:
+                colour = colours.dimmed if is_special(words[at], special) else colours.text
+                write_line(ax, x, y + _WORD_FONT, words[at], _WORD_FONT, colour, "center")
+    return figure_of(ax)
+
+
+def _by_name(scores: Scores | Mapping[str, Scores]) -> Mapping[str, Scores]:
+    return scores if isinstance(scores, Mapping) else {"": scores}
+
+
+def _bars(ax: Axes, x: float, y: float, widths: Sequence[float], parts: NDArray[np.float64], theme: Theme) -> None:
+    """A line of bars that stand on y: heights and colours of parts of the largest."""
+    colours = theme.sequential()
+    ax.plot([x, x + sum(widths)], [y, y], color=theme.frame, linewidth=0.6, solid_capstyle="butt")
+    for width, part in zip(widths, parts, strict=True):
+        # The lowest colours are nearly the background's: a bar starts where it can be seen.
+        colour = colours(0.25 + 0.6 * part)
+        ax.add_patch(Rectangle((x + 1, y - _BAR * part), width - 2, _BAR * part, facecolor=colour, linewidth=0))
+        x += width
+
+
+def _wrapped(widths: Sequence[float], width: float) -> list[list[int]]:
+    """The words of each line, as many as fit."""
+    lines: list[list[int]] = [[]]
+    used = 0.0
+    for at, wide in enumerate(widths):
+        if lines[-1] and used + wide > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(at)
+        used += wide
+    return lines
+
+
+def _checked_scores(name: str, scores: Scores) -> NDArray[np.float64]:
+    """(tokens,)."""
+    values = as_array(scores)
+    if values.ndim != 1 or not 0 < len(values) <= MAX_TOKENS:
+        raise ShapeError(
+            f"expected {name or 'scores'} of 1 to {MAX_TOKENS} tokens, as one axis, got {values.shape}; take one output token, "
+            "such as rollout(maps, tokens=4)[0, 0], and of a long text a part"
+        )
+    check_amounts(name or "scores", values)
+    return values
