@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import regard
-from regard.analysis.alignment.align import Reading, Rule, Scores
-from regard.analysis.alignment.error_rates_figure import error_rates_figure
-from regard.analysis.alignment.ranking import Ranked
+from regard.analysis.alignment import Ranked, Ranking, Reading, Rule, Scores
 
 METHODS = ("argmax", "mutual", "itermax", "threshold")
 
@@ -43,7 +41,7 @@ def pictures_of_heads(page: Path | None, cells: Sequence[Ranked]) -> list[str]:
     folder.mkdir(exist_ok=True)
     lines = []
     for theme, ending in (("light", ""), ("dark", "-dark")):
-        (path,) = regard.save(error_rates_figure(cells, theme=theme), folder / f"{page.stem}{ending}.png", dpi=150)
+        (path,) = regard.save(Ranking(cells), folder / f"{page.stem}{ending}.png", dpi=150, theme=theme)
         lines.append(f"![Alignment error rate of every head, by method and rows]({folder.name}/{path.name}#only-{theme})")
     return [*lines, ""]
 

@@ -38,8 +38,8 @@ from tqdm import tqdm
 from alignment_tables import METHODS, cells_of, line, pictures_of_heads, table_of_heads, told
 from link_words import spaced
 from publish_translator import write_checksums
-from regard.analysis.alignment.align import ROWS, Reading, Rule, Scores, align, scores, symmetrised
-from regard.analysis.alignment.ranking import Pair, Ranked, rank_heads
+from regard.analysis.alignment import Pair, Ranked, Reading, Rule, Scores, rank_heads, scores, symmetrised
+from regard.analysis.alignment.align import ROWS, align
 from regard.errors import RegardError
 from regard.tokens.natural_text import natural_text
 from regard.translation.translator import EMBEDDED, Translator, load_translator

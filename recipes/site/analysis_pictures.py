@@ -15,13 +15,10 @@ from typing import Any
 from tqdm import tqdm
 
 import regard
-from regard.analysis.alignment.figure import alignment_figure
-from regard.analysis.alignment.pharaoh import from_pharaoh
-from regard.analysis.flow.edges import rollout_edges
-from regard.analysis.flow.figure import flow_diagram, token_scores
+from regard.analysis.alignment import from_pharaoh
+from regard.analysis.flow import rollout_edges
 from regard.analysis.heads.figure import heads_table
-from regard.measures import loss
-from regard.translation.translator import load_translator
+from regard.translation import load_translator
 
 Drawing = Callable[[str], Any]  # a figure of a theme
 
@@ -37,14 +34,14 @@ def flow_scores() -> Drawing:
     maps, words, token = _cat()
     rollout = regard.rollout(maps, tokens=token)[0, 0]
     flow = regard.attention_flow(maps, tokens=token)[0, 0]
-    return lambda theme: token_scores({"rollout": rollout, "attention flow": flow}, words, token=token, theme=theme)
+    return lambda theme: regard.token_scores({"rollout": rollout, "attention flow": flow}, words, token=token, theme=theme)
 
 
 def flow_rollout() -> Drawing:
     """The same through the layers: flow.md."""
     maps, words, token = _cat()
     edges = rollout_edges(maps, token)
-    return lambda theme: flow_diagram(edges, words, theme=theme)
+    return lambda theme: regard.flow_diagram(edges, words, theme=theme)
 
 
 def _cat() -> tuple[Any, Any, int]:
@@ -56,15 +53,8 @@ def sweep() -> Drawing:
     """What the loss gains without a head: ablation.md."""
     translator = load_translator()
     inputs = translator.tokenizer("The cat sat on the mat.", text_target="Le chat est assis sur le tapis.", return_tensors="pt")
-    found = regard.sweep(translator.model, inputs, loss, kind="cross").differences
-    limit, title = float(found.abs().max()), "what the loss gains without a head"
-
-    def drawing(theme: str) -> Any:
-        ax = regard.heatmap(found, vmax=limit, colorbar=False, title=title, theme=theme)
-        ax.set(xlabel="head", ylabel="layer")
-        return ax
-
-    return drawing
+    found = regard.sweep(translator.model, inputs, regard.measures.loss, kind="cross")
+    return lambda theme: found.figure(title="what the loss gains without a head", theme=theme)
 
 
 def word_links() -> Drawing:
@@ -73,7 +63,7 @@ def word_links() -> Drawing:
     translation = regard.translate("I do not know what he wants.", target="Je ne sais pas ce qu'il veut.")
     words = {"source_words": "I do not know what he wants .", "target_words": "Je ne sais pas ce qu' il veut ."}
     found = regard.align(translation.recording, 1, 0, rows="consumed", method="mutual", **words)
-    return lambda theme: alignment_figure(found, gold.sure, gold.possible, theme=theme)
+    return lambda theme: found.figure(gold.sure, gold.possible, theme=theme)
 
 
 DRAWINGS = {heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200}  # dots an inch

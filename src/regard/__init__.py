@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from regard.version import __version__ as __version__  # said to be public, for type checkers
 
 if TYPE_CHECKING:
-    from regard import lessons
+    from regard import lessons, measures
     from regard.analysis.alignment.align import Alignment, align
     from regard.analysis.alignment.error_rates import aer
     from regard.analysis.flow.attention_flow import attention_flow
+    from regard.analysis.flow.figure import flow_diagram
     from regard.analysis.flow.rollout import rollout
     from regard.analysis.heads.table import heads
     from regard.analysis.weighted.norms import norm_weighted
     from regard.analysis.weighted.relevance import gradient_weighted, relevance
-    from regard.figures.heatmap import heads_grid, heatmap
+    from regard.figures.heads_grid import heads_grid
+    from regard.figures.heatmap import heatmap
+    from regard.figures.token_scores import token_scores
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
     from regard.mechanisms.catalogue import catalogue
@@ -53,13 +56,15 @@ _HOME = {
     "attention": "mechanisms.softmax_attention",
     "attention_flow": "analysis.flow.attention_flow",
     "catalogue": "mechanisms.catalogue",
+    "flow_diagram": "analysis.flow.figure",
     "generate": "recording.generation",
     "gradient_weighted": "analysis.weighted.relevance",
     "heads": "analysis.heads.table",
-    "heads_grid": "figures.heatmap",
+    "heads_grid": "figures.heads_grid",
     "heatmap": "figures.heatmap",
     "lessons": "",
     "load": "recording.recording_file",
+    "measures": "",
     "norm_weighted": "analysis.weighted.norms",
     "online_attention": "mechanisms.online_softmax",
     "page": "viewer.page.page",
@@ -70,6 +75,7 @@ _HOME = {
     "show": "viewer.notebook.show",
     "survey": "surveying.survey",
     "sweep": "recording.ablation",
+    "token_scores": "figures.token_scores",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",
 }
@@ -91,6 +97,7 @@ __all__ = [
     "attention",
     "attention_flow",
     "catalogue",
+    "flow_diagram",
     "generate",
     "gradient_weighted",
     "heads",
@@ -98,6 +105,7 @@ __all__ = [
     "heatmap",
     "lessons",
     "load",
+    "measures",
     "norm_weighted",
     "online_attention",
     "page",
@@ -108,6 +116,7 @@ __all__ = [
     "show",
     "survey",
     "sweep",
+    "token_scores",
     "trace",
     "translate",
 ]

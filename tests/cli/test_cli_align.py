@@ -6,8 +6,8 @@ import json
 import pytest
 
 import regard
-from regard.analysis.alignment.align import align, scores
-from regard.analysis.alignment.pharaoh import from_pharaoh
+from regard import align
+from regard.analysis.alignment import from_pharaoh, scores
 from regard.cli import main
 
 ENGLISH, FRENCH = "The cat sat on the mat.", "Le chat était assis sur le tapis."

@@ -554,7 +554,7 @@ def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
     [
         (weights(2, 2), [], {}, OptionError, r"at least one path"),
         (weights(2, 2), [3], {}, DtypeError, r"path as text or pathlib.Path, got int: 3"),
-        (weights(2, 2), ["x.png"], {"dpi": 0}, OptionError, r"dpi: expected a positive number"),
+        (weights(2, 2), ["x.png"], {"dpi": 0}, OptionError, r"dpi: expected a number above 0, got 0; it counts"),
         (weights(2, 2), ["x.png"], {"dpi": "high"}, OptionError, r"dpi: .*got 'high'"),
         (Figure(), ["x.png"], {"theme": "dark"}, OptionError, r"no options .* got theme"),
         (Broken(), ["x.png"], {}, DtypeError, r"figure of Broken\.figure\(\), got str"),

@@ -9,11 +9,9 @@ from unittest import mock
 
 import pytest
 
-import alignment_tables
 import measure_alignment
 from measure_alignment import Directions, in_rows, told
-from regard.analysis.alignment.align import Reading, Rule, scores
-from regard.analysis.alignment.ranking import Ranked
+from regard.analysis.alignment import Ranked, Ranking, Reading, Rule, scores
 from regard.translation.translator import EMBEDDED
 
 pytestmark = pytest.mark.slow
@@ -84,10 +82,15 @@ def test_what_is_chosen_is_told_and_written(folders, capsys):
 def test_the_page_shows_the_table_as_a_picture(folders, capsys):
     page = folders / "heads.md"
     typed = ["measure", "--gold", str(folders / "gold"), "--data", str(folders), "--eflomal", str(folders / "python")]
-    drawn = mock.Mock(side_effect=alignment_tables.error_rates_figure)
+    drawn, draw = [], Ranking.figure
+
+    def figure(ranking, **how):
+        drawn.append((ranking, how))
+        return draw(ranking, **how)
+
     with (
         mock.patch.object(sys, "argv", [*typed, "--out", str(page)]),
-        mock.patch.object(alignment_tables, "error_rates_figure", drawn),
+        mock.patch.object(Ranking, "figure", figure),
     ):
         measure_alignment.main()
     text = page.read_text(encoding="utf-8")
@@ -95,7 +98,7 @@ def test_the_page_shows_the_table_as_a_picture(folders, capsys):
     for theme, name in (("light", "heads.png"), ("dark", "heads-dark.png")):
         assert f"(images/{name}#only-{theme})" in text
         assert (folders / "images" / name).read_bytes().startswith(b"\x89PNG")
-    ((light,), how), ((dark,), other) = drawn.call_args_list
+    (light, how), (dark, other) = drawn
     assert (how, other) == ({"theme": "light"}, {"theme": "dark"})
     assert light == dark
     header = "| layer | head | row | argmax | mutual | itermax | threshold |"

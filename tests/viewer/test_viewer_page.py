@@ -351,7 +351,7 @@ def test_save_knows_pages_and_pictures_by_their_names(tmp_path):
     assert "<title>Said twice</title>" in (tmp_path / "d.html").read_text()
     with pytest.raises(OptionError, match=r"title.*'d\.html'"):
         regard.save(translation, tmp_path / "a.png", tmp_path / "d.html", title="x")
-    with pytest.raises(FileFormatError, match=r"\.html, \.png, \.svg, \.pdf, got '.*\.gif'"):
+    with pytest.raises(FileFormatError, match=r"\.html, \.htm, \.png, \.svg, \.pdf, got '.*\.gif'"):
         regard.save(translation, tmp_path / "e.html", tmp_path / "e.gif")
     with pytest.raises(FileNotFoundError):
         regard.save(translation, tmp_path / "f.png", tmp_path / "nowhere" / "f.html")

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 import regard
-from regard.analysis.alignment.align import ROWS, Alignment, Reading, Rule, Scores, align, guess_reading, scores
-from regard.analysis.alignment.figure import alignment_figure
+from regard.analysis.alignment.align import ROWS, Alignment, Reading, align, guess_reading
+from regard.analysis.alignment.error_rates import Scores, scores
+from regard.analysis.alignment.methods import Rule
 from regard.analysis.alignment.pharaoh import Gold, from_pharaoh, to_pharaoh
 from regard.analysis.alignment.ranking import Pair, rank_heads
 from regard.cli.reports import complain
@@ -72,9 +73,7 @@ def run(options: argparse.Namespace) -> int:
         if known is not None:
             done.append((found, known))
         if options.save:
-            figure = alignment_figure(
-                found, known and known.sure, known.possible if known else (), kind=options.picture, theme=options.theme
-            )
+            figure = found.figure(*(known or ()), kind=options.picture, theme=options.theme)
             print(f"picture: {', '.join(map(str, regard.save(figure, *options.save)))}", file=sys.stderr)
     if done:
         _tell(shown, scores([set(one.links) for one, _ in done], *_sides([known for _, known in done])), len(done))

@@ -12,7 +12,7 @@ from regard.analysis.heads.figure import heads_table
 from regard.analysis.heads.roles import checked_thresholds
 from regard.analysis.heads.statistics import HeadStatistics, head_statistics
 from regard.analysis.heads.table import TEXT_COLUMNS, heads_text, sorted_heads, table_rows
-from regard.figures.figure_files import checked_paths
+from regard.figures.formats import checked_paths
 
 
 def run(options: argparse.Namespace) -> int:

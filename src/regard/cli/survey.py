@@ -12,7 +12,7 @@ from regard.amounts import bytes_text
 from regard.analysis.heads.table import heads_text, sorted_heads
 from regard.cli.reports import complain
 from regard.errors import OptionError
-from regard.figures.figure_files import checked_paths
+from regard.figures.formats import checked_paths
 from regard.files import checked_path
 from regard.surveying.comparison import Difference, compare
 from regard.surveying.examples import record_examples

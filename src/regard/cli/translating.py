@@ -17,7 +17,6 @@ import regard
 from regard.analysis.alignment.align import Alignment, align
 from regard.cli.reports import complain
 from regard.errors import OptionError, RegardError
-from regard.figures.heatmap import save
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
 from regard.viewer.saving import PAGES
 
@@ -69,7 +68,7 @@ def _save(options: argparse.Namespace, translation: Translation) -> None:
     pictures = [path for path in options.save if path not in pages]
     if pictures:
         figure = translation.figure(options.layer, options.head, rows=options.rows, theme=options.theme)
-        print(f"picture: {', '.join(map(str, save(figure, *pictures)))}", file=sys.stderr)
+        print(f"picture: {', '.join(map(str, regard.save(figure, *pictures)))}", file=sys.stderr)
     for path in pages:
         regard.page(translation, path)
         print(f"page: {path} (open it in a browser; it works offline)", file=sys.stderr)

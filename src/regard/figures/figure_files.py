@@ -2,7 +2,6 @@
 
 import errno
 import io
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regard.errors import FileFormatError, OptionError
-from regard.files import as_path, checked_path, refusal
-
-# What would differ from one run to the next is left out.
-FORMATS: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+from regard.errors import OptionError
+from regard.figures.formats import FORMATS
+from regard.files import refusal
 
 Png = tuple[bytes, dict[str, int]]
 
@@ -40,19 +37,6 @@ def figure_of(axes: Axes | None) -> Figure:
     if figure is None:
         raise OptionError("expected axes in a figure, got axes that were removed from theirs")
     return figure
-
-
-def checked_paths(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """The paths, where each can be written as far as one can tell beforehand."""
-    if not paths:
-        raise OptionError('expected at least one path, got none; for example save(thing, "map.png", "map.pdf")')
-    checked = []
-    for given in paths:
-        path = as_path(given)
-        if path.suffix.lower() not in FORMATS:
-            raise FileFormatError(f"expected a name ending in {', '.join(FORMATS)}, got {str(path)!r}; rename the file")
-        checked.append(checked_path(path))
-    return checked
 
 
 def write_figure(figure: Figure, paths: Sequence[Path], dpi: float) -> None:

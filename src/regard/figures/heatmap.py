@@ -1,17 +1,11 @@
-"""Attention as figures: one map, all heads of one map or of many, and files of them."""
+"""One head of a map as a figure: a row for each query, a column for each key."""
 
-import math
-import os
 from collections.abc import Collection
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from regard.errors import DtypeError, OptionError
-from regard.figures.figure_files import NotebookAxes, NotebookFigure, checked_paths, figure_of, write_figure
-from regard.figures.heads_grid import heads_grid
+from regard.figures.figure_files import NotebookAxes, NotebookFigure, figure_of
 from regard.figures.matrices import Labels, Matrices, Weights, read_matrices
 from regard.figures.panels import (
     BAR,
@@ -37,17 +31,7 @@ from regard.figures.panels import (
 from regard.figures.themes import Theme, theme_named
 from regard.tokens.special import checked_special
 
-__all__ = ["DrawsItself", "heads_grid", "heatmap", "save"]
-
 _MOST_NUMBERS = 12  # rows or columns whose cells have their numbers written in
-
-
-@runtime_checkable
-class DrawsItself(Protocol):
-    """What has a figure of its own, such as a translation."""
-
-    def figure(self, **options: Any) -> Figure:
-        """The figure."""
 
 
 def heatmap(
@@ -135,60 +119,6 @@ def heatmap(
     if automatic if annotate is None else annotate:
         write_numbers(ax, weights, mesh, across)
     return ax
-
-
-def save(
-    thing: Weights | Axes | Figure | DrawsItself,
-    *paths: str | os.PathLike[str],
-    dpi: float = 200,
-    **options: Any,
-) -> list[Path]:
-    """Writes a figure to files, their format by their suffix: .png, .svg or .pdf.
-
-    A file appears whole or not at all, and the same figure gives the same bytes. Text in SVG stays text. Borders are
-    trimmed to what is drawn.
-
-    Args:
-        thing: a figure; axes, with all of the figure that they are in; anything with a method ``figure(**options)``, such
-            as a translation; or what ``heatmap`` accepts.
-        paths: where to; files that exist are replaced.
-        dpi: pixels an inch.
-        options: arguments of ``thing.figure`` or of ``heatmap``.
-
-    Returns:
-        The paths.
-
-    Raises:
-        FileFormatError: a suffix nobody knows; before anything is drawn.
-        OSError: a path that cannot be written, as FileNotFoundError, PermissionError or what fits.
-        OptionError: no path, a ``dpi`` that is not a positive number, or options for a figure that exists already.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     [path.name for path in save([[0.9, 0.1], [0.2, 0.8]], f"{folder}/map.png", f"{folder}/map.pdf")]
-        ['map.png', 'map.pdf']
-    """
-    targets = checked_paths(paths)
-    if isinstance(dpi, bool) or not isinstance(dpi, int | float) or not 0 < dpi < math.inf:
-        raise OptionError(f"dpi: expected a positive number of pixels an inch, got {dpi!r}")
-    write_figure(_figure_to_write(thing, options), targets, dpi)
-    return targets
-
-
-def _figure_to_write(thing: Weights | Axes | Figure | DrawsItself, options: dict[str, Any]) -> Figure:
-    if isinstance(thing, Axes | Figure):
-        if options:
-            raise OptionError(
-                f"expected no options for a figure that is drawn already, got {', '.join(options)}; give them to heatmap()"
-            )
-        return figure_of(thing) if isinstance(thing, Axes) else thing
-    if not isinstance(thing, DrawsItself):
-        return figure_of(heatmap(thing, **options))
-    figure = thing.figure(**options)
-    if not isinstance(figure, Figure):
-        raise DtypeError(f"expected a matplotlib figure of {type(thing).__name__}.figure(), got {type(figure).__name__}")
-    return figure
 
 
 def _sides(found: Matrices, across: float, down: float, special: Collection[str] | None) -> tuple[Side, Side]:

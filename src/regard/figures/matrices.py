@@ -14,6 +14,8 @@ from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 MAX_TOKENS = 400
 """A side with more tokens than this would need a page of more than a metre for labels that one can read."""
 
+_REAL = "fiub"  # numpy's kinds of real numbers
+
 
 @runtime_checkable
 class LazyMap(Protocol):
@@ -42,6 +44,11 @@ class Matrices:
     title: str  # what the map says about itself: its name, and the head where it was one of several
     layer: int | None
     sides: tuple[str, str]  # what rows and columns are
+
+
+def is_weights(source: object) -> bool:
+    """Whether this is a map or weights, whatever may be wrong with its numbers."""
+    return isinstance(source, LazyMap | Tensor | np.ndarray | list | tuple) or np.asarray(source).dtype.kind in _REAL
 
 
 def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int, head: int | None) -> Matrices:
@@ -99,7 +106,7 @@ def as_array(source: Tensor | NDArray[Any] | Sequence[Any]) -> NDArray[np.float6
         array = np.asarray(source)
     except ValueError as error:
         raise ShapeError("expected rows of one length (queries, keys), got a ragged list; pad or cut the rows") from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in _REAL:
         raise DtypeError(
             "expected weights: a tensor, an array, a nested list of numbers or a map with .shape and .dense(), "
             f"got {type(source).__name__}"

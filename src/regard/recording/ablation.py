@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from regard.recording.copies import Copies
 from regard.recording.record import Recorder, shown
 from regard.recording.recording import KINDS, Recording
 from regard.recording.values import Outcome
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Head = tuple[int, int]
 Edge = tuple[int, int, int, int]
@@ -102,6 +105,29 @@ class Sweep:
         heads = self.measured.shape[1]
         return [(at // heads, at % heads) for at in order if sizes[at // heads, at % heads] >= 0]
 
+    def figure(self, *, title: str | None = None, theme: str = "light") -> "Figure":
+        """The differences as a picture: a row for each layer, a column for each head.
+
+        Args:
+            title: above the picture; where not given, of which heads it is.
+            theme: "light" or "dark".
+
+        Returns:
+            The figure; a notebook shows it, and ``regard.save`` writes it.
+
+        Raises:
+            OptionError: another theme; ScoreError: a difference that is infinite.
+
+        Example:
+            >>> figure = Sweep("self", 1.0, torch.tensor([[1.5, 0.75], [1.0, torch.nan]])).figure()
+            >>> [text.get_text() for text in figure.axes[0].texts]
+            ['0.50', '−0.25', '0']
+        """
+        from regard.recording.figure import sweep_figure
+
+        told = f"{self.kind} heads, what the measure gains without each" if title is None else title
+        return sweep_figure(self.differences, title=told, theme=theme)
+
     def __str__(self) -> str:
         lines = [f"{self.kind} heads, difference to {self.baseline:.4g}"]
         lines.append("layer " + " ".join(f"{f'h{head}':>9}" for head in range(self.measured.shape[1])))
@@ -132,7 +158,7 @@ def sweep(
             given.
 
     Returns:
-        A Sweep: ``differences`` is a table (layers, heads), and ``regard.heatmap`` draws it.
+        A Sweep: ``differences`` is a table (layers, heads), and ``figure`` draws it.
 
     Raises:
         OptionError: as ``ablate``, or a model that drops out at random; DtypeError: a measure that is no number.

@@ -1,34 +1,28 @@
-"""``regard.save``: pictures and pages, by what the file is called."""
+"""``regard.save``: pictures and pages of anything that can be drawn or looked at, by what the file is called."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from regard.errors import FileFormatError, OptionError
-from regard.files import as_path, checked_path
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from regard.figures.heatmap import DrawsItself
-    from regard.figures.matrices import Weights
-    from regard.viewer.document.subjects import Viewable
+from regard.arguments import number
+from regard.errors import OptionError
+from regard.figures.formats import FORMATS, checked_paths
 
 PAGES = (".html", ".htm")
-PICTURES = (".png", ".svg", ".pdf")
+ENDINGS = (*PAGES, *FORMATS)
 
 
-def save(
-    thing: "Viewable | Weights | Axes | Figure | DrawsItself", *paths: str | os.PathLike[str], dpi: float = 200, **options: Any
-) -> list[Path]:
+def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options: Any) -> list[Path]:
     """Writes what is shown to files, their format by their suffix: pictures as .png, .svg or .pdf, the viewer as .html.
 
-    A file appears whole or not at all, and the same thing gives the same bytes.
+    A file appears whole or not at all, and the same thing gives the same bytes. Text in SVG stays text, and borders are trimmed
+    to what is drawn.
 
     Args:
-        thing: a translation, a map or weights; for pictures also a figure, axes, and anything with a method
-            ``figure(**options)``; for pages also a recording, or a list of maps.
+        thing: for pictures a figure; axes, with all of the figure that they are in; anything with a method
+            ``figure(**options)``, such as a translation, an alignment, a survey or a sweep; or a map or weights, as
+            ``regard.heatmap`` takes them. For pages what ``regard.page`` takes: a translation, a recording, a map, weights, or
+            a list of these.
         paths: where to; files that exist are replaced.
         dpi: pixels an inch, of pictures.
         options: for pictures, arguments of ``thing.figure`` or of ``regard.heatmap``; for pages, of ``regard.page``.
@@ -37,9 +31,11 @@ def save(
         The paths.
 
     Raises:
-        FileFormatError: a suffix nobody knows; before anything is drawn.
+        FileFormatError: another suffix; before anything is drawn.
+        DtypeError: a thing that cannot be drawn, or not be looked at in the viewer.
         OSError: a path that cannot be written, as FileNotFoundError, PermissionError or what fits.
-        OptionError: no path, or options for pictures and pages at once: save them one after the other.
+        OptionError: no path; a ``dpi`` that is not a positive number; options for a figure that is drawn already, or for
+            pictures and pages at once: save them one after the other.
         TooLargeError: a page that would be larger than 64 MiB.
 
     Example:
@@ -48,29 +44,23 @@ def save(
         ...     [path.name for path in save([[0.9, 0.1], [0.2, 0.8]], f"{folder}/map.png", f"{folder}/map.pdf")]
         ['map.png', 'map.pdf']
     """
-    places = [as_path(path) for path in paths]
-    for path in places:
-        if path.suffix.lower() not in (*PICTURES, *PAGES):
-            endings = ", ".join((PAGES[0], *PICTURES))
-            raise FileFormatError(f"expected a name ending in {endings}, got {str(path)!r}; rename the file")
-    pages = [path for path in places if path.suffix.lower() in PAGES]
-    if not pages:
-        from regard.figures.heatmap import save as save_pictures
-
-        return save_pictures(thing, *paths, dpi=dpi, **options)  # type: ignore[arg-type]
-    if len(pages) < len(places) and options:
+    places = checked_paths(paths, ENDINGS)
+    number("dpi", dpi, above=0, advice="it counts the pixels an inch")
+    pages = [place for place in places if place.suffix.lower() in PAGES]
+    pictures = [place for place in places if place not in pages]
+    if pages and pictures and options:
         raise OptionError(
             f"expected no options for pictures and pages at once, got {', '.join(options)}; they take different ones: save "
             f"{pages[0].name!r} by itself"
         )
-    for path in places:
-        checked_path(path)
-    if len(pages) < len(places):
-        from regard.figures.heatmap import save as save_pictures
+    if pictures:
+        from regard.figures.figure_files import write_figure
+        from regard.figures.pictures import picture_of
 
-        save_pictures(thing, *(path for path in places if path not in pages), dpi=dpi)  # type: ignore[arg-type]
-    from regard.viewer.page.page import page
+        write_figure(picture_of(thing, **options), pictures, dpi)
+    if pages:
+        from regard.viewer.page.page import page
 
-    for path in pages:
-        page(thing, path, **options)  # type: ignore[arg-type]
+        for place in pages:
+            page(thing, place, **options)
     return places

@@ -7,10 +7,20 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from regard import AttentionMap, aer, align
-from regard.analysis.alignment.align import METHODS, SINKS, Reading, Rule, guess_reading, scores, symmetrised
+from regard.analysis.alignment import (
+    METHODS,
+    SINKS,
+    Pair,
+    Reading,
+    Rule,
+    from_pharaoh,
+    guess_reading,
+    rank_heads,
+    scores,
+    symmetrised,
+    to_pharaoh,
+)
 from regard.analysis.alignment.methods import is_punctuation, links_of
-from regard.analysis.alignment.pharaoh import from_pharaoh, to_pharaoh
-from regard.analysis.alignment.ranking import Pair, rank_heads
 from regard.errors import FileFormatError, OptionError, ShapeError, TooLargeError
 from regard.maps import factors
 from witnesses import alignment as oracles_alignment

@@ -1,7 +1,6 @@
 """Pictures of alignments show the links that they are given, beside the gold ones."""
 
 import xml.etree.ElementTree as ET
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch, Rectangle
 
 import regard
-from regard.analysis.alignment.figure import MOST_RIBBONS, alignment_figure
+from regard.analysis.alignment import Rule
+from regard.analysis.alignment.figure import MOST_RIBBONS
 from regard.errors import OptionError, ShapeError
 from regard.figures.themes import THEMES
 
@@ -19,12 +19,15 @@ LINKS = frozenset({(0, 0), (1, 1), (2, 1)})
 SURE, POSSIBLE = {(0, 0), (1, 2)}, {(0, 0), (1, 1)}
 
 
+def alignment(links, weights, source_words, target_words):
+    amap = regard.AttentionMap.from_dense(weights)
+    return regard.Alignment(links, amap, source_words, target_words, readings=(), rule=Rule())
+
+
 @pytest.fixture
 def aligned():
     weights = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.3, 0.1]])
-    return SimpleNamespace(
-        links=LINKS, weights=weights, source_words=("the", "black", "cat"), target_words=("le", "chat", "noir")
-    )
+    return alignment(LINKS, weights, ("the", "black", "cat"), ("le", "chat", "noir"))
 
 
 def marks(ax, marker):
@@ -38,7 +41,7 @@ def frames(ax, dashed):
 
 
 def test_the_matrix_has_weights_links_and_gold(aligned):
-    figure = alignment_figure(aligned, SURE, POSSIBLE)
+    figure = aligned.figure(SURE, POSSIBLE)
     ax = figure.axes[0]
     (mesh,) = [part for part in ax.collections if isinstance(part, QuadMesh)]
     np.testing.assert_allclose(np.asarray(mesh.get_array()), aligned.weights.numpy(), rtol=1e-6)
@@ -51,7 +54,7 @@ def test_the_matrix_has_weights_links_and_gold(aligned):
 
 
 def test_without_gold_no_link_is_wrong(aligned):
-    ax = alignment_figure(aligned).axes[0]
+    ax = aligned.figure().axes[0]
     assert marks(ax, "o") == LINKS
     assert not marks(ax, "X")
     assert not frames(ax, dashed=False)
@@ -59,7 +62,7 @@ def test_without_gold_no_link_is_wrong(aligned):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_ribbons_are_links_and_dashes_are_missed(aligned, theme):
-    figure = alignment_figure(aligned, SURE, POSSIBLE, kind="ribbon", title="Le chat", theme=theme)
+    figure = aligned.figure(SURE, POSSIBLE, kind="ribbon", title="Le chat", theme=theme)
     ax, colours = figure.axes[0], THEMES[theme]
     curves = [patch for patch in ax.patches if isinstance(patch, PathPatch)]
     filled = [to_hex(curve.get_facecolor()) for curve in curves if curve.get_fill()]
@@ -74,28 +77,28 @@ def test_ribbons_are_links_and_dashes_are_missed(aligned, theme):
 
 
 def test_a_ribbon_is_as_wide_as_its_weight(aligned):
-    ax = alignment_figure(aligned, kind="ribbon").axes[0]
+    ax = aligned.figure(kind="ribbon").axes[0]
     widths = sorted(float(np.ptp(patch.get_path().vertices[[0, -2], 0])) for patch in ax.patches)
     assert widths == pytest.approx([8 * weight for weight in (0.4, 0.5, 0.7)])
 
 
 @pytest.mark.parametrize("kind", ["matrix", "ribbon"])
 def test_files(aligned, kind, tmp_path):
-    paths = regard.save(alignment_figure(aligned, SURE, POSSIBLE, kind=kind), tmp_path / "a.svg", tmp_path / "a.png")
+    paths = regard.save(aligned, tmp_path / "a.svg", tmp_path / "a.png", sure=SURE, possible=POSSIBLE, kind=kind)
     text = paths[0].read_text(encoding="utf-8")
     ET.fromstring(text)  # noqa: S314
     for word in ("black", "noir", "found, not in gold"):
         assert word in text
     first = paths[1].read_bytes()
-    regard.save(alignment_figure(aligned, SURE, POSSIBLE, kind=kind), paths[1])
+    regard.save(aligned.figure(SURE, POSSIBLE, kind=kind), paths[1])
     assert paths[1].read_bytes() == first
 
 
 def test_a_translation_is_drawn():
-    alignment = regard.translate("The cat sat on the mat.").alignment
+    found = regard.translate("The cat sat on the mat.").alignment
     for kind in ("matrix", "ribbon"):
-        words = {text for ax in alignment_figure(alignment, kind=kind).axes for text in texts_of(ax)}
-        assert {*alignment.source_words, *alignment.target_words} <= words
+        words = {text for ax in found.figure(kind=kind).axes for text in texts_of(ax)}
+        assert {*found.source_words, *found.target_words} <= words
 
 
 def texts_of(ax):
@@ -104,14 +107,14 @@ def texts_of(ax):
 
 def test_what_cannot_be_drawn(aligned):
     with pytest.raises(OptionError, match="kind: expected one of matrix, ribbon, got 'chord'"):
-        alignment_figure(aligned, kind="chord")
+        aligned.figure(kind="chord")
     with pytest.raises(ShapeError, match=r"expected gold links of 3 source and 3 target words, got \(3, 0\)"):
-        alignment_figure(aligned, {(3, 0)})
-    empty = SimpleNamespace(links=frozenset(), weights=torch.zeros(0, 2), source_words=("a", "b"), target_words=())
+        aligned.figure({(3, 0)})
+    empty = alignment(frozenset(), torch.zeros(0, 2), ("a", "b"), ())
     with pytest.raises(ShapeError, match="expected words on both sides, got 2 source and 0 target words"):
-        alignment_figure(empty)
+        empty.figure()
     many = MOST_RIBBONS + 1
     names = tuple("a" for _ in range(many))
-    wide = SimpleNamespace(links=frozenset(), weights=torch.zeros(many, many), source_words=names, target_words=names)
+    wide = alignment(frozenset(), torch.zeros(many, many), names, names)
     with pytest.raises(ShapeError, match=f"expected at most {MOST_RIBBONS} words a side for ribbons, got {many} and {many}"):
-        alignment_figure(wide, kind="ribbon")
+        wide.figure(kind="ribbon")

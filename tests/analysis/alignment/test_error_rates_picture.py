@@ -8,9 +8,7 @@ import torch
 from matplotlib.colors import to_hex
 
 import regard
-from regard.analysis.alignment.align import Reading, Rule, Scores
-from regard.analysis.alignment.error_rates_figure import error_rates_figure
-from regard.analysis.alignment.ranking import Pair, Ranked, rank_heads
+from regard.analysis.alignment import Pair, Ranked, Ranking, Reading, Rule, Scores, rank_heads
 from regard.errors import OptionError
 from regard.figures.themes import THEMES
 
@@ -28,10 +26,10 @@ def ranked(layers=LAYERS, heads=HEADS, methods=METHODS, rows=ROWS):
     """Rates that are all different, shuffled."""
     places = list(product(rows, methods, range(layers), range(heads)))
     rates = np.random.default_rng(0).permutation(len(places)) / (len(places) + 1) + 0.001
-    return [
+    return Ranking(
         Ranked((Reading(layer, head, by),), Method(method), Scores(0.5, 0.5, float(rate), 7, 11))
         for (by, method, layer, head), rate in zip(places, rates, strict=True)
-    ]
+    )
 
 
 def panels(figure):
@@ -51,7 +49,7 @@ def frames(figure):
 
 def test_every_rate_is_in_its_cell_and_the_lowest_is_framed():
     given = ranked()
-    figure = error_rates_figure(given[::-1])
+    figure = Ranking(given[::-1]).figure()
     drawn = panels(figure)
     assert list(drawn) == [f"{method}, {rows} rows" for rows in ROWS for method in METHODS]
     assert {values.shape for values in drawn.values()} == {(LAYERS, HEADS)}
@@ -63,7 +61,7 @@ def test_every_rate_is_in_its_cell_and_the_lowest_is_framed():
 
 
 def test_numbers_are_those_of_the_cells():
-    ax = error_rates_figure(ranked()).axes[0]
+    ax = ranked().figure().axes[0]
     values = ax.collections[0].get_array()
     written = {(int(text.get_position()[1]), int(text.get_position()[0])): text.get_text() for text in ax.texts}
     assert written == {place: f"{values[place]:.2f}" for place in np.ndindex(LAYERS, HEADS)}
@@ -71,7 +69,7 @@ def test_numbers_are_those_of_the_cells():
 
 def test_a_rate_of_nothing_is_the_strongest_colour_and_stands_at_the_top_of_the_bar():
     for theme in THEMES:
-        figure = error_rates_figure(ranked(), theme=theme)
+        figure = ranked().figure(theme=theme)
         mesh, bar = figure.axes[0].collections[0], figure.axes[-1]
         assert mesh.get_clim() == (0, 1)
         assert [to_hex(mesh.to_rgba(value)) for value in (0.0, 1.0)] == [
@@ -89,7 +87,7 @@ def test_what_rank_heads_gives():
     for amap in maps:
         amap.queries, amap.keys = ("▁a", "▁b", "▁c", "▁d", "</s>"), ("▁e", "▁f", "▁g", "▁h", "</s>")
     found = rank_heads([Pair(maps, {(0, 0), (1, 2)}, {(3, 3)})], [Rule("argmax"), Rule("threshold", 0.25)])
-    drawn = panels(error_rates_figure(found))
+    drawn = panels(found.figure())
     assert len(drawn) == 4
     for one in found:
         (reading,) = one.readings
@@ -97,7 +95,7 @@ def test_what_rank_heads_gives():
 
 
 def test_panels_of_one_method_stand_side_by_side():
-    figure = error_rates_figure(ranked(methods=("mutual",)), title="heads")
+    figure = ranked(methods=("mutual",)).figure(title="heads")
     left, right = (ax.get_position() for ax in figure.axes[:2])
     assert left.y0 == right.y0
     assert left.x1 < right.x0
@@ -106,7 +104,7 @@ def test_panels_of_one_method_stand_side_by_side():
 
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (6, 8), (12, 16), (31, 37)])
 def test_any_model_fits_a_page(layers, heads):
-    figure = error_rates_figure(ranked(layers, heads), title="every head of a model")
+    figure = ranked(layers, heads).figure(title="every head of a model")
     across, down = figure.get_size_inches()
     assert across < 16
     assert down < 16
@@ -118,8 +116,8 @@ def test_any_model_fits_a_page(layers, heads):
 
 def test_files_are_the_same_every_time(tmp_path):
     paths = [tmp_path / name for name in ("a.svg", "b.svg", "c.png", "d.pdf")]
-    regard.save(error_rates_figure(ranked(), theme="dark"), *paths, dpi=80)
-    regard.save(error_rates_figure(ranked(), theme="dark"), paths[1], dpi=80)
+    regard.save(ranked(), *paths, dpi=80, theme="dark")
+    regard.save(ranked(), paths[1], dpi=80, theme="dark")
     assert paths[0].read_bytes() == paths[1].read_bytes()
     text = paths[0].read_text(encoding="utf-8")
     for words in ("itermax, consumed rows", "alignment error rate", THEMES["dark"].background):
@@ -140,9 +138,9 @@ def test_files_are_the_same_every_time(tmp_path):
 )
 def test_what_is_refused(given, words):
     with pytest.raises(OptionError, match=words):
-        error_rates_figure(given)
+        Ranking(given).figure()
 
 
 def test_another_theme_is_refused():
     with pytest.raises(OptionError, match="theme"):
-        error_rates_figure(ranked(), theme="sepia")
+        ranked().figure(theme="sepia")

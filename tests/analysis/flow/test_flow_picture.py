@@ -11,12 +11,12 @@ from matplotlib.patches import PathPatch, Rectangle
 from torch.testing import assert_close
 
 import regard
-from regard import AttentionMap
-from regard.analysis.flow.edges import attention_flow_edges, relevance_edges, rollout_edges
-from regard.analysis.flow.figure import MOST_LAYERS, MOST_TOKENS, flow_diagram
+from regard import AttentionMap, flow_diagram, token_scores
+from regard.analysis.flow import attention_flow_edges, relevance_edges, rollout_edges
+from regard.analysis.flow.figure import MOST_LAYERS, MOST_TOKENS
+from regard.analysis.weighted.relevance import Relevance
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, TooLargeError
 from regard.figures.themes import THEMES
-from regard.figures.token_scores import token_scores
 from support.tiny_models import tiny, tiny_inputs
 from witnesses.flow import flow_by_networkx, rollout_matrix
 
@@ -388,3 +388,13 @@ def test_nothing_is_cut_off():
             if artist.get_text():
                 assert box.x0 - 1 <= found.x0 <= found.x1 <= box.x1 + 1, artist
                 assert box.y0 - 1 <= found.y0 <= found.y1 <= box.y1 + 1, artist
+
+
+def test_relevance_draws_one_sequence_of_its_inputs():
+    found = Relevance(torch.tensor([[1.0, 2.0], [4.0, 1.0]]), None)
+    for batch, top in ((0, "0 to 2.00"), (1, "0 to 4.00"), (-1, "0 to 4.00")):
+        ax = found.figure(["the", "cat"], batch=batch, token=1, title="of the cat").axes[0]
+        assert texts(ax) == ["", top, "the", "cat"]
+        assert ax.get_title() == "of the cat"
+    with pytest.raises(OptionError, match="batch: expected an integer from 0 to 1, got 2"):
+        found.figure(batch=2)

@@ -5,35 +5,22 @@ target token can be the query that *produced* it, or the one that *consumed* it 
 al. 2020, arXiv 2004.14837, "Shift-Att"); which of the two aligns better is a property of the head, and measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
-from regard.analysis.alignment.error_rates import Link, Scores, aer, scores, symmetrised
-from regard.analysis.alignment.methods import METHODS, SINKS, Rule, links_of
+from regard.analysis.alignment.error_rates import Link
+from regard.analysis.alignment.methods import Rule, links_of
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.special import is_special
 from regard.tokens.words import Words, words_of
 
-__all__ = [
-    "METHODS",
-    "ROWS",
-    "SINKS",
-    "Alignment",
-    "Link",
-    "Reading",
-    "Rule",
-    "Scores",
-    "aer",
-    "align",
-    "guess_reading",
-    "scores",
-    "symmetrised",
-]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROWS = ("produced", "consumed")
 HELD = 2**20
@@ -85,6 +72,45 @@ class Alignment:
             TooLargeError: more than 1 GiB; read regions and statistics of ``word_map`` instead.
         """
         return self.word_map.dense()[0, 0]
+
+    def figure(
+        self,
+        sure: Collection[Link] | None = None,
+        possible: Collection[Link] = (),
+        *,
+        kind: str = "matrix",
+        title: str = "",
+        theme: str = "light",
+    ) -> "Figure":
+        """The links as a picture, and the gold ones beside them where they are given.
+
+        In the matrix, a cell is the weight that a target word (row) gave a source word (column); a dot is a link that was
+        found. A frame is a gold link, dashed where it is only possible; a cross instead of a dot is a link that gold does not
+        have. A ribbon is a link, as wide as its weight; gold links that were not found are dashed lines.
+
+        Args:
+            sure: gold links that all annotators drew; no gold is drawn where they are left out.
+            possible: gold links that are not wrong.
+            kind: "matrix" or "ribbon".
+            title: above the picture.
+            theme: "light" or "dark".
+
+        Returns:
+            The figure; a notebook shows it, and ``regard.save`` writes it.
+
+        Raises:
+            OptionError: another kind or theme; ShapeError: no words, too many, or gold links of words that are not there.
+
+        Example:
+            >>> import regard
+            >>> figure = regard.translate("The cat sat on the mat.").alignment.figure(kind="ribbon")
+            >>> [text.get_text() for text in figure.axes[0].texts][:2]
+            ['The', 'cat']
+        """
+        from regard.analysis.alignment.figure import alignment_figure
+
+        drawn = (self.links, self.weights, self.source_words, self.target_words, sure, possible)
+        return alignment_figure(*drawn, kind=kind, title=title, theme=theme)
 
 
 def align(

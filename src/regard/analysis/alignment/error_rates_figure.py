@@ -1,7 +1,6 @@
 """Which head aligns: the error rate of every cross-attention head, by method and by the row that is read, as a picture."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,71 +42,25 @@ Cell = tuple[int, int]  # layer, head
 Panel = tuple[str, str]  # rows, method
 
 
-class _Reading(Protocol):
-    @property
-    def layer(self) -> int: ...
-    @property
-    def head(self) -> int: ...
-    @property
-    def rows(self) -> str: ...
-
-
-class _Rule(Protocol):
-    @property
-    def method(self) -> str: ...
-
-
-class _Scores(Protocol):
-    @property
-    def aer(self) -> float: ...
-
-
-class RankedHead(Protocol):
-    """What ``rank_heads`` gives, or what reads like it: a reading, the rule that made links, how far they are from gold."""
-
-    @property
-    def readings(self) -> Sequence[_Reading]:
-        """One."""
-
-    @property
-    def rule(self) -> _Rule:
-        """Its method names the panel."""
-
-    @property
-    def scores(self) -> _Scores:
-        """Its alignment error rate is the number."""
-
-
-def error_rates_figure(ranked: Sequence[RankedHead], *, title: str = "", theme: str = "light") -> Figure:
-    """Draws the alignment error rate of every head: a panel for each method and rows, in it layers by heads.
-
-    The stronger the colour of a cell, the nearer are the head's links to gold; a bar says which colour is which rate. The
-    lowest rate of the picture has a frame.
+def error_rates_figure(rates: Mapping[Panel, Mapping[Cell, float]], *, title: str = "", theme: str = "light") -> Figure:
+    """Draws alignment error rates, a panel for each method and rows: what ``Ranking.figure`` draws.
 
     Args:
-        ranked: what ``rank_heads`` gives: for each layer and head, for the rows that were read and for each method, one rule.
-        title: above the picture.
-        theme: "light" or "dark".
-
-    Returns:
-        The figure, unknown to pyplot; a notebook shows it, and ``regard.save`` writes it. Its first axes are the panels, line
-        by line: a line for consumed rows and one for produced ones, a column for each method; of one method, all in a line.
+        rates: by (rows, method), and in each of these by (layer, head).
+        title: as in ``Ranking.figure``.
+        theme: likewise.
 
     Raises:
-        OptionError: no heads, heads averaged with others, two rules for one cell, a cell without any, another theme.
+        OptionError: no rates, a cell without any, another theme.
 
     Example:
-        >>> import torch
-        >>> from regard import AttentionMap
-        >>> from regard.analysis.alignment.ranking import Pair, rank_heads
-        >>> amap = AttentionMap.from_dense(torch.stack([torch.eye(2), torch.eye(2).flip(0)])[None])
-        >>> amap.queries, amap.keys = ("▁le", "▁chat"), ("▁the", "▁cat")
-        >>> figure = error_rates_figure(rank_heads([Pair([amap], {(0, 0), (1, 1)}, set())]))
-        >>> [axes.get_title(loc="left") for axes in figure.axes[:2]]
-        ['argmax, consumed rows', 'argmax, produced rows']
+        >>> figure = error_rates_figure({("produced", "argmax"): {(0, 0): 0.25, (0, 1): 0.5}})
+        >>> [axes.get_title(loc="left") for axes in figure.axes[:1]]
+        ['argmax, produced rows']
     """
     colours = theme_named(theme)
-    rates = _rates(ranked)
+    if not rates:
+        raise OptionError("expected at least one head, got none; rank_heads gives them")
     lines, columns, layers, heads = _sides(rates)
     _check_whole(rates, lines, columns, layers, heads)
     grid = [[(rows, method) for method in columns] for rows in lines]
@@ -155,26 +108,7 @@ def _name(panel: Panel) -> str:
     return f"{method}, {rows} rows"
 
 
-def _rates(ranked: Sequence[RankedHead]) -> dict[Panel, dict[Cell, float]]:
-    """The error rates by panel and cell, of which each has one."""
-    found: dict[Panel, dict[Cell, float]] = {}
-    for one in ranked:
-        if len(one.readings) != 1:
-            raise OptionError(f"expected rates of single heads, got one of {len(one.readings)} together; leave it out")
-        reading = one.readings[0]
-        panel = found.setdefault((reading.rows, one.rule.method), {})
-        if (reading.layer, reading.head) in panel:
-            raise OptionError(
-                f"expected one rule a method, got two for {one.rule.method} of layer {reading.layer}, head {reading.head}, "
-                f"{reading.rows} rows; choose one of its thresholds and sinks"
-            )
-        panel[reading.layer, reading.head] = one.scores.aer
-    if not found:
-        raise OptionError("expected at least one head, got none; rank_heads gives them")
-    return found
-
-
-def _sides(rates: dict[Panel, dict[Cell, float]]) -> tuple[list[str], list[str], list[int], list[int]]:
+def _sides(rates: Mapping[Panel, Mapping[Cell, float]]) -> tuple[list[str], list[str], list[int], list[int]]:
     """Rows, methods, layers and heads, each in order."""
     methods = {method for _, method in rates}
     columns = [*(method for method in _METHODS if method in methods), *sorted(methods - {*_METHODS})]
@@ -184,7 +118,7 @@ def _sides(rates: dict[Panel, dict[Cell, float]]) -> tuple[list[str], list[str],
 
 
 def _check_whole(
-    rates: dict[Panel, dict[Cell, float]], lines: list[str], columns: list[str], layers: list[int], heads: list[int]
+    rates: Mapping[Panel, Mapping[Cell, float]], lines: list[str], columns: list[str], layers: list[int], heads: list[int]
 ) -> None:
     for rows, method in [(rows, method) for rows in lines for method in columns]:
         for layer, head in [(layer, head) for layer in layers for head in heads]:

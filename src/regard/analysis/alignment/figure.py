@@ -1,7 +1,8 @@
-"""Pictures of a word alignment: the links over the weights, or as ribbons between two lines of words; gold beside found."""
+"""A word alignment as a picture: links over the weights, or as ribbons between two lines of words; gold beside found."""
 
-from collections.abc import Collection
-from typing import Any, Protocol
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,8 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from torch import Tensor
 
-from regard.errors import OptionError, ShapeError
+from regard.arguments import one_of
+from regard.errors import ShapeError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.matrices import read_matrices
 from regard.figures.panels import (
@@ -46,28 +48,28 @@ _CELL, _WORD_FONT, _GAP, _HEIGHT = 22.0, 10.5, 12.0, 96.0
 _LEGEND_FONT, _LEGEND_LINE, _MARK = 8.0, 16.0, 10.0
 
 
-class WordAlignment(Protocol):
-    """An ``Alignment``, or what reads like one."""
+@dataclass(frozen=True)
+class _Drawing:
+    """What is drawn, checked."""
 
-    @property
-    def links(self) -> Collection[Link]:
-        """Pairs (source word, target word)."""
+    links: Collection[Link]
+    weights: Tensor
+    source_words: tuple[str, ...]
+    target_words: tuple[str, ...]
+    gold: tuple[set[Link], set[Link]] | None  # sure links, and those that are only possible
+    title: str
+    theme: Theme
 
-    @property
-    def weights(self) -> Tensor:
-        """(target words, source words)."""
-
-    @property
-    def source_words(self) -> tuple[str, ...]:
-        """The words of the source."""
-
-    @property
-    def target_words(self) -> tuple[str, ...]:
-        """The words of the target."""
+    def is_right(self, link: Link) -> bool:
+        """Whether gold has the link; without gold, no link is wrong."""
+        return self.gold is None or link in self.gold[0] | self.gold[1]
 
 
 def alignment_figure(
-    alignment: WordAlignment,
+    links: Collection[Link],
+    weights: Tensor,
+    source_words: Sequence[str],
+    target_words: Sequence[str],
     sure: Collection[Link] | None = None,
     possible: Collection[Link] = (),
     *,
@@ -75,36 +77,31 @@ def alignment_figure(
     title: str = "",
     theme: str = "light",
 ) -> Figure:
-    """Draws an alignment: found links, and the gold ones beside them where they are given.
-
-    In the matrix, a cell is the weight that a target word (row) gave a source word (column); a dot is a link that was found. A
-    frame is a gold link, dashed where it is only possible; a cross instead of a dot is a link that gold does not have. A
-    ribbon is a link, as wide as its weight; gold links that were not found are dashed lines.
+    """Draws links between words, and the gold ones beside them: what ``Alignment.figure`` draws.
 
     Args:
-        alignment: what ``regard.align`` gives, or a translation's ``alignment``.
-        sure: gold links that everybody drew; no gold is drawn where they are left out.
-        possible: gold links that are not wrong.
-        kind: "matrix" or "ribbon".
-        title: above the picture.
-        theme: "light" or "dark".
-
-    Returns:
-        The figure; a notebook shows it, and ``regard.save`` writes it.
+        links: pairs (source word, target word).
+        weights: (target words, source words).
+        source_words: the words of the source.
+        target_words: the words of the target.
+        sure: as in ``Alignment.figure``.
+        possible: likewise.
+        kind: likewise.
+        title: likewise.
+        theme: likewise.
 
     Raises:
-        OptionError: another kind or theme; ShapeError: no words, too many, or gold links of words that are not there.
+        OptionError, ShapeError: as ``Alignment.figure``.
 
     Example:
-        >>> import regard
-        >>> figure = alignment_figure(regard.translate("The cat sat on the mat.").alignment, kind="ribbon")
-        >>> [text.get_text() for text in figure.axes[0].texts][:2]
-        ['The', 'cat']
+        >>> import torch
+        >>> figure = alignment_figure({(0, 1), (1, 0)}, torch.eye(2).flip(0), ["black", "cat"], ["chat", "noir"], kind="ribbon")
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['black', 'cat', 'chat', 'noir']
     """
-    if kind not in KINDS:
-        raise OptionError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    one_of("kind", kind, KINDS)
     colours = theme_named(theme)
-    sources, targets = len(alignment.source_words), len(alignment.target_words)
+    sources, targets = len(source_words), len(target_words)
     if not sources or not targets:
         raise ShapeError(
             f"expected words on both sides, got {sources} source and {targets} target words: there is nothing to draw"
@@ -116,15 +113,13 @@ def alignment_figure(
                 "align with source_words= and target_words= as the gold counts them"
             )
     gold = None if sure is None else (set(sure), set(possible) - set(sure))
-    draw = _matrix if kind == "matrix" else _ribbons
-    return draw(alignment, gold, title, colours)
+    drawing = _Drawing(links, weights, tuple(source_words), tuple(target_words), gold, title, colours)
+    return _matrix(drawing) if kind == "matrix" else _ribbons(drawing)
 
 
-Gold = tuple[set[Link], set[Link]] | None
-
-
-def _matrix(alignment: WordAlignment, gold: Gold, title: str, theme: Theme) -> Figure:
-    found = read_matrices(alignment.weights, alignment.target_words, alignment.source_words, batch=0, head=None)
+def _matrix(drawing: _Drawing) -> Figure:
+    title, theme, gold = drawing.title, drawing.theme, drawing.gold
+    found = read_matrices(drawing.weights, drawing.target_words, drawing.source_words, batch=0, head=None)
     weights = found.weights[0]
     rows, columns = weights.shape
     pitch = min(_CELL, max(7.2, 8.5 * POINTS / max(rows, columns)))
@@ -147,9 +142,8 @@ def _matrix(alignment: WordAlignment, gold: Gold, title: str, theme: Theme) -> F
     write_sides(ax, left, above, theme, ("target", "source"))
     if title:
         ax.set_title(title, color=theme.text, fontsize=TITLE_FONT, parse_math=False)
-    for source, target in sorted(alignment.links):
-        right_link = gold is None or (source, target) in gold[0] | gold[1]
-        ax.plot(source, target, **_dot(theme, pitch) if right_link else _cross(theme, pitch))
+    for link in sorted(drawing.links):
+        ax.plot(*link, **_dot(theme, pitch) if drawing.is_right(link) else _cross(theme, pitch))
     for links, style in zip(gold or (), ("-", (0, (2, 1.5))), strict=False):
         for source, target in sorted(links):
             inset = 0.5 - 1.2 / pitch
@@ -254,8 +248,9 @@ def _line(theme: Theme, mark: str) -> dict[str, Any]:
     return {"color": theme.accent, "linewidth": 1.2, "linestyle": (0, (3, 2))}
 
 
-def _ribbons(alignment: WordAlignment, gold: Gold, title: str, theme: Theme) -> Figure:
-    sources, targets = alignment.source_words, alignment.target_words
+def _ribbons(drawing: _Drawing) -> Figure:
+    title, theme, gold = drawing.title, drawing.theme, drawing.gold
+    sources, targets = drawing.source_words, drawing.target_words
     if max(len(sources), len(targets)) > MOST_RIBBONS:
         raise ShapeError(
             f"expected at most {MOST_RIBBONS} words a side for ribbons, got {len(sources)} and {len(targets)}; "
@@ -276,12 +271,11 @@ def _ribbons(alignment: WordAlignment, gold: Gold, title: str, theme: Theme) -> 
     high, low = NAME_FONT + _WORD_FONT + PAD, NAME_FONT + _WORD_FONT + PAD + _HEIGHT
     shift = [(width - side[-1][1]) / 2 for side in (top, bottom)]
     places = [[(a + b) / 2 + by for a, b in side] for side, by in zip((top, bottom), shift, strict=True)]
-    weights = np.asarray(alignment.weights.detach().cpu().double().numpy())
-    for source, target in sorted(alignment.links, key=lambda link: weights[link[1], link[0]]):
-        good = gold is None or (source, target) in gold[0] | gold[1]
-        ends = places[0][source], places[1][target]
-        _ribbon(ax, ends, (high, low), float(weights[target, source]), theme, "good line" if good else "bad line")
-    for source, target in sorted((gold[0] if gold else set()) - set(alignment.links)):
+    weights = np.asarray(drawing.weights.detach().cpu().double().numpy())
+    for source, target in sorted(drawing.links, key=lambda link: weights[link[1], link[0]]):
+        mark = "good line" if drawing.is_right((source, target)) else "bad line"
+        _ribbon(ax, (places[0][source], places[1][target]), (high, low), float(weights[target, source]), theme, mark)
+    for source, target in sorted((gold[0] if gold else set()) - set(drawing.links)):
         x, y = places[0][source], places[1][target]
         ax.add_patch(PathPatch(s_curve(x, high, y, low), fill=False, **_edge(theme)))
     for words, at, y, va in ((sources, places[0], high - PAD / 2, "bottom"), (targets, places[1], low + PAD / 2, "top")):

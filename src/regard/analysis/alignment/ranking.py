@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm import tqdm
 
@@ -11,6 +11,9 @@ from regard.analysis.alignment.error_rates import Link, Scores, scores
 from regard.analysis.alignment.methods import Rule, links_of
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Pair(NamedTuple):
@@ -34,9 +37,54 @@ class Ranked(NamedTuple):
     scores: Scores
 
 
+class Ranking(list[Ranked]):
+    """Readings and rules, best first: a list that draws itself."""
+
+    def figure(self, *, title: str = "", theme: str = "light") -> "Figure":
+        """The alignment error rate of every head: a panel for each method and rows, in it layers by heads.
+
+        The stronger the colour of a cell, the nearer are the head's links to gold; a bar says which colour is which rate. The
+        lowest rate of the picture has a frame.
+
+        Args:
+            title: above the picture.
+            theme: "light" or "dark".
+
+        Returns:
+            The figure; a notebook shows it, and ``regard.save`` writes it. Its first axes are the panels, line by line: a line
+            for consumed rows and one for produced ones, a column for each method; of one method, all in a line.
+
+        Raises:
+            OptionError: no heads, heads averaged with others, two rules for one cell, a cell without any, another theme.
+
+        Example:
+            >>> import torch
+            >>> amap = AttentionMap.from_dense(torch.stack([torch.eye(2), torch.eye(2).flip(0)])[None])
+            >>> amap.queries, amap.keys = ("▁le", "▁chat"), ("▁the", "▁cat")
+            >>> figure = rank_heads([Pair([amap], {(0, 0), (1, 1)}, set())]).figure()
+            >>> [axes.get_title(loc="left") for axes in figure.axes[:2]]
+            ['argmax, consumed rows', 'argmax, produced rows']
+        """
+        from regard.analysis.alignment.error_rates_figure import error_rates_figure
+
+        rates: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
+        for readings, rule, found in self:
+            if len(readings) != 1:
+                raise OptionError(f"expected rates of single heads, got one of {len(readings)} together; leave it out")
+            layer, head, rows = readings[0]
+            panel = rates.setdefault((rows, rule.method), {})
+            if (layer, head) in panel:
+                raise OptionError(
+                    f"expected one rule a method, got two for {rule.method} of layer {layer}, head {head}, {rows} rows; "
+                    "choose one of its thresholds and sinks"
+                )
+            panel[layer, head] = found.aer
+        return error_rates_figure(rates, title=title, theme=theme)
+
+
 def rank_heads(
     pairs: Iterable[Pair], rules: Sequence[Rule] = (Rule(),), *, readings: Sequence[Readings] | None = None
-) -> list[Ranked]:
+) -> Ranking:
     """The readings of a model and the rules, best first, by alignment error rate over the whole collection.
 
     Args:
@@ -78,7 +126,7 @@ def rank_heads(
         raise OptionError("expected at least one sentence pair, got none")
     sure, possible = (list(side) for side in zip(*gold, strict=True))
     ranked = [Ranked(together, rule, scores(links, sure, possible)) for (together, rule), links in found.items()]
-    return sorted(ranked, key=lambda one: one.scores.aer)
+    return Ranking(sorted(ranked, key=lambda one: one.scores.aer))
 
 
 def _all_readings(cross: Sequence[AttentionMap]) -> list[Readings]:

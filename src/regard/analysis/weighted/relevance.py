@@ -5,8 +5,8 @@ Chefer, Gur and Wolf 2021, "Generic Attention-model Explainability for Interpret
 region of A is dO·Vᵀ of that region, and both are O(n). The model runs unmodified, on its fused kernel.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,12 +16,49 @@ from regard.errors import OptionError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Positions, take
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 class Relevance(NamedTuple):
     """What a score depends on, token by token."""
 
     inputs: Tensor  #: (batch, keys): tokens of the input; of an encoder-decoder, tokens of the source
     consumed: Tensor | None  #: (batch, keys): tokens that the decoder of an encoder-decoder had read; None for other models
+
+    def figure(
+        self,
+        tokens: Sequence[object] | None = None,
+        *,
+        batch: int = 0,
+        token: int | None = None,
+        title: str = "",
+        theme: str = "light",
+        special: Collection[str] | None = None,
+    ) -> "Figure":
+        """``inputs`` of one sequence as bars over the text, as ``regard.token_scores`` draws them.
+
+        Args:
+            tokens: the words below the bars, such as ``recording.keys``; positions where not given.
+            batch: which sequence.
+            token: the position that the score was read at, if it is one of these: its word is marked.
+            title: above the picture.
+            theme: "light" or "dark".
+            special: tokens whose words are dimmed; the usual ones where not given.
+
+        Raises:
+            OptionError, ShapeError, ScoreError: as ``regard.token_scores``, and no such sequence.
+
+        Example:
+            >>> found = Relevance(torch.tensor([[0.5, 1.5]]), None)
+            >>> [text.get_text() for text in found.figure(["the", "cat"]).axes[0].texts]
+            ['', '0 to 1.50', 'the', 'cat']
+        """
+        from regard.figures.matrices import checked_index
+        from regard.figures.token_scores import token_scores
+
+        scores = self.inputs[checked_index("batch", batch, len(self.inputs))]
+        return token_scores(scores, tokens, token=token, title=title, theme=theme, special=special)
 
 
 def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:
