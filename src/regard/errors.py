@@ -3,6 +3,20 @@
 Every message says what was expected, what came, and what to do.
 """
 
+__all__ = [
+    "DtypeError",
+    "FileFormatError",
+    "ModelError",
+    "OptionError",
+    "PlaceError",
+    "RecordingError",
+    "RegardError",
+    "ScoreError",
+    "ShapeError",
+    "TooLargeError",
+    "TooLongError",
+]
+
 
 class RegardError(Exception):
     """Base of everything that Regard raises on purpose."""

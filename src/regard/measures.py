@@ -7,6 +7,8 @@ from torch import Tensor
 
 from regard.errors import OptionError, ShapeError
 
+__all__ = ["changed_tokens", "edits", "logit_difference", "loss"]
+
 
 def loss(output: Any) -> float:
     """The loss that the model computed itself; its inputs need ``labels``.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Figure  # also for findings, which say what they draw without matplotlib
 
 from regard.errors import OptionError
 from regard.figures.formats import FORMATS

@@ -25,7 +25,7 @@ from regard.recording.recording import KINDS, Recording
 from regard.recording.values import Outcome
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from regard.figures.figure_files import Figure
 
 Head = tuple[int, int]
 Edge = tuple[int, int, int, int]

@@ -18,7 +18,7 @@ from regard.recording.pretrained import known_name, read_from
 from regard.recording.recording import Recording
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from regard.figures.figure_files import Figure
 
 EMBEDDED = Path(__file__).parent / "model_eng_fra"
 BATCH = 16

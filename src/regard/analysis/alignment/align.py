@@ -20,7 +20,7 @@ from regard.tokens.special import is_special
 from regard.tokens.words import Words, words_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from regard.figures.figure_files import Figure
 
 ROWS = ("produced", "consumed")
 HELD = 2**20

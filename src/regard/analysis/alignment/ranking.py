@@ -13,7 +13,7 @@ from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from regard.figures.figure_files import Figure
 
 
 class Pair(NamedTuple):

@@ -17,7 +17,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Positions, take
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from regard.figures.figure_files import Figure
 
 
 class Relevance(NamedTuple):
