@@ -395,9 +395,9 @@ NAN[1, 2, 3] = float("nan")
     ("arguments", "options", "error", "message"),
     [
         ((weights(3, 5, 7),), {}, OptionError, r"one head, got 3 heads.*head=0 to head=2.*heads_grid"),
-        ((weights(3, 5, 7),), {"head": 3}, OptionError, r"head: expected an integer from 0 to 2, got 3"),
-        ((weights(3, 5, 7),), {"head": "mean"}, OptionError, r"head: expected an integer .* got 'mean'"),
-        ((weights(2, 1, 5, 7),), {"batch": 2}, OptionError, r"batch: expected an integer from 0 to 1, got 2"),
+        ((weights(3, 5, 7),), {"head": 3}, OptionError, r"head: expected a whole number from -3 to 2, got 3"),
+        ((weights(3, 5, 7),), {"head": "mean"}, OptionError, r"head: expected a whole number .* got 'mean'"),
+        ((weights(2, 1, 5, 7),), {"batch": 2}, OptionError, r"batch: expected a whole number from -2 to 1, got 2"),
         ((weights(5),), {}, ShapeError, r"2 axes .* got 1: \(5,\)"),
         ((weights(2, 2, 2, 2, 2),), {}, ShapeError, r"got 5: \(2, 2, 2, 2, 2\)"),
         ((torch.zeros(0, 5),), {}, ShapeError, r"\(0, 5\).*nothing to draw"),
@@ -410,7 +410,7 @@ NAN[1, 2, 3] = float("nan")
         ((weights(3, 3), "the cat sat"), {}, DtypeError, r"got the text 'the cat sat'.*split"),
         ((weights(3, 3), iter("abc")), {}, DtypeError, r"expected a list of 3 labels, got str"),
         ((weights(2, MAX_TOKENS + 1),), {}, ShapeError, rf"at most {MAX_TOKENS} .*got 2 and {MAX_TOKENS + 1}; select a region"),
-        ((weights(2, 2),), {"theme": "blue"}, OptionError, r"theme: expected one of \['dark', 'light'\], got 'blue'"),
+        ((weights(2, 2),), {"theme": "blue"}, OptionError, r"theme: expected one of light, dark, got 'blue'"),
         ((weights(2, 2),), {"vmin": 1.0}, OptionError, r"vmin below vmax, got vmin=1.0 and vmax=1.0"),
         ((weights(2, 2),), {"vmax": float("nan")}, OptionError, r"vmax: expected a finite number, got nan"),
         ((weights(2, 2),), {"vmax": "1"}, OptionError, r"vmax: expected a finite number, got '1'"),
@@ -431,7 +431,7 @@ def test_a_heatmap_refuses(arguments, options, error, message):
 @pytest.mark.parametrize(
     ("source", "options", "error", "message"),
     [
-        (weights(3, 5, 7), {"columns": 0}, OptionError, r"columns: expected an integer of at least 1, got 0"),
+        (weights(3, 5, 7), {"columns": 0}, OptionError, r"columns: expected a whole number of at least 1, got 0"),
         (weights(3, 5, 7), {"titles": ["a"]}, OptionError, r"titles: expected a list of 3"),
         (weights(3, 5, 7), {"highlight": (0, 3)}, OptionError, r"highlight: .*\(0, 0\) to \(0, 2\), got \(0, 3\)"),
         (weights(3, 5, 7), {"highlight": 1}, OptionError, r"highlight: .*got 1"),

@@ -308,7 +308,7 @@ def test_figure_reads_the_aligned_head_or_the_one_that_is_named(cat):
     assert labels == list(cat.target_tokens)
     labels = [label.get_text() for label in cat.figure(1, 2, rows="consumed").axes[0].get_yticklabels()]
     assert labels == ["<pad>", *cat.target_tokens[:-1]]
-    with pytest.raises(OptionError, match="expected a head from 0 to 3, got 4"):
+    with pytest.raises(OptionError, match="head: expected a whole number from 0 to 3, got 4"):
         cat.figure(0, 4)
     with pytest.raises(OptionError, match="expected layer and head together"):
         cat.figure(layer=1)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.matrices import Labels, LazyMap, Matrices, Weights, read_matrices
@@ -177,8 +178,8 @@ def _check_highlight(highlight: tuple[int, int] | None, panels: list[_Panel]) ->
 
 def _lines(found: list[Matrices], panels: list[_Panel], columns: int | None) -> list[list[_Panel]]:
     """The panels, line by line: a new layer begins a new line."""
-    if columns is not None and (isinstance(columns, bool) or not isinstance(columns, int) or columns < 1):
-        raise OptionError(f"columns: expected an integer of at least 1, got {columns!r}")
+    if columns is not None:
+        columns = whole_number("columns", columns, 1)
     heads = max(len(layer.heads) for layer in found)
     wide = columns or (heads if len(found) > 1 else _near_square(heads))
     lines: list[list[_Panel]] = []

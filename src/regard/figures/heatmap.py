@@ -128,7 +128,7 @@ def _sides(found: Matrices, across: float, down: float, special: Collection[str]
 
 
 def _pitches(ax: Axes, rows: int, columns: int) -> tuple[float, float]:
-    """Width and height of a cell in points, in axes that somebody else has made."""
+    """Width and height of a cell in points, in axes that were given."""
     box = ax.get_window_extent()
     point = figure_of(ax).dpi / POINTS
     return max(box.width / columns / point, 0.1), max(box.height / rows / point, 0.1)

@@ -1,6 +1,5 @@
 """What can be drawn: weights of any make, read as (heads, queries, keys) with the labels of their tokens."""
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 
 MAX_TOKENS = 400
@@ -132,13 +132,7 @@ def _check_shape(shape: tuple[int, ...]) -> None:
 
 def checked_index(name: str, index: int, size: int) -> int:
     """The index counted from 0, refused where the weights have none such."""
-    try:
-        position = operator.index(index)
-    except TypeError as error:
-        raise OptionError(f"{name}: expected an integer from 0 to {size - 1}, got {index!r}") from error
-    if not -size <= position < size:
-        raise OptionError(f"{name}: expected an integer from 0 to {size - 1}, got {position}; the weights have {size}")
-    return position % size
+    return whole_number(name, index, -size, size - 1, advice=f"the weights have {size}") % size
 
 
 def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
+from regard.arguments import number
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure, figure_of
 from regard.figures.themes import Theme
@@ -46,7 +47,7 @@ class Scale:
 
     @property
     def extend(self) -> str:
-        """Arrows on the colour bar, where weights lie beyond its ends: nothing is cut off unseen."""
+        """Arrows on the colour bar, where weights lie beyond its ends: nothing is cut off in silence."""
         names = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
         slack = 1e-5 * (self.vmax - self.vmin)  # a row of float32 may sum to 1.0000001
         return names[self.lowest < self.vmin - slack, self.highest > self.vmax + slack]
@@ -55,8 +56,7 @@ class Scale:
 def scale_of(matrices: Sequence[NDArray[np.float64]], vmin: float, vmax: float, theme: Theme) -> Scale:
     """One scale for all of these weights; a diverging one where some are negative and ``vmin`` was left at 0."""
     for name, value in (("vmin", vmin), ("vmax", vmax)):
-        if not isinstance(value, int | float | np.floating | np.integer) or not math.isfinite(value):
-            raise OptionError(f"{name}: expected a finite number, got {value!r}")
+        number(name, value)
     if not vmin < vmax:
         raise OptionError(f"expected vmin below vmax, got vmin={vmin} and vmax={vmax}")
     lowest, highest = min(part.min() for part in matrices), max(part.max() for part in matrices)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from matplotlib.colors import LinearSegmentedColormap
 
-from regard.errors import OptionError
+from regard.arguments import one_of
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,4 @@ THEMES = {
 
 def theme_named(name: str) -> Theme:
     """The theme of this name, or OptionError with the names there are."""
-    if name not in THEMES:
-        raise OptionError(f"theme: expected one of {sorted(THEMES)}, got {name!r}")
-    return THEMES[name]
+    return THEMES[one_of("theme", name, THEMES)]

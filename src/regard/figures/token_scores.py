@@ -17,7 +17,7 @@ from regard.figures.panels import PAD, TITLE_FONT, amount_text, new_page, text_w
 from regard.figures.themes import Theme, theme_named
 from regard.tokens.special import checked_special, is_special
 
-Scores: TypeAlias = Tensor | NDArray[Any] | Sequence[Any]
+TokenScores: TypeAlias = Tensor | NDArray[Any] | Sequence[Any]
 
 _WORD_FONT, _NAME_FONT, _NUMBER_FONT = 10.0, 8.0, 7.0
 _WIDEST, _NARROWEST_WORD, _WORD_LINE = 620.0, 15.0, 14.0
@@ -25,7 +25,7 @@ _BAR, _BAR_GAP, _LINE_GAP = 24.0, 4.0, 12.0
 
 
 def token_scores(
-    scores: Scores | Mapping[str, Scores],
+    scores: TokenScores | Mapping[str, TokenScores],
     tokens: Labels = None,
     *,
     token: int | None = None,
@@ -95,7 +95,7 @@ def token_scores(
     return figure_of(ax)
 
 
-def _by_name(scores: Scores | Mapping[str, Scores]) -> Mapping[str, Scores]:
+def _by_name(scores: TokenScores | Mapping[str, TokenScores]) -> Mapping[str, TokenScores]:
     return scores if isinstance(scores, Mapping) else {"": scores}
 
 
@@ -123,7 +123,7 @@ def _wrapped(widths: Sequence[float], width: float) -> list[list[int]]:
     return lines
 
 
-def _checked_scores(name: str, scores: Scores) -> NDArray[np.float64]:
+def _checked_scores(name: str, scores: TokenScores) -> NDArray[np.float64]:
     """(tokens,)."""
     values = as_array(scores)
     if values.ndim != 1 or not 0 < len(values) <= MAX_TOKENS:

@@ -99,8 +99,8 @@ def test_readings_are_averaged():
     for wrong, words in (
         ({"readings": []}, r"expected readings as a list of \(layer, head, rows\), got \[\]"),
         ({"readings": [(0, 0)]}, "expected readings as a list"),
-        ({"readings": [(0, 3, "produced")]}, "expected a head from 0 to 0, got 3"),
-        ({"readings": [(0, 0, "later")]}, "expected rows of produced or consumed, got 'later'"),
+        ({"readings": [(0, 3, "produced")]}, "head: expected a whole number from 0 to 0, got 3"),
+        ({"readings": [(0, 0, "later")]}, "rows: expected one of produced, consumed, got 'later'"),
         ({"layer": 0, "head": 0, "readings": [(0, 0, "produced")]}, "expected readings= or layer, head and rows, got both"),
     ):
         with pytest.raises(OptionError, match=words):
@@ -214,13 +214,13 @@ def test_the_guess_takes_the_sharpest_head_and_its_layers_rows():
     ("arguments", "error", "words"),
     [
         ({"layer": 0}, OptionError, "expected layer and head together or neither, got layer=0 and head=None"),
-        ({"layer": 1, "head": 0}, OptionError, "expected a layer from 0 to 0, got 1"),
-        ({"layer": 0, "head": -1}, OptionError, "expected a head from 0 to 0, got -1"),
-        ({"rows": "later"}, OptionError, "expected rows of produced or consumed, got 'later'"),
-        ({"threshold": 1.0}, OptionError, "expected a threshold from 0 to below 1, got 1.0"),
-        ({"method": "best"}, OptionError, "expected method of argmax, itermax, threshold, mutual, got 'best'"),
-        ({"sinks": True}, OptionError, "expected sinks of ignore, special, punctuation, got True"),
-        ({"method": "threshold"}, OptionError, "expected a threshold above 0 with method='threshold', got 0"),
+        ({"layer": 1, "head": 0}, OptionError, "layer: expected a whole number from 0 to 0, got 1"),
+        ({"layer": 0, "head": -1}, OptionError, "head: expected a whole number from 0 to 0, got -1"),
+        ({"rows": "later"}, OptionError, "rows: expected one of produced, consumed, got 'later'"),
+        ({"threshold": 1.0}, OptionError, "threshold: expected a number of at least 0 and below 1, got 1.0"),
+        ({"method": "best"}, OptionError, "method: expected one of argmax, itermax, threshold, mutual, got 'best'"),
+        ({"sinks": True}, OptionError, "sinks: expected one of ignore, special, punctuation, got True"),
+        ({"method": "threshold"}, OptionError, "threshold: expected a number above 0 for method='threshold', got 0"),
         ({"source_words": ["quite", "another"]}, OptionError, "expected the words of these tokens"),
     ],
 )
@@ -289,7 +289,7 @@ def test_symmetrisation_by_hand():
     forward, reverse = {(0, 0), (1, 1), (1, 2), (4, 4), (6, 0)}, {(0, 0), (1, 1), (2, 2), (5, 4)}
     expected = {(0, 0), (1, 1), (1, 2), (2, 2), (4, 4)}
     assert symmetrised(forward, reverse) == oracles_alignment.grow_diag_final_and(forward, reverse) == expected
-    with pytest.raises(OptionError, match="expected how of intersection, union or grow-diag-final-and, got 'gdfa'"):
+    with pytest.raises(OptionError, match="how: expected one of intersection, union, grow-diag-final-and, got 'gdfa'"):
         symmetrised(forward, reverse, "gdfa")
 
 

@@ -131,14 +131,14 @@ def test_rollout_refuses():
     for given in ([], "maps", [1]):
         with pytest.raises(OptionError, match="expected a recording or its maps of one stack"):
             rollout(given)
-    with pytest.raises(OptionError, match="expected tokens from -7 to 6, got 7"):
+    with pytest.raises(OptionError, match="tokens: expected a whole number from -7 to 6, got 7"):
         rollout(maps, tokens=7)
-    with pytest.raises(OptionError, match="expected at least one of tokens"):
+    with pytest.raises(OptionError, match="tokens: expected at least one, got none"):
         rollout(maps, tokens=[])
-    with pytest.raises(OptionError, match="expected heads from -5 to 4, got 5"):
+    with pytest.raises(OptionError, match="heads: expected a whole number from -5 to 4, got 5"):
         rollout(maps, heads=[5])
     for residual in (1.0, -0.1):
-        with pytest.raises(OptionError, match="expected residual from 0 to below 1"):
+        with pytest.raises(OptionError, match="residual: expected a number of at least 0 and below 1"):
             rollout(maps, residual=residual)
 
 
@@ -334,7 +334,7 @@ def test_relevance_of_one_token_a_sequence():
     assert (both[1, 3:] == 0).all()
     with pytest.raises(ShapeError, match="expected one token, or 2 for a batch of 2, got 3"):
         relevance(recording, score, [1, 2, 3])
-    with pytest.raises(OptionError, match="expected token from -7 to 6, got 7"):
+    with pytest.raises(OptionError, match="token: expected a whole number from -7 to 6, got 7"):
         relevance(recording, score, 7)
 
 
@@ -533,7 +533,7 @@ def test_projections_of_t5_and_where_none_is_found():
         norm_weighted(recording, projections=[torch.ones(7, 8)])
     with pytest.raises(ShapeError, match="expected 1 projections, one a map, got 0"):
         norm_weighted(recording, projections=[])
-    with pytest.raises(OptionError, match="expected by of head or layer, got 'heads'"):
+    with pytest.raises(OptionError, match="by: expected one of head, layer, got 'heads'"):
         norm_weighted(recording, by="heads")
 
 

@@ -105,15 +105,15 @@ def test_edges_of_a_batch_are_those_of_its_sequences():
 
 def test_edges_refuse():
     maps, _ = stack()
-    with pytest.raises(OptionError, match="expected token from -5 to 4, got 5"):
+    with pytest.raises(OptionError, match="token: expected a whole number from -5 to 4, got 5"):
         rollout_edges(maps, token=5)
-    with pytest.raises(OptionError, match=r"expected one token from -5 to 4, got \[1, 2\]"):
+    with pytest.raises(OptionError, match=r"token: expected a whole number from -5 to 4, got \[1, 2\]; an edge belongs to one"):
         rollout_edges(maps, token=[1, 2])
-    with pytest.raises(OptionError, match="expected one key from -5 to 4, got None"):
+    with pytest.raises(OptionError, match="key: expected a whole number from -5 to 4, got None"):
         attention_flow_edges(maps, 1, None)
-    with pytest.raises(OptionError, match="expected residual from 0 to below 1, got 1"):
+    with pytest.raises(OptionError, match="residual: expected a number of at least 0 and below 1, got 1"):
         rollout_edges(maps, token=0, residual=1)
-    with pytest.raises(OptionError, match="expected residual from 0 to below 1, got -0.1"):
+    with pytest.raises(OptionError, match="residual: expected a number of at least 0 and below 1, got -0.1"):
         attention_flow_edges(maps, 1, 0, residual=-0.1)
     with pytest.raises(TooLargeError, match=r"expected at most 74 pipes, got 3 layers · 5² tokens = 75"):
         attention_flow_edges(maps, 1, 0, max_pipes=74)
@@ -233,7 +233,7 @@ def test_scores_that_cannot_be_drawn(scores, words, error, message):
 
 
 def test_options_of_scores():
-    with pytest.raises(OptionError, match="token: expected an integer from 0 to 1, got 2"):
+    with pytest.raises(OptionError, match="token: expected a whole number from -2 to 1, got 2"):
         token_scores([1.0, 2.0], token=2)
     with pytest.raises(OptionError, match="theme: expected one of"):
         token_scores([1.0, 2.0], theme="grey")
@@ -315,7 +315,7 @@ def test_one_sequence_of_a_batch_is_drawn():
     both = torch.stack([EDGES, EDGES.flip(1, 2)])
     numbers = [text for text in texts(flow_diagram(both, batch=1).axes[0]) if text.startswith("0.")]
     assert numbers == ["0.25", "0.35", "0.40"]
-    with pytest.raises(OptionError, match="batch: expected an integer from 0 to 1, got 2"):
+    with pytest.raises(OptionError, match="batch: expected a whole number from -2 to 1, got 2"):
         flow_diagram(both, batch=2)
 
 
@@ -351,7 +351,7 @@ def test_edges_that_cannot_be_drawn(edges, error, message):
 
 @pytest.mark.parametrize("least", [-0.1, 1, True, "all"])
 def test_least_is_a_share(least):
-    with pytest.raises(OptionError, match="least: expected a share from 0 to below 1, got"):
+    with pytest.raises(OptionError, match="least: expected a number of at least 0 and below 1, got"):
         flow_diagram(EDGES, least=least)
 
 
@@ -396,5 +396,5 @@ def test_relevance_draws_one_sequence_of_its_inputs():
         ax = found.figure(["the", "cat"], batch=batch, token=1, title="of the cat").axes[0]
         assert texts(ax) == ["", top, "the", "cat"]
         assert ax.get_title() == "of the cat"
-    with pytest.raises(OptionError, match="batch: expected an integer from 0 to 1, got 2"):
+    with pytest.raises(OptionError, match="batch: expected a whole number from -2 to 1, got 2"):
         found.figure(batch=2)

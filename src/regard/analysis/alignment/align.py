@@ -14,6 +14,7 @@ from torch import Tensor
 from regard.analysis.alignment.error_rates import Link
 from regard.analysis.alignment.methods import Rule, links_of
 from regard.analysis.alignment.word_maps import mean_of, merge
+from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.special import is_special
@@ -162,15 +163,15 @@ def align(
         [(0, 1), (1, 0)]
     """
     maps = _checked_maps(cross)
-    if rows not in (None, *ROWS):
-        raise OptionError(f"expected rows of {' or '.join(ROWS)}, got {rows!r}")
+    if rows is not None:
+        one_of("rows", rows, ROWS)
     rule = Rule(method, threshold, sinks)
     if reverse is not None and (method != "mutual" or not isinstance(reverse, Alignment)):
         raise OptionError("expected reverse= as an Alignment, and beside method='mutual' only; align the other direction first")
-    asked = _checked_readings(maps, layer, head, rows, readings)
-    amap = maps[asked[0].layer]
+    chosen = _checked_readings(maps, layer, head, rows, readings)
+    amap = maps[chosen[0].layer]
     source, target = read_words(amap.keys, source_words), read_words(amap.queries, target_words)
-    with_sink = map_of_words(maps, asked, source, target)
+    with_sink = map_of_words(maps, chosen, source, target)
     forward = rule if reverse is None else Rule("argmax", threshold, sinks)
     links = links_of(with_sink, forward, source.texts, target.texts)
     if reverse is not None:
@@ -182,7 +183,7 @@ def align(
             )
         links &= {(target_word, source_word) for source_word, target_word in reverse.links}
     words = with_sink.select(keys=slice(0, len(source.texts)))
-    return Alignment(frozenset(links), words, source.texts, target.texts, asked, rule)
+    return Alignment(frozenset(links), words, source.texts, target.texts, chosen, rule)
 
 
 def _checked_maps(cross: object) -> Sequence[AttentionMap]:
@@ -213,20 +214,17 @@ def _checked_readings(
             raise OptionError("expected readings= or layer, head and rows, got both; leave one out")
         if not readings or not all(isinstance(one, tuple) and len(one) == 3 for one in readings):
             raise OptionError(f"expected readings as a list of (layer, head, rows), got {readings!r}")
-        asked = tuple(Reading(*one) for one in readings)
+        chosen = tuple(Reading(*one) for one in readings)
     elif layer is None or head is None:
         guessed = guess_reading(maps)
-        asked = (guessed if rows is None else guessed._replace(rows=rows),)
+        chosen = (guessed if rows is None else guessed._replace(rows=rows),)
     else:
-        asked = (Reading(layer, head, rows or ROWS[0]),)
-    for one in asked:
-        if one.rows not in ROWS:
-            raise OptionError(f"expected rows of {' or '.join(ROWS)}, got {one.rows!r}")
-        if not 0 <= one.layer < len(maps):
-            raise OptionError(f"expected a layer from 0 to {len(maps) - 1}, got {one.layer}")
-        if not 0 <= one.head < maps[one.layer].shape[1]:
-            raise OptionError(f"expected a head from 0 to {maps[one.layer].shape[1] - 1}, got {one.head}")
-    return asked
+        chosen = (Reading(layer, head, rows or ROWS[0]),)
+    for one in chosen:
+        one_of("rows", one.rows, ROWS)
+        whole_number("layer", one.layer, 0, len(maps) - 1)
+        whole_number("head", one.head, 0, maps[one.layer].shape[1] - 1)
+    return chosen
 
 
 def read_words(labels: Sequence[str] | None, given: GivenWords = None) -> Words:
@@ -258,14 +256,14 @@ def _read(amap: AttentionMap, reading: Reading, source: Words, target: Words) ->
     special = tuple(at for at, token in enumerate(amap.keys or ()) if at not in taken and is_special(token))
     last = amap.shape[2] - 1
     if reading.rows == "consumed":
-        # Row t consumed what row t - 1 produced; the last token is consumed by nobody and reads its own row.
+        # Row t consumed what row t - 1 produced; no row consumed the last token, which reads its own.
         target = Words(target.texts, tuple(tuple(min(place + 1, last) for place in places) for places in target.tokens))
     columns = Words((*source.texts, "special tokens"), (*source.tokens, special))
     return merge(amap.select(batch=0, heads=reading.head), target, columns)
 
 
 def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
-    """A reading for a model whose heads nobody has measured: the head that looks most at one real source token a row.
+    """A reading for a model whose heads were not measured: the head that looks most at one real source token a row.
 
     Rows: in the lower half of the decoder a query still encodes the token that it consumed, in the upper half it already
     prepares the one that it produces (Chen et al. 2020, section 3).

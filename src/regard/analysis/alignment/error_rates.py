@@ -4,10 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from regard.arguments import one_of
 from regard.errors import OptionError, ShapeError
 
 Link = tuple[int, int]
 Links = Collection[Link] | Sequence[Collection[Link]]
+
+WAYS = ("intersection", "union", "grow-diag-final-and")
 
 NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 """Of a link, in the order in which Moses looks at them."""
@@ -37,7 +40,7 @@ def aer(links: Links, sure: Links, possible: Links) -> float:
 
     Args:
         links: A, pairs (source word, target word); or a list of such sets, one a sentence pair.
-        sure: S, links that everybody drew.
+        sure: S, links that all annotators drew.
         possible: P, links that are not wrong; the sure ones count as possible whether they are listed or not.
 
     Returns:
@@ -97,13 +100,12 @@ def symmetrised(forward: Collection[Link], reverse: Collection[Link], how: str =
         >>> sorted(symmetrised({(0, 0), (1, 1), (1, 2)}, {(0, 0), (1, 1)}))
         [(0, 0), (1, 1), (1, 2)]
     """
+    one_of("how", how, WAYS)
     one, other = set(forward), set(reverse)
     if how == "intersection":
         return one & other
     if how == "union":
         return one | other
-    if how != "grow-diag-final-and":
-        raise OptionError(f"expected how of intersection, union or grow-diag-final-and, got {how!r}")
     links, either = one & other, one | other
     grown = True
     while grown:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.alignment.error_rates import Link
+from regard.arguments import number, one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.reading.rows import row_blocks
@@ -36,13 +37,13 @@ class Rule:
     sinks: str = "ignore"
 
     def __post_init__(self) -> None:
-        for name, value, known in (("method", self.method, METHODS), ("sinks", self.sinks, SINKS)):
-            if value not in known:
-                raise OptionError(f"expected {name} of {', '.join(known)}, got {value!r}")
-        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float) or not 0 <= self.threshold < 1:
-            raise OptionError(f"expected a threshold from 0 to below 1, got {self.threshold}")
+        one_of("method", self.method, METHODS)
+        one_of("sinks", self.sinks, SINKS)
+        number("threshold", self.threshold, least=0, below=1)
         if self.method == "threshold" and self.threshold == 0:
-            raise OptionError("expected a threshold above 0 with method='threshold', got 0, which links everything; try 0.25")
+            raise OptionError(
+                "threshold: expected a number above 0 for method='threshold', got 0: all would be linked; try 0.25"
+            )
 
 
 def links_of(words: AttentionMap, rule: Rule, sources: Sequence[str], targets: Sequence[str]) -> set[Link]:
@@ -57,7 +58,7 @@ def links_of(words: AttentionMap, rule: Rule, sources: Sequence[str], targets: S
     if not sources or not targets:
         return set()
     free = _free(rule, sources, targets)
-    first = _Pass(words, rule, free)
+    first = _Strongest(words, rule, free)
     match rule.method:
         case "threshold":
             return first.above
@@ -69,11 +70,11 @@ def links_of(words: AttentionMap, rule: Rule, sources: Sequence[str], targets: S
     rows, columns = (len({link[side] for link in links}) for side in (1, 0))
     if not links or min(len(sources), len(targets)) <= 2 or rows == len(targets) or columns == len(sources):
         return links
-    second = _Pass(words, rule, free, links)
+    second = _Strongest(words, rule, free, links)
     return links | second.mutual(0.0)
 
 
-class _Pass:
+class _Strongest:
     """The best of each row and each column, and all pairs above the threshold where the rule is that."""
 
     def __init__(self, words: AttentionMap, rule: Rule, free: "Free", links: Collection[Link] = ()) -> None:

@@ -109,7 +109,7 @@ def rank_heads(
         raise OptionError("expected at least one rule, got none; for example Rule('argmax')")
     for number, pair in enumerate(tqdm(pairs, desc="ranking heads", unit="pair", delay=1, leave=False)):
         known = set(pair.sure) | set(pair.possible)
-        asked = _all_readings(pair.cross) if readings is None else readings
+        chosen = _all_readings(pair.cross) if readings is None else readings
         source, target = read_words(pair.cross[0].keys, pair.source_words), read_words(pair.cross[0].queries, pair.target_words)
         for side, words, place in (("source", source, 0), ("target", target, 1)):
             if known and max(link[place] for link in known) >= len(words.texts):
@@ -118,7 +118,7 @@ def rank_heads(
                     f"{max(link[place] for link in known)}; give {side}_words=, as the links count them"
                 )
         gold.append((set(pair.sure), set(pair.possible)))
-        for together in asked:
+        for together in chosen:
             weights = map_of_words(pair.cross, together, source, target)
             for rule in rules:
                 found.setdefault((together, rule), []).append(links_of(weights, rule, source.texts, target.texts))

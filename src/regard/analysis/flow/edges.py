@@ -13,6 +13,7 @@ from regard.analysis.flow.attention_flow import MAX_PIPES, flow_network
 from regard.analysis.flow.max_flow import distances_to, fill_shortest
 from regard.analysis.flow.stacks import check_residual, positions, stack_of
 from regard.analysis.weighted.relevance import gradient_weighted, identity_row
+from regard.arguments import whole_number
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
 
@@ -150,9 +151,7 @@ def attention_flow_edges(
 
 def _place(name: str, chosen: Any, size: int) -> int:
     """One place of an axis, counted from its beginning."""
-    if isinstance(chosen, list | tuple | None):
-        raise OptionError(f"expected one {name} from {-size} to {size - 1}, got {chosen!r}; an edge belongs to one")
-    return positions(name, chosen, size)[0]
+    return whole_number(name, chosen, -size, size - 1, advice="an edge belongs to one") % size
 
 
 def _downwards(layers: Sequence[AttentionMap], carried: Tensor, kept: float, mixed: float) -> Tensor:

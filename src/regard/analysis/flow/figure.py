@@ -10,7 +10,8 @@ from matplotlib.patches import PathPatch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regard.errors import OptionError, ScoreError, ShapeError
+from regard.arguments import number
+from regard.errors import ScoreError, ShapeError
 from regard.figures.figure_files import figure_of
 from regard.figures.matrices import Labels, as_array, check_amounts, checked_index, checked_labels
 from regard.figures.panels import PAD, TITLE_FONT, amount_text, new_page, s_curve, text_width, write_line
@@ -45,7 +46,7 @@ def flow_diagram(
 
     Args:
         edges: (layers, queries, keys) or (batch, layers, queries, keys), the lowest layer first: ``rollout_edges``,
-            ``relevance_edges`` or ``attention_flow_edges`` of ``regard.analysis.flow.edges``.
+            ``relevance_edges`` or ``attention_flow_edges`` of ``regard.analysis.flow``.
         tokens: the words of the columns; positions where not given.
         batch: which sequence.
         least: edges of less than this share of the largest are left out; the picture says how much they are together.
@@ -67,8 +68,7 @@ def flow_diagram(
     """
     colours = theme_named(theme)
     special = checked_special(special)
-    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least < 1:
-        raise OptionError(f"least: expected a share from 0 to below 1, got {least!r}")
+    least = number("least", least, least=0, below=1)
     flows = _checked_edges(edges, batch)
     layers, count = flows.shape[:2]
     words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from regard.arguments import number, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 
@@ -42,15 +43,11 @@ def positions(name: str, chosen: int | Sequence[int] | None, size: int) -> list[
     if chosen is None:
         return list(range(size))
     wanted = [chosen] if isinstance(chosen, int) else list(chosen)
-    for one in wanted:
-        if isinstance(one, bool) or not isinstance(one, int) or not -size <= one < size:
-            raise OptionError(f"expected {name} from {-size} to {size - 1}, got {one!r}")
     if not wanted:
-        raise OptionError(f"expected at least one of {name}, got none; leave it out for all")
-    return [one % size for one in wanted]
+        raise OptionError(f"{name}: expected at least one, got none; leave it out for all")
+    return [whole_number(name, one, -size, size - 1) % size for one in wanted]
 
 
 def check_residual(residual: float) -> None:
     """Refuse a share of the residual connection that is no share."""
-    if not 0 <= residual < 1:
-        raise OptionError(f"expected residual from 0 to below 1, got {residual!r}; the papers take 0.5")
+    number("residual", residual, least=0, below=1, advice="the papers take 0.5")

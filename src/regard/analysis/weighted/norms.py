@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted, map_of
-from regard.errors import OptionError, RecordingError, ShapeError
+from regard.arguments import one_of
+from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Positions, take
 
@@ -44,8 +45,7 @@ def norm_weighted(recording: Any, by: By = "head", *, projections: list[Tensor] 
         >>> norm_weighted(recording)[1].shape, norm_weighted(recording, by="layer")[1].shape
         ((1, 2, 5, 5), (1, 1, 5, 5))
     """
-    if by not in get_args(By):
-        raise OptionError(f"expected by of {' or '.join(get_args(By))}, got {by!r}")
+    one_of("by", by, get_args(By))
     maps, values = list(recording.maps), list(getattr(recording, "values", ()))
     if len(values) != len(maps) or not maps:
         raise RecordingError(

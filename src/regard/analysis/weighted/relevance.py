@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
-from regard.errors import OptionError, RecordingError, ShapeError
+from regard.arguments import whole_number
+from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Positions, take
 
@@ -189,10 +190,8 @@ def identity_row(maps: Sequence[AttentionMap], token: int | Sequence[int]) -> Te
     tokens = [token] * batch if isinstance(token, int) else list(token)
     if len(tokens) != batch:
         raise ShapeError(f"expected one token, or {batch} for a batch of {batch}, got {len(tokens)}")
-    if wrong := [one for one in tokens if not -size <= one < size]:
-        raise OptionError(f"expected token from {-size} to {size - 1}, got {wrong[0]}")
     row = torch.zeros(batch, 1, size, 1, dtype=maps[0].dtype)
-    row[range(batch), 0, tokens] = 1
+    row[range(batch), 0, [whole_number("token", one, -size, size - 1) for one in tokens]] = 1
     return row
 
 
