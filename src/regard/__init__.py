@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from regard.figures.token_scores import token_scores
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
+    from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
     from regard.mechanisms.catalogue import catalogue
     from regard.mechanisms.online_softmax import online_attention
-    from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention, Trace, attention, trace
+    from regard.mechanisms.softmax_attention import Trace, attention, trace
     from regard.recording.ablation import Sweep, ablate, sweep
     from regard.recording.generation import generate
     from regard.recording.record import record
@@ -43,9 +44,9 @@ _HOME = {
     "Alignment": "analysis.alignment.align",
     "AttentionMap": "maps.attention_map",
     "Mask": "masks",
-    "MultiHeadAttention": "mechanisms.softmax_attention",
+    "MultiHeadAttention": "mechanisms.attention_layers",
     "Recording": "recording.recording",
-    "SimpleAttention": "mechanisms.softmax_attention",
+    "SimpleAttention": "mechanisms.attention_layers",
     "Survey": "surveying.survey_file",
     "Sweep": "recording.ablation",
     "Trace": "mechanisms.softmax_attention",

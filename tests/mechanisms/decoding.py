@@ -19,7 +19,7 @@ from regard.mechanisms.normalisers import cards as gates
 from regard.mechanisms.patterns import cards as patterns
 from regard.mechanisms.patterns.selected_blocks import native_sparse_gathered
 from regard.mechanisms.patterns.sparse_patterns import dilated_heads
-from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
 from regard.mechanisms.scores import cards as score_cards
 from regard.mechanisms.scores import score_functions as scores
 from regard.mechanisms.softmax_attention import attention
@@ -112,8 +112,8 @@ STEPS: dict[str, Step] = {
     "multi-query": _few_heads,
     "grouped-query": _few_heads,
     "latent": _latent,
-    "rotary-half": _rotary(positions.rotary_half),
-    "rotary-interleaved": _rotary(positions.rotary_interleaved),
+    "rotary-half": _rotary(rotary_half),
+    "rotary-interleaved": _rotary(rotary_interleaved),
     "block": _block,
     "dilated": _dilated,
     "native-sparse": _native_sparse,

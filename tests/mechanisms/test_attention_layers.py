@@ -6,7 +6,8 @@ from torch.testing import assert_close
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention, attention
+from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
+from regard.mechanisms.softmax_attention import attention
 
 BATCH, QUERIES, KEYS, DIM = 2, 5, 7, 11
 

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from regard import masks
 from regard.errors import DtypeError, OptionError, RegardError, ShapeError
+from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
 from regard.mechanisms.catalogue import catalogue, example
 from regard.mechanisms.cross import graph_attention as graphs
 from regard.mechanisms.cross.latents_and_sets import InducedSetAttentionBlock
@@ -20,9 +21,10 @@ from regard.mechanisms.online_softmax import online_attention
 from regard.mechanisms.patterns.selected_blocks import compress
 from regard.mechanisms.patterns.shifted_windows import shifted_window_attention, window_ids
 from regard.mechanisms.patterns.sparse_patterns import bigbird, dilated_heads, global_local
-from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
+from regard.mechanisms.positions.score_biases import alibi_bias, alibi_slopes, t5_buckets
+from regard.mechanisms.positions.sinusoids import sinusoids
 from regard.mechanisms.scores import score_functions as scores
-from regard.mechanisms.softmax_attention import MultiHeadAttention, SimpleAttention
 
 LATENT = {"head_dim": 4, "latent_dim": 5, "rotary_dim": 2}
 X = torch.ones(2, 6, 4)  # (heads, positions, dim)
@@ -56,7 +58,7 @@ def refused(call, message, error=RegardError):
         (lambda: example(16, heads=0), ("heads", "0")),
         (lambda: example(16, dim=2.5), ("dim", "2.5")),
         (lambda: compress(torch.ones(3, 2), block=0), ("block", "0")),
-        (lambda: positions.alibi_slopes(True), ("heads", "True")),
+        (lambda: alibi_slopes(True), ("heads", "True")),
     ],
 )
 def test_sizes_are_whole_numbers(make, name):
@@ -113,31 +115,31 @@ def test_a_graph_is_boolean(graph):
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.complex64, torch.float32])
 def test_distances_are_whole_numbers(dtype):
-    refused(lambda: positions.t5_buckets(torch.ones(3, dtype=dtype)), f"relative is {dtype}; expected", DtypeError)
+    refused(lambda: t5_buckets(torch.ones(3, dtype=dtype)), f"relative is {dtype}; expected", DtypeError)
 
 
 def test_narrow_distances_do_not_wrap():
-    expected = positions.t5_buckets(torch.tensor([-128, 127]))
-    assert_close(positions.t5_buckets(torch.tensor([-128, 127], dtype=torch.int8)), expected)
+    expected = t5_buckets(torch.tensor([-128, 127]))
+    assert_close(t5_buckets(torch.tensor([-128, 127], dtype=torch.int8)), expected)
     far = torch.tensor([0, 3, 200])
     for causal in (False, True):
-        narrow = positions.t5_buckets(far.to(torch.uint8), causal=causal)
-        assert_close(narrow, positions.t5_buckets(far, causal=causal))
+        narrow = t5_buckets(far.to(torch.uint8), causal=causal)
+        assert_close(narrow, t5_buckets(far, causal=causal))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64, None, "float32"])
 def test_tables_are_floating_point(dtype):
     message = f"dtype is {dtype!r}; expected a floating-point dtype"
-    refused(lambda: positions.sinusoids(3, 4, dtype=dtype), message, DtypeError)
-    refused(lambda: positions.alibi_bias(2, 3, 3, dtype=dtype), message, DtypeError)
+    refused(lambda: sinusoids(3, 4, dtype=dtype), message, DtypeError)
+    refused(lambda: alibi_bias(2, 3, 3, dtype=dtype), message, DtypeError)
 
 
 @pytest.mark.parametrize("start", [0.5, None, math.nan, "0", torch.ones(2)])
 def test_a_start_is_a_whole_number(start):
     for call in (
-        lambda: positions.sinusoids(3, 4, start=start),
-        lambda: positions.rotary_half(X, start=start),
-        lambda: positions.rotary_interleaved(X, start=start),
+        lambda: sinusoids(3, 4, start=start),
+        lambda: rotary_half(X, start=start),
+        lambda: rotary_interleaved(X, start=start),
     ):
         refused(call, f"start: expected a whole number, got {start!r}", OptionError)
 
@@ -222,5 +224,5 @@ def test_cards_run_on_the_examples_that_are_promised(sizes):
 
 @pytest.mark.parametrize(("causal", "begins"), [(False, 91), (True, 113)])
 def test_the_last_bucket_begins_where_the_page_says(causal, begins):
-    buckets = positions.t5_buckets(-torch.arange(300), causal=causal)
+    buckets = t5_buckets(-torch.arange(300), causal=causal)
     assert int((buckets == buckets.max()).nonzero()[0]) == begins

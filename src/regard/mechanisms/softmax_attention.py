@@ -1,20 +1,18 @@
-"""Softmax attention, from the formula to the layer: read it top to bottom.
+"""Softmax attention, from the formula to its weights: read it top to bottom.
 
     Attention(Q, K, V) = softmax(Q Kᵀ / √dim + mask) V                    Vaswani et al. 2017, equation 1
 
 Every query scores every key; softmax turns a row of scores into weights that sum to 1; the output is the weighted mean
 of the values. `trace` is that sentence with every intermediate kept, `attention` is the end of it, `weigh` its second
-half for scores that come from elsewhere, and the two modules put learned projections in front.
+half for scores that come from elsewhere. `attention_layers` puts learned projections in front.
 """
 
 import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from regard.arguments import whole_number
-from regard.errors import OptionError
 from regard.masks import Mask
 from regard.masks.patterns import combined
 from regard.mechanisms import inputs
@@ -254,127 +252,3 @@ def gather(weights: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
     lost = meets(allowed, value.isnan()) | meets(allowed & (weights == 0), broken) | (rise & fall)
     output = weights @ value.masked_fill(broken, 0)
     return output.masked_fill(rise, math.inf).masked_fill(fall, -math.inf).masked_fill(lost, math.nan)
-
-
-class SimpleAttention(nn.Module):
-    """One head of attention with learned projections: softmax(Q Kᵀ / √input_dim) V.
-
-    Args:
-        input_dim: features of every input and output vector.
-
-    Raises:
-        OptionError: an input_dim that is no whole number above 0.
-
-    >>> layer = SimpleAttention(4)
-    >>> words = torch.randn(3, 4)
-    >>> output, weights = layer(words, words, words, mask=torch.tensor([1, 1, 0]))
-    >>> output.shape, weights.shape
-    (torch.Size([3, 4]), torch.Size([3, 3]))
-    >>> weights[:, 2]
-    tensor([0., 0., 0.], grad_fn=<SelectBackward0>)
-    """
-
-    def __init__(self, input_dim: int) -> None:
-        super().__init__()
-        whole_number("input_dim", input_dim, 1)
-        self.query = nn.Linear(input_dim, input_dim)
-        self.key = nn.Linear(input_dim, input_dim)
-        self.value = nn.Linear(input_dim, input_dim)
-
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
-        """Attend from every query to every key.
-
-        Args:
-            query: (batch, queries, input_dim) or (queries, input_dim).
-            key: (batch, keys, input_dim) or (keys, input_dim).
-            value: as key.
-            mask: broadcastable to (batch, queries, keys): 0 or False = hidden, 1 or True = may attend, of any dtype.
-
-        Returns:
-            output, shaped as query, and weights (batch, queries, keys) or (queries, keys).
-
-        Raises:
-            ShapeError: sizes that do not fit each other.
-            DtypeError: inputs of another dtype than the layer.
-            OptionError: a mask with values other than 0 and 1.
-        """
-        inputs.check_vectors(self.query, query=query, key=key, value=value)
-        if mask is not None and not isinstance(mask, Mask):
-            batch = {"batch": query.shape[0]} if query.ndim == 3 else {}
-            inputs.check_broadcast("mask", mask, batch | {"queries": query.shape[-2], "keys": key.shape[-2]})
-            if not bool(((mask == 0) | (mask == 1)).all()):
-                raise OptionError(
-                    "mask holds values other than 0 and 1; expected 0 = hidden and 1 = may attend: "
-                    "write mask == 0 for a mask of 0 and -inf that is meant to be added, or use regard.attention"
-                )
-            mask = (mask != 0).unsqueeze(-3) if mask.ndim == 3 else mask != 0
-
-        q, k, v = self.query(query), self.key(key), self.value(value)  # (batch, positions, input_dim)
-        output, weights = attention(q.unsqueeze(-3), k.unsqueeze(-3), v.unsqueeze(-3), mask)  # one head
-        return output.squeeze(-3), weights.squeeze(-3)
-
-
-class MultiHeadAttention(nn.Module):
-    """Several heads side by side, each on its own slice of the features (Vaswani et al. 2017, section 3.2.2).
-
-    With fewer kv_heads than heads it is grouped-query attention (Ainslie et al. 2023), with one multi-query attention
-    (Shazeer 2019): the cache of keys and values shrinks by heads / kv_heads.
-
-    Args:
-        dim: features of every input and output vector.
-        heads: how many heads; divides dim.
-        kv_heads: how many heads of keys and values; divides heads. As many as heads if None.
-        bias: whether the four projections have a bias.
-
-    Raises:
-        OptionError: sizes that are no whole numbers above 0, or if heads does not divide dim or kv_heads does not divide heads.
-
-    >>> layer = MultiHeadAttention(12, heads=6, kv_heads=2)
-    >>> output, weights = layer(torch.randn(3, 5, 12), causal=True)
-    >>> output.shape, weights.shape
-    (torch.Size([3, 5, 12]), torch.Size([3, 6, 5, 5]))
-    """
-
-    def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, bias: bool = True) -> None:
-        super().__init__()
-        kv_heads = heads if kv_heads is None else kv_heads
-        for name, number in (("dim", dim), ("heads", heads), ("kv_heads", kv_heads)):
-            whole_number(name, number, 1)
-        if dim % heads:
-            raise OptionError(f"dim={dim} and heads={heads}; expected dim to be a multiple of heads")
-        if heads % kv_heads:
-            raise OptionError(f"heads={heads} and kv_heads={kv_heads}; expected heads to be a multiple of kv_heads")
-        self.heads, self.kv_heads, self.head_dim = heads, kv_heads, dim // heads
-        self.query = nn.Linear(dim, dim, bias)
-        self.key = nn.Linear(dim, kv_heads * self.head_dim, bias)
-        self.value = nn.Linear(dim, kv_heads * self.head_dim, bias)
-        self.output = nn.Linear(dim, dim, bias)
-
-    def forward(
-        self, x: Tensor, memory: Tensor | None = None, mask: Tensor | Mask | None = None, causal: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Attend from x to itself, or to a memory (cross-attention).
-
-        Args:
-            x: (batch, queries, dim) or (queries, dim).
-            memory: (batch, keys, dim) or (keys, dim): what is looked at; x itself if None.
-            mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
-            causal: hide the future.
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
-
-        Raises:
-            ShapeError: sizes that do not fit each other.
-            DtypeError: inputs of another dtype than the layer, or an integer mask.
-        """
-        memory = x if memory is None else memory
-        inputs.check_vectors(self.query, x=x, memory=memory)
-        q = self._split(self.query(x), self.heads)  # (batch, heads, queries, head_dim)
-        k = self._split(self.key(memory), self.kv_heads)  # (batch, kv_heads, keys, head_dim)
-        v = self._split(self.value(memory), self.kv_heads)  # (batch, kv_heads, keys, head_dim)
-        mixed, weights = attention(q, k, v, mask, causal=causal)  # (batch, heads, queries, head_dim)
-        return self.output(mixed.transpose(-3, -2).flatten(-2)), weights  # (batch, queries, dim)
-
-    def _split(self, x: Tensor, heads: int) -> Tensor:
-        return x.reshape(*x.shape[:-1], heads, self.head_dim).transpose(-3, -2)

@@ -16,7 +16,9 @@ from regard.mechanisms.card import Card, learned
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import catalogue, example
 from regard.mechanisms.patterns import cards as patterns
-from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
+from regard.mechanisms.positions.score_biases import alibi_bias, t5_bias
+from regard.mechanisms.positions.sinusoids import sinusoids
 from regard.translation.translator import Translation, load_translator
 from regard.viewer.document.document import Document, document
 
@@ -90,17 +92,17 @@ def mechanism_document(card: Card) -> Document:
 
 
 def _alibi(query: Tensor, key: Tensor) -> AttentionMap:
-    bias = positions.alibi_bias(query.shape[1], query.shape[2], key.shape[2])
+    bias = alibi_bias(query.shape[1], query.shape[2], key.shape[2])
     return AttentionMap(query, key, bias=bias, causal=True)
 
 
 def _t5(query: Tensor, key: Tensor) -> AttentionMap:
     table = 9 * learned(32, query.shape[1], like=query)
-    return AttentionMap(query, key, bias=positions.t5_bias(table, query.shape[2], key.shape[2]), scale=1.0)
+    return AttentionMap(query, key, bias=t5_bias(table, query.shape[2], key.shape[2]), scale=1.0)
 
 
 def _sinusoidal(query: Tensor, key: Tensor) -> AttentionMap:
-    table = positions.sinusoids(key.shape[2], key.shape[3], dtype=key.dtype)
+    table = sinusoids(key.shape[2], key.shape[3], dtype=key.dtype)
     return AttentionMap(query + table, key + table)
 
 
@@ -117,10 +119,8 @@ STEPS: dict[str, Callable[[Tensor, Tensor], AttentionMap]] = {
     "sinusoidal": _sinusoidal,
     "t5-bias": _t5,
     "alibi": _alibi,
-    "rotary-half": lambda query, key: AttentionMap(positions.rotary_half(query), positions.rotary_half(key)),
-    "rotary-interleaved": lambda query, key: AttentionMap(
-        positions.rotary_interleaved(query), positions.rotary_interleaved(key)
-    ),
+    "rotary-half": lambda query, key: AttentionMap(rotary_half(query), rotary_half(key)),
+    "rotary-interleaved": lambda query, key: AttentionMap(rotary_interleaved(query), rotary_interleaved(key)),
     "causal": lambda query, key: AttentionMap(query, key, causal=True),
     "window": lambda query, key: AttentionMap(query, key, causal=True, window=patterns.WINDOW),
     "prefix": lambda query, key: AttentionMap(query, key, masks.causal() | masks.prefix(patterns.PREFIX)),

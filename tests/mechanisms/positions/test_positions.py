@@ -15,7 +15,9 @@ from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2Ber
 from transformers.models.xlnet.modeling_xlnet import XLNetModel, XLNetRelativeAttention
 
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.positions import relative_keys, score_biases
+from regard.mechanisms.positions import rotary as turns
+from regard.mechanisms.positions.sinusoids import sinusoids
 from regard.mechanisms.softmax_attention import attention
 from witnesses import scores as oracle
 
@@ -34,20 +36,20 @@ XL = normal(HEADS, DIM, seed=13), normal(HEADS, DIM, seed=14), normal(HEADS, DIM
 
 
 def shaw(query, key, value, mask=None, *, causal=False):
-    return positions.shaw(query, key, value, SHAW, mask, causal=causal)
+    return relative_keys.shaw(query, key, value, SHAW, mask, causal=causal)
 
 
 def transformer_xl(query, key, value, mask=None, *, causal=False):
-    return positions.transformer_xl(query, key, value, *XL, mask, causal=causal)
+    return relative_keys.transformer_xl(query, key, value, *XL, mask, causal=causal)
 
 
 def t5(query, key, value, mask=None, *, causal=False):
-    bias = positions.t5_bias(T5, query.shape[2], key.shape[2], MAX_DISTANCE, causal=causal)
+    bias = score_biases.t5_bias(T5, query.shape[2], key.shape[2], MAX_DISTANCE, causal=causal)
     return attention(query, key, value, mask, causal=causal, bias=bias, scale=1.0)
 
 
 def alibi(query, key, value, mask=None, *, causal=False):
-    bias = positions.alibi_bias(query.shape[1], query.shape[2], key.shape[2], dtype=torch.float64)
+    bias = score_biases.alibi_bias(query.shape[1], query.shape[2], key.shape[2], dtype=torch.float64)
     return attention(query, key, value, mask, causal=causal, bias=bias)
 
 
@@ -65,12 +67,12 @@ MECHANISMS = {
     "transformer_xl": (transformer_xl, lambda _: oracle.transformer_xl(*XL)),
     "t5": (t5, lambda causal: oracle.t5(T5, MAX_DISTANCE, causal)),
     "alibi": (alibi, lambda _: oracle.alibi(HEADS)),
-    "rotary_half": (rotary(positions.rotary_half), lambda _: oracle.rotary(oracle.halves)),
-    "rotary_interleaved": (rotary(positions.rotary_interleaved), lambda _: oracle.rotary(oracle.neighbours)),
+    "rotary_half": (rotary(turns.rotary_half), lambda _: oracle.rotary(oracle.halves)),
+    "rotary_interleaved": (rotary(turns.rotary_interleaved), lambda _: oracle.rotary(oracle.neighbours)),
 }
 EVERY = pytest.mark.parametrize("name", MECHANISMS)
 CAUSAL = pytest.mark.parametrize("causal", [False, True], ids=["full", "causal"])
-ROTARY = pytest.mark.parametrize("turn", [positions.rotary_half, positions.rotary_interleaved])
+ROTARY = pytest.mark.parametrize("turn", [turns.rotary_half, turns.rotary_interleaved])
 
 
 def inputs(queries=QUERIES, keys=KEYS, kv_heads=HEADS, dtype=torch.float64):
@@ -104,7 +106,7 @@ def test_half_precision(name):
     output, weights = ours(*factors)
     assert (output.dtype, weights.dtype) == (torch.bfloat16, torch.float32)
     if name.startswith("rotary"):  # turned keys are stored in half precision, as every model's cache has them
-        turn = getattr(positions, name)
+        turn = getattr(turns, name)
         turned = turn(factors[0].double(), start=KEYS - QUERIES), turn(factors[1].double())
         factors = (*(tensor.to(torch.bfloat16) for tensor in turned), factors[2])
         truth = oracle.attend(lambda _h, _i, _j, q, k: oracle.product(q, k) / DIM**0.5, *factors)
@@ -174,11 +176,11 @@ def test_gradients(name, causal):
 def test_gradients_of_what_is_learned():
     factors = inputs()
     table = SHAW.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda table: positions.shaw(*factors, table), table, fast_mode=True)
+    assert torch.autograd.gradcheck(lambda table: relative_keys.shaw(*factors, table), table, fast_mode=True)
     learned = [tensor.clone().requires_grad_() for tensor in XL]
-    assert torch.autograd.gradcheck(lambda *given: positions.transformer_xl(*factors, *given), learned, fast_mode=True)
+    assert torch.autograd.gradcheck(lambda *given: relative_keys.transformer_xl(*factors, *given), learned, fast_mode=True)
     table = T5.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda table: positions.t5_bias(table, 5, 7, MAX_DISTANCE), table, fast_mode=True)
+    assert torch.autograd.gradcheck(lambda table: score_biases.t5_bias(table, 5, 7, MAX_DISTANCE), table, fast_mode=True)
 
 
 @pytest.mark.parametrize("axes", [2, 3])
@@ -194,38 +196,38 @@ def test_axes_may_be_left_out(ours, axes, monkeypatch):
 
 class TestSinusoids:
     def test_equal_the_loops(self):
-        table = positions.sinusoids(7, FEATURES, start=1000, base=500.0, dtype=torch.float64)
+        table = sinusoids(7, FEATURES, start=1000, base=500.0, dtype=torch.float64)
         expected = [oracle.sinusoid(position, FEATURES, 500.0) for position in range(1000, 1007)]
         assert_close(table, torch.tensor(expected, dtype=torch.float64))
 
     def test_equal_marians_with_the_channels_in_another_order(self):
         theirs = MarianSinusoidalPositionalEmbedding(101, FEATURES).create_weight()
-        ours = positions.sinusoids(101, FEATURES)
+        ours = sinusoids(101, FEATURES)
         assert ours.dtype == torch.float32
         assert_close(torch.cat([ours[:, 0::2], ours[:, 1::2]], dim=1), theirs)
 
     def test_a_step_is_one_linear_map_whatever_the_position(self):
-        table = positions.sinusoids(101, FEATURES, base=5.0, dtype=torch.float64)
+        table = sinusoids(101, FEATURES, base=5.0, dtype=torch.float64)
         step = torch.linalg.lstsq(table[:40], table[13:53]).solution  # fitted on some positions
         assert_close(table[40:88] @ step, table[53:101])  # holds on the others
         assert_close(step @ step.mT, torch.eye(FEATURES, dtype=torch.float64))  # it is a rotation
 
     def test_products_know_the_distance_only(self):
-        table = positions.sinusoids(31, FEATURES, dtype=torch.float64)
+        table = sinusoids(31, FEATURES, dtype=torch.float64)
         assert_depends_on_distance(table @ table.mT)
 
     def test_a_cache_goes_on_where_it_stopped(self):
-        whole = positions.sinusoids(17, FEATURES)
-        parts = [positions.sinusoids(11, FEATURES), positions.sinusoids(6, FEATURES, start=11)]
+        whole = sinusoids(17, FEATURES)
+        parts = [sinusoids(11, FEATURES), sinusoids(6, FEATURES, start=11)]
         assert_close(torch.cat(parts), whole, atol=0, rtol=0)
 
     def test_refuse_what_cannot_be(self):
         with pytest.raises(OptionError, match="dim is 7; expected an even number"):
-            positions.sinusoids(5, 7)
+            sinusoids(5, 7)
         with pytest.raises(OptionError, match="length: expected a whole number of at least 1, got 0"):
-            positions.sinusoids(0, 8)
+            sinusoids(0, 8)
         with pytest.raises(OptionError, match="base is -1; expected a finite number above 0"):
-            positions.sinusoids(5, 8, base=-1)
+            sinusoids(5, 8, base=-1)
 
 
 def assert_depends_on_distance(matrix):
@@ -242,7 +244,7 @@ class TestShaw:
         module = randomised(Wav2Vec2BertSelfAttention(config))
         x = normal(BATCH, KEYS, HEADS * DIM, seed=21)
         query, key, value = (split(project(x)) for project in (module.linear_q, module.linear_k, module.linear_v))
-        output, weights = positions.shaw(query, key, value, module.distance_embedding.weight)
+        output, weights = relative_keys.shaw(query, key, value, module.distance_embedding.weight)
         assert_close((module.linear_out(joined(output)), weights), module(x))
 
     def test_distances_beyond_clip_are_alike(self):
@@ -255,11 +257,11 @@ class TestShaw:
     @pytest.mark.parametrize("shape", [(4, DIM), (5, DIM - 1), (5,), (1, 5, DIM)])
     def test_refuses_tables_of_another_shape(self, shape):
         with pytest.raises(ShapeError, match=r"table is \(.*; expected \(2·clip \+ 1, dim=10\), a row for each distance"):
-            positions.shaw(*inputs(), torch.zeros(shape))
+            relative_keys.shaw(*inputs(), torch.zeros(shape))
 
     def test_refuses_tables_of_integers(self):
         with pytest.raises(DtypeError, match="table is torch.int64"):
-            positions.shaw(*inputs(), SHAW.long())
+            relative_keys.shaw(*inputs(), SHAW.long())
 
 
 class TestTransformerXL:
@@ -278,7 +280,7 @@ class TestTransformerXL:
         )
         order = torch.arange(width).view(2, -1).T.flatten()  # a sine, its cosine, the next sine
         weight = module.r.permute(1, 2, 0)[..., order]  # (heads, dim, features)
-        output, weights = positions.transformer_xl(query, key, value, module.r_w_bias, module.r_r_bias, weight)
+        output, weights = relative_keys.transformer_xl(query, key, value, module.r_w_bias, module.r_r_bias, weight)
         assert_close((output.permute(2, 0, 1, 3), weights.permute(2, 3, 0, 1)), theirs)
 
     @pytest.mark.parametrize(
@@ -294,7 +296,7 @@ class TestTransformerXL:
         learned = list(XL)
         learned[number] = torch.zeros(shape)
         with pytest.raises(ShapeError, match=message):
-            positions.transformer_xl(*inputs(), *learned)
+            relative_keys.transformer_xl(*inputs(), *learned)
 
 
 class TestT5:
@@ -302,7 +304,7 @@ class TestT5:
     @pytest.mark.parametrize(("buckets", "max_distance"), [(32, 128), (8, 7), (6, 20), (14, 100), (4, 3), (64, 256)])
     def test_buckets_equal_t5_and_whole_numbers(self, causal, buckets, max_distance):
         relative = torch.arange(-300, 301)
-        ours = positions.t5_buckets(relative, buckets, max_distance, causal=causal)
+        ours = score_biases.t5_buckets(relative, buckets, max_distance, causal=causal)
         theirs = T5Attention._relative_position_bucket(relative, not causal, buckets, max_distance)
         assert_close(ours, theirs, atol=0, rtol=0)
         exact = [oracle.t5_bucket(distance, buckets, max_distance, causal) for distance in range(-300, 301)]
@@ -320,7 +322,7 @@ class TestT5:
         theirs, bias, weights = module(x, mask=future.expand(BATCH, 1, -1, -1) if causal else None, output_attentions=True)
         query, key, value = (split(project(x)) for project in (module.q, module.k, module.v))
         table = module.relative_attention_bias.weight
-        ours = positions.t5_bias(table, KEYS, KEYS, MAX_DISTANCE, causal=causal)
+        ours = score_biases.t5_bias(table, KEYS, KEYS, MAX_DISTANCE, causal=causal)
         if not causal:
             assert_close(ours[None].expand_as(bias), bias)
         output, found = attention(query, key, value, causal=causal, scale=1.0, bias=ours)
@@ -328,36 +330,36 @@ class TestT5:
 
     @CAUSAL
     def test_bias_knows_the_distance_only(self, causal):
-        assert_depends_on_distance(positions.t5_bias(T5, KEYS, KEYS, MAX_DISTANCE, causal=causal))
+        assert_depends_on_distance(score_biases.t5_bias(T5, KEYS, KEYS, MAX_DISTANCE, causal=causal))
 
     def test_refuses_buckets_that_cannot_be(self):
         relative = torch.arange(5)
         with pytest.raises(OptionError, match=r"buckets=7 and max_distance=128 with causal=False; expected 2 or more"):
-            positions.t5_buckets(relative, 7)
+            score_biases.t5_buckets(relative, 7)
         with pytest.raises(OptionError, match=r"buckets=2 .*with causal=False"):
-            positions.t5_buckets(relative, 2)
+            score_biases.t5_buckets(relative, 2)
         with pytest.raises(OptionError, match=r"a max_distance above 16, the number of small distances"):
-            positions.t5_buckets(relative, 32, 16, causal=True)
+            score_biases.t5_buckets(relative, 32, 16, causal=True)
         with pytest.raises(DtypeError, match="relative is torch.float32; expected a tensor of whole numbers: write torch"):
-            positions.t5_buckets(relative.float())
+            score_biases.t5_buckets(relative.float())
         with pytest.raises(DtypeError, match="relative is int; expected a tensor of whole numbers"):
-            positions.t5_buckets(-3)
+            score_biases.t5_buckets(-3)
         with pytest.raises(OptionError, match="buckets: expected a whole number of at least 1, got 0"):
-            positions.t5_buckets(relative, 0)
+            score_biases.t5_buckets(relative, 0)
 
     def test_refuses_tables_and_sizes_that_cannot_be(self):
         with pytest.raises(ShapeError, match=r"table is \(8,\); expected \(buckets, heads\)"):
-            positions.t5_bias(T5[:, 0], 5, 5)
+            score_biases.t5_bias(T5[:, 0], 5, 5)
         with pytest.raises(DtypeError, match="table is torch.int64"):
-            positions.t5_bias(T5.long(), 5, 5)
+            score_biases.t5_bias(T5.long(), 5, 5)
         with pytest.raises(OptionError, match="queries: expected a whole number of at least 1, got 0"):
-            positions.t5_bias(T5, 0, 5)
+            score_biases.t5_bias(T5, 0, 5)
 
 
 class TestALiBi:
     @pytest.mark.parametrize("heads", [1, 2, 3, 5, 6, 8, 12, 16, 31, 112])
     def test_slopes_equal_the_authors_and_blooms(self, heads):
-        ours = positions.alibi_slopes(heads)
+        ours = score_biases.alibi_slopes(heads)
         assert_close(ours, torch.tensor(oracle.slopes(heads), dtype=torch.float64))
         theirs = build_alibi_tensor(torch.ones(1, 2), heads, torch.float32)[:, 0, 1]  # slope times position 1
         assert_close(ours.float(), theirs)
@@ -375,23 +377,23 @@ class TestALiBi:
             x, torch.zeros_like(x), theirs, hidden.expand(BATCH, 1, -1, -1), output_attentions=True, use_cache=False
         )
         query, key, value = module.query_key_value(x).view(BATCH, KEYS, heads, 3, DIM).permute(3, 0, 2, 1, 4)
-        bias = positions.alibi_bias(heads, KEYS, KEYS, dtype=torch.float64)
+        bias = score_biases.alibi_bias(heads, KEYS, KEYS, dtype=torch.float64)
         output, weights = attention(query, key, value, causal=True, bias=bias)
         # BLOOM's slopes are float32
         assert_close((module.dense(joined(output)), weights), expected[:2], atol=1e-6, rtol=1e-5)
 
     def test_bias_knows_the_distance_only(self):
-        assert_depends_on_distance(positions.alibi_bias(HEADS, KEYS, KEYS))
+        assert_depends_on_distance(score_biases.alibi_bias(HEADS, KEYS, KEYS))
 
     def test_the_last_query_stands_at_the_last_key(self):
-        whole = positions.alibi_bias(HEADS, KEYS, KEYS)
-        assert_close(positions.alibi_bias(HEADS, 3, KEYS), whole[:, -3:], atol=0, rtol=0)
+        whole = score_biases.alibi_bias(HEADS, KEYS, KEYS)
+        assert_close(score_biases.alibi_bias(HEADS, 3, KEYS), whole[:, -3:], atol=0, rtol=0)
 
     def test_refuses_numbers_that_cannot_be(self):
         with pytest.raises(OptionError, match="heads: expected a whole number of at least 1, got 0"):
-            positions.alibi_slopes(0)
+            score_biases.alibi_slopes(0)
         with pytest.raises(OptionError, match="keys: expected a whole number of at least 1, got 2.5"):
-            positions.alibi_bias(2, 2, 2.5)
+            score_biases.alibi_bias(2, 2, 2.5)
 
 
 class TestRotary:
@@ -400,7 +402,7 @@ class TestRotary:
         angles = torch.arange(KEYS, dtype=torch.float64)[:, None] * 10000 ** (-torch.arange(0, DIM, 2).double() / DIM)
         angles = torch.cat([angles, angles], dim=-1).expand(BATCH, -1, -1)
         expected = modeling_llama.apply_rotary_pos_emb(query, key, angles.cos(), angles.sin())
-        assert_close((positions.rotary_half(query), positions.rotary_half(key)), expected)
+        assert_close((turns.rotary_half(query), turns.rotary_half(key)), expected)
 
     def test_half_equals_llamas_own_angles(self):
         """Llama's angles are float32: at position 1,000 they are right to 1e-4."""
@@ -410,23 +412,23 @@ class TestRotary:
         steps = torch.arange(1000, 1000 + KEYS).expand(BATCH, -1)
         cos, sin = modeling_llama.LlamaRotaryEmbedding(config)(query, steps)
         expected = modeling_llama.apply_rotary_pos_emb(query, key, cos, sin)
-        ours = tuple(positions.rotary_half(tensor, start=1000, base=500000.0) for tensor in (query, key))
+        ours = tuple(turns.rotary_half(tensor, start=1000, base=500000.0) for tensor in (query, key))
         assert_close(ours, expected, atol=2e-4, rtol=0)
 
     def test_interleaved_equals_gptj(self):
         query, _, _ = inputs()
         table = modeling_gptj.create_sinusoidal_positions(1000 + QUERIES, DIM)[1000:]
-        sin, cos = positions.sinusoids(QUERIES, DIM, start=1000, dtype=torch.float64).unflatten(-1, (-1, 2)).unbind(-1)
+        sin, cos = sinusoids(QUERIES, DIM, start=1000, dtype=torch.float64).unflatten(-1, (-1, 2)).unbind(-1)
         assert_close(torch.cat([sin, cos], dim=-1).float(), table, atol=1e-4, rtol=0)  # theirs is float32, as Llama's
         expected = modeling_gptj.apply_rotary_pos_emb(query.transpose(1, 2), sin[None], cos[None]).transpose(1, 2)
-        assert_close(positions.rotary_interleaved(query, start=1000), expected)
+        assert_close(turns.rotary_interleaved(query, start=1000), expected)
 
     def test_one_pairing_is_the_other_with_channels_reordered(self):
         query, _, _ = inputs()
         order = torch.tensor(oracle.neighbours(DIM)).T.flatten()  # all firsts of pairs, then all seconds
-        turned = positions.rotary_half(query[..., order], start=3)
-        assert_close(turned, positions.rotary_interleaved(query, start=3)[..., order])
-        assert not torch.allclose(positions.rotary_half(query, start=3), positions.rotary_interleaved(query, start=3))
+        turned = turns.rotary_half(query[..., order], start=3)
+        assert_close(turned, turns.rotary_interleaved(query, start=3)[..., order])
+        assert not torch.allclose(turns.rotary_half(query, start=3), turns.rotary_interleaved(query, start=3))
 
     @ROTARY
     def test_scores_know_the_distance_only(self, turn):

@@ -16,7 +16,8 @@ from regard.arguments import whole_number
 from regard.errors import ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
-from regard.mechanisms.softmax_attention import MultiHeadAttention, attention
+from regard.mechanisms.attention_layers import MultiHeadAttention
+from regard.mechanisms.softmax_attention import attention
 
 
 class Induced(NamedTuple):

@@ -22,7 +22,7 @@ from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
-from regard.mechanisms.positions.encodings import rotary_interleaved
+from regard.mechanisms.positions.rotary import rotary_interleaved
 from regard.mechanisms.softmax_attention import attention
 
 

@@ -15,7 +15,10 @@ from regard.mechanisms.card import (
     keys_and_values,
     learned,
 )
-from regard.mechanisms.positions import encodings as positions
+from regard.mechanisms.positions.relative_keys import shaw, transformer_xl
+from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
+from regard.mechanisms.positions.score_biases import alibi_bias, t5_bias
+from regard.mechanisms.positions.sinusoids import sinusoids
 from regard.mechanisms.softmax_attention import attention
 
 CLIP = 4
@@ -28,13 +31,13 @@ def _no_position(query: Tensor, key: Tensor, value: Tensor) -> Attended:
 
 def _sinusoidal(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     """A model adds them to its embeddings, so that queries, keys and values have them; here queries and keys do."""
-    table = positions.sinusoids(key.shape[2], key.shape[3], dtype=key.dtype, device=key.device)  # (keys, dim)
+    table = sinusoids(key.shape[2], key.shape[3], dtype=key.dtype, device=key.device)  # (keys, dim)
     return Attended(*attention(query + table[-query.shape[2] :], key + table, value))
 
 
 def _shaw(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     table = 3 * learned(2 * CLIP + 1, query.shape[3], like=query)  # as large as keys are
-    return Attended(*positions.shaw(query, key, value, table))
+    return Attended(*shaw(query, key, value, table))
 
 
 def _transformer_xl(query: Tensor, key: Tensor, value: Tensor) -> Attended:
@@ -42,28 +45,28 @@ def _transformer_xl(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     heads, dim = query.shape[1], query.shape[3]
     content_bias, position_bias = (learned(heads, dim, like=query, seed=seed) for seed in (1, 2))
     weight = learned(heads, dim, dim, like=query, seed=3)
-    return Attended(*positions.transformer_xl(query, key, value, content_bias, position_bias, weight, causal=True))
+    return Attended(*transformer_xl(query, key, value, content_bias, position_bias, weight, causal=True))
 
 
 def _t5_bias(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     table = 9 * learned(32, query.shape[1], like=query)  # large enough to be seen beside scores without a scale
-    bias = positions.t5_bias(table, query.shape[2], key.shape[2])
+    bias = t5_bias(table, query.shape[2], key.shape[2])
     return Attended(*attention(query, key, value, bias=bias, scale=1.0))
 
 
 def _alibi(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    bias = positions.alibi_bias(query.shape[1], query.shape[2], key.shape[2], dtype=query.dtype, device=query.device)
+    bias = alibi_bias(query.shape[1], query.shape[2], key.shape[2], dtype=query.dtype, device=query.device)
     return Attended(*attention(query, key, value, bias=bias, causal=True))
 
 
 def _rotary_half(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     before = key.shape[2] - query.shape[2]
-    return Attended(*attention(positions.rotary_half(query, start=before), positions.rotary_half(key), value))
+    return Attended(*attention(rotary_half(query, start=before), rotary_half(key), value))
 
 
 def _rotary_interleaved(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     before = key.shape[2] - query.shape[2]
-    return Attended(*attention(positions.rotary_interleaved(query, start=before), positions.rotary_interleaved(key), value))
+    return Attended(*attention(rotary_interleaved(query, start=before), rotary_interleaved(key), value))
 
 
 CARDS = (
@@ -104,7 +107,7 @@ CARDS = (
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.sinusoids",
+        code="positions.sinusoids.sinusoids",
         apply=_sinusoidal,
         kept=keys_and_values,
     ),
@@ -128,7 +131,7 @@ CARDS = (
         ),
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.shaw",
+        code="positions.relative_keys.shaw",
         apply=_shaw,
         kept=keys_and_values,
     ),
@@ -156,7 +159,7 @@ CARDS = (
         ),
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.transformer_xl",
+        code="positions.relative_keys.transformer_xl",
         apply=_transformer_xl,
         kept=keys_and_values,
         causal=True,
@@ -177,7 +180,7 @@ CARDS = (
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.t5_bias",
+        code="positions.score_biases.t5_bias",
         apply=_t5_bias,
         kept=keys_and_values,
     ),
@@ -198,7 +201,7 @@ CARDS = (
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.alibi_bias",
+        code="positions.score_biases.alibi_bias",
         apply=_alibi,
         kept=keys_and_values,
         causal=True,
@@ -221,9 +224,9 @@ CARDS = (
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.rotary_half",
+        code="positions.rotary.rotary_half",
         apply=_rotary_half,
-        kept=lambda _, key, value: (positions.rotary_half(key), value),
+        kept=lambda _, key, value: (rotary_half(key), value),
     ),
     Card(
         name="rotary-interleaved",
@@ -243,8 +246,8 @@ CARDS = (
         flops=FULL_PRODUCTS,
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
-        code="positions.encodings.rotary_interleaved",
+        code="positions.rotary.rotary_interleaved",
         apply=_rotary_interleaved,
-        kept=lambda _, key, value: (positions.rotary_interleaved(key), value),
+        kept=lambda _, key, value: (rotary_interleaved(key), value),
     ),
 )
