@@ -1,9 +1,11 @@
-"""The reference, from docstrings: a page a room of the package for the public names, a page a module of mechanisms."""
+"""The reference, from docstrings: a page a room of the package, and for mechanisms a page a family and a module."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import regard
@@ -17,7 +19,7 @@ TITLES = {
     "analysis": "Alignment",
 }
 WHOLE = {"masks", "mechanisms"}  # rooms of which whole modules are shown
-HIDDEN = {"cards", "latent_cards"}  # shown by the catalogue's pages
+HIDDEN = {"Cards", "Latent cards"}  # shown by the catalogue's pages
 
 
 def write_pages(folder: Path) -> list[str]:
@@ -40,14 +42,34 @@ def write_pages(folder: Path) -> list[str]:
             pages.append(write_page(folder, title, key, text))
     pages.append(write_page(folder, "Masks", "masks", whole_module(masks.__name__, "Masks", masks.__all__)))
     pages.append(write_page(folder, "Errors", "errors", whole_module(errors.__name__, "Errors")))
-    pages.append("- Mechanisms")
-    for module in pkgutil.walk_packages(mechanisms.__path__, f"{mechanisms.__name__}."):
-        name = module.name.rpartition(".")[2]
-        if not module.ispkg and name not in HIDDEN:
-            title = name.replace("_", " ").capitalize()
-            page = module.name.removeprefix("regard.")
-            pages.append("    " + write_page(folder, title, page, whole_module(module.name, title)))
+    return pages + family_pages(folder, mechanisms.__name__, mechanisms.__path__)
+
+
+def family_pages(folder: Path, package: str, path: Iterable[str]) -> list[str]:
+    """Writes a page for what a package says of all its modules, then one for each module; families stand inside."""
+    title = title_of(package)
+    pages = [
+        f"- {title}",
+        "    " + write_page(folder, f"{title}, in general", short(package), whole_module(package, title, [])),
+    ]
+    for module in pkgutil.iter_modules(path, f"{package}."):
+        if module.ispkg:
+            family = importlib.import_module(module.name)
+            pages += ["    " + line for line in family_pages(folder, module.name, family.__path__)]
+        elif title_of(module.name) not in HIDDEN:
+            text = whole_module(module.name, title_of(module.name))
+            pages.append("    " + write_page(folder, title_of(module.name), short(module.name), text))
     return pages
+
+
+def title_of(module: str) -> str:
+    """The last part of a module's name, as a title."""
+    return module.rpartition(".")[2].replace("_", " ").capitalize()
+
+
+def short(module: str) -> str:
+    """A module's name without the package's."""
+    return module.removeprefix("regard.")
 
 
 def write_page(folder: Path, title: str, name: str, text: str) -> str:
@@ -68,10 +90,10 @@ def room(name: str) -> str:
 
 
 def whole_module(module: str, title: str, names: list[str] | None = None) -> str:
-    """A module's page: its own docstring, then what it has."""
+    """A module's page: its own docstring, then what it has, or some of it."""
     options = ["    options:", "      show_root_heading: false", "      show_root_toc_entry: false"]
     if names is not None:
-        options += ["      members:", *(f"        - {name}" for name in names)]
+        options += ["      members:", *(f"        - {name}" for name in names)] if names else ["      members: false"]
     return "\n".join([f"# {title}", "", f"`{module}`", "", f"::: {module}", *options])
 
 

@@ -15,17 +15,15 @@ class SimpleAttention(nn.Module):
     Args:
         input_dim: features of every input and output vector.
 
-    Raises:
-        OptionError: an input_dim that is no whole number above 0.
-
-    >>> import torch
-    >>> layer = SimpleAttention(4)
-    >>> words = torch.randn(3, 4)
-    >>> output, weights = layer(words, words, words, mask=torch.tensor([1, 1, 0]))
-    >>> output.shape, weights.shape
-    (torch.Size([3, 4]), torch.Size([3, 3]))
-    >>> weights[:, 2]
-    tensor([0., 0., 0.], grad_fn=<SelectBackward0>)
+    Example:
+        >>> import torch
+        >>> layer = SimpleAttention(4)
+        >>> words = torch.randn(3, 4)
+        >>> output, weights = layer(words, words, words, mask=torch.tensor([1, 1, 0]))
+        >>> output.shape, weights.shape
+        (torch.Size([3, 4]), torch.Size([3, 3]))
+        >>> weights[:, 2]
+        tensor([0., 0., 0.], grad_fn=<SelectBackward0>)
     """
 
     def __init__(self, input_dim: int) -> None:
@@ -48,8 +46,6 @@ class SimpleAttention(nn.Module):
             output, shaped as query, and weights (batch, queries, keys) or (queries, keys).
 
         Raises:
-            ShapeError: sizes that do not fit each other.
-            DtypeError: inputs of another dtype than the layer.
             OptionError: a mask with values other than 0 and 1.
         """
         inputs.check_vectors(self.query, query=query, key=key, value=value)
@@ -80,14 +76,12 @@ class MultiHeadAttention(nn.Module):
         kv_heads: how many heads of keys and values; divides heads. As many as heads if None.
         bias: whether the four projections have a bias.
 
-    Raises:
-        OptionError: sizes that are no whole numbers above 0, or if heads does not divide dim or kv_heads does not divide heads.
-
-    >>> import torch
-    >>> layer = MultiHeadAttention(12, heads=6, kv_heads=2)
-    >>> output, weights = layer(torch.randn(3, 5, 12), causal=True)
-    >>> output.shape, weights.shape
-    (torch.Size([3, 5, 12]), torch.Size([3, 6, 5, 5]))
+    Example:
+        >>> import torch
+        >>> layer = MultiHeadAttention(12, heads=6, kv_heads=2)
+        >>> output, weights = layer(torch.randn(3, 5, 12), causal=True)
+        >>> output.shape, weights.shape
+        (torch.Size([3, 5, 12]), torch.Size([3, 6, 5, 5]))
     """
 
     def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, bias: bool = True) -> None:
@@ -118,10 +112,6 @@ class MultiHeadAttention(nn.Module):
 
         Returns:
             output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
-
-        Raises:
-            ShapeError: sizes that do not fit each other.
-            DtypeError: inputs of another dtype than the layer, or an integer mask.
         """
         memory = x if memory is None else memory
         inputs.check_vectors(self.query, x=x, memory=memory)

@@ -20,23 +20,19 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
     Args:
         function: takes values (batch, kv_heads, keys, any) to outputs (batch, heads, queries, any), or to a tuple that
             begins with them. It is called twice: with identities, and with the value.
-        value: (batch, kv_heads, keys, value_dim); batch, or batch and heads, may be left out.
+        value: (batch, kv_heads, keys, value_dim).
 
     Returns:
         (batch, heads, queries, keys), with the axes of the output, in float32, or float64 where the output is. Of an output
         in a half type they have no more digits than that.
 
-    Raises:
-        ShapeError: a value without axes for keys and value_dim, or output of other sizes.
-        DtypeError: no function, or a value or an output that is not floating-point.
-        OptionError: if W · value is not the output for value, to rounding.
-
-    >>> from regard.mechanisms.linear.retention import retention_recurrent
-    >>> query, key, value = torch.ones(3, 1), torch.ones(3, 1), torch.randn(3, 5)
-    >>> effective_weights(lambda v: retention_recurrent(query, key, v, torch.tensor([0.5])), value)
-    tensor([[1.0000, 0.0000, 0.0000],
-            [0.5000, 1.0000, 0.0000],
-            [0.2500, 0.5000, 1.0000]])
+    Example:
+        >>> from regard.mechanisms.linear.retention import retention_recurrent
+        >>> query, key, value = torch.ones(3, 1), torch.ones(3, 1), torch.randn(3, 5)
+        >>> effective_weights(lambda v: retention_recurrent(query, key, v, torch.tensor([0.5])), value)
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.5000, 1.0000, 0.0000],
+                [0.2500, 0.5000, 1.0000]])
     """
     if not callable(function):
         raise DtypeError(f"function is a {type(function).__name__}; expected a function: lambda v: attention(query, key, v)")

@@ -38,30 +38,21 @@ def online_attention(
     """The output of `attention`, never holding more than (tile, tile) scores a head (Dao et al. 2022, algorithm 1).
 
     Args:
-        query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
         causal: hide the future; the last query sees every key.
-        scale: what scores are multiplied with; 1/√dim if None.
-        tile: how many queries and keys are looked at together.
+        tile: how many queries and keys are looked at together, 1 or more.
 
     Returns:
         output (batch, heads, queries, value_dim) in the dtype of value, and logsumexp (batch, heads, queries) in nats,
         in float32, or float64 where the input is. A query that sees nothing has output 0 and logsumexp −∞.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a scale or tile that is not positive.
-        ScoreError: NaN or +∞ where a query may attend.
+    Example:
+        The last weight of the map, read from what is left:
 
-    The last weight of the map, read from what is left:
-
-    >>> from regard.mechanisms.softmax_attention import attention
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> output, logsumexp = online_attention(query, key, value, tile=2)
-    >>> weight = torch.exp(query[6] @ key[6] / 2 - logsumexp[6])
-    >>> torch.testing.assert_close(weight, attention(query, key, value)[1][6, 6])
+        >>> from regard.mechanisms.softmax_attention import attention
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> output, logsumexp = online_attention(query, key, value, tile=2)
+        >>> weight = torch.exp(query[6] @ key[6] / 2 - logsumexp[6])
+        >>> torch.testing.assert_close(weight, attention(query, key, value)[1][6, 6])
     """
     q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:

@@ -84,15 +84,16 @@ def attention(
         OptionError: a scale, softcap or window that is not positive, or an even centred window.
         ScoreError: NaN or +∞ where a query may attend.
 
-    >>> query = key = torch.eye(2)
-    >>> value = torch.tensor([[1.0], [3.0]])
-    >>> output, weights = attention(query, key, value, scale=math.log(3))
-    >>> weights
-    tensor([[0.7500, 0.2500],
-            [0.2500, 0.7500]])
-    >>> output
-    tensor([[1.5000],
-            [2.5000]])
+    Example:
+        >>> query = key = torch.eye(2)
+        >>> value = torch.tensor([[1.0], [3.0]])
+        >>> output, weights = attention(query, key, value, scale=math.log(3))
+        >>> weights
+        tensor([[0.7500, 0.2500],
+                [0.2500, 0.7500]])
+        >>> output
+        tensor([[1.5000],
+                [2.5000]])
     """
     steps = trace(
         query,
@@ -127,13 +128,14 @@ def trace(
     Returns:
         `Trace`: scores → scaled → capped → biased → masked → weights → output.
 
-    >>> steps = trace(torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
-    >>> steps.masked
-    tensor([[1., -inf],
-            [0., 1.]])
-    >>> steps.weights
-    tensor([[1.0000, 0.0000],
-            [0.2689, 0.7311]])
+    Example:
+        >>> steps = trace(torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
+        >>> steps.masked
+        tensor([[1., -inf],
+                [0., 1.]])
+        >>> steps.weights
+        tensor([[1.0000, 0.0000],
+                [0.2689, 0.7311]])
     """
     inputs.check_attention(query, key, value)
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
@@ -191,11 +193,12 @@ def weigh(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None, *, c
         DtypeError: tensors that are not floating-point, or an integer mask.
         ScoreError: NaN or +∞ where a query may attend.
 
-    >>> output, weights = weigh(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[1.0], [3.0]]))
-    >>> weights
-    tensor([[0.2500, 0.7500]])
-    >>> output
-    tensor([[2.5000]])
+    Example:
+        >>> output, weights = weigh(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[1.0], [3.0]]))
+        >>> weights
+        tensor([[0.2500, 0.7500]])
+        >>> output
+        tensor([[2.5000]])
     """
     inputs.check_scores_and_value(scores, value)
     wide = torch.promote_types(torch.promote_types(scores.dtype, value.dtype), torch.float32)

@@ -1,1 +1,1 @@
-"""Attention between sets, to latents, and as an answer."""
+"""Attention to something else than the sequence itself: to learned vectors, sets and graphs, and as the answer itself."""

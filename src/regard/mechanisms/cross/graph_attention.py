@@ -3,7 +3,8 @@
     first form    score = LeakyReLU(a · [W h_i ; W h_j])       a sum of what i and j are worth: all nodes rank the others alike
     second form   score = a · LeakyReLU(W [h_i ; h_j])         the bend comes before a: each node has a ranking of its own
 
-Queries are projected nodes that look, keys projected nodes that are looked at, and the keys are the values too.
+Queries are projected nodes that look, keys projected nodes that are looked at, and the keys are the values too: where shapes
+say queries or keys, these are the nodes.
 """
 
 import torch
@@ -25,27 +26,15 @@ def graph_attention(
     bend in the place of tanh, and a mask. A node that should see itself needs an edge to itself; one without edges gets 0.
 
     Args:
-        query: (batch, heads, nodes, dim).
-        key: (batch, kv_heads, nodes, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, nodes, value_dim).
         score_weight: a (heads, dim).
         graph: boolean, broadcastable to (batch, heads, nodes, nodes): True at [i, j] = i looks at j. Or a `regard.Mask`.
-        slope: of LeakyReLU below 0.
+        slope: of LeakyReLU below 0; itself above 0.
 
-    Returns:
-        output (batch, heads, nodes, value_dim) in the dtype of value, and weights (batch, heads, nodes, nodes) in float32,
-        or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes; or a graph that is neither boolean nor a mask.
-        OptionError: a slope that is not positive.
-        ScoreError: NaN or +∞ where there is an edge.
-
-    >>> nodes = torch.tensor([[1.0], [2.0], [4.0]])
-    >>> edges = torch.tensor([[True, True, False], [True, True, True], [False, False, True]])
-    >>> graph_attention(nodes, nodes, nodes, torch.zeros(1, 1), edges)[0].flatten()
-    tensor([1.5000, 2.3333, 4.0000])
+    Example:
+        >>> nodes = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> edges = torch.tensor([[True, True, False], [True, True, True], [False, False, True]])
+        >>> graph_attention(nodes, nodes, nodes, torch.zeros(1, 1), edges)[0].flatten()
+        tensor([1.5000, 2.3333, 4.0000])
     """
     q, k = _nodes(query, key, value, graph, slope)  # (batch, heads, nodes, dim)
     a = _column("score_weight", score_weight, q)  # (heads, dim, 1)
@@ -71,24 +60,14 @@ def static_graph_attention(
     a_k · k gets the most. `graph_attention` was made to lift that. In the paper q and k are both W h, and so is value.
 
     Args:
-        query: (batch, heads, nodes, dim).
-        key: (batch, kv_heads, nodes, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, nodes, value_dim).
         query_score: a_q (heads, dim), the first half of a.
         key_score: a_k (heads, dim), the second.
-        graph: as in `graph_attention`.
-        slope: of LeakyReLU below 0.
 
-    Returns:
-        As `graph_attention`.
-
-    Raises:
-        ShapeError, DtypeError, OptionError, ScoreError: as `graph_attention`.
-
-    >>> nodes = torch.tensor([[0.0], [1.0]])
-    >>> static_graph_attention(nodes, nodes, nodes, torch.ones(1, 1), torch.ones(1, 1), torch.tensor(True))[1]
-    tensor([[0.2689, 0.7311],
-            [0.2689, 0.7311]])
+    Example:
+        >>> nodes = torch.tensor([[0.0], [1.0]])
+        >>> static_graph_attention(nodes, nodes, nodes, torch.ones(1, 1), torch.ones(1, 1), torch.tensor(True))[1]
+        tensor([[0.2689, 0.7311],
+                [0.2689, 0.7311]])
     """
     q, k = _nodes(query, key, value, graph, slope)  # (batch, heads, nodes, dim)
     with torch.autocast(q.device.type, enabled=False):

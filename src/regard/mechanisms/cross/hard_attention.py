@@ -45,22 +45,15 @@ def hard_attention(
 
     Args:
         scores: (batch, heads, queries, keys), scaled already, from any function.
-        value: (batch, kv_heads, keys, value_dim); heads is a multiple of kv_heads.
-        mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
-        causal: hide the future. The last query sees every key.
         generator: where chance comes from; torch's own if None.
 
     Returns:
         `Glance`: output in the dtype of value, the rest in float32, or float64 where scores or value are.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, an integer mask, or a generator that is none.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> seen = hard_attention(torch.tensor([[0.0, 99.0]]), torch.tensor([[1.0], [3.0]]))
-    >>> seen.output, seen.weights, seen.choice
-    (tensor([[3.]]), tensor([[0., 1.]]), tensor([1]))
+    Example:
+        >>> seen = hard_attention(torch.tensor([[0.0, 99.0]]), torch.tensor([[1.0], [3.0]]))
+        >>> seen.output, seen.weights, seen.choice
+        (tensor([[3.]]), tensor([[0., 1.]]), tensor([1]))
     """
     if not isinstance(generator, torch.Generator | None):
         raise DtypeError(
@@ -76,22 +69,13 @@ def hard_attention(
 
 
 def likeliest_attention(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None, *, causal: bool = False) -> Glance:
-    """Look at the likeliest key: output_i = value_s with s = argmax scores_i, which is hard attention without chance.
+    """Look at the likeliest key: output_i = value_s with s = argmax scores_i, which is `hard_attention` without chance.
 
-    Args:
-        scores: as in `hard_attention`. Of equal scores the first wins.
-        value: as in `hard_attention`.
-        mask: as in `hard_attention`.
-        causal: as in `hard_attention`.
+    Of equal scores the first wins.
 
-    Returns:
-        `Glance`, as from `hard_attention`.
-
-    Raises:
-        ShapeError, DtypeError, ScoreError: as `hard_attention`.
-
-    >>> likeliest_attention(torch.tensor([[0.1, 0.3, 0.2]]), torch.tensor([[1.0], [3.0], [5.0]])).output
-    tensor([[3.]])
+    Example:
+        >>> likeliest_attention(torch.tensor([[0.1, 0.3, 0.2]]), torch.tensor([[1.0], [3.0], [5.0]])).output
+        tensor([[3.]])
     """
     probabilities = _probabilities(scores, value, mask, causal)  # (batch, heads, queries, keys)
     blind = (probabilities == 0).all(dim=-1)  # (batch, heads, queries)
@@ -133,15 +117,11 @@ def reinforce(probabilities: Tensor, choice: Tensor, reward: Tensor, baseline: T
     Returns:
         (batch,): the value is not of interest. Maximise it.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: a choice that is not of integers, or other tensors that are not floating-point.
-        OptionError: a choice that is neither a key nor −1.
-
-    >>> scores = torch.zeros(1, 1, 1, 2, requires_grad=True)
-    >>> estimate = reinforce(scores.softmax(-1), torch.tensor([[[1]]]), torch.tensor([3.0]))
-    >>> torch.autograd.grad(estimate.sum(), scores)[0].flatten()
-    tensor([-1.5000,  1.5000])
+    Example:
+        >>> scores = torch.zeros(1, 1, 1, 2, requires_grad=True)
+        >>> estimate = reinforce(scores.softmax(-1), torch.tensor([[[1]]]), torch.tensor([3.0]))
+        >>> torch.autograd.grad(estimate.sum(), scores)[0].flatten()
+        tensor([-1.5000,  1.5000])
     """
     inputs.check_floats("probabilities", probabilities)
     inputs.check_floats("reward", reward)

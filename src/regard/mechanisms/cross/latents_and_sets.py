@@ -41,20 +41,12 @@ def read_into_latents(latents: Tensor, key: Tensor, value: Tensor, mask: Tensor 
     a set becomes a vector: this is also the attention inside of `PoolingByAttention` (Lee et al. 2018, section 3.2).
 
     Args:
-        latents: L (heads, latents, dim), learned, the same for each sequence.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`, broadcastable to (batch, heads, latents, keys).
+        latents: L (heads, latents, dim), learned, the same for each sequence. They are the queries.
 
-    Returns:
-        output (batch, heads, latents, value_dim) in the dtype of value, and weights (batch, heads, latents, keys).
-
-    Raises:
-        ShapeError, DtypeError, ScoreError: as `attention`.
-
-    >>> values = torch.tensor([[[[1.0], [5.0], [9.0]]]])
-    >>> read_into_latents(torch.zeros(1, 2, 1), values, values)[0].flatten()
-    tensor([5., 5.])
+    Example:
+        >>> values = torch.tensor([[[[1.0], [5.0], [9.0]]]])
+        >>> read_into_latents(torch.zeros(1, 2, 1), values, values)[0].flatten()
+        tensor([5., 5.])
     """
     return attention(_for_each(latents, key), key, value, mask)
 
@@ -71,24 +63,19 @@ def induced_attention(
     inside of `InducedSetAttentionBlock`, without its projections, and between input and output of a Perceiver IO.
 
     Args:
-        query: (batch, heads, queries, dim).
         inducing: I (heads, points, dim), learned, the same for each sequence.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
         mask: which keys are read: as in `attention`, broadcastable to (batch, heads, points, keys).
 
     Returns:
         `Induced`: output (batch, heads, queries, value_dim) in the dtype of value, write and read.
 
-    Raises:
-        ShapeError, DtypeError, ScoreError: as `attention`.
-
-    >>> x = torch.tensor([[[[1.0], [5.0], [9.0]]]])
-    >>> seen = induced_attention(x, torch.zeros(1, 2, 1), x, x)
-    >>> (seen.write @ seen.read)[0, 0]
-    tensor([[0.3333, 0.3333, 0.3333],
-            [0.3333, 0.3333, 0.3333],
-            [0.3333, 0.3333, 0.3333]])
+    Example:
+        >>> x = torch.tensor([[[[1.0], [5.0], [9.0]]]])
+        >>> seen = induced_attention(x, torch.zeros(1, 2, 1), x, x)
+        >>> (seen.write @ seen.read)[0, 0]
+        tensor([[0.3333, 0.3333, 0.3333],
+                [0.3333, 0.3333, 0.3333],
+                [0.3333, 0.3333, 0.3333]])
     """
     inputs.check_attention(query, key, value)
     inputs.check_floats("inducing", inducing)
@@ -124,13 +111,11 @@ class MultiHeadAttentionBlock(nn.Module):
         dim: features of every element.
         heads: how many heads; divides dim.
 
-    Raises:
-        OptionError: if heads does not divide dim.
-
-    >>> block = MultiHeadAttentionBlock(6, heads=2)
-    >>> output, weights = block(torch.randn(1, 3, 6), torch.randn(1, 5, 6))
-    >>> output.shape, weights.shape
-    (torch.Size([1, 3, 6]), torch.Size([1, 2, 3, 5]))
+    Example:
+        >>> block = MultiHeadAttentionBlock(6, heads=2)
+        >>> output, weights = block(torch.randn(1, 3, 6), torch.randn(1, 5, 6))
+        >>> output.shape, weights.shape
+        (torch.Size([1, 3, 6]), torch.Size([1, 2, 3, 5]))
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -141,19 +126,7 @@ class MultiHeadAttentionBlock(nn.Module):
         self.norm_output = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, y: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
-        """Attend from x to y.
-
-        Args:
-            x: (batch, queries, dim) or (queries, dim).
-            y: (batch, keys, dim) or (keys, dim).
-            mask: which elements of y there are: as in `attention`, broadcastable to (batch, heads, queries, keys).
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
-
-        Raises:
-            ShapeError, DtypeError: as `MultiHeadAttention`.
-        """
+        """Attend from x (batch, queries, dim) to y (batch, keys, dim); the mask says which elements of y there are."""
         mixed, weights = self.attention(x, memory=y, mask=mask)  # (batch, queries, dim), (batch, heads, queries, keys)
         attended: Tensor = self.norm_attended(x + mixed)
         output: Tensor = self.norm_output(attended + self.row_wise(attended).relu())  # (batch, queries, dim)
@@ -163,17 +136,11 @@ class MultiHeadAttentionBlock(nn.Module):
 class SetAttentionBlock(nn.Module):
     """SAB(X) = MAB(X, X): self-attention between the elements of a set (Lee et al. 2018, section 3.1).
 
-    Elements in another order give the same outputs in that order.
+    Elements in another order give the same outputs in that order. Sizes as in `MultiHeadAttentionBlock`.
 
-    Args:
-        dim: features of every element.
-        heads: how many heads; divides dim.
-
-    Raises:
-        OptionError: if heads does not divide dim.
-
-    >>> SetAttentionBlock(6, heads=2)(torch.randn(1, 5, 6))[0].shape
-    torch.Size([1, 5, 6])
+    Example:
+        >>> SetAttentionBlock(6, heads=2)(torch.randn(1, 5, 6))[0].shape
+        torch.Size([1, 5, 6])
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -181,18 +148,7 @@ class SetAttentionBlock(nn.Module):
         self.block = MultiHeadAttentionBlock(dim, heads)
 
     def forward(self, x: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
-        """Attend within the set.
-
-        Args:
-            x: (batch, elements, dim) or (elements, dim).
-            mask: which elements there are: as in `attention`, broadcastable to (batch, heads, elements, elements).
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, elements, elements) or (heads, elements, elements).
-
-        Raises:
-            ShapeError, DtypeError: as `MultiHeadAttention`.
-        """
+        """Attend within the set, x (batch, elements, dim); the mask says which elements there are."""
         output, weights = self.block(x, x, mask)
         return output, weights
 
@@ -200,18 +156,15 @@ class SetAttentionBlock(nn.Module):
 class InducedSetAttentionBlock(nn.Module):
     """ISAB(X) = MAB(X, MAB(I, X)): the set is read into inducing points I, and reads from them (Lee et al. 2018, section 3.1).
 
-    Elements in another order give the same outputs in that order, at a cost that grows with points · elements.
+    Elements in another order give the same outputs in that order, at a cost that grows with points · elements. Sizes as in
+    `MultiHeadAttentionBlock`.
 
     Args:
-        dim: features of every element.
-        heads: how many heads; divides dim.
         points: how many inducing points.
 
-    Raises:
-        OptionError: if heads does not divide dim, or there are no points.
-
-    >>> InducedSetAttentionBlock(6, heads=2, points=3)(torch.randn(1, 5, 6)).read.shape
-    torch.Size([1, 2, 3, 5])
+    Example:
+        >>> InducedSetAttentionBlock(6, heads=2, points=3)(torch.randn(1, 5, 6)).read.shape
+        torch.Size([1, 2, 3, 5])
     """
 
     def __init__(self, dim: int, heads: int, points: int) -> None:
@@ -221,17 +174,14 @@ class InducedSetAttentionBlock(nn.Module):
         self.points = _learned_rows("points", points, dim)
 
     def forward(self, x: Tensor, mask: Tensor | Mask | None = None) -> Induced:
-        """Attend within the set, through the inducing points.
+        """Attend within the set, x (batch, elements, dim), through the inducing points.
 
         Args:
-            x: (batch, elements, dim) or (elements, dim).
-            mask: which elements are read: as in `attention`, broadcastable to (batch, heads, points, elements).
+            x: (batch, elements, dim).
+            mask: which elements are read, broadcastable to (batch, heads, points, elements).
 
         Returns:
             `Induced`: output, shaped as x, write (batch, heads, elements, points) and read (batch, heads, points, elements).
-
-        Raises:
-            ShapeError, DtypeError: as `MultiHeadAttention`.
         """
         inputs.check_vectors(self.writing.attention.query, x=x)
         summary, read = self.reading(self.points.expand(*x.shape[:-2], -1, -1), x, mask)  # (batch, points, dim)
@@ -243,17 +193,14 @@ class PoolingByAttention(nn.Module):
     """PMA(Z) = MAB(S, relu(Z W)): a set becomes as many vectors as there are seeds S (Lee et al. 2018, section 3.2).
 
     Elements in another order give the same output. Where the mean counts all elements alike, each seed weighs them.
+    Sizes as in `MultiHeadAttentionBlock`.
 
     Args:
-        dim: features of every element.
-        heads: how many heads; divides dim.
         seeds: how many vectors come out.
 
-    Raises:
-        OptionError: if heads does not divide dim, or there are no seeds.
-
-    >>> PoolingByAttention(6, heads=2, seeds=1)(torch.randn(1, 5, 6))[0].shape
-    torch.Size([1, 1, 6])
+    Example:
+        >>> PoolingByAttention(6, heads=2, seeds=1)(torch.randn(1, 5, 6))[0].shape
+        torch.Size([1, 1, 6])
     """
 
     def __init__(self, dim: int, heads: int, seeds: int = 1) -> None:
@@ -266,14 +213,11 @@ class PoolingByAttention(nn.Module):
         """Read the set.
 
         Args:
-            z: (batch, elements, dim) or (elements, dim).
-            mask: which elements there are: as in `attention`, broadcastable to (batch, heads, seeds, elements).
+            z: (batch, elements, dim).
+            mask: which elements there are, broadcastable to (batch, heads, seeds, elements).
 
         Returns:
-            output (batch, seeds, dim) or (seeds, dim), and weights (batch, heads, seeds, elements) or without batch.
-
-        Raises:
-            ShapeError, DtypeError: as `MultiHeadAttention`.
+            output (batch, seeds, dim), and weights (batch, heads, seeds, elements).
         """
         inputs.check_vectors(self.row_wise, z=z)
         output, weights = self.block(self.seeds.expand(*z.shape[:-2], -1, -1), self.row_wise(z).relu(), mask)

@@ -37,13 +37,12 @@ def expected_alignment(scores: Tensor) -> Tensor:
         α (..., queries, keys) in float32, or float64 where scores are.
 
     Raises:
-        ShapeError: fewer than two axes, or no key.
-        DtypeError: not floating-point.
-        ScoreError: NaN. +∞ always stops the walk.
+        ScoreError: NaN; +∞ always stops the walk.
 
-    >>> expected_alignment(torch.zeros(2, 3))
-    tensor([[0.5000, 0.2500, 0.1250],
-            [0.2500, 0.2500, 0.1875]])
+    Example:
+        >>> expected_alignment(torch.zeros(2, 3))
+        tensor([[0.5000, 0.2500, 0.1250],
+                [0.2500, 0.2500, 0.1875]])
     """
     scores = _numbers("scores", scores)
     stop, move = torch.sigmoid(scores), torch.sigmoid(-scores)  # p and 1 − p (..., queries, keys)
@@ -70,18 +69,10 @@ def expected_alignment_parallel(scores: Tensor) -> Tensor:
     C.1) divides by the chance C to pass all keys before j, α_i = p_i · C_i · cumsum(α_i−1 / C_i): it underflows after a hundred
     keys, and is clipped there.
 
-    Args:
-        scores: as in `expected_alignment`.
-
-    Returns:
-        As `expected_alignment`.
-
-    Raises:
-        ShapeError, DtypeError, ScoreError: as `expected_alignment`.
-
-    >>> expected_alignment_parallel(torch.zeros(2, 3))
-    tensor([[0.5000, 0.2500, 0.1250],
-            [0.2500, 0.2500, 0.1875]])
+    Example:
+        >>> expected_alignment_parallel(torch.zeros(2, 3))
+        tensor([[0.5000, 0.2500, 0.1250],
+                [0.2500, 0.2500, 0.1875]])
     """
     scores = _numbers("scores", scores)
     keys = scores.shape[-1]
@@ -105,19 +96,15 @@ def hard_alignment(scores: Tensor) -> Tensor:
 
     No key after the one that is chosen is looked at, so decoding can begin before the keys have all arrived, and every key is
     scored about once: queries + keys scores in all. A walk that finds nothing has left: its row and all later ones are 0.
-
-    Args:
-        scores: as in `expected_alignment`.
+    Scores are those of `expected_alignment`.
 
     Returns:
         (..., queries, keys), 1 at the chosen key and 0 elsewhere, in float32, or float64 where scores are.
 
-    Raises:
-        ShapeError, DtypeError: as `expected_alignment`.
-
-    >>> hard_alignment(torch.tensor([[-1.0, 2.0, 3.0], [4.0, -1.0, 1.0]]))
-    tensor([[0., 1., 0.],
-            [0., 0., 1.]])
+    Example:
+        >>> hard_alignment(torch.tensor([[-1.0, 2.0, 3.0], [4.0, -1.0, 1.0]]))
+        tensor([[0., 1., 0.],
+                [0., 0., 1.]])
     """
     scores = _wide("scores", scores)
     keys = scores.shape[-1]
@@ -140,21 +127,12 @@ def monotonic_attention(scores: Tensor, value: Tensor, mask: Tensor | Mask | Non
 
     Args:
         scores: (batch, heads, queries, keys), from any function; p = σ(scores).
-        value: (batch, kv_heads, keys, value_dim); heads is a multiple of kv_heads.
         mask: as in `attention`. The walk passes a hidden key.
 
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights α (batch, heads, queries, keys) in
-        float32, or float64 where scores or value are.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or an integer mask.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> output, weights = monotonic_attention(torch.zeros(2, 3), torch.tensor([[8.0], [16.0], [32.0]]))
-    >>> output.flatten()
-    tensor([12., 12.])
+    Example:
+        >>> output, weights = monotonic_attention(torch.zeros(2, 3), torch.tensor([[8.0], [16.0], [32.0]]))
+        >>> output.flatten()
+        tensor([12., 12.])
     """
     masked, allowed = _steps(scores, value, mask)  # (batch, heads, queries, keys)
     return _mixed(expected_alignment_parallel(masked), allowed, scores, value)
@@ -163,19 +141,11 @@ def monotonic_attention(scores: Tensor, value: Tensor, mask: Tensor | Mask | Non
 def monotonic_decoding(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
     """Monotonic attention as it decodes: output_i = value of the key where `hard_alignment` stops, 0 where it found none.
 
-    Args:
-        scores: as in `monotonic_attention`.
-        value: as in `monotonic_attention`.
-        mask: as in `monotonic_attention`.
+    Arguments as in `monotonic_attention`; weights are 0 or 1.
 
-    Returns:
-        As `monotonic_attention`; weights are 0 or 1.
-
-    Raises:
-        ShapeError, DtypeError, ScoreError: as `monotonic_attention`.
-
-    >>> monotonic_decoding(torch.tensor([[-1.0, 1.0]]), torch.tensor([[3.0], [5.0]]))
-    (tensor([[5.]]), tensor([[0., 1.]]))
+    Example:
+        >>> monotonic_decoding(torch.tensor([[-1.0, 1.0]]), torch.tensor([[3.0], [5.0]]))
+        (tensor([[5.]]), tensor([[0., 1.]]))
     """
     masked, allowed = _steps(scores, value, mask)  # (batch, heads, queries, keys)
     return _mixed(hard_alignment(masked), allowed, scores, value)
@@ -192,19 +162,14 @@ def chunkwise(alignment: Tensor, scores: Tensor, width: int) -> Tensor:
     Args:
         alignment: α (..., queries, keys), expected or hard.
         scores: (..., queries, keys), by which a chunk is weighed; −∞ where a key is hidden.
-        width: how many keys a chunk has.
+        width: how many keys a chunk has, 1 or more.
 
     Returns:
         β (..., queries, keys): rows sum to what those of the alignment do.
 
-    Raises:
-        ShapeError: fewer than two axes, no key, or different shapes.
-        DtypeError: not floating-point.
-        OptionError: a width below 1.
-        ScoreError: NaN, or +∞ among the scores.
-
-    >>> chunkwise(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[5.0, 0.0, 0.0]]), width=2)
-    tensor([[0.0000, 0.5000, 0.5000]])
+    Example:
+        >>> chunkwise(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[5.0, 0.0, 0.0]]), width=2)
+        tensor([[0.0000, 0.5000, 0.5000]])
     """
     alignment = _numbers("alignment", alignment)
     scores = _numbers("scores", scores)
@@ -227,26 +192,15 @@ def mocha_attention(
 ) -> tuple[Tensor, Tensor]:
     """Monotonic chunkwise attention as it is trained: output = β · values (Chiu & Raffel 2017, equation 17).
 
+    The walk and its scores are those of `monotonic_attention`, β is that of `chunkwise`.
+
     Args:
-        scores: (batch, heads, queries, keys): where the walk stops, as in `monotonic_attention`.
-        chunk_scores: (batch, heads, queries, keys): what is looked at in a chunk.
-        value: (batch, kv_heads, keys, value_dim); heads is a multiple of kv_heads.
-        width: how many keys a chunk has.
-        mask: as in `monotonic_attention`.
+        chunk_scores: shaped as scores: what is looked at in a chunk.
 
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights β (batch, heads, queries, keys) in
-        float32, or float64 where scores or value are.
-
-    Raises:
-        ShapeError: as `monotonic_attention`; or chunk_scores of another shape than scores.
-        DtypeError: as `monotonic_attention`.
-        OptionError: a width below 1.
-        ScoreError: as `monotonic_attention`.
-
-    >>> flat = torch.zeros(1, 3)
-    >>> mocha_attention(flat, flat, torch.eye(3), width=2)[1]
-    tensor([[0.6250, 0.1875, 0.0625]])
+    Example:
+        >>> flat = torch.zeros(1, 3)
+        >>> mocha_attention(flat, flat, torch.eye(3), width=2)[1]
+        tensor([[0.6250, 0.1875, 0.0625]])
     """
     masked, allowed = _steps(scores, value, mask)  # (batch, heads, queries, keys), as the next
     chunked, _ = _steps(chunk_scores, value, mask)
@@ -258,21 +212,11 @@ def mocha_decoding(
 ) -> tuple[Tensor, Tensor]:
     """Monotonic chunkwise attention as it decodes: softmax over the chunk that ends where the walk stops.
 
-    Args:
-        scores: as in `mocha_attention`.
-        chunk_scores: as in `mocha_attention`.
-        value: as in `mocha_attention`.
-        width: as in `mocha_attention`.
-        mask: as in `mocha_attention`.
+    Arguments as in `mocha_attention`; rows sum to 1, or to 0 where the walk found nothing.
 
-    Returns:
-        As `mocha_attention`; rows sum to 1, or to 0 where the walk found nothing.
-
-    Raises:
-        ShapeError, DtypeError, OptionError, ScoreError: as `mocha_attention`.
-
-    >>> mocha_decoding(torch.tensor([[-1.0, -1.0, 1.0]]), torch.zeros(1, 3), torch.eye(3), width=2)[1]
-    tensor([[0.0000, 0.5000, 0.5000]])
+    Example:
+        >>> mocha_decoding(torch.tensor([[-1.0, -1.0, 1.0]]), torch.zeros(1, 3), torch.eye(3), width=2)[1]
+        tensor([[0.0000, 0.5000, 0.5000]])
     """
     masked, allowed = _steps(scores, value, mask)  # (batch, heads, queries, keys), as the next
     chunked, _ = _steps(chunk_scores, value, mask)

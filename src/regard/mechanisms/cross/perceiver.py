@@ -47,13 +47,11 @@ class PerceiverLayer(nn.Module):
         memory_dim: features of what is looked at; None for a layer that looks at what looks.
         widening: how many times wider the inner layer of the network is.
 
-    Raises:
-        OptionError: sizes that are no whole numbers above 0, or heads that do not divide dim.
-
-    >>> layer = PerceiverLayer(6, heads=2, memory_dim=5)
-    >>> output, weights = layer(torch.randn(1, 3, 6), torch.randn(1, 7, 5))
-    >>> output.shape, weights.shape
-    (torch.Size([1, 3, 6]), torch.Size([1, 2, 3, 7]))
+    Example:
+        >>> layer = PerceiverLayer(6, heads=2, memory_dim=5)
+        >>> output, weights = layer(torch.randn(1, 3, 6), torch.randn(1, 7, 5))
+        >>> output.shape, weights.shape
+        (torch.Size([1, 3, 6]), torch.Size([1, 2, 3, 7]))
     """
 
     def __init__(self, dim: int, heads: int, memory_dim: int | None = None, *, widening: int = 4) -> None:
@@ -75,20 +73,7 @@ class PerceiverLayer(nn.Module):
         self.narrow = nn.Linear(widening * dim, dim)
 
     def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
-        """Attend from x to a memory, or to itself where the layer was made without one.
-
-        Args:
-            x: (batch, queries, dim) or (queries, dim).
-            memory: (batch, keys, memory_dim) or (keys, memory_dim), or None.
-            mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
-
-        Raises:
-            ShapeError: sizes that do not fit each other; a memory for a layer without one, or none where there should be.
-            DtypeError: inputs of another dtype than the layer, or an integer mask.
-        """
+        """Attend from x (batch, queries, dim) to a memory (batch, keys, memory_dim), or to x in a layer without memory_dim."""
         if (memory is None) != (self.norm_memory is None):
             wanted = "None: this layer looks at x" if self.norm_memory is None else "(batch, keys, memory_dim)"
             raise ShapeError(f"memory is {'None' if memory is None else tuple(memory.shape)}; expected {wanted}")
@@ -124,14 +109,11 @@ class Perceiver(nn.Module):
         heads: how many heads everywhere; divides latent_dim and question_dim.
         depth: how many layers think.
 
-    Raises:
-        OptionError: sizes that are no whole numbers above 0, a depth below 0, or heads that do not divide latent_dim and
-            question_dim.
-
-    >>> model = Perceiver(input_dim=3, question_dim=4, latents=5, latent_dim=8, heads=2, depth=1)
-    >>> seen = model(torch.randn(1, 50, 3), torch.randn(1, 2, 4))
-    >>> seen.output.shape, seen.read.shape, seen.write.shape
-    (torch.Size([1, 2, 4]), torch.Size([1, 2, 5, 50]), torch.Size([1, 2, 2, 5]))
+    Example:
+        >>> model = Perceiver(input_dim=3, question_dim=4, latents=5, latent_dim=8, heads=2, depth=1)
+        >>> seen = model(torch.randn(1, 50, 3), torch.randn(1, 2, 4))
+        >>> seen.output.shape, seen.read.shape, seen.write.shape
+        (torch.Size([1, 2, 4]), torch.Size([1, 2, 5, 50]), torch.Size([1, 2, 2, 5]))
     """
 
     def __init__(self, input_dim: int, question_dim: int, latents: int, latent_dim: int, heads: int, depth: int) -> None:
@@ -149,15 +131,12 @@ class Perceiver(nn.Module):
         """Answer each question from the input.
 
         Args:
-            x: (batch, positions, input_dim) or (positions, input_dim).
-            questions: (batch, questions, question_dim) or (questions, question_dim): what is asked for, such as a class.
-            mask: which positions there are: as in `attention`, broadcastable to (batch, heads, latents, positions).
+            x: (batch, positions, input_dim).
+            questions: (batch, questions, question_dim): what is asked for, such as a class.
+            mask: which positions there are, broadcastable to (batch, heads, latents, positions).
 
         Returns:
             `Perceived`: output, shaped as the questions, and the weights of all layers.
-
-        Raises:
-            ShapeError, DtypeError: as `PerceiverLayer`.
         """
         inputs.check_vectors(self.read.key, x=x)
         latents, read = self.read(self.latents.expand(*x.shape[:-2], -1, -1), x, mask)  # (batch, latents, latent_dim)

@@ -30,25 +30,18 @@ def pointer(
     W₂ and U is W₁.
 
     Args:
-        query: (batch, heads, queries, query_dim).
-        key: (batch, kv_heads, keys, key_dim); heads is a multiple of kv_heads.
         query_weight: W, (hidden, query_dim), for all heads.
         key_weight: U, (hidden, key_dim), for all heads.
         score_weight: v, (hidden,).
-        mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
 
     Returns:
         Probabilities (batch, heads, queries, keys) in float32, or float64 where the input is; a query that may point at
         nothing gets 0 everywhere.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may point.
-
-    >>> heights = torch.tensor([[0.3], [-0.2], [0.9]])
-    >>> pointer(torch.zeros(1, 1), heights, torch.eye(1), torch.eye(1), torch.tensor([50.0])).argmax(-1)
-    tensor([2])
+    Example:
+        >>> heights = torch.tensor([[0.3], [-0.2], [0.9]])
+        >>> pointer(torch.zeros(1, 1), heights, torch.eye(1), torch.eye(1), torch.tensor([50.0])).argmax(-1)
+        tensor([2])
     """
     _, probabilities = additive(query, key, key, query_weight, key_weight, score_weight, mask)
     return probabilities
@@ -68,20 +61,15 @@ def copy_distribution(generating: Tensor, vocabulary: Tensor, weights: Tensor, t
         vocabulary: P_vocab (batch, steps, vocabulary size), probabilities.
         weights: (batch, steps, keys), attention of each step to the source.
         tokens: (batch, keys), the number of the word at each place of the source; int64.
-        words: how many words there are with those that the vocabulary lacks.
+        words: how many words there are, with those that the vocabulary lacks.
 
     Returns:
         P (batch, steps, words): rows sum to 1 where those of the weights do.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: probabilities that are not floating-point, of mixed dtypes, or tokens that are not int64.
-        OptionError: p outside of 0 and 1, rows of other tensors that are no probabilities, fewer words than the vocabulary has,
-            or a token that is no word.
-
-    >>> half, known = torch.tensor([[0.5]]), torch.tensor([[[0.8, 0.2]]])
-    >>> copy_distribution(half, known, torch.tensor([[[0.1, 0.6, 0.3]]]), torch.tensor([[2, 1, 2]]), words=3)
-    tensor([[[0.4000, 0.4000, 0.2000]]])
+    Example:
+        >>> half, known = torch.tensor([[0.5]]), torch.tensor([[[0.8, 0.2]]])
+        >>> copy_distribution(half, known, torch.tensor([[[0.1, 0.6, 0.3]]]), torch.tensor([[2, 1, 2]]), words=3)
+        tensor([[[0.4000, 0.4000, 0.2000]]])
     """
     words = whole_number("words", words, 1)
     _check_copy(generating, vocabulary, weights, tokens, words)

@@ -58,21 +58,13 @@ def expanded_attention(
         cache: latent (batch, keys, latent_dim) and rotary_key (batch, keys, rotary_dim); the queries are the last of the keys.
         key_up: (heads, head_dim, latent_dim).
         value_up: (heads, value_dim, latent_dim).
-        mask: as in `attention`; the future is hidden as well.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> cache = LatentCache(latent=torch.eye(2), rotary_key=torch.zeros(2, 2))
-    >>> unit, zero = torch.eye(2)[None], torch.zeros(1, 2, 2)
-    >>> expanded_attention(zero, zero, cache, key_up=unit, value_up=2 * unit)[0]
-    tensor([[[2., 0.],
-             [1., 1.]]])
+    Example:
+        >>> cache = LatentCache(latent=torch.eye(2), rotary_key=torch.zeros(2, 2))
+        >>> unit, zero = torch.eye(2)[None], torch.zeros(1, 2, 2)
+        >>> expanded_attention(zero, zero, cache, key_up=unit, value_up=2 * unit)[0]
+        tensor([[[2., 0.],
+                 [1., 1.]]])
     """
     query, rotary_query, latent, rotary_key, key_up, value_up = _checked(query, rotary_query, cache, key_up, value_up)
     with torch.autocast(query.device.type, enabled=False):  # autocast would lower the precision of the products
@@ -97,11 +89,12 @@ def absorbed_attention(
 
         output_h = (softmax([q_h K_h, r_h] · [c, r]ᵀ / √(head_dim + rotary_dim)) c) V_hᵀ
 
-    >>> cache = LatentCache(latent=torch.eye(2), rotary_key=torch.zeros(2, 2))
-    >>> unit, zero = torch.eye(2)[None], torch.zeros(1, 2, 2)
-    >>> absorbed_attention(zero, zero, cache, key_up=unit, value_up=2 * unit)[0]
-    tensor([[[2., 0.],
-             [1., 1.]]])
+    Example:
+        >>> cache = LatentCache(latent=torch.eye(2), rotary_key=torch.zeros(2, 2))
+        >>> unit, zero = torch.eye(2)[None], torch.zeros(1, 2, 2)
+        >>> absorbed_attention(zero, zero, cache, key_up=unit, value_up=2 * unit)[0]
+        tensor([[[2., 0.],
+                 [1., 1.]]])
     """
     query, rotary_query, latent, rotary_key, key_up, value_up = _checked(query, rotary_query, cache, key_up, value_up)
     scale = 1 / math.sqrt(query.shape[-1] + rotary_query.shape[-1])  # the size of keys that are never rebuilt
@@ -129,18 +122,16 @@ class LatentAttention(nn.Module):
             memory in training, and nothing in the cache.
         base: of the rotary angles.
 
-    Raises:
-        OptionError: sizes that are no whole numbers above 0, an odd rotary_dim, or a base that is not positive.
-
-    >>> layer = LatentAttention(12, heads=3, head_dim=4, latent_dim=5, rotary_dim=2)
-    >>> text = torch.randn(2, 7, 12)
-    >>> output, weights = layer(text)
-    >>> output.shape, weights.shape
-    (torch.Size([2, 7, 12]), torch.Size([2, 3, 7, 7]))
-    >>> cache = layer.compress(text[:, :6])  # then token by token
-    >>> cache = layer.compress(text[:, 6:], cache)
-    >>> torch.allclose(layer.absorbed(text[:, 6:], cache)[0], output[:, 6:], atol=1e-6)
-    True
+    Example:
+        >>> layer = LatentAttention(12, heads=3, head_dim=4, latent_dim=5, rotary_dim=2)
+        >>> text = torch.randn(2, 7, 12)
+        >>> output, weights = layer(text)
+        >>> output.shape, weights.shape
+        (torch.Size([2, 7, 12]), torch.Size([2, 3, 7, 7]))
+        >>> cache = layer.compress(text[:, :6])  # then token by token
+        >>> cache = layer.compress(text[:, 6:], cache)
+        >>> torch.allclose(layer.absorbed(text[:, 6:], cache)[0], output[:, 6:], atol=1e-6)
+        True
     """
 
     def __init__(
@@ -179,30 +170,18 @@ class LatentAttention(nn.Module):
         self.output = nn.Linear(heads * value_dim, dim, bias=False)
 
     def forward(self, x: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
-        """Attend from each position of x to those before it, and itself.
-
-        Args:
-            x: (batch, positions, dim) or (positions, dim).
-            mask: as in `attention`; the future is hidden as well.
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, positions, positions) or (heads, positions, positions).
-        """
+        """Attend from each position of x (batch, positions, dim) to those before it, and itself."""
         return self.expanded(x, self.compress(x), mask)
 
     def compress(self, x: Tensor, cache: LatentCache | None = None) -> LatentCache:
         """What is kept of x, after what is in the cache.
 
         Args:
-            x: (batch, positions, dim) or (positions, dim).
+            x: (batch, positions, dim).
             cache: of the tokens before x; none if None.
 
         Returns:
             The cache with x at its end.
-
-        Raises:
-            ShapeError: an x that the layer cannot project, or of another batch than the cache; or a cache of uneven lengths.
-            DtypeError: another dtype than the layer's, or a cache that is no `LatentCache`.
         """
         inputs.check_vectors(self.down, x=x)
         if cache is not None:
@@ -219,16 +198,8 @@ class LatentAttention(nn.Module):
         """Attend with rebuilt keys and values (`expanded_attention`): for a text that is read at once.
 
         Args:
-            x: (batch, queries, dim) or (queries, dim): the last positions of the cache.
+            x: (batch, queries, dim): the last positions of the cache.
             cache: of `compress`, with x in it.
-            mask: as in `attention`; the future is hidden as well.
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
-
-        Raises:
-            ShapeError: an x that the layer cannot project, or a cache that cannot hold it.
-            DtypeError: another dtype than the layer's.
         """
         query, rotary_query, key_up, value_up = self._prepare(x, cache)
         mixed, weights = expanded_attention(query, rotary_query, cache, key_up, value_up, mask)

@@ -31,29 +31,18 @@ def delta_rule_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor)
     It may be negative: a later key takes back what an earlier one wrote. There is no scale.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
+        key: of length 1.
+        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and weights (batch, heads, positions, positions)
-        in float32, or float64 where the input is. All is computed in the dtype of the weights.
+    Example:
+        The same key a second time: its new value replaces the old one.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, or keys whose length is not 1.
-        ScoreError: NaN or infinite numbers.
-
-    The same key a second time: its new value replaces the old one.
-
-    >>> query = key = torch.ones(3, 1)
-    >>> output, weights = delta_rule_parallel(query, key, torch.eye(3), torch.tensor([1.0, 1.0, 0.5]))
-    >>> weights
-    tensor([[1.0000, 0.0000, 0.0000],
-            [0.0000, 1.0000, 0.0000],
-            [0.0000, 0.5000, 0.5000]])
+        >>> query = key = torch.ones(3, 1)
+        >>> output, weights = delta_rule_parallel(query, key, torch.eye(3), torch.tensor([1.0, 1.0, 0.5]))
+        >>> weights
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.0000, 1.0000, 0.0000],
+                [0.0000, 0.5000, 0.5000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     strength = _strength(key, beta, q)  # (batch, heads, positions, 1)
@@ -74,25 +63,13 @@ def delta_rule_recurrent(
     it is divided by its length, as in all later models.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
-        state: what earlier positions left, as it was returned; nothing if None.
+        key: of length 1.
+        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from, (batch, heads, dim,
-        value_dim) in float32, or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, or keys whose length is not 1.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
-    >>> output, state = delta_rule_recurrent(query, key, value, torch.ones(7))
-    >>> torch.testing.assert_close(key[6] @ state[0, 0], value[6])
+    Example:
+        >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
+        >>> output, state = delta_rule_recurrent(query, key, value, torch.ones(7))
+        >>> torch.testing.assert_close(key[6] @ state[0, 0], value[6])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     strength = _strength(key, beta, q)  # (batch, heads, positions, 1)
@@ -112,26 +89,10 @@ def delta_rule_chunked(
 ) -> tuple[Tensor, Tensor]:
     """`delta_rule_recurrent` by chunks: a triangular system inside, the state between (Yang et al. 2024, section 3).
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, keys whose length is not 1, or a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
-    >>> output, _ = delta_rule_chunked(query, key, value, torch.ones(7), chunk=3)
-    >>> torch.testing.assert_close(output, delta_rule_recurrent(query, key, value, torch.ones(7))[0])
+    Example:
+        >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
+        >>> output, _ = delta_rule_chunked(query, key, value, torch.ones(7), chunk=3)
+        >>> torch.testing.assert_close(output, delta_rule_recurrent(query, key, value, torch.ones(7))[0])
     """
     chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
@@ -152,16 +113,14 @@ def writes(overlaps: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
 
     Args:
         overlaps: (batch, heads, positions, positions), K Kᵀ, times the decays between steps where there are gates.
-        wanted: (batch, heads, positions, value_dim), what should stand at each key.
+        wanted: (batch, heads, positions, value_dim), what should stand at each key; W has its shape.
         strength: (batch, heads, positions, 1), β.
 
-    Returns:
-        (batch, heads, positions, value_dim).
+    Example:
+        The same key twice: the second write finds what the first has written, and has nothing to add.
 
-    The same key twice: the second write finds what the first has written, and has nothing to add.
-
-    >>> writes(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 1), torch.ones(1, 1, 2, 1)).flatten()
-    tensor([1., 0.])
+        >>> writes(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 1), torch.ones(1, 1, 2, 1)).flatten()
+        tensor([1., 0.])
     """
     earlier = (strength * overlaps).tril(-1)  # (batch, heads, positions, positions)
     written: Tensor = torch.linalg.solve_triangular(earlier, strength * wanted, upper=False, unitriangular=True)

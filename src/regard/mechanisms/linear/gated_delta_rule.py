@@ -27,31 +27,20 @@ def gated_delta_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor
     There is no scale: Qwen3-Next hands in query / √dim.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
-        log_decay: log α, at most 0, broadcastable to (batch, heads, positions).
+        key: of length 1.
+        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
+        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and weights (batch, heads, positions, positions)
-        in float32, or float64 where the input is. All is computed in the dtype of the weights.
+    Example:
+        The same key three times, half forgotten and half replaced at each step:
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, or keys whose length is not 1.
-        ScoreError: NaN or infinite numbers.
-
-    The same key three times, half forgotten and half replaced at each step:
-
-    >>> query = key = torch.ones(3, 1)
-    >>> half = torch.full((3,), 0.5)
-    >>> output, weights = gated_delta_parallel(query, key, torch.eye(3), half, half.log())
-    >>> weights
-    tensor([[0.5000, 0.0000, 0.0000],
-            [0.1250, 0.5000, 0.0000],
-            [0.0312, 0.1250, 0.5000]])
+        >>> query = key = torch.ones(3, 1)
+        >>> half = torch.full((3,), 0.5)
+        >>> output, weights = gated_delta_parallel(query, key, torch.eye(3), half, half.log())
+        >>> weights
+        tensor([[0.5000, 0.0000, 0.0000],
+                [0.1250, 0.5000, 0.0000],
+                [0.0312, 0.1250, 0.5000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     strength, decay = _gates(key, beta, log_decay, q)  # (batch, heads, positions, 1) each
@@ -70,26 +59,14 @@ def gated_delta_recurrent(
     """One position after the other: S_t = α_t (I − β_t k_t k_tᵀ) S_{t−1} + β_t k_t v_tᵀ (Yang et al. 2024, section 3).
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
-        log_decay: log α, at most 0, broadcastable to (batch, heads, positions).
-        state: what earlier positions left, as it was returned; nothing if None.
+        key: of length 1.
+        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
+        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from, (batch, heads, dim,
-        value_dim) in float32, or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, or keys whose length is not 1.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
-    >>> output, state = gated_delta_recurrent(query, key, value, torch.ones(7), torch.full((7,), -0.1))
-    >>> torch.testing.assert_close(key[6] @ state[0, 0], value[6])
+    Example:
+        >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
+        >>> output, state = gated_delta_recurrent(query, key, value, torch.ones(7), torch.full((7,), -0.1))
+        >>> torch.testing.assert_close(key[6] @ state[0, 0], value[6])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     strength, decay = _gates(key, beta, log_decay, q)  # (batch, heads, positions, 1) each
@@ -117,29 +94,11 @@ def gated_delta_chunked(
 ) -> tuple[Tensor, Tensor]:
     """`gated_delta_recurrent` by chunks: a triangular system inside, the state between (Yang et al. 2024, section 3).
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), of length 1; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        beta: how much of the difference is written, from 0 to 2, broadcastable to (batch, heads, positions).
-        log_decay: log α, at most 0, broadcastable to (batch, heads, positions).
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a beta that is not from 0 to 2, a log_decay that is above 0 or infinite, keys whose length is not 1, or
-            a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
-    >>> beta, log_decay = torch.rand(7), torch.full((7,), -0.1)
-    >>> output, _ = gated_delta_chunked(query, key, value, beta, log_decay, chunk=3)
-    >>> torch.testing.assert_close(output, gated_delta_recurrent(query, key, value, beta, log_decay)[0])
+    Example:
+        >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()
+        >>> beta, log_decay = torch.rand(7), torch.full((7,), -0.1)
+        >>> output, _ = gated_delta_chunked(query, key, value, beta, log_decay, chunk=3)
+        >>> torch.testing.assert_close(output, gated_delta_recurrent(query, key, value, beta, log_decay)[0])
     """
     chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)

@@ -25,28 +25,16 @@ def gated_linear_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: 
     It holds (positions, positions, dim) decays a head, for short texts only. There is no scale: hand in query / √dim.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        log_decay: log α, at most 0, broadcastable to (batch, heads, positions, dim).
+        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions, dim).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and weights (batch, heads, positions, positions)
-        in float32, or float64 where the input is. All is computed in the dtype of the weights.
+    Example:
+        The second step forgets the first channel and keeps the other:
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a log_decay that is above 0 or infinite.
-        ScoreError: NaN or infinite numbers.
-
-    The second step forgets the first channel and keeps the other:
-
-    >>> query = key = torch.ones(2, 2)
-    >>> output, weights = gated_linear_parallel(query, key, torch.eye(2), torch.tensor([[0.0, 0.0], [-100.0, 0.0]]))
-    >>> weights
-    tensor([[2., 0.],
-            [1., 2.]])
+        >>> query = key = torch.ones(2, 2)
+        >>> output, weights = gated_linear_parallel(query, key, torch.eye(2), torch.tensor([[0.0, 0.0], [-100.0, 0.0]]))
+        >>> weights
+        tensor([[2., 0.],
+                [1., 2.]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
@@ -62,26 +50,13 @@ def gated_linear_recurrent(
     """One position after the other: S_t = diag(α_t) S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t (Yang et al. 2023, section 4).
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        log_decay: log α, at most 0, broadcastable to (batch, heads, positions, dim).
-        state: what earlier positions left, as it was returned; nothing if None.
+        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions, dim).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from, (batch, heads, dim,
-        value_dim) in float32, or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a log_decay that is above 0 or infinite.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> output, state = gated_linear_recurrent(query, key, value, torch.randn(7, 4).sigmoid().log())
-    >>> output.shape, state.shape
-    (torch.Size([7, 4]), torch.Size([1, 1, 4, 4]))
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> output, state = gated_linear_recurrent(query, key, value, torch.randn(7, 4).sigmoid().log())
+        >>> output.shape, state.shape
+        (torch.Size([7, 4]), torch.Size([1, 1, 4, 4]))
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
@@ -100,27 +75,11 @@ def gated_linear_chunked(
 ) -> tuple[Tensor, Tensor]:
     """`gated_linear_recurrent` by chunks: matrices inside, the state between (Yang et al. 2023, section 4).
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        log_decay: log α, at most 0, broadcastable to (batch, heads, positions, dim).
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a log_decay that is above 0 or infinite, or a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> log_decay = torch.randn(7, 4).sigmoid().log()
-    >>> output, _ = gated_linear_chunked(query, key, value, log_decay, chunk=3)
-    >>> torch.testing.assert_close(output, gated_linear_recurrent(query, key, value, log_decay)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> log_decay = torch.randn(7, 4).sigmoid().log()
+        >>> output, _ = gated_linear_chunked(query, key, value, log_decay, chunk=3)
+        >>> torch.testing.assert_close(output, gated_linear_recurrent(query, key, value, log_decay)[0])
     """
     chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)

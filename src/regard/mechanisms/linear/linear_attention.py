@@ -34,14 +34,11 @@ class LinearState(NamedTuple):
 def elu_plus_one(x: Tensor) -> Tensor:
     """φ(x) = elu(x) + 1: x + 1 above 0, exp(x) below (Katharopoulos et al. 2020, section 3.2.1).
 
-    Args:
-        x: of any shape.
+    Nowhere below the least normal number: no feature is 0, so that 0 means that nothing matches.
 
-    Returns:
-        Of the same shape, nowhere below the least normal number: no feature is 0, so that 0 means that nothing matches.
-
-    >>> elu_plus_one(torch.tensor([-20.0, 0.0, 2.0]))
-    tensor([2.0612e-09, 1.0000e+00, 3.0000e+00])
+    Example:
+        >>> elu_plus_one(torch.tensor([-20.0, 0.0, 2.0]))
+        tensor([2.0612e-09, 1.0000e+00, 3.0000e+00])
     """
     below = x.clamp(max=0).exp().clamp(min=torch.finfo(x.dtype).tiny)  # elu(-20.0) + 1 would be 0: the 1 swallows the rest
     return torch.where(x > 0, x + 1, below)
@@ -56,26 +53,17 @@ def linear_attention_parallel(
     changes nothing, so each query's features are divided by their largest: the products are then as small as the keys'.
 
     Args:
-        query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
         feature_map: φ, from (…, dim) to (…, features), nowhere below 0.
 
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in
-        float32, or float64 where the input is. All is computed in the dtype of the weights.
-
     Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
+        ScoreError: also features below 0, or too small for a row's sum to be told from 0.
 
-    >>> query = key = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    >>> output, weights = linear_attention_parallel(query, key, torch.eye(2))
-    >>> weights
-    tensor([[0.5556, 0.4444],
-            [0.4444, 0.5556]])
+    Example:
+        >>> query = key = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+        >>> output, weights = linear_attention_parallel(query, key, torch.eye(2))
+        >>> weights
+        tensor([[0.5556, 0.4444],
+                [0.4444, 0.5556]])
     """
     q, k, v = recurrent_inputs.prepare(query, key, value)
     queries, keys = q.shape[2], k.shape[2]
@@ -95,25 +83,14 @@ def linear_attention_noncausal(
 ) -> tuple[Tensor, LinearState]:
     """Linear attention to all keys in linear time: φ(Q) (φ(K)ᵀ V) / φ(Q) Σφ(k) (Katharopoulos et al. 2020, section 3.2).
 
-    Args:
-        query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        feature_map: φ, from (…, dim) to (…, features), nowhere below 0.
+    The output is that of `linear_attention_parallel`, and the state is what all keys left.
 
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and the `LinearState` of all keys.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
-
-    >>> query, key, value = torch.randn(3, 2), torch.randn(1000, 2), torch.randn(1000, 5)
-    >>> output, state = linear_attention_noncausal(query, key, value)
-    >>> state.mixed.shape
-    torch.Size([1, 1, 2, 5])
-    >>> torch.testing.assert_close(output, linear_attention_parallel(query, key, value)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 2), torch.randn(1000, 2), torch.randn(1000, 5)
+        >>> output, state = linear_attention_noncausal(query, key, value)
+        >>> state.mixed.shape
+        torch.Size([1, 1, 2, 5])
+        >>> torch.testing.assert_close(output, linear_attention_parallel(query, key, value)[0])
     """
     q, k, v = recurrent_inputs.prepare(query, key, value)
     with torch.autocast(q.device.type, enabled=False):
@@ -137,29 +114,14 @@ def linear_attention_recurrent(
         mixed_t = mixed_{t−1} + φ(k_t) v_tᵀ        mass_t = mass_{t−1} + φ(k_t)
         output_t = φ(q_t)ᵀ mixed_t / φ(q_t)ᵀ mass_t
 
-    Their S is our mixed, their Z our mass.
+    Their S is our mixed, their Z our mass. The feature map is that of `linear_attention_parallel`.
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        state: what earlier positions left, as it was returned; nothing if None.
-        feature_map: φ, from (…, dim) to (…, features), nowhere below 0.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the `LinearState` to go on from, in float32,
-        or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> whole, _ = linear_attention_recurrent(query, key, value)
-    >>> _, state = linear_attention_recurrent(query[:6], key[:6], value[:6])
-    >>> last, _ = linear_attention_recurrent(query[6:], key[6:], value[6:], state=state)
-    >>> torch.testing.assert_close(last, whole[6:])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> whole, _ = linear_attention_recurrent(query, key, value)
+        >>> _, state = linear_attention_recurrent(query[:6], key[:6], value[:6])
+        >>> last, _ = linear_attention_recurrent(query[6:], key[6:], value[6:], state=state)
+        >>> torch.testing.assert_close(last, whole[6:])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     with torch.autocast(q.device.type, enabled=False):
@@ -186,26 +148,12 @@ def linear_attention_chunked(
 ) -> tuple[Tensor, LinearState]:
     """`linear_attention_recurrent` by chunks: the parallel form inside of a chunk, the state between chunks.
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-        feature_map: φ, from (…, dim) to (…, features), nowhere below 0.
+    The feature map is that of `linear_attention_parallel`.
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the `LinearState` to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers, features below 0, or features too small for a row's sum to be told from 0.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> output, _ = linear_attention_chunked(query, key, value, chunk=3)
-    >>> torch.testing.assert_close(output, linear_attention_recurrent(query, key, value)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> output, _ = linear_attention_chunked(query, key, value, chunk=3)
+        >>> torch.testing.assert_close(output, linear_attention_recurrent(query, key, value)[0])
     """
     chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)

@@ -32,21 +32,18 @@ from regard.mechanisms.linear.linear_attention import (
 def orthogonal_projection(features: int, dim: int, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     """Directions ω, each normal with covariance 1, orthogonal within each block of dim (Choromanski et al. 2020, section 2.4).
 
+    The result is (features, dim).
+
     Args:
         features: how many directions, their m.
         dim: their d.
         seed: other seeds give other directions; the same seed always the same.
         dtype: of the result; directions are drawn in float64.
 
-    Returns:
-        (features, dim).
-
-    Raises:
-        OptionError: features or dim that are no whole numbers above 0.
-
-    >>> projection = orthogonal_projection(3, 3, dtype=torch.float64)
-    >>> products = projection @ projection.T
-    >>> torch.testing.assert_close(products, products.diag().diag())
+    Example:
+        >>> projection = orthogonal_projection(3, 3, dtype=torch.float64)
+        >>> products = projection @ projection.T
+        >>> torch.testing.assert_close(products, products.diag().diag())
     """
     features, dim = whole_number("features", features, 1), whole_number("dim", dim, 1)
     random = torch.Generator().manual_seed(seed)
@@ -66,21 +63,16 @@ def positive_features(projection: Tensor, *, scale: float | None = None) -> Feat
 
     Args:
         projection: (features, dim), their ω as rows; see `orthogonal_projection`.
-        scale: what scores are multiplied with; 1/√dim if None, as in attention.
 
     Returns:
         A function from (…, dim) to (…, features), which raises ScoreError where a vector is too long for each of its features
         to be told from 0 and infinity: where queries and keys are opposite, the smallest decide.
 
-    Raises:
-        ShapeError: a projection that has not two axes, or is empty; from φ, vectors of another dim.
-        DtypeError: a projection that is not floating-point.
-        OptionError: a scale that is not positive.
-
-    >>> phi = positive_features(orthogonal_projection(4000, 2), scale=1.0)
-    >>> query, key = torch.tensor([0.5, 1.0]), torch.tensor([-0.5, 0.5])
-    >>> round(float(phi(query) @ phi(key)), 1), round(math.exp(query @ key), 1)
-    (1.3, 1.3)
+    Example:
+        >>> phi = positive_features(orthogonal_projection(4000, 2), scale=1.0)
+        >>> query, key = torch.tensor([0.5, 1.0]), torch.tensor([-0.5, 0.5])
+        >>> round(float(phi(query) @ phi(key)), 1), round(math.exp(query @ key), 1)
+        (1.3, 1.3)
     """
     inputs.check_floats("projection", projection)
     if projection.ndim != 2 or 0 in projection.shape:
@@ -117,29 +109,18 @@ def performer_parallel(
     A_ij = φ(q_i)·φ(k_j) / Σ_l φ(q_i)·φ(k_l), with φ as in `positive_features`. More features, nearer to `attention`.
 
     Args:
-        query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        projection: (features, dim); see `orthogonal_projection`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
-
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in
-        float32, or float64 where the input is.
+        projection: (features, dim), the same at every call; see `orthogonal_projection`.
 
     Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a scale that is not positive.
-        ScoreError: NaN or infinite numbers, or queries and keys too long for their products to be told from 0.
+        ScoreError: also queries and keys too long for their products to be told from 0.
 
-    >>> from regard.mechanisms.softmax_attention import attention
-    >>> query, key, value = torch.eye(3).expand(3, 3, 3).unbind()
-    >>> performer_parallel(query, key, value, orthogonal_projection(3000, 3))[1][0]
-    tensor([0.4..., 0.2..., 0.2...])
-    >>> attention(query, key, value)[1][0]
-    tensor([0.4711, 0.2645, 0.2645])
+    Example:
+        >>> from regard.mechanisms.softmax_attention import attention
+        >>> query, key, value = torch.eye(3).expand(3, 3, 3).unbind()
+        >>> performer_parallel(query, key, value, orthogonal_projection(3000, 3))[1][0]
+        tensor([0.4..., 0.2..., 0.2...])
+        >>> attention(query, key, value)[1][0]
+        tensor([0.4711, 0.2645, 0.2645])
     """
     return linear_attention_parallel(query, key, value, causal=causal, feature_map=positive_features(projection, scale=scale))
 
@@ -155,27 +136,11 @@ def performer_recurrent(
 ) -> tuple[Tensor, LinearState]:
     """Causal `performer_parallel` one position after the other: `linear_attention_recurrent` with random features.
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        projection: (features, dim); the same at every call.
-        state: what earlier positions left, as it was returned; nothing if None.
-        scale: what scores are multiplied with; 1/√dim if None.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the `LinearState` to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a scale that is not positive.
-        ScoreError: NaN or infinite numbers, or queries and keys too long for their products to be told from 0.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> output, state = performer_recurrent(query, key, value, orthogonal_projection(16, 4))
-    >>> output.shape, state.mixed.shape
-    (torch.Size([7, 4]), torch.Size([1, 1, 16, 4]))
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> output, state = performer_recurrent(query, key, value, orthogonal_projection(16, 4))
+        >>> output.shape, state.mixed.shape
+        (torch.Size([7, 4]), torch.Size([1, 1, 16, 4]))
     """
     return linear_attention_recurrent(query, key, value, state=state, feature_map=positive_features(projection, scale=scale))
 
@@ -192,28 +157,13 @@ def performer_chunked(
 ) -> tuple[Tensor, LinearState]:
     """`performer_recurrent` by chunks: `linear_attention_chunked` with random features.
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        projection: (features, dim); the same at every call.
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-        scale: what scores are multiplied with; 1/√dim if None.
+    The projection is that of `performer_parallel`.
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the `LinearState` to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a scale that is not positive, or a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers, or queries and keys too long for their products to be told from 0.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> projection = orthogonal_projection(16, 4)
-    >>> output, _ = performer_chunked(query, key, value, projection, chunk=3)
-    >>> torch.testing.assert_close(output, performer_recurrent(query, key, value, projection)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> projection = orthogonal_projection(16, 4)
+        >>> output, _ = performer_chunked(query, key, value, projection, chunk=3)
+        >>> torch.testing.assert_close(output, performer_recurrent(query, key, value, projection)[0])
     """
     phi = positive_features(projection, scale=scale)
     return linear_attention_chunked(query, key, value, state=state, chunk=chunk, feature_map=phi)

@@ -23,17 +23,12 @@ from regard.mechanisms.linear import recurrent_inputs
 def retention_decays(heads: int) -> Tensor:
     """The decays of RetNet, γ_h = 1 − 2^(−5−h): from 31/32 on, each head remembers twice as long (equation 8).
 
-    Args:
-        heads: how many.
-
     Returns:
         (heads,) in float64: in float32 the 21st head would have a decay of exactly 1. From the 49th on float64 has too.
 
-    Raises:
-        OptionError: heads that are no whole number above 0.
-
-    >>> retention_decays(3)
-    tensor([0.9688, 0.9844, 0.9922], dtype=torch.float64)
+    Example:
+        >>> retention_decays(3)
+        tensor([0.9688, 0.9844, 0.9922], dtype=torch.float64)
     """
     heads = whole_number("heads", heads, 1)
     return 1 - 2.0 ** (-5 - torch.arange(heads, dtype=torch.float64))
@@ -46,27 +41,15 @@ def retention_parallel(query: Tensor, key: Tensor, value: Tensor, decay: Tensor 
     key / √dim.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
         decay: γ, (heads,), above 0 and at most 1; `retention_decays` if None.
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and weights (batch, heads, positions, positions)
-        in float32, or float64 where the input is. All is computed in the dtype of the weights.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a decay that is not above 0 and at most 1.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query = key = torch.ones(3, 1)
-    >>> output, weights = retention_parallel(query, key, torch.eye(3), torch.tensor([0.5]))
-    >>> weights
-    tensor([[1.0000, 0.0000, 0.0000],
-            [0.5000, 1.0000, 0.0000],
-            [0.2500, 0.5000, 1.0000]])
+    Example:
+        >>> query = key = torch.ones(3, 1)
+        >>> output, weights = retention_parallel(query, key, torch.eye(3), torch.tensor([0.5]))
+        >>> weights
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.5000, 1.0000, 0.0000],
+                [0.2500, 0.5000, 1.0000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     log_gamma = _log_decays(decay, q)  # (heads, 1, 1)
@@ -82,27 +65,14 @@ def retention_recurrent(
     """Retention one position after the other: S_t = γ S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t (Sun et al. 2023, equation 6).
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
         decay: γ, (heads,), above 0 and at most 1; `retention_decays` if None.
-        state: what earlier positions left, as it was returned; nothing if None.
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from, (batch, heads, dim,
-        value_dim) in float32, or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a decay that is not above 0 and at most 1.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> whole, _ = retention_recurrent(query, key, value)
-    >>> _, state = retention_recurrent(query[:6], key[:6], value[:6])
-    >>> last, _ = retention_recurrent(query[6:], key[6:], value[6:], state=state)
-    >>> torch.testing.assert_close(last, whole[6:])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> whole, _ = retention_recurrent(query, key, value)
+        >>> _, state = retention_recurrent(query[:6], key[:6], value[:6])
+        >>> last, _ = retention_recurrent(query[6:], key[6:], value[6:], state=state)
+        >>> torch.testing.assert_close(last, whole[6:])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     log_gamma = _log_decays(decay, q)  # (heads, 1, 1)
@@ -129,26 +99,10 @@ def retention_chunked(
 
     Their R is our state, their ξ our since, their ζ our until, their B our chunk.
 
-    Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        decay: γ, (heads,), above 0 and at most 1; `retention_decays` if None.
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a decay that is not above 0 and at most 1, or a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> output, _ = retention_chunked(query, key, value, chunk=3)
-    >>> torch.testing.assert_close(output, retention_recurrent(query, key, value)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> output, _ = retention_chunked(query, key, value, chunk=3)
+        >>> torch.testing.assert_close(output, retention_recurrent(query, key, value)[0])
     """
     chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)

@@ -25,20 +25,13 @@ from regard.mechanisms.linear import recurrent_inputs
 def segment_sums(steps: Tensor) -> Tensor:
     """All sums steps_{j+1} + … + steps_i, −∞ where i < j: the logarithm of L (Dao & Gu 2024, section 6, segsum).
 
-    Args:
-        steps: (…, positions).
+    From (…, positions) to (…, positions, positions), with 0 on the diagonal.
 
-    Returns:
-        (…, positions, positions), 0 on the diagonal.
-
-    Raises:
-        ShapeError: no axis of positions.
-        DtypeError: not floating-point.
-
-    >>> segment_sums(torch.tensor([1.0, 2.0, 3.0]))
-    tensor([[0., -inf, -inf],
-            [2., 0., -inf],
-            [5., 3., 0.]])
+    Example:
+        >>> segment_sums(torch.tensor([1.0, 2.0, 3.0]))
+        tensor([[0., -inf, -inf],
+                [2., 0., -inf],
+                [5., 3., 0.]])
     """
     inputs.check_floats("steps", steps)
     if steps.ndim == 0:
@@ -54,32 +47,19 @@ def segment_sums(steps: Tensor) -> Tensor:
 def state_space_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor) -> tuple[Tensor, Tensor]:
     """The quadratic form of Mamba-2 with its matrix, L ∘ (C Bᵀ) (Dao & Gu 2024, section 5).
 
-    Their C is our query, their B our key, their X our value, their log a our log_decay. In Mamba-2 X and log a have been
-    multiplied with the step size Δ. There is no scale.
+    Their C is our query, their B our key, their X our value, their log a our log_decay, their state size N our dim. In Mamba-2
+    X and log a have been multiplied with the step size Δ. There is no scale.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three. Their state size N
-            is our dim.
-        key: (batch, kv_heads, positions, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim).
-        log_decay: log a, at most 0, broadcastable to (batch, heads, positions).
+        log_decay: log a, finite and at most 0; broadcasts to (batch, heads, positions).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and weights (batch, heads, positions, positions)
-        in float32, or float64 where the input is. All is computed in the dtype of the weights.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a log_decay that is above 0 or infinite.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query = key = torch.ones(3, 1)
-    >>> output, weights = state_space_parallel(query, key, torch.eye(3), torch.tensor([1.0, 0.5, 0.1]).log())
-    >>> weights
-    tensor([[1.0000, 0.0000, 0.0000],
-            [0.5000, 1.0000, 0.0000],
-            [0.0500, 0.1000, 1.0000]])
+    Example:
+        >>> query = key = torch.ones(3, 1)
+        >>> output, weights = state_space_parallel(query, key, torch.eye(3), torch.tensor([1.0, 0.5, 0.1]).log())
+        >>> weights
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.5000, 1.0000, 0.0000],
+                [0.0500, 0.1000, 1.0000]])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     decay = recurrent_inputs.decay_of_steps(log_decay, q)  # (batch, heads, positions, 1)
@@ -96,26 +76,13 @@ def state_space_recurrent(
     """The linear form of Mamba-2, h_t = a_t h_{t−1} + B_t x_tᵀ, y_t = C_tᵀ h_t (Dao & Gu 2024, section 2).
 
     Args:
-        query: (batch, heads, positions, dim), their C; batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), their B; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim), their X.
-        log_decay: log a, at most 0, broadcastable to (batch, heads, positions).
-        state: what earlier positions left, as it was returned; nothing if None.
+        log_decay: log a, finite and at most 0; broadcasts to (batch, heads, positions).
 
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from, (batch, heads, dim,
-        value_dim) in float32, or float64 where the input is.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a log_decay that is above 0 or infinite.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> log_decay = torch.rand(7).log()
-    >>> output, state = state_space_recurrent(query, key, value, log_decay)
-    >>> torch.testing.assert_close(output, state_space_parallel(query, key, value, log_decay)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> log_decay = torch.rand(7).log()
+        >>> output, state = state_space_recurrent(query, key, value, log_decay)
+        >>> torch.testing.assert_close(output, state_space_parallel(query, key, value, log_decay)[0])
     """
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     decay = recurrent_inputs.decay_of_steps(log_decay, q)  # (batch, heads, positions, 1)
@@ -134,27 +101,11 @@ def state_space_chunked(
 ) -> tuple[Tensor, Tensor]:
     """`state_space_recurrent` by chunks: diagonal blocks of L as matrices, the rest through the state (section 6).
 
-    Args:
-        query: (batch, heads, positions, dim), their C; batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim), their B; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, positions, value_dim), their X.
-        log_decay: log a, at most 0, broadcastable to (batch, heads, positions).
-        state: what earlier positions left, as it was returned; nothing if None.
-        chunk: how many positions meet in a matrix; the last chunk may be shorter.
-
-    Returns:
-        output (batch, heads, positions, value_dim) in the dtype of value, and the state to go on from.
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another state.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a log_decay that is above 0 or infinite, or a chunk that is no whole number above 0.
-        ScoreError: NaN or infinite numbers.
-
-    >>> query, key, value = torch.randn(3, 7, 4).unbind()
-    >>> log_decay = torch.rand(7).log()
-    >>> output, _ = state_space_chunked(query, key, value, log_decay, chunk=3)
-    >>> torch.testing.assert_close(output, state_space_recurrent(query, key, value, log_decay)[0])
+    Example:
+        >>> query, key, value = torch.randn(3, 7, 4).unbind()
+        >>> log_decay = torch.rand(7).log()
+        >>> output, _ = state_space_chunked(query, key, value, log_decay, chunk=3)
+        >>> torch.testing.assert_close(output, state_space_recurrent(query, key, value, log_decay)[0])
     """
     chunk = recurrent_inputs.check_chunk(chunk)
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)

@@ -37,27 +37,12 @@ def attend(
     Args:
         normalise: takes scores (batch, heads, queries, keys), −∞ where hidden, and returns weights of that shape. Hidden places
             get weight 0 whatever it returns there. A row that sees nothing is handed over as zeros.
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
 
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in
-        float32, or float64 where the input is. Axes that query, key and value lack, the results lack too.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, of mixed dtypes, or an integer mask.
-        OptionError: a scale that is not positive, or a normalise that cannot be called.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> output, weights = attend(torch.sigmoid, torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
-    >>> weights
-    tensor([[0.7311, 0.0000],
-            [0.5000, 0.7311]])
+    Example:
+        >>> output, weights = attend(torch.sigmoid, torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
+        >>> weights
+        tensor([[0.7311, 0.0000],
+                [0.5000, 0.7311]])
     """
     if not callable(normalise):
         raise OptionError(f"normalise is {normalise!r}; expected a function of scores, such as torch.sigmoid")
@@ -92,24 +77,12 @@ def off_by_one_attention(
     """Attention that may attend to nothing: weights = exp(S) / (1 + Σ exp(S)), with S = q kᵀ·scale (Miller 2023, softmax₁).
 
     The 1 is exp(0): a key whose score is always 0 and whose value is 0. So it is `attention` with a sink of 0 for each head.
+    Rows sum to less than 1.
 
-    Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
-
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys), whose rows sum to less than 1.
-
-    Raises:
-        ShapeError, DtypeError, OptionError, ScoreError: as `attention`.
-
-    >>> output, weights = off_by_one_attention(torch.zeros(1, 2), torch.zeros(3, 2), torch.ones(3, 1))
-    >>> weights
-    tensor([[0.2500, 0.2500, 0.2500]])
+    Example:
+        >>> output, weights = off_by_one_attention(torch.zeros(1, 2), torch.zeros(3, 2), torch.ones(3, 1))
+        >>> weights
+        tensor([[0.2500, 0.2500, 0.2500]])
     """
     inputs.check_attention(query, key, value)
     nothing = query.new_zeros(inputs.widen(query).shape[1])  # (heads,)
@@ -129,28 +102,15 @@ def sigmoid_attention(
     """Attention in which keys do not compete: weights = σ(q kᵀ·scale + offset) (Ramapuram et al. 2024).
 
     With the offset −log keys, scores of 0 give weights of nearly 1 / keys, as softmax would: training starts as it does there.
-    Our offset is their b, our keys their n.
+    A row may sum to anything from 0 to the number of its keys. Our offset is their b, our keys their n.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
         offset: added to every score; −log keys if None. Decoding needs the one number that the whole text was read with.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys), each in (0, 1): a row may sum
-        to anything from 0 to the number of its keys.
-
-    Raises:
-        ShapeError, DtypeError, ScoreError: as `attention`.
-        OptionError: a scale that is not positive, or an offset that is not a finite number.
-
-    >>> output, weights = sigmoid_attention(torch.zeros(1, 2), torch.zeros(3, 2), torch.ones(3, 1))
-    >>> weights
-    tensor([[0.2500, 0.2500, 0.2500]])
+    Example:
+        >>> output, weights = sigmoid_attention(torch.zeros(1, 2), torch.zeros(3, 2), torch.ones(3, 1))
+        >>> weights
+        tensor([[0.2500, 0.2500, 0.2500]])
     """
     inputs.check_attention(query, key, value)
     if offset is None:
@@ -176,28 +136,20 @@ def differential_attention(
     `differential_norm` is what the paper does to each head's output afterwards.
 
     Args:
-        query: (batch, heads, queries, dim): the first half of dim is q₁, the second q₂.
-        key: (batch, kv_heads, keys, dim), in the same halves; heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
+        query: the first half of dim is q₁, the second q₂.
+        key: in the same halves.
         lam: λ, how much of the second map is taken away: a number, or (heads,).
-        mask: as in `attention`, for both maps.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
         scale: what scores are multiplied with; 1/√(dim/2) if None.
 
     Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys): the
-        difference of the maps. They may be negative, and rows sum to 1 − λ.
+        The output, and the difference of the maps: weights may be negative, and rows sum to 1 − λ.
 
-    Raises:
-        ShapeError: sizes that do not fit each other, an odd dim, or a λ that is not one number a head.
-        OptionError: a λ that is not finite, or a scale that is not positive.
-        DtypeError, ScoreError: as `attention`.
-
-    >>> query = key = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
-    >>> output, weights = differential_attention(query, key, torch.eye(2), lam=0.5, scale=math.log(3))
-    >>> weights
-    tensor([[0.5000, 0.0000],
-            [0.2500, 0.2500]])
+    Example:
+        >>> query = key = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        >>> output, weights = differential_attention(query, key, torch.eye(2), lam=0.5, scale=math.log(3))
+        >>> weights
+        tensor([[0.5000, 0.0000],
+                [0.2500, 0.2500]])
     """
     inputs.check_attention(query, key, value)
     heads, dim = inputs.widen(query).shape[1], query.shape[-1]
@@ -226,25 +178,19 @@ def differential_lambda(query1: Tensor, key1: Tensor, query2: Tensor, key2: Tens
     """How much of the second map a layer takes away: λ = exp(q₁·k₁) − exp(q₂·k₂) + λ_init (Ye et al. 2024, equation 2).
 
     The four vectors are learned, one set a layer; while they are near 0, λ is λ_init. The paper takes
-    λ_init = 0.8 − 0.6·exp(−0.3·(layer − 1)), with layers counted from 1.
+    λ_init = 0.8 − 0.6·exp(−0.3·(layer − 1)), with layers counted from 1. λ is (...), in float32 or float64: exp(q₁·k₁) is
+    soon too large for half precision.
 
     Args:
-        query1: (..., dim/2), their λ_q1.
-        key1: (..., dim/2), their λ_k1.
-        query2: (..., dim/2), their λ_q2.
-        key2: (..., dim/2), their λ_k2.
+        query1: (..., dim/2), their λ_q1, as the next three.
+        key1: their λ_k1.
+        query2: their λ_q2.
+        key2: their λ_k2.
         lambda_init: the value to start from.
 
-    Returns:
-        λ, (...), in float32, or float64 where a vector is: exp(q₁·k₁) is soon too large for half precision.
-
-    Raises:
-        DtypeError: tensors that are not floating-point.
-        ShapeError: vectors of different shapes.
-        OptionError: a lambda_init that is not finite.
-
-    >>> differential_lambda(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(3), lambda_init=0.2)
-    tensor(0.2000)
+    Example:
+        >>> differential_lambda(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(3), lambda_init=0.2)
+        tensor(0.2000)
     """
     inputs.check_finite("lambda_init", lambda_init)
     wide = torch.float32
@@ -270,15 +216,9 @@ def differential_norm(output: Tensor, lambda_init: float, eps: float = 1e-5) -> 
         lambda_init: the value that went into `differential_lambda`.
         eps: keeps an output of 0 at 0; above 0.
 
-    Returns:
-        (batch, heads, queries, value_dim).
-
-    Raises:
-        DtypeError: an output that is not floating-point.
-        OptionError: a lambda_init that is not finite, or an eps that is not positive.
-
-    >>> differential_norm(torch.tensor([[3.0, 4.0]]), lambda_init=0.5)
-    tensor([[0.4243, 0.5657]])
+    Example:
+        >>> differential_norm(torch.tensor([[3.0, 4.0]]), lambda_init=0.5)
+        tensor([[0.4243, 0.5657]])
     """
     inputs.check_floats("output", output)
     inputs.check_finite("lambda_init", lambda_init)
@@ -304,28 +244,19 @@ def talking_heads_attention(
     P is mix_scores, their P_l; W is mix_weights, their P_w.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
         mix_scores: (heads, heads): row h says what the scores of head h give to each head.
         mix_weights: (heads, heads): row h says what the weights of head h give to each head.
         mask: as in `attention`, but it hides the same from all heads: what one sees, all would see after mixing.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
 
     Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and the mixed weights (batch, heads, queries, keys),
-        which may be negative and sum to anything.
+        The output, and the mixed weights, which may be negative and sum to anything.
 
-    Raises:
-        ShapeError: sizes that do not fit each other, or a mask that hides other keys from one head than another.
-        DtypeError, OptionError, ScoreError: as `attention`.
-
-    >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    >>> query, key = torch.tensor([[[1.0]], [[0.0]]]), torch.tensor([[[math.log(3)], [0.0]]] * 2)
-    >>> talking_heads_attention(query, key, key, torch.eye(2), swap)[1][:, 0]
-    tensor([[0.5000, 0.5000],
-            [0.7500, 0.2500]])
+    Example:
+        >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+        >>> query, key = torch.tensor([[[1.0]], [[0.0]]]), torch.tensor([[[math.log(3)], [0.0]]] * 2)
+        >>> talking_heads_attention(query, key, key, torch.eye(2), swap)[1][:, 0]
+        tensor([[0.5000, 0.5000],
+                [0.7500, 0.2500]])
     """
     q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     heads = q.shape[1]

@@ -26,25 +26,15 @@ def gated_attention(
     (their G₁, elementwise); a last axis of 1 gates whole heads.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
         gate: before the sigmoid, broadcastable to the output, (batch, heads, queries, value_dim or 1).
-        mask: as in `attention`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
 
     Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and the weights before the gate (batch, heads,
-        queries, keys): rows sum to 1, and output is not weights · values.
+        The output, and the weights before the gate: rows sum to 1, and output is not weights · values.
 
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError, OptionError, ScoreError: as `attention`.
-
-    >>> half = torch.zeros(1, 2)
-    >>> gated_attention(torch.ones(1, 3), torch.ones(1, 3), torch.tensor([[2.0, 6.0]]), half)[0]
-    tensor([[1., 3.]])
+    Example:
+        >>> half = torch.zeros(1, 2)
+        >>> gated_attention(torch.ones(1, 3), torch.ones(1, 3), torch.tensor([[2.0, 6.0]]), half)[0]
+        tensor([[1., 3.]])
     """
     inputs.check_attention(query, key, value)
     inputs.check_floats("gate", gate)
@@ -72,28 +62,15 @@ def forgetting_attention(
     −log f. D needs no n² sums: it is C_i − C_j, with C the running sum of log f, one number for each position and head.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        log_forget: (batch, heads, keys), or what broadcasts to it: log f = log σ(x w + b), so never above 0. The first one
-            has no effect: nothing lies before it.
-        mask: as in `attention`; the future is hidden as well.
-        scale: what scores are multiplied with; 1/√dim if None.
+        log_forget: (batch, heads, keys), or what broadcasts to it: log f = log σ(x w + b), so finite and never above 0. The
+            first one has no effect: nothing lies before it.
 
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys). The last
-        query sees every key, also when there are fewer queries than keys.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        OptionError: a log_forget above 0, −∞ or NaN; or a scale that is not positive.
-        DtypeError, ScoreError: as `attention`.
-
-    >>> third = torch.full((3,), 1 / 3).log()
-    >>> forgetting_attention(torch.zeros(3, 2), torch.zeros(3, 2), torch.eye(3), third)[1]
-    tensor([[1.0000, 0.0000, 0.0000],
-            [0.2500, 0.7500, 0.0000],
-            [0.0769, 0.2308, 0.6923]])
+    Example:
+        >>> third = torch.full((3,), 1 / 3).log()
+        >>> forgetting_attention(torch.zeros(3, 2), torch.zeros(3, 2), torch.eye(3), third)[1]
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.2500, 0.7500, 0.0000],
+                [0.0769, 0.2308, 0.6923]])
     """
     inputs.check_attention(query, key, value)
     inputs.check_floats("log_forget", log_forget)

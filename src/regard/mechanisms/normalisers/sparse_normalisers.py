@@ -2,10 +2,13 @@
 
 p = entmax_α(z) is the distribution that maximises p·z + H_α(p), with H_α Tsallis' entropy. Its closed form is
 
-p = [(α − 1) z − τ]₊ ^ (1 / (α − 1))             Peters, Niculae & Martins 2019
+    p = [(α − 1) z − τ]₊ ^ (1 / (α − 1))             Peters, Niculae & Martins 2019
 
 with the one threshold τ for which p sums to 1. α = 1 is softmax, in the limit; α = 2 is sparsemax, where p is the nearest
 distribution to z. τ is found exactly by sorting for α = 2 and 1.5, and by bisection for any other α.
+
+The normalisers take scores (..., keys), −∞ where hidden, to weights of that shape in float32, or float64 where the scores are:
+rows sum to 1, to 0 where everything is −∞. NaN and +∞ are a ScoreError.
 """
 
 import math
@@ -25,19 +28,9 @@ def sparsemax(scores: Tensor) -> Tensor:
     Sorted, z₁ ≥ z₂ ≥ ..., the support is the first k for which 1 + k·z_k > z₁ + ... + z_k still holds; there, all sums are
     known, and τ = (z₁ + ... + z_k − 1) / k. Gradients go through the sorted sum: equal shares of what τ takes.
 
-    Args:
-        scores: (..., keys); −∞ where hidden.
-
-    Returns:
-        weights (..., keys) in float32, or float64 where the scores are: rows sum to 1, to 0 where everything is −∞.
-
-    Raises:
-        ShapeError: no axis of keys.
-        DtypeError: scores that are not floating-point.
-        ScoreError: NaN or +∞.
-
-    >>> sparsemax(torch.tensor([1.0, 0.8, 0.1]))
-    tensor([0.6000, 0.4000, 0.0000])
+    Example:
+        >>> sparsemax(torch.tensor([1.0, 0.8, 0.1]))
+        tensor([0.6000, 0.4000, 0.0000])
     """
     z, blind = _from_the_highest(scores, reach=1.0)  # (..., keys), (..., 1)
     ranked = z.sort(dim=-1, descending=True).values
@@ -54,19 +47,9 @@ def entmax15(scores: Tensor) -> Tensor:
     Over the first k of the sorted z/2, with mean M and sum of squared distances from it V, Σ p = 1 is a quadratic equation
     in τ, and τ = M − √((1 − V) / k). The support is the largest k whose own τ does not pass its last member.
 
-    Args:
-        scores: (..., keys); −∞ where hidden.
-
-    Returns:
-        weights (..., keys) in float32, or float64 where the scores are: rows sum to 1, to 0 where everything is −∞.
-
-    Raises:
-        ShapeError: no axis of keys.
-        DtypeError: scores that are not floating-point.
-        ScoreError: NaN or +∞.
-
-    >>> entmax15(torch.tensor([1.0, 0.0, -2.0]))
-    tensor([0.8307, 0.1693, 0.0000])
+    Example:
+        >>> entmax15(torch.tensor([1.0, 0.0, -2.0]))
+        tensor([0.8307, 0.1693, 0.0000])
     """
     z, blind = _from_the_highest(scores, reach=2.0)  # (..., keys), (..., 1)
     z = z / 2
@@ -97,22 +80,15 @@ def entmax(scores: Tensor, alpha: float | Tensor) -> Tensor:
     root itself. So α may be learned too (Correia et al. 2019).
 
     Args:
-        scores: (..., keys); −∞ where hidden.
-        alpha: above 1: a number, or a tensor that broadcasts to (..., 1), as (heads, 1, 1) for scores with heads.
+        scores: (..., keys).
+        alpha: above 1, where softmax is the limit: a number, or a tensor that broadcasts to (..., 1), as (heads, 1, 1) for
+            scores with heads.
 
-    Returns:
-        weights (..., keys) in float32, or float64 where the scores are: rows sum to 1, to 0 where everything is −∞.
-
-    Raises:
-        ShapeError: no axis of keys, or an alpha that differs between keys.
-        DtypeError: scores that are not floating-point, or an alpha that is no number.
-        OptionError: an alpha that is not above 1; softmax is the limit at 1.
-        ScoreError: NaN or +∞.
-
-    >>> entmax(torch.tensor([1.0, 0.8, 0.1]), alpha=2.0)
-    tensor([0.6000, 0.4000, 0.0000])
-    >>> entmax(torch.tensor([1.0, 0.0, -2.0]), alpha=1.5)
-    tensor([0.8307, 0.1693, 0.0000])
+    Example:
+        >>> entmax(torch.tensor([1.0, 0.8, 0.1]), alpha=2.0)
+        tensor([0.6000, 0.4000, 0.0000])
+        >>> entmax(torch.tensor([1.0, 0.0, -2.0]), alpha=1.5)
+        tensor([0.8307, 0.1693, 0.0000])
     """
     slope = _check_alpha(alpha, scores) - 1  # (..., 1), in the dtype of the weights
     z, blind = _from_the_highest(scores, reach=1 / slope.detach())  # (..., keys), (..., 1)
@@ -140,23 +116,10 @@ def sparsemax_attention(
 ) -> tuple[Tensor, Tensor]:
     """Attention with exact zeros: weights = sparsemax(q kᵀ·scale + mask) (Martins & Astudillo 2016).
 
-    Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
-
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys); rows sum to 1.
-
-    Raises:
-        ShapeError, DtypeError, OptionError, ScoreError: as `attention`.
-
-    >>> query, key = torch.tensor([[1.0]]), torch.tensor([[1.0], [0.8], [0.1]])
-    >>> sparsemax_attention(query, key, torch.eye(3))[1]
-    tensor([[0.6000, 0.4000, 0.0000]])
+    Example:
+        >>> query, key = torch.tensor([[1.0]]), torch.tensor([[1.0], [0.8], [0.1]])
+        >>> sparsemax_attention(query, key, torch.eye(3))[1]
+        tensor([[0.6000, 0.4000, 0.0000]])
     """
     return attend(sparsemax, query, key, value, mask, causal=causal, scale=scale)
 
@@ -174,23 +137,12 @@ def entmax_attention(
     """Attention between softmax and sparsemax: weights = entmax_α(q kᵀ·scale + mask) (Peters et al. 2019; Correia et al. 2019).
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
         alpha: above 1, the higher the sparser: a number, or (heads, 1, 1), as Correia et al. learn it.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-        scale: what scores are multiplied with; 1/√dim if None.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys); rows sum to 1.
-
-    Raises:
-        ShapeError, DtypeError, OptionError, ScoreError: as `attention` and `entmax`.
-
-    >>> query, key = torch.tensor([[1.0]]), torch.tensor([[1.0], [0.0], [-2.0]])
-    >>> entmax_attention(query, key, torch.eye(3))[1]
-    tensor([[0.8307, 0.1693, 0.0000]])
+    Example:
+        >>> query, key = torch.tensor([[1.0]]), torch.tensor([[1.0], [0.0], [-2.0]])
+        >>> entmax_attention(query, key, torch.eye(3))[1]
+        tensor([[0.8307, 0.1693, 0.0000]])
     """
     if isinstance(alpha, float) and alpha == 1.5:
         return attend(entmax15, query, key, value, mask, causal=causal, scale=scale)

@@ -47,35 +47,26 @@ def native_sparse_attention(
     that share a key head select the same blocks. Our block is the paper's l = d = l′, our selected its n, our window its w.
 
     Args:
-        query: (batch, heads, queries, dim), the last of the keys; batch, or batch and heads, may be left out of all four.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
+        query: the last of the keys; there may be fewer.
         gates: (batch, heads, queries, 3): g₁, g₂ and g₃, sigmoids of the token in the paper.
         block: tokens of a block.
         selected: how many blocks are looked at token by token, the own one included.
         window: how many tokens the window has, the query's own included.
-        scale: what scores are multiplied with; 1/√dim if None.
 
     Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in float32,
-        or float64 where the input is. A row sums to its gates; to g₂ + g₃ while no block is complete.
+        The output, and weights whose rows sum to the gates; to g₂ + g₃ while no block is complete.
 
-    Raises:
-        ShapeError: sizes that do not fit each other, more queries than keys, or gates of another shape.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a block, selected, window or scale that is not positive.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> query, key, value = torch.randn(3, 1, 1, 6, 4, generator=torch.Generator().manual_seed(2))
-    >>> only_selected = torch.tensor([0.0, 1.0, 0.0]).expand(1, 1, 6, 3)
-    >>> output, weights = native_sparse_attention(query, key, value, only_selected, block=2, selected=2, window=1)
-    >>> (weights[0, 0] > 0).int()
-    tensor([[1, 0, 0, 0, 0, 0],
-            [1, 1, 0, 0, 0, 0],
-            [1, 1, 1, 0, 0, 0],
-            [1, 1, 1, 1, 0, 0],
-            [0, 0, 1, 1, 1, 0],
-            [1, 1, 0, 0, 1, 1]], dtype=torch.int32)
+    Example:
+        >>> query, key, value = torch.randn(3, 1, 1, 6, 4, generator=torch.Generator().manual_seed(2))
+        >>> only_selected = torch.tensor([0.0, 1.0, 0.0]).expand(1, 1, 6, 3)
+        >>> output, weights = native_sparse_attention(query, key, value, only_selected, block=2, selected=2, window=1)
+        >>> (weights[0, 0] > 0).int()
+        tensor([[1, 0, 0, 0, 0, 0],
+                [1, 1, 0, 0, 0, 0],
+                [1, 1, 1, 0, 0, 0],
+                [1, 1, 1, 1, 0, 0],
+                [0, 0, 1, 1, 1, 0],
+                [1, 1, 0, 0, 1, 1]], dtype=torch.int32)
     """
     q, k, v, g = _prepared(query, key, value, gates, block, selected, window)
     keys, offset = k.shape[2], k.shape[2] - q.shape[2]
@@ -114,26 +105,11 @@ def native_sparse_gathered(
     ``keys / block + selected · block + window`` scores in place of ``keys``. This is what the paper's kernel does for the
     query heads of a group at once, as they share the choice.
 
-    Args:
-        query: (batch, heads, queries, dim), the last of the keys; batch, or batch and heads, may be left out of all four.
-        key: (batch, kv_heads, keys, dim); heads is a multiple of kv_heads.
-        value: (batch, kv_heads, keys, value_dim).
-        gates: (batch, heads, queries, 3).
-        block: tokens of a block.
-        selected: how many blocks are looked at token by token, the own one included.
-        window: how many tokens the window has, the query's own included.
-        scale: what scores are multiplied with; 1/√dim if None.
-
-    Returns:
-        output (batch, heads, queries, value_dim).
-
-    Raises:
-        ShapeError, DtypeError, OptionError, ScoreError: as `native_sparse_attention`.
-
-    >>> query, key, value = torch.randn(3, 2, 6, 4)
-    >>> options = {"gates": torch.rand(2, 6, 3), "block": 2, "selected": 2, "window": 3}
-    >>> output, _ = native_sparse_attention(query, key, value, **options)
-    >>> torch.testing.assert_close(native_sparse_gathered(query, key, value, **options), output)
+    Example:
+        >>> query, key, value = torch.randn(3, 2, 6, 4)
+        >>> options = {"gates": torch.rand(2, 6, 3), "block": 2, "selected": 2, "window": 3}
+        >>> output, _ = native_sparse_attention(query, key, value, **options)
+        >>> torch.testing.assert_close(native_sparse_gathered(query, key, value, **options), output)
     """
     q, k, v, g = _prepared(query, key, value, gates, block, selected, window)
     keys, offset = k.shape[2], k.shape[2] - q.shape[2]
@@ -159,15 +135,11 @@ def compress(x: Tensor, block: int) -> Tensor:
 
     What is left over at the end is averaged with zeros; no query looks at it before it is complete.
 
-    Raises:
-        DtypeError: an x that is not floating-point.
-        ShapeError: fewer than two axes.
-        OptionError: a block that is no whole number above 0.
-
-    >>> compress(torch.tensor([[1.0], [3.0], [5.0], [7.0], [9.0]]), block=2)
-    tensor([[2.0000],
-            [6.0000],
-            [4.5000]])
+    Example:
+        >>> compress(torch.tensor([[1.0], [3.0], [5.0], [7.0], [9.0]]), block=2)
+        tensor([[2.0000],
+                [6.0000],
+                [4.5000]])
     """
     inputs.check_floats("x", x)
     if x.ndim < 2:

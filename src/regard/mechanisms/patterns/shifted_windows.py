@@ -42,37 +42,26 @@ def shifted_window_attention(
 
         output_i = Σ_j softmax_j(q_i · k_j / √dim + table[y_i − y_j + w − 1, x_i − x_j + w − 1]) v_j
 
-    over the patches j of the window that (y_i, x_i) stands in. Only these pairs are computed. Our window is the paper's M,
-    its shift is ⌊M / 2⌋ in every second layer and 0 in the others, and our table is its B̂.
+    over the patches j of the window that (y_i, x_i) stands in. Only these pairs are computed; other weights are 0. Our window
+    is the paper's M, its shift is ⌊M / 2⌋ in every second layer and 0 in the others, and our table is its B̂.
 
     Args:
-        query: (batch, heads, height · width, dim), patches row by row; batch, or batch and heads, may be left out of all.
-        key: (batch, kv_heads, height · width, dim).
-        value: (batch, kv_heads, height · width, value_dim).
+        query: (batch, heads, height · width, dim), patches row by row, as keys and values are.
         grid: (height, width) of the image in patches, both multiples of the window.
         window: w, patches of a window's side.
         shift: how many patches down and right the windows begin; less than the window.
         bias_table: (heads, 2w − 1, 2w − 1), learned: what is added to a score by the rows and columns from key to query.
             Transformers' ``relative_position_bias_table`` is ``bias_table.flatten(1).T``. None adds nothing.
 
-    Returns:
-        output (batch, heads, height · width, value_dim) and weights (batch, heads, height · width, height · width), 0 outside
-        of the window.
+    Example:
+        The patch in the middle of a 4 × 4 image, f in the picture above, sees f g j k:
 
-    Raises:
-        ShapeError: sizes that do not fit each other, or the grid, or a grid that is no whole number of windows.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a grid that is no pair, a window that is not positive, or a shift outside of 0 … window − 1.
-        ScoreError: NaN or +∞ where a patch may attend.
-
-    The patch in the middle of a 4 × 4 image, f in the picture above, sees f g j k:
-
-    >>> output, weights = shifted_window_attention(*torch.randn(3, 16, 8), grid=(4, 4), window=2, shift=1)
-    >>> (weights[5].view(4, 4) > 0).int()
-    tensor([[0, 0, 0, 0],
-            [0, 1, 1, 0],
-            [0, 1, 1, 0],
-            [0, 0, 0, 0]], dtype=torch.int32)
+        >>> output, weights = shifted_window_attention(*torch.randn(3, 16, 8), grid=(4, 4), window=2, shift=1)
+        >>> (weights[5].view(4, 4) > 0).int()
+        tensor([[0, 0, 0, 0],
+                [0, 1, 1, 0],
+                [0, 1, 1, 0],
+                [0, 0, 0, 0]], dtype=torch.int32)
     """
     inputs.check_attention(query, key, value)
     own = window_ids(grid, window, shift).to(query.device)  # (positions,)
@@ -114,24 +103,14 @@ def window_ids(grid: tuple[int, int], window: int, shift: int = 0) -> Tensor:
     """Which window each patch of a grid stands in, narrower windows at the edges counted as windows of their own.
 
     ``masks.documents(window_ids(...)[None])`` is the mask of shifted windows: a window is a document that is no run.
+    Arguments as in `shifted_window_attention`; the numbers are (height · width,).
 
-    Args:
-        grid: (height, width) in patches, both multiples of the window.
-        window: patches of a window's side.
-        shift: how many patches down and right the windows begin; less than the window.
-
-    Returns:
-        (height · width,) whole numbers.
-
-    Raises:
-        ShapeError: a grid that is no whole number of windows.
-        OptionError: a grid that is no pair, a window that is not positive, or a shift outside of 0 … window − 1.
-
-    >>> window_ids((4, 4), window=2, shift=1).view(4, 4)
-    tensor([[0, 1, 1, 2],
-            [3, 4, 4, 5],
-            [3, 4, 4, 5],
-            [6, 7, 7, 8]])
+    Example:
+        >>> window_ids((4, 4), window=2, shift=1).view(4, 4)
+        tensor([[0, 1, 1, 2],
+                [3, 4, 4, 5],
+                [3, 4, 4, 5],
+                [6, 7, 7, 8]])
     """
     window, shift = whole_number("window", window, 1), whole_number("shift", shift, 0)
     if shift >= window:

@@ -47,34 +47,24 @@ def global_local(
     values of global tokens. Global rows read global keys and values, so output = weights · values holds within each kind.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all six.
-        key: (batch, kv_heads, positions, dim).
-        value: (batch, kv_heads, positions, value_dim).
-        global_query: as query, from the second set of projections; only the rows of global tokens are read.
-        global_key: as key, from the second set.
-        global_value: as value, from the second set.
+        global_query: as query, from the second set of projections, as global_key and global_value are; only the rows of global
+            tokens are read.
+        global_key: as key.
+        global_value: as value.
         window: how many keys an ordinary token sees around it, its own included; odd.
-        positions: (count,) whole numbers: which tokens are global.
+        positions: (count,) whole numbers: which tokens of the sequence are global.
 
-    Returns:
-        output (batch, heads, positions, value_dim) and weights (batch, heads, positions, positions).
+    Example:
+        The first token sees all five and is seen by all five:
 
-    Raises:
-        ShapeError: sizes that do not fit each other, or fewer queries than keys.
-        DtypeError: tensors that are not floating-point, of mixed dtypes, or positions that are no whole numbers.
-        OptionError: an even window, or a position outside of the sequence.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    The first token sees all five and is seen by all five:
-
-    >>> x = torch.randn(6, 5, 4)
-    >>> output, weights = global_local(*x, window=1, positions=torch.tensor([0]))
-    >>> (weights > 0).int()
-    tensor([[1, 1, 1, 1, 1],
-            [1, 1, 0, 0, 0],
-            [1, 0, 1, 0, 0],
-            [1, 0, 0, 1, 0],
-            [1, 0, 0, 0, 1]], dtype=torch.int32)
+        >>> x = torch.randn(6, 5, 4)
+        >>> output, weights = global_local(*x, window=1, positions=torch.tensor([0]))
+        >>> (weights > 0).int()
+        tensor([[1, 1, 1, 1, 1],
+                [1, 1, 0, 0, 0],
+                [1, 0, 1, 0, 0],
+                [1, 0, 0, 1, 0],
+                [1, 0, 0, 0, 1]], dtype=torch.int32)
     """
     length = _one_sequence(query, key, value)
     for name, one, other in (("query", query, global_query), ("key", key, global_key), ("value", value, global_value)):
@@ -109,31 +99,19 @@ def bigbird(query: Tensor, key: Tensor, value: Tensor, random: Mask, size: int) 
     the graph of who sees whom one of short paths. This is the paper's ITC: the global tokens are those of the text.
 
     Args:
-        query: (batch, heads, positions, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, positions, dim).
-        value: (batch, kv_heads, positions, value_dim).
         random: which blocks see which besides: `masks.random_blocks`, or `masks.block_pairs` of a draw that you have.
-        size: positions of a block.
+        size: positions of a block; the sequence is a whole number of blocks.
 
-    Returns:
-        output (batch, heads, positions, value_dim) and weights (batch, heads, positions, positions).
-
-    Raises:
-        ShapeError: sizes that do not fit each other, fewer queries than keys, a sequence that is no whole number of blocks, or
-            random for another number of blocks.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes; or random that is no mask.
-        OptionError: a size that is not positive, or random for blocks of another size.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> output, weights = bigbird(*torch.randn(3, 7, 4), masks.random_blocks(count=1, size=1, blocks=7), size=1)
-    >>> (weights > 0).int()
-    tensor([[1, 1, 1, 1, 1, 1, 1],
-            [1, 1, 1, 0, 1, 0, 1],
-            [1, 1, 1, 1, 0, 1, 1],
-            [1, 0, 1, 1, 1, 1, 1],
-            [1, 1, 0, 1, 1, 1, 1],
-            [1, 0, 1, 0, 1, 1, 1],
-            [1, 1, 1, 1, 1, 1, 1]], dtype=torch.int32)
+    Example:
+        >>> output, weights = bigbird(*torch.randn(3, 7, 4), masks.random_blocks(count=1, size=1, blocks=7), size=1)
+        >>> (weights > 0).int()
+        tensor([[1, 1, 1, 1, 1, 1, 1],
+                [1, 1, 1, 0, 1, 0, 1],
+                [1, 1, 1, 1, 0, 1, 1],
+                [1, 0, 1, 1, 1, 1, 1],
+                [1, 1, 0, 1, 1, 1, 1],
+                [1, 0, 1, 0, 1, 1, 1],
+                [1, 1, 1, 1, 1, 1, 1]], dtype=torch.int32)
     """
     length = _one_sequence(query, key, value)
     if not isinstance(random, Mask):
@@ -167,29 +145,17 @@ def dilated_heads(
     the same cost.
 
     Args:
-        query: (batch, heads, queries, dim); batch, or batch and heads, may be left out of all three.
-        key: (batch, kv_heads, keys, dim).
-        value: (batch, kv_heads, keys, value_dim).
         window: how many keys a query sees, its own included: looking back with causal, else centred, and odd.
         steps: one a head, from one of these keys to the next; 1 is an ordinary window.
-        causal: hide the future. The last query sees the last key, also when there are fewer queries than keys.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or another number of steps than of heads.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: steps that are no list, a window or step that is not positive, or an even window that is not causal.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> output, weights = dilated_heads(*torch.randn(3, 2, 5, 4), window=2, steps=[1, 3], causal=True)
-    >>> (weights[1] > 0).int()
-    tensor([[1, 0, 0, 0, 0],
-            [0, 1, 0, 0, 0],
-            [0, 0, 1, 0, 0],
-            [1, 0, 0, 1, 0],
-            [0, 1, 0, 0, 1]], dtype=torch.int32)
+    Example:
+        >>> output, weights = dilated_heads(*torch.randn(3, 2, 5, 4), window=2, steps=[1, 3], causal=True)
+        >>> (weights[1] > 0).int()
+        tensor([[1, 0, 0, 0, 0],
+                [0, 1, 0, 0, 0],
+                [0, 0, 1, 0, 0],
+                [1, 0, 0, 1, 0],
+                [0, 1, 0, 0, 1]], dtype=torch.int32)
     """
     inputs.check_attention(query, key, value)
     heads = query.shape[-3] if query.ndim > 2 else 1

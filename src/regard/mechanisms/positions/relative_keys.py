@@ -22,26 +22,14 @@ def shaw(
     for any length. The paper's second table, added to the values, is left out: its authors found that the keys' may be enough.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim).
-        value: (batch, kv_heads, keys, value_dim).
         table: (2·clip + 1, dim): a for the distances −clip ... clip; their w^K, with clip their k.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> table = torch.tensor([[9.0], [0.0], [-9.0]])  # everything behind is worth a look, nothing ahead is
-    >>> shaw(torch.ones(3, 1), torch.zeros(3, 1), torch.ones(3, 1), table)[1].round(decimals=2)
-    tensor([[1.0000, 0.0000, 0.0000],
-            [1.0000, 0.0000, 0.0000],
-            [0.5000, 0.5000, 0.0000]])
+    Example:
+        >>> table = torch.tensor([[9.0], [0.0], [-9.0]])  # everything behind is worth a look, nothing ahead is
+        >>> shaw(torch.ones(3, 1), torch.zeros(3, 1), torch.ones(3, 1), table)[1].round(decimals=2)
+        tensor([[1.0000, 0.0000, 0.0000],
+                [1.0000, 0.0000, 0.0000],
+                [0.5000, 0.5000, 0.0000]])
     """
     inputs.check_attention(query, key, value)
     inputs.check_floats("table", table)
@@ -74,29 +62,17 @@ def transformer_xl(
     learned is how a head reads it. The biases are what a head asks for whatever the query (Dai et al. 2019, section 3.3).
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim).
-        value: (batch, kv_heads, keys, value_dim).
         content_bias: u, (heads, dim).
         position_bias: v, (heads, dim).
         position_weight: W, (heads, dim, features), features even; their W_{k,R}.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> x = torch.zeros(1, 3, 2)
-    >>> near = torch.tensor([[[0.0, 3.0], [0.0, 0.0]]])  # reads the cosine, which is largest at distance 0
-    >>> transformer_xl(x, x, x, torch.zeros(1, 2), torch.ones(1, 2), near)[1]
-    tensor([[[0.7009, 0.2643, 0.0348],
-             [0.2150, 0.5700, 0.2150],
-             [0.0348, 0.2643, 0.7009]]])
+    Example:
+        >>> x = torch.zeros(1, 3, 2)
+        >>> near = torch.tensor([[[0.0, 3.0], [0.0, 0.0]]])  # reads the cosine, which is largest at distance 0
+        >>> transformer_xl(x, x, x, torch.zeros(1, 2), torch.ones(1, 2), near)[1]
+        tensor([[[0.7009, 0.2643, 0.0348],
+                 [0.2150, 0.5700, 0.2150],
+                 [0.0348, 0.2643, 0.7009]]])
     """
     inputs.check_attention(query, key, value)
     heads, dim = inputs.widen(query).shape[1], query.shape[-1]

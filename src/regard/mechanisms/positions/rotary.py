@@ -24,14 +24,10 @@ def rotary_half(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
     Returns:
         As x. Half precision is turned in float32, by angles in float64.
 
-    Raises:
-        ShapeError: fewer than two axes, or an odd dim.
-        DtypeError: not floating-point.
-        OptionError: a base that is not positive, or a start that is no whole number.
-
-    >>> rotary_half(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
-    tensor([[1.0000, 0.0000],
-            [0.5403, 0.8415]])
+    Example:
+        >>> rotary_half(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+        tensor([[1.0000, 0.0000],
+                [0.5403, 0.8415]])
     """
     cos, sin = _turns(x, start, base)  # (positions, dim/2) each
     one, other = x.to(cos.dtype).chunk(2, dim=-1)  # (batch, heads, positions, dim/2) each
@@ -43,22 +39,11 @@ def rotary_interleaved(x: Tensor, *, start: int = 0, base: float = 10000.0) -> T
 
     The same as `rotary_half` with the channels in another order, in queries and keys alike: scores are the same when
     the projections are reordered with it. Weights that were trained with one pairing mean nothing with the other.
+    Arguments as in `rotary_half`.
 
-    Args:
-        x: (batch, heads, positions, dim), or with fewer axes before the last two; dim is even.
-        start: position of the first row.
-        base: as in `sinusoids`.
-
-    Returns:
-        As x.
-
-    Raises:
-        ShapeError: fewer than two axes, or an odd dim.
-        DtypeError: not floating-point.
-        OptionError: a base that is not positive, or a start that is no whole number.
-
-    >>> rotary_interleaved(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), start=1)
-    tensor([[0.5403, 0.8415, 0.9999, 0.0100]])
+    Example:
+        >>> rotary_interleaved(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), start=1)
+        tensor([[0.5403, 0.8415, 0.9999, 0.0100]])
     """
     cos, sin = _turns(x, start, base)  # (positions, dim/2) each
     one, other = x.to(cos.dtype).unflatten(-1, (-1, 2)).unbind(-1)  # (batch, heads, positions, dim/2) each

@@ -19,21 +19,19 @@ def t5_buckets(relative: Tensor, buckets: int = 32, max_distance: int = 128, *, 
 
     Args:
         relative: position of the key minus that of the query, integers of any dtype and shape.
-        buckets: how many.
+        buckets: how many, 2 or more for each direction, and as many for both.
         max_distance: where one bucket more would begin; of 32, with 128, the last begins at 91, or with causal at 113.
+            Above the small distances, half of a direction's buckets.
         causal: give all buckets to the past. The future is then in bucket 0, and must be hidden.
 
     Returns:
         Numbers from 0 to buckets − 1, int64, shaped as relative.
 
-    Raises:
-        DtypeError: relative that is no tensor of whole numbers.
-        OptionError: fewer than 2 buckets a direction, an odd number for two, or a max_distance within the small distances.
-
-    >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]))
-    tensor([15, 10,  8,  1,  0, 17, 24, 26])
-    >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]), causal=True)
-    tensor([31, 17,  8,  1,  0,  0,  0,  0])
+    Example:
+        >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]))
+        tensor([15, 10,  8,  1,  0, 17, 24, 26])
+        >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]), causal=True)
+        tensor([31, 17,  8,  1,  0,  0,  0,  0])
     """
     buckets, max_distance = whole_number("buckets", buckets, 1), whole_number("max_distance", max_distance, 1)
     numbers = isinstance(relative, Tensor) and relative.dtype != torch.bool and not relative.is_complex()
@@ -58,6 +56,8 @@ def t5_buckets(relative: Tensor, buckets: int = 32, max_distance: int = 128, *, 
 def t5_bias(table: Tensor, queries: int, keys: int, max_distance: int = 128, *, causal: bool = False) -> Tensor:
     """A learned number for each bucket and head: bias_hij = table[bucket(j − i), h] (Raffel et al. 2019, section 2.1).
 
+    It is (heads, queries, keys), in the dtype of table.
+
     T5 adds it to plain dot products, without 1/√dim: ``attention(query, key, value, scale=1.0, bias=t5_bias(...))``.
 
     Args:
@@ -67,19 +67,12 @@ def t5_bias(table: Tensor, queries: int, keys: int, max_distance: int = 128, *, 
         max_distance: as in `t5_buckets`.
         causal: a decoder's buckets, as in `t5_buckets`. It does not hide the future: `attention` does.
 
-    Returns:
-        (heads, queries, keys), in the dtype of table.
-
-    Raises:
-        ShapeError: a table that is not (buckets, heads).
-        DtypeError: a table that is not floating-point.
-        OptionError: queries or keys that are not positive, or buckets that cannot be.
-
-    >>> table = torch.arange(8.0)[:, None]  # one head, which shows the buckets
-    >>> t5_bias(table, 3, 5, max_distance=16)
-    tensor([[[2., 1., 0., 5., 6.],
-             [2., 2., 1., 0., 5.],
-             [2., 2., 2., 1., 0.]]])
+    Example:
+        >>> table = torch.arange(8.0)[:, None]  # one head, which shows the buckets
+        >>> t5_bias(table, 3, 5, max_distance=16)
+        tensor([[[2., 1., 0., 5., 6.],
+                 [2., 2., 1., 0., 5.],
+                 [2., 2., 2., 1., 0.]]])
     """
     inputs.check_floats("table", table)
     if table.ndim != 2 or 0 in table.shape:
@@ -93,21 +86,13 @@ def alibi_slopes(heads: int, device: torch.device | str | None = None) -> Tensor
     """One slope a head, a geometric series: 2^(−8/heads), 2^(−16/heads) ... 2^(−8) (Press et al. 2021, section 3).
 
     If heads is no power of two: the slopes of the power below, then every second one of the power above (authors' code).
+    They are (heads,), float64.
 
-    Args:
-        heads: how many.
-        device: where the slopes are made.
-
-    Returns:
-        (heads,), float64.
-
-    Raises:
-        OptionError: heads that is not positive.
-
-    >>> alibi_slopes(8)
-    tensor([0.5000, 0.2500, 0.1250, 0.0625, 0.0312, 0.0156, 0.0078, 0.0039], dtype=torch.float64)
-    >>> alibi_slopes(6).log2()
-    tensor([-2., -4., -6., -8., -1., -3.], dtype=torch.float64)
+    Example:
+        >>> alibi_slopes(8)
+        tensor([0.5000, 0.2500, 0.1250, 0.0625, 0.0312, 0.0156, 0.0078, 0.0039], dtype=torch.float64)
+        >>> alibi_slopes(6).log2()
+        tensor([-2., -4., -6., -8., -1., -3.], dtype=torch.float64)
     """
     heads = whole_number("heads", heads, 1)
     below = 2 ** (heads.bit_length() - 1)  # the largest power of two up to heads
@@ -122,7 +107,8 @@ def alibi_bias(
     """Attention with linear biases: bias_hij = −slope_h · |i − j|, and nothing to learn (Press et al. 2021, section 3).
 
     The further back, the less weight; steep heads read the last words, flat ones the whole text. The paper is about
-    causal models, where |i − j| is i − j. Give it to `attention` as its bias: it is added after 1/√dim.
+    causal models, where |i − j| is i − j. Give it to `attention` as its bias, (heads, queries, keys): it is
+    added after 1/√dim.
 
     Args:
         heads: how many.
@@ -131,16 +117,10 @@ def alibi_bias(
         dtype: of the bias.
         device: where it is made.
 
-    Returns:
-        (heads, queries, keys).
-
-    Raises:
-        OptionError: a number that is not positive.
-        DtypeError: a dtype that is not floating-point.
-
-    >>> alibi_bias(1, 2, 4) * 2**8
-    tensor([[[-2., -1., -0., -1.],
-             [-3., -2., -1., -0.]]])
+    Example:
+        >>> alibi_bias(1, 2, 4) * 2**8
+        tensor([[[-2., -1., -0., -1.],
+                 [-3., -2., -1., -0.]]])
     """
     queries, keys = whole_number("queries", queries, 1), whole_number("keys", keys, 1)
     inputs.check_float_dtype("dtype", dtype)

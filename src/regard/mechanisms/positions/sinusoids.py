@@ -25,23 +25,17 @@ def sinusoids(
     map that does not depend on p. Some models keep all sines before all cosines: the same up to the order of channels.
 
     Args:
-        length: how many positions.
+        length: how many positions; the table is (length, dim).
         dim: features of a vector, even; their d_model.
         start: the first position.
-        base: wavelengths go from 2π to nearly base · 2π.
+        base: above 0; wavelengths go from 2π to nearly base · 2π.
         dtype: of the table. It is computed in float64 and rounded once.
         device: where the table is made.
 
-    Returns:
-        The table, (length, dim).
-
-    Raises:
-        OptionError: a length, dim or base that is not positive, an odd dim, or a start that is no whole number.
-        DtypeError: a dtype that is not floating-point.
-
-    >>> sinusoids(2, 4)
-    tensor([[0.0000, 1.0000, 0.0000, 1.0000],
-            [0.8415, 0.5403, 0.0100, 0.9999]])
+    Example:
+        >>> sinusoids(2, 4)
+        tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+                [0.8415, 0.5403, 0.0100, 0.9999]])
     """
     inputs.check_float_dtype("dtype", dtype)
     turns = angles(length, dim, start, base, device)  # (length, dim/2)

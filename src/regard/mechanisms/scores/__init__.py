@@ -1,1 +1,1 @@
-"""How a query and a key are compared."""
+"""How well a key fits a query: the score that softmax turns into a weight."""

@@ -3,7 +3,8 @@
     weights = softmax(score(q, k)),  output = weights · values
 
 In the order in which they were found, but for the oldest, which comes last: attention is a kernel regression. Every
-function ends in `weigh`, and takes what a model would learn as tensors, laid out as in `torch.nn.Linear`: (out, in).
+function ends in `weigh`, and takes what a model would learn as tensors, laid out as in `torch.nn.Linear`: (out, in). Where a
+weight stands between them, query and key may differ in dim: query_dim and key_dim.
 """
 
 import torch
@@ -32,26 +33,14 @@ def additive(
     In the paper q is the decoder's last state s_{i−1} and k the encoder's annotation h_j, which is the value too.
 
     Args:
-        query: (batch, heads, queries, query_dim).
-        key: (batch, kv_heads, keys, key_dim).
-        value: (batch, kv_heads, keys, value_dim).
         query_weight: W, (hidden, query_dim), one for all heads; their W_a.
         key_weight: U, (hidden, key_dim); their U_a.
         score_weight: v, (hidden,); their v_a.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> query, key = torch.zeros(1, 2), torch.tensor([[0.0], [9.0]])
-    >>> additive(query, key, key, torch.ones(1, 2), torch.ones(1, 1), torch.ones(1))[1]
-    tensor([[0.2689, 0.7311]])
+    Example:
+        >>> query, key = torch.zeros(1, 2), torch.tensor([[0.0], [9.0]])
+        >>> additive(query, key, key, torch.ones(1, 2), torch.ones(1, 1), torch.ones(1))[1]
+        tensor([[0.2689, 0.7311]])
     """
     q, k = _query_and_key(query, key, value)
     _check_learned("query_weight", query_weight, hidden=None, query_dim=q.shape[-1])
@@ -74,24 +63,10 @@ def dot(
     Their q is the decoder's state h_t, their k and value the encoder's states h_s. Transformers divide by √dim, because
     the variance of the score grows with dim and would saturate the softmax: `attention`.
 
-    Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim).
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
-
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> dot(torch.eye(2), torch.eye(2), torch.eye(2))[1]
-    tensor([[0.7311, 0.2689],
-            [0.2689, 0.7311]])
+    Example:
+        >>> dot(torch.eye(2), torch.eye(2), torch.eye(2))[1]
+        tensor([[0.7311, 0.2689],
+                [0.2689, 0.7311]])
     """
     return attention(query, key, value, mask, causal=causal, scale=1.0)
 
@@ -110,25 +85,13 @@ def general(
     A transformer's score is this with W = W_Qᵀ W_K / √dim: one matrix of low rank for each head.
 
     Args:
-        query: (batch, heads, queries, query_dim).
-        key: (batch, kv_heads, keys, key_dim).
-        value: (batch, kv_heads, keys, value_dim).
         weight: W, (query_dim, key_dim), one for all heads; their W_a.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    >>> general(torch.eye(2), torch.eye(2), torch.eye(2), swap)[1]
-    tensor([[0.2689, 0.7311],
-            [0.7311, 0.2689]])
+    Example:
+        >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+        >>> general(torch.eye(2), torch.eye(2), torch.eye(2), swap)[1]
+        tensor([[0.2689, 0.7311],
+                [0.7311, 0.2689]])
     """
     q, k = _query_and_key(query, key, value)
     _check_learned("weight", weight, query_dim=q.shape[-1], key_dim=k.shape[-1])
@@ -152,25 +115,13 @@ def concat(
     W [q; k] is W_q q + W_k k for the two halves of W: this is `additive`, written with one matrix.
 
     Args:
-        query: (batch, heads, queries, query_dim).
-        key: (batch, kv_heads, keys, key_dim).
-        value: (batch, kv_heads, keys, value_dim).
         weight: W, (hidden, query_dim + key_dim), the queries' columns first; their W_a.
         score_weight: v, (hidden,); their v_a.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> query, key = torch.zeros(1, 2), torch.tensor([[0.0], [9.0]])
-    >>> concat(query, key, key, torch.ones(1, 3), torch.ones(1))[1]
-    tensor([[0.2689, 0.7311]])
+    Example:
+        >>> query, key = torch.zeros(1, 2), torch.tensor([[0.0], [9.0]])
+        >>> concat(query, key, key, torch.ones(1, 3), torch.ones(1))[1]
+        tensor([[0.2689, 0.7311]])
     """
     q, k = _query_and_key(query, key, value)
     _check_learned("weight", weight, hidden=None, **{"query_dim + key_dim": q.shape[-1] + k.shape[-1]})
@@ -186,23 +137,12 @@ def location(
     The query says where to look, and never learns what stands there. Rows beyond the last key are not used.
 
     Args:
-        query: (batch, heads, queries, dim).
-        value: (batch, kv_heads, keys, value_dim).
         weight: W, (positions, dim), with at least as many positions as there are keys; their W_a.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other, or fewer rows in weight than keys.
-        DtypeError: tensors that are not floating-point.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> value = torch.tensor([[1.0], [3.0]])
-    >>> location(torch.ones(1, 1), value, torch.tensor([[0.0], [1.0], [5.0]]))[1]
-    tensor([[0.2689, 0.7311]])
+    Example:
+        >>> value = torch.tensor([[1.0], [3.0]])
+        >>> location(torch.ones(1, 1), value, torch.tensor([[0.0], [1.0], [5.0]]))[1]
+        tensor([[0.2689, 0.7311]])
     """
     inputs.check_attention(query, query, query)  # there is no key; `weigh` refuses values that do not fit
     inputs.check_floats("value", value)
@@ -228,25 +168,13 @@ def cosine(
     query or key of length 0 has cosine 0 with everything.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim).
-        value: (batch, kv_heads, keys, value_dim).
         scale: (heads,), learned: the key strength β of Graves et al., 1/τ in Swin V2, g in Henry et al. 2020.
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> key = torch.tensor([[0.01, 0.0], [0.0, 700.0]])
-    >>> cosine(torch.eye(2), key, torch.eye(2), torch.tensor([1.0]))[1]
-    tensor([[0.7311, 0.2689],
-            [0.2689, 0.7311]])
+    Example:
+        >>> key = torch.tensor([[0.01, 0.0], [0.0, 700.0]])
+        >>> cosine(torch.eye(2), key, torch.eye(2), torch.tensor([1.0]))[1]
+        tensor([[0.7311, 0.2689],
+                [0.2689, 0.7311]])
     """
     inputs.check_attention(query, key, value)
     q, k = _query_and_key(query, key, value)
@@ -277,28 +205,15 @@ def qk_norm(
     a model trains.
 
     Args:
-        query: (batch, heads, queries, dim).
-        key: (batch, kv_heads, keys, dim).
-        value: (batch, kv_heads, keys, value_dim).
         query_gain: (dim,), one for all heads.
         key_gain: (dim,).
-        mask: as in `attention`.
-        causal: hide the future, as in `attention`.
-        eps: keeps a vector of length 0 from being divided by 0.
+        eps: above 0, keeps a vector of length 0 from being divided by 0.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: an eps that is not positive.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> gain = torch.ones(2)
-    >>> weights = qk_norm(torch.eye(2), 700 * torch.eye(2), torch.eye(2), gain, gain)[1]
-    >>> weights.allclose(torch.softmax(2**0.5 * torch.eye(2), dim=-1))
-    True
+    Example:
+        >>> gain = torch.ones(2)
+        >>> weights = qk_norm(torch.eye(2), 700 * torch.eye(2), torch.eye(2), gain, gain)[1]
+        >>> weights.allclose(torch.softmax(2**0.5 * torch.eye(2), dim=-1))
+        True
     """
     inputs.check_attention(query, key, value)
     inputs.check_positive("eps", eps)
@@ -322,30 +237,17 @@ def kernel_regression(
 ) -> tuple[Tensor, Tensor]:
     """Kernel regression with a Gaussian: weights ∝ exp(−‖q − k‖² / 2·bandwidth²) (Nadaraya 1964; Watson 1964).
 
-    The estimate at q is the mean of the known values, each counted as much as its place is near: attention, fifty
+    The estimate at q is the mean of the values that are known at k, each counted as much as its place is near: attention, fifty
     years early. ‖q − k‖² = ‖q‖² − 2 q · k + ‖k‖², and ‖q‖² is the same for all keys: it is dot-product attention with
     scale 1/bandwidth² and a bias of −‖k‖² / 2·bandwidth².
 
     Args:
-        query: (batch, heads, queries, dim), where to estimate.
-        key: (batch, kv_heads, keys, dim), where values are known.
-        value: (batch, kv_heads, keys, value_dim).
-        mask: as in `attention`.
-        bandwidth: the Gaussian's standard deviation, their h: small copies the nearest value, large averages all.
-        causal: hide the future, as in `attention`.
+        bandwidth: the Gaussian's standard deviation, above 0, their h: small copies the nearest value, large averages all.
 
-    Returns:
-        output (batch, heads, queries, value_dim) and weights (batch, heads, queries, keys).
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or of mixed dtypes.
-        OptionError: a bandwidth that is not positive.
-        ScoreError: NaN or +∞ where a query may attend.
-
-    >>> known = torch.tensor([[0.0], [1.0], [2.0]])
-    >>> kernel_regression(torch.tensor([[1.0]]), known, known, bandwidth=0.5)[1]
-    tensor([[0.1065, 0.7870, 0.1065]])
+    Example:
+        >>> known = torch.tensor([[0.0], [1.0], [2.0]])
+        >>> kernel_regression(torch.tensor([[1.0]]), known, known, bandwidth=0.5)[1]
+        tensor([[0.1065, 0.7870, 0.1065]])
     """
     inputs.check_attention(query, key, value)
     inputs.check_positive("bandwidth", bandwidth)
