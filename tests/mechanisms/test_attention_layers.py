@@ -48,31 +48,39 @@ def test_simple_attention_takes_a_mask_object():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"mask": torch.tensor([0.0, -math.inf])}, ShapeError, "key has 7 positions (keys=7) but the mask is (2,)"),
+        (
+            {"mask": torch.tensor([0.0, -math.inf])},
+            ShapeError,
+            "expected mask to broadcast to (batch=2, queries=5, keys=7), got (2,)",
+        ),
         (
             {"mask": torch.full((7,), 0.5)},
             OptionError,
-            "mask holds values other than 0 and 1; expected 0 = hidden and 1",
+            "mask: expected 0 (hidden) and 1 (may attend), got other values",
         ),
         ({"mask": torch.full((7,), -math.inf)}, OptionError, "write mask == 0 for a mask of 0 and -inf"),
-        ({"mask": torch.ones(2, 7)}, ShapeError, "If it is (batch, keys), as padding is, write mask[:, None, :]"),
+        ({"mask": torch.ones(2, 7)}, ShapeError, "expected mask to broadcast to (batch=2, queries=5, keys=7), got (2, 7)"),
         (
             {"mask": torch.ones(2, 1, 5, 7)},
             ShapeError,
-            "has 4 axes, (2, 1, 5, 7); expected at most 3: (batch, queries, ke",
+            "expected mask of at most 3 axes (batch, queries, keys), got (2, 1, 5, 7)",
         ),
-        ({"mask": [1]}, DtypeError, "mask is a list; expected a tensor"),
+        ({"mask": [1]}, DtypeError, "expected mask as a tensor, got list"),
         (
             {"query": torch.ones(2, 5, 3)},
             ShapeError,
-            "query is (2, 5, 3); expected the last axis to be 11, the features",
+            "expected query of 11 features, those this layer was made for, got (2, 5, 3)",
         ),
-        ({"query": torch.ones(5, 11)}, ShapeError, "query is (5, 11) but key is (2, 7, 11); expected the same batch"),
-        ({"value": torch.ones(3, 7, 11)}, ShapeError, "query is (2, 5, 11) but value is (3, 7, 11); expected the same"),
-        ({"value": torch.ones(2, 3, 11)}, ShapeError, "key has 7 positions (keys=7) but value has 3"),
-        ({"key": torch.ones(11)}, ShapeError, "key has 1 axis, (11,); expected 2 or 3: (positions, features), (batch"),
-        ({"key": torch.ones(2, 7, 11).int()}, DtypeError, "key is torch.int32; expected a floating-point tensor"),
-        ({"key": torch.ones(2, 7, 11).double()}, DtypeError, "key is torch.float64 but the layer is torch.float32"),
+        ({"query": torch.ones(5, 11)}, ShapeError, "expected query and key of one batch, got (5, 11) and (2, 7, 11)"),
+        ({"value": torch.ones(3, 7, 11)}, ShapeError, "expected query and value of one batch, got (2, 5, 11) and (3, 7, 11)"),
+        ({"value": torch.ones(2, 3, 11)}, ShapeError, "expected one value for each key, got 7 keys and 3 values"),
+        ({"key": torch.ones(11)}, ShapeError, "expected key (batch, positions, features) or (positions, features), got (11,)"),
+        ({"key": torch.ones(2, 7, 11).int()}, DtypeError, "expected key of a floating type, got torch.int32"),
+        (
+            {"key": torch.ones(2, 7, 11).double()},
+            DtypeError,
+            "expected key of the layer's type, torch.float32, got torch.float64",
+        ),
     ],
 )
 def test_mistakes_with_simple_attention_are_named(change, error, message):
@@ -138,32 +146,32 @@ def test_multi_head_attention_without_bias():
 @pytest.mark.parametrize(
     ("mistake", "error", "message"),
     [
-        (lambda: MultiHeadAttention(7, 2), OptionError, "dim=7 and heads=2; expected dim to be a multiple of heads"),
+        (lambda: MultiHeadAttention(7, 2), OptionError, "expected dim to be a multiple of heads, got dim=7 and heads=2"),
         (lambda: MultiHeadAttention(6, 0), OptionError, "heads: expected a whole number of at least 1, got 0"),
         (
             lambda: MultiHeadAttention(6, 3, 2),
             OptionError,
-            "heads=3 and kv_heads=2; expected heads to be a multiple of kv",
+            "expected heads to be a multiple of kv_heads, got heads=3 and kv_heads=2",
         ),
         (
             lambda: MultiHeadAttention(6, 2)(torch.ones(5, 7)),
             ShapeError,
-            "x is (5, 7); expected the last axis to be 6, the features this layer was made for",
+            "expected x of 6 features, those this layer was made for, got (5, 7)",
         ),
         (
             lambda: MultiHeadAttention(6, 2)(torch.ones(2, 5, 6), torch.ones(3, 7, 6)),
             ShapeError,
-            "x is (2, 5, 6) but memory is (3, 7, 6); expected the same batch in both",
+            "expected x and memory of one batch, got (2, 5, 6) and (3, 7, 6)",
         ),
         (
             lambda: MultiHeadAttention(6, 2)(torch.ones(2, 5, 6), torch.ones(2, 7, 5)),
             ShapeError,
-            "memory is (2, 7, 5); expected the last axis to be 6",
+            "expected memory of 6 features, those this layer was made for, got (2, 7, 5)",
         ),
         (
             lambda: MultiHeadAttention(6, 2)(torch.ones(2, 5, 6), mask=torch.ones(2, 3, 5, 5)),
             ShapeError,
-            "query has 2 heads (heads=2) but the mask is (2, 3, 5, 5); expected axis -3 to be 2 or 1",
+            "expected mask to broadcast to (batch=2, heads=2, queries=5, keys=5), got (2, 3, 5, 5)",
         ),
     ],
 )

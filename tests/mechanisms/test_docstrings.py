@@ -1,4 +1,4 @@
-"""What a reader finds in the textbook: each argument is described, once."""
+"""What a reader finds in the textbook: each argument is described, once; and the same mistake reads the same everywhere."""
 
 import importlib
 import inspect
@@ -6,9 +6,11 @@ import pkgutil
 import re
 
 import pytest
+import torch
 
 import regard
 from regard import mechanisms
+from regard.errors import RegardError
 
 SHARED = re.compile(r"^    (\w+)  ", re.MULTILINE)  # an argument that a family's page describes
 DESCRIBED = re.compile(r"^ +(\w+): ", re.MULTILINE)
@@ -79,3 +81,31 @@ def test_what_holds_everywhere_is_said_on_the_page_alone():
             for function in functions(module):
                 if function.__name__ not in {"attention", "weigh"}:
                     assert phrase not in inspect.getdoc(function), (function.__name__, phrase)
+
+
+Q, K = torch.ones(2, 6, 3, 7), torch.ones(2, 3, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "options"),
+    [
+        (Q.long(), K, {}),
+        (Q, K.tolist(), {}),
+        (Q, K.double(), {}),
+        (Q, K[:1], {}),
+        (Q, K[..., 1:], {}),
+        (Q[:, :4], K, {}),
+        (Q, K, {"bias": torch.ones(3, 5).long()}),
+        (Q, K, {"mask": torch.ones(3, 5).long()}),
+        (Q, K, {"mask": [[True]]}),
+        (Q, K, {"sinks": torch.zeros(3)}),
+        (Q, K, {"sinks": torch.full((6,), torch.nan)}),
+    ],
+)
+def test_a_mistake_reads_the_same_from_attention_and_from_a_map(query, key, options):
+    with pytest.raises(RegardError) as ours:
+        regard.attention(query, key, K, **options)
+    with pytest.raises(RegardError) as theirs:
+        regard.AttentionMap(query, key, **options)
+    assert str(ours.value) == str(theirs.value)
+    assert type(ours.value) is type(theirs.value)

@@ -52,7 +52,7 @@ def test_a_small_bias_is_not_taken_for_rounding(dtype, bias):
     query, key, value = inputs(dtype=dtype)
     value = 2 * (value - value.mean(2, keepdim=True))  # W holds the bias too, and W · value cancels it
     assert effective_weights(lambda v: attention(query, key, v)[0], value).shape == (BATCH, HEADS, QUERIES, KEYS)
-    with pytest.raises(OptionError, match="W · value is off the output by"):
+    with pytest.raises(OptionError, match="got W · value off the output by"):
         effective_weights(lambda v: attention(query, key, v)[0] + bias, value)
 
 
@@ -62,7 +62,7 @@ def test_gradients_go_through_and_are_no_cause_of_warnings():
     expected = attention(query, key, value)[1]
     read, truth = (torch.autograd.grad(matrix.square().sum(), (query, key)) for matrix in (weights, expected))
     assert_close(read, truth)
-    with pytest.raises(OptionError, match="W · value is off the output by"):
+    with pytest.raises(OptionError, match="got W · value off the output by"):
         effective_weights(lambda v: attention(query, key, v)[0] + 1, value)
 
 
@@ -78,7 +78,9 @@ def test_gradients_go_through_and_are_no_cause_of_warnings():
 )
 def test_what_is_not_linear_is_refused(bent):
     query, key, value = inputs()
-    with pytest.raises(OptionError, match="W · value is off the output by .*; expected a function that is linear in the value"):
+    with pytest.raises(
+        OptionError, match="expected a function that is linear in the value, .*, got W · value off the output by"
+    ):
         effective_weights(lambda v: bent(attention(query, key, v)[0]), value)
 
 
@@ -92,28 +94,45 @@ def test_a_state_is_no_value():
 
 def test_sizes_that_mean_nothing_are_refused():
     value = inputs()[2]
-    with pytest.raises(ShapeError, match="the function made .* expected .* whatever value_dim is"):
+    with pytest.raises(
+        ShapeError,
+        match="expected the function to make .* whatever value_dim is",
+    ):
         effective_weights(lambda v: v.sum(-1), value)
-    with pytest.raises(ShapeError, match=r"value is \(13,\); expected \(positions, dim\)"):
+    with pytest.raises(
+        ShapeError, match=r"expected value \(batch, kv_heads, keys, value_dim\), or without batch, .*, got \(13,\)"
+    ):
         effective_weights(lambda v: v, value[0, 0, 0])
-    with pytest.raises(DtypeError, match="value is torch.int64"):
+    with pytest.raises(DtypeError, match="expected value of a floating type, got torch.int64"):
         effective_weights(lambda v: v, value.long())
     with pytest.raises(ShapeError, match="heads a multiple of kv_heads"):
         effective_weights(lambda v: v[:, :4], value)
-    with pytest.raises(ShapeError, match="the function made"):
+    with pytest.raises(ShapeError, match="expected the function to make"):
         effective_weights(lambda v: v[:1], value)
-    with pytest.raises(ShapeError, match="the function made"):
+    with pytest.raises(ShapeError, match="expected the function to make"):
         effective_weights(lambda v: v[..., :11], value)
 
 
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (7, "function is a int; expected a function"),
-        (lambda v: [v], "the function returned a list; expected a floating-point tensor, the output, or a tuple"),
-        (lambda _: (), "the function returned a tuple; expected"),
-        (lambda v: (None, v), "the function returned a NoneType; expected"),
-        (lambda v: v.long(), "the function returned torch.int64; expected"),
+        (7, "function: expected a function of values, got int"),
+        (
+            lambda v: [v],
+            "or a tuple that begins with it, got a list",
+        ),
+        (
+            lambda _: (),
+            "or a tuple that begins with it, got a tuple",
+        ),
+        (
+            lambda v: (None, v),
+            "or a tuple that begins with it, got a NoneType",
+        ),
+        (
+            lambda v: v.long(),
+            r"or a tuple that begins with it, got torch\.int64",
+        ),
     ],
 )
 def test_what_is_no_function_of_values_is_refused(function, message):

@@ -121,8 +121,8 @@ def test_the_future_does_not_leak(poison):
     [
         ({"tile": 0}, OptionError, "tile: expected a whole number of at least 1, got 0"),
         ({"tile": 2.0}, OptionError, "tile: expected a whole number of at least 1, got 2.0"),
-        ({"scale": -1.0}, OptionError, "scale is -1.0; expected a finite number above 0"),
-        ({"value": torch.ones(2, 3, 5, 13).double()}, ShapeError, "key has 11 positions (keys=11) but value has 5"),
+        ({"scale": -1.0}, OptionError, "scale: expected a number above 0, got -1.0"),
+        ({"value": torch.ones(2, 3, 5, 13).double()}, ShapeError, "expected one value for each key, got 11 keys and 5 values"),
     ],
 )
 def test_mistakes_are_named(options, error, message):
@@ -135,8 +135,8 @@ def test_mistakes_are_named(options, error, message):
 def test_broken_scores_are_named_by_their_place_in_the_whole_map():
     query, key, value = inputs()
     key[1, 2, 9, 0] = math.nan
-    with pytest.raises(ScoreError, match="batch 1, head 2, query 0, key 9 is nan"):
+    with pytest.raises(ScoreError, match="expected finite scores, got nan at batch 1, head 2, query 0, key 9"):
         online_attention(query, key, value, tile=4)
     query[0, 1, 5, 0] = math.nan
-    with pytest.raises(ScoreError, match="batch 0, head 1, query 5, key 0 is nan"):
+    with pytest.raises(ScoreError, match="got nan at batch 0, head 1, query 5, key 0"):
         online_attention(query, key.nan_to_num(), value, tile=4)

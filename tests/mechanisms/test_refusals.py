@@ -66,12 +66,12 @@ def test_sizes_are_whole_numbers(make, name):
 
 
 def test_rotary_angles_need_a_base():
-    refused(lambda: LatentAttention(12, 2, **LATENT, base=0), "base is 0; expected a finite number above 0", OptionError)
+    refused(lambda: LatentAttention(12, 2, **LATENT, base=0), "base: expected a number above 0, got 0", OptionError)
 
 
 @pytest.mark.parametrize("grid", [16, (2, 2, 4), (16,), None, "4"])
 def test_a_grid_has_two_sides(grid):
-    message = f"grid is {grid!r}; expected (height, width), two whole numbers"
+    message = f"grid: expected (height, width), two whole numbers, got {grid!r}"
     refused(lambda: window_ids(grid, 2), message, OptionError)
     refused(lambda: shifted_window_attention(X, X, X, grid, 2), message, OptionError)
 
@@ -93,21 +93,21 @@ def test_each_step_is_a_whole_number(wrong):
 def test_global_tensors_are_of_the_same_dtype():
     wide = X.double()
     call = lambda: global_local(X, X, X, wide, wide, wide, 3, torch.tensor([0]))  # noqa: E731
-    refused(call, "query is torch.float32 but global_query is torch.float64; expected the same", DtypeError)
+    refused(call, "expected query and global_query of one type, got torch.float32 and torch.float64", DtypeError)
 
 
 def test_random_blocks_are_those_of_the_sequence():
     drawn = masks.random_blocks(count=1, size=3, blocks=8)
     for mask in (drawn, masks.causal() & drawn, masks.everything() & ~drawn):
-        refused(lambda mask=mask: bigbird(X, X, X, mask, 2), "random is drawn for blocks of 3 and size is 2", OptionError)
+        refused(lambda mask=mask: bigbird(X, X, X, mask, 2), "random: expected blocks of size=2, got blocks of 3", OptionError)
     longer = masks.random_blocks(count=1, size=2, blocks=4)
-    refused(lambda: bigbird(X, X, X, longer, 2), "random is drawn for 4 · 4 blocks and the sequence has 3", ShapeError)
+    refused(lambda: bigbird(X, X, X, longer, 2), "random: expected 3 · 3 blocks as in the sequence, got 4 · 4", ShapeError)
 
 
 @pytest.mark.parametrize("graph", [None, torch.eye(6), torch.eye(6).long(), [[1]]])
 def test_a_graph_is_boolean(graph):
     given = graph.dtype if isinstance(graph, torch.Tensor) else type(graph).__name__
-    message = f"graph is {given}; expected torch.bool, True at [i, j] = i looks at j"
+    message = f"graph: expected torch.bool (True at [i, j] = i looks at j) or a regard.Mask, got {given}"
     ones = torch.ones(2, 4)
     refused(lambda: graphs.graph_attention(X, X, X, ones, graph), message, DtypeError)
     refused(lambda: graphs.static_graph_attention(X, X, X, ones, ones, graph), message, DtypeError)
@@ -115,7 +115,9 @@ def test_a_graph_is_boolean(graph):
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.complex64, torch.float32])
 def test_distances_are_whole_numbers(dtype):
-    refused(lambda: t5_buckets(torch.ones(3, dtype=dtype)), f"relative is {dtype}; expected", DtypeError)
+    refused(
+        lambda: t5_buckets(torch.ones(3, dtype=dtype)), f"relative: expected a tensor of whole numbers, got {dtype}", DtypeError
+    )
 
 
 def test_narrow_distances_do_not_wrap():
@@ -129,7 +131,7 @@ def test_narrow_distances_do_not_wrap():
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64, None, "float32"])
 def test_tables_are_floating_point(dtype):
-    message = f"dtype is {dtype!r}; expected a floating-point dtype"
+    message = f"dtype: expected a floating type, got {dtype!r}"
     refused(lambda: sinusoids(3, 4, dtype=dtype), message, DtypeError)
     refused(lambda: alibi_bias(2, 3, 3, dtype=dtype), message, DtypeError)
 
@@ -148,23 +150,27 @@ def test_a_normaliser_is_a_function_of_scores():
     def attend(normalise):
         return lambda: normalisers.attend(normalise, X, X, X)
 
-    refused(attend(None), "normalise is None; expected a function of scores", OptionError)
-    refused(attend(lambda s: s[..., :1]), "normalise gives (1, 2, 6, 1) for scores (1, 2, 6, 6); expected the same", ShapeError)
-    refused(attend(lambda s: s.tolist()), "what normalise gives is a list; expected a floating-point tensor", DtypeError)
-    refused(attend(lambda s: s > 0), "what normalise gives is torch.bool; expected a floating-point tensor", DtypeError)
+    refused(attend(None), "normalise: expected a function of scores, got None", OptionError)
+    refused(
+        attend(lambda s: s[..., :1]),
+        "normalise: expected a weight for each of the scores (1, 2, 6, 6), got (1, 2, 6, 1)",
+        ShapeError,
+    )
+    refused(attend(lambda s: s.tolist()), "expected weights as a tensor, got list", DtypeError)
+    refused(attend(lambda s: s > 0), "expected weights of a floating type, got torch.bool", DtypeError)
 
 
 @pytest.mark.parametrize("lam", [math.nan, math.inf, torch.tensor([0.1, math.nan]), "much", None])
 def test_what_is_taken_away_is_a_number(lam):
-    refused(lambda: normalisers.differential_attention(X, X, X, lam), "lam is", OptionError)
+    refused(lambda: normalisers.differential_attention(X, X, X, lam), "lam: expected", OptionError)
 
 
 def test_a_norm_is_of_numbers():
-    refused(lambda: normalisers.differential_norm(X, 0.5, eps=-1), "eps is -1; expected a finite number above 0", OptionError)
-    refused(lambda: normalisers.differential_norm(X, math.nan), "lambda_init is nan; expected a finite number", OptionError)
+    refused(lambda: normalisers.differential_norm(X, 0.5, eps=-1), "eps: expected a number above 0, got -1", OptionError)
+    refused(lambda: normalisers.differential_norm(X, math.nan), "lambda_init: expected a finite number, got nan", OptionError)
     vector = torch.ones(2)
     call = lambda: normalisers.differential_lambda(vector, vector, vector, vector, math.inf)  # noqa: E731
-    refused(call, "lambda_init is inf; expected a finite number", OptionError)
+    refused(call, "lambda_init: expected a finite number, got inf", OptionError)
 
 
 def test_half_precision_does_not_overflow_what_is_taken_away():
@@ -177,7 +183,7 @@ def test_half_precision_does_not_overflow_what_is_taken_away():
 def test_a_gate_of_another_size():
     refused(
         lambda: gated_attention(X, X, X, torch.ones(3)),
-        "value has 4 features (value_dim=4) but the gate is (3,); expected the last axis to be 4 or 1",
+        "expected gate to broadcast to (heads=2, queries=6, value_dim=4), got (3,)",
         ShapeError,
     )
 
@@ -186,27 +192,27 @@ def test_a_cache_is_a_latent_cache():
     layer = LatentAttention(12, heads=2, **LATENT)
     x = torch.ones(3, 12)
     latent, rotary_key = layer.compress(x)
-    wanted = "cache is a tuple; expected a LatentCache"
+    wanted = "cache: expected a LatentCache, got tuple"
     refused(lambda: layer.compress(x, (latent, rotary_key)), wanted, DtypeError)
     refused(lambda: layer.absorbed(x, (latent, rotary_key)), wanted, DtypeError)
     up = torch.ones(2, 4, 5)
     refused(lambda: expanded_attention(X[:, :3], X[:, :3, :2], (latent, rotary_key), up, up), wanted, DtypeError)
     refused(
         lambda: layer.compress(x, LatentCache(latent, rotary_key[:2])),
-        "the cache has 3 latents and 2 rotary keys; expected as many",
+        "expected as many rotary keys as latents in the cache, got 2 and 3",
         ShapeError,
     )
 
 
 @pytest.mark.parametrize("x", [3, torch.ones(3), torch.ones(3, 2).long()])
 def test_only_sequences_are_compressed(x):
-    refused(lambda: compress(x, block=2), "x is")
+    refused(lambda: compress(x, block=2), "expected x ")
 
 
 @pytest.mark.parametrize("layer", [InducedSetAttentionBlock(6, 2, 3), MultiHeadAttention(6, 2), PerceiverLayer(6, 2)])
 @pytest.mark.parametrize("x", [None, 3])
 def test_layers_want_tensors(layer, x):
-    refused(lambda: layer(x), f"x is a {type(x).__name__}; expected a floating-point tensor", DtypeError)
+    refused(lambda: layer(x), f"expected x as a tensor, got {type(x).__name__}", DtypeError)
 
 
 def test_a_message_names_the_shape_that_came():

@@ -267,15 +267,15 @@ def broken(name, place, content):
 
 
 def test_broken_scores_are_named():
-    with pytest.raises(ScoreError, match="the score at batch 1, head 2, query 0, key 4 is nan; expected a number below"):
+    with pytest.raises(ScoreError, match="expected finite scores, got nan at batch 1, head 2, query 0, key 4"):
         attention(*broken("key", (1, 2, 4, 0), math.nan))
-    with pytest.raises(ScoreError, match=r"batch 1, head 0, query 3, key 0 is nan.*hide the place with a boolean mask"):
+    with pytest.raises(ScoreError, match=r"got nan at batch 1, head 0, query 3, key 0; .*hide the place with a boolean mask"):
         attention(*broken("query", (1, 0, 3, 0), math.nan))
     bias = BIAS.clone()
     bias[2, 1, 6] = math.inf
-    with pytest.raises(ScoreError, match="batch 0, head 2, query 1, key 6 is inf"):
+    with pytest.raises(ScoreError, match="got inf at batch 0, head 2, query 1, key 6"):
         attention(*inputs(), bias=bias)
-    with pytest.raises(ScoreError, match="the sink of head 1 is nan; expected a number below infinity, or -inf for none"):
+    with pytest.raises(ScoreError, match="expected finite sinks, got nan at head 1; −inf is a head without one"):
         attention(*inputs(), sinks=torch.tensor([0, math.nan, math.inf]))
 
 
@@ -287,38 +287,48 @@ def test_broken_scores_that_are_hidden_do_not_matter():
 
 Q, K, V = inputs()
 MISTAKES = [
-    ((Q.long(), K, V), {}, DtypeError, "query is torch.int64; expected a floating-point tensor: write query.float()"),
-    ((Q, [1.0], V), {}, DtypeError, "key is a list; expected a floating-point tensor: write torch.as_tensor(key)"),
-    ((Q, K, V.float()), {}, DtypeError, "key is torch.float64 and value is torch.float32; expected one dtype"),
-    ((Q[0, 0, 0], K, V), {}, ShapeError, "query has 1 axis, (11,); expected 2, 3 or 4: (positions, dim), (heads"),
-    ((Q[None], K, V), {}, ShapeError, "query has 5 axes, (1, 2, 3, 5, 11); expected 2, 3 or 4"),
-    ((Q[0], K, V), {}, ShapeError, "query has 3 axes, key 4 and value 4; expected as many in each"),
+    ((Q.long(), K, V), {}, DtypeError, "expected query of a floating type, got torch.int64"),
+    ((Q, [1.0], V), {}, DtypeError, "expected key as a tensor, got list"),
+    ((Q, K, V.float()), {}, DtypeError, "expected key and value of one type, got torch.float64 and torch.float32"),
+    (
+        (Q[0, 0, 0], K, V),
+        {},
+        ShapeError,
+        "expected query (batch, heads, queries, dim), or without batch, or batch and heads, got (11,)",
+    ),
+    (
+        (Q[None], K, V),
+        {},
+        ShapeError,
+        "expected query (batch, heads, queries, dim), or without batch, or batch and heads, got (1, 2, 3, 5, 11)",
+    ),
+    ((Q[0], K, V), {}, ShapeError, "expected query and key of as many axes, got 3 and 4"),
     (
         (Q, K[:, :, :0], V),
         {},
         ShapeError,
-        "key is empty, (2, 3, 0, 11); expected every size of (batch, heads, positions",
+        "expected key (batch, kv_heads, keys, dim) with every size at least 1, got (2, 3, 0, 11)",
     ),
-    ((Q, K[:1], V), {}, ShapeError, "query has batch=2, key has batch=1 and value has batch=2; expected the same"),
-    ((Q, K[..., :7], V), {}, ShapeError, "query has dim=11 but key has dim=7; expected the same"),
+    ((Q, K[:1], V), {}, ShapeError, "expected one batch size, got query 2 and key 1"),
+    ((Q, K[..., :7], V), {}, ShapeError, "expected query and key of one dim, got 11 and 7"),
     (
         (Q, K, V[:, :, :5]),
         {},
         ShapeError,
-        "key has 7 positions (keys=7) but value has 5; expected one value for each key",
+        "expected one value for each key, got 7 keys and 5 values",
     ),
-    ((Q, K, V[:, :1]), {}, ShapeError, "key has 3 heads (kv_heads=3) but value has 1; expected the same"),
+    ((Q, K, V[:, :1]), {}, ShapeError, "expected key and value of as many heads, got 3 and 1"),
     (
         (Q, K[:, :2], V[:, :2]),
         {},
         ShapeError,
-        "query has 3 heads (heads=3) but key has 2 (kv_heads=2); expected heads to",
+        "expected heads to be a multiple of kv_heads, got query heads=3 and key heads=2",
     ),
-    ((Q, K, V), {"scale": 0.0}, OptionError, "scale is 0.0; expected a finite number above 0"),
-    ((Q, K, V), {"scale": math.nan}, OptionError, "scale is nan; expected a finite number above 0"),
-    ((Q, K, V), {"scale": "1"}, OptionError, "scale is '1'; expected a finite number above 0"),
-    ((Q, K, V), {"softcap": -1}, OptionError, "softcap is -1; expected a finite number above 0"),
-    ((Q, K, V), {"softcap": math.inf}, OptionError, "softcap is inf; expected a finite number above 0"),
+    ((Q, K, V), {"scale": 0.0}, OptionError, "scale: expected a number above 0, got 0.0"),
+    ((Q, K, V), {"scale": math.nan}, OptionError, "scale: expected a number above 0, got nan"),
+    ((Q, K, V), {"scale": "1"}, OptionError, "scale: expected a number above 0, got '1'"),
+    ((Q, K, V), {"softcap": -1}, OptionError, "softcap: expected a number above 0, got -1"),
+    ((Q, K, V), {"softcap": math.inf}, OptionError, "softcap: expected a number above 0, got inf"),
     ((Q, K, V), {"window": 0}, OptionError, "window: expected a whole number of at least 1, got 0"),
     ((Q, K, V), {"window": -3, "causal": True}, OptionError, "window: expected a whole number of at least 1, got -3"),
     ((Q, K, V), {"window": 4}, OptionError, "window is 4; expected an odd number"),
@@ -326,45 +336,55 @@ MISTAKES = [
         (Q, K, V),
         {"mask": BOOL_MASK.int()},
         DtypeError,
-        "mask is torch.int32; expected torch.bool (True = may attend) or",
+        "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got torch.int32",
     ),
-    ((Q, K, V), {"mask": BOOL_MASK.int()}, DtypeError, "write mask.bool() if 1 means may attend, mask == 0 if 1 means"),
-    ((Q, K, V), {"mask": [[True]]}, DtypeError, "mask is a list; expected a tensor: write torch.as_tensor(mask)"),
+    (
+        (Q, K, V),
+        {"mask": BOOL_MASK.int()},
+        DtypeError,
+        "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got torch.int32",
+    ),
+    (
+        (Q, K, V),
+        {"mask": [[True]]},
+        DtypeError,
+        "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got list",
+    ),
     (
         (Q, K, V),
         {"mask": torch.ones(1, 1, 5, 11)},
         ShapeError,
-        "key has 7 positions (keys=7) but the mask is (1, 1, 5, 11); expected the last axis to be 7 or 1",
+        "got (1, 1, 5, 11); axis -1 (keys) must be 7 or 1",
     ),
     (
         (Q, K, V),
         {"mask": torch.ones(3, 7)},
         ShapeError,
-        "query has 5 positions (queries=5) but the mask is (3, 7); expected",
+        "expected mask to broadcast to (batch=2, heads=3, queries=5, keys=7), got (3, 7)",
     ),
     (
         (Q, K, V),
         {"mask": torch.ones(2, 7)},
         ShapeError,
-        "expected axis -2 to be 5 or 1. If it is (batch, keys), as padding is, write mask[:, None, None, :]",
+        "axis -2 (queries) must be 5 or 1; if it is (batch, keys), as padding is, write mask[:, None, None, :]",
     ),
     (
         (Q, K, V),
         {"mask": torch.ones(2, 5, 7)},
         ShapeError,
-        "query has 3 heads (heads=3) but the mask is (2, 5, 7); expected",
+        "expected mask to broadcast to (batch=2, heads=3, queries=5, keys=7), got (2, 5, 7)",
     ),
     (
         (Q, K, V),
         {"mask": torch.ones(3, 1, 1, 1)},
         ShapeError,
-        "query has 2 sequences (batch=2) but the mask is (3, 1, 1, 1)",
+        "expected mask to broadcast to (batch=2, heads=3, queries=5, keys=7), got (3, 1, 1, 1)",
     ),
     (
         (Q, K, V),
         {"mask": torch.ones(1, 2, 3, 5, 7)},
         ShapeError,
-        "the mask has 5 axes, (1, 2, 3, 5, 7); expected at most 4",
+        "expected mask of at most 4 axes (batch, heads, queries, keys), got (1, 2, 3, 5, 7)",
     ),
     (
         (Q, K, V),
@@ -376,16 +396,16 @@ MISTAKES = [
         (Q, K, V),
         {"bias": torch.ones(5, 5)},
         ShapeError,
-        "key has 7 positions (keys=7) but the bias is (5, 5); expected the",
+        "expected bias to broadcast to (batch=2, heads=3, queries=5, keys=7), got (5, 5)",
     ),
-    ((Q, K, V), {"bias": BOOL_MASK}, DtypeError, "bias is torch.bool; expected a floating-point tensor"),
+    ((Q, K, V), {"bias": BOOL_MASK}, DtypeError, "expected bias of a floating type, got torch.bool"),
     (
         (Q, K, V),
         {"sinks": torch.ones(2)},
         ShapeError,
-        "sinks is (2,); expected (heads,) = (3,), one logit for each query",
+        "expected sinks (heads,)=(3,), got (2,)",
     ),
-    ((Q, K, V), {"sinks": torch.ones(3).int()}, DtypeError, "sinks is torch.int32; expected a floating-point tensor"),
+    ((Q, K, V), {"sinks": torch.ones(3).int()}, DtypeError, "expected sinks of a floating type, got torch.int32"),
 ]
 
 

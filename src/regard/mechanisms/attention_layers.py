@@ -54,8 +54,8 @@ class SimpleAttention(nn.Module):
             inputs.check_broadcast("mask", mask, batch | {"queries": query.shape[-2], "keys": key.shape[-2]})
             if not bool(((mask == 0) | (mask == 1)).all()):
                 raise OptionError(
-                    "mask holds values other than 0 and 1; expected 0 = hidden and 1 = may attend: "
-                    "write mask == 0 for a mask of 0 and -inf that is meant to be added, or use regard.attention"
+                    "mask: expected 0 (hidden) and 1 (may attend), got other values; write mask == 0 for a mask of 0 and -inf "
+                    "that is meant to be added, or use regard.attention"
                 )
             mask = (mask != 0).unsqueeze(-3) if mask.ndim == 3 else mask != 0
 
@@ -87,12 +87,14 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, bias: bool = True) -> None:
         super().__init__()
         kv_heads = heads if kv_heads is None else kv_heads
-        for name, number in (("dim", dim), ("heads", heads), ("kv_heads", kv_heads)):
-            whole_number(name, number, 1)
+        for name, size in (("dim", dim), ("heads", heads), ("kv_heads", kv_heads)):
+            whole_number(name, size, 1)
         if dim % heads:
-            raise OptionError(f"dim={dim} and heads={heads}; expected dim to be a multiple of heads")
+            raise OptionError(f"expected dim to be a multiple of heads, got dim={dim} and heads={heads}; change one of them")
         if heads % kv_heads:
-            raise OptionError(f"heads={heads} and kv_heads={kv_heads}; expected heads to be a multiple of kv_heads")
+            raise OptionError(
+                f"expected heads to be a multiple of kv_heads, got heads={heads} and kv_heads={kv_heads}; change one of them"
+            )
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, dim // heads
         self.query = nn.Linear(dim, dim, bias)
         self.key = nn.Linear(dim, kv_heads * self.head_dim, bias)

@@ -35,10 +35,11 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
                 [0.2500, 0.5000, 1.0000]])
     """
     if not callable(function):
-        raise DtypeError(f"function is a {type(function).__name__}; expected a function: lambda v: attention(query, key, v)")
+        raise DtypeError(
+            f"function: expected a function of values, got {type(function).__name__}; write lambda v: attention(query, key, v)"
+        )
     inputs.check_floats("value", value)
-    if value.ndim not in inputs.AXES or 0 in value.shape:
-        raise ShapeError(f"value is {tuple(value.shape)}; expected {', '.join(inputs.AXES.values())}, every size above 0")
+    inputs.check_axes("value", value)
     keys = value.shape[-2]
     identity = torch.eye(keys, dtype=value.dtype, device=value.device).expand(*value.shape[:-2], keys, keys)
     weights = _output(function(identity))  # (batch, heads, queries, keys)
@@ -52,9 +53,9 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
         or not heads_fit
     ):
         raise ShapeError(
-            f"the function made {tuple(weights.shape)} of {tuple(identity.shape)} and {tuple(output.shape)} of "
-            f"{tuple(value.shape)}; expected (batch, heads, queries, value_dim) for (batch, kv_heads, keys, value_dim), or "
-            "both without their first axes, whatever value_dim is, and heads a multiple of kv_heads"
+            "expected the function to make (batch, heads, queries, value_dim) of (batch, kv_heads, keys, value_dim), or both "
+            "without their first axes, whatever value_dim is, and heads a multiple of kv_heads, got "
+            f"{tuple(weights.shape)} of {tuple(identity.shape)} and {tuple(output.shape)} of {tuple(value.shape)}"
         )
 
     rounding = torch.finfo(output.dtype).eps  # of W and of the output
@@ -67,8 +68,8 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
     allowed = max(2 * rounding, torch.finfo(precise).eps ** 0.5) * (weights.abs() @ value.abs()).detach().norm()
     if not bool(difference <= allowed):
         raise OptionError(
-            f"W · value is off the output by {difference.item():.3g}, of {output.detach().norm().item():.3g}; expected a "
-            "function that is linear in the value, so that feeding the identity gives its weights: leave out norms, biases and "
+            "expected a function that is linear in the value, so that feeding the identity gives its weights, got W · value "
+            f"off the output by {difference.item():.3g}, of {output.detach().norm().item():.3g}; leave out norms, biases and "
             "states"
         )
     return weights
@@ -79,6 +80,7 @@ def _output(result: Tensor | tuple[Tensor, object]) -> Tensor:
     if not isinstance(output, Tensor) or not output.is_floating_point():
         kind = output.dtype if isinstance(output, Tensor) else f"a {type(output).__name__}"
         raise DtypeError(
-            f"the function returned {kind}; expected a floating-point tensor, the output, or a tuple that begins with it"
+            "expected the function to return a tensor of a floating type, the output, or a tuple that begins with it, "
+            f"got {kind}"
         )
     return output

@@ -1,144 +1,140 @@
-"""What attention accepts, and how it says no: expected with names and numbers, what came, what to do."""
+"""What attention accepts, and how it says no: what was expected, what came, what to do. Every mechanism calls these first."""
 
 import math
-from numbers import Real
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+from regard.errors import DtypeError, ScoreError, ShapeError
 
 AXES = {
-    2: "(positions, dim)",
-    3: "(heads, positions, dim)",
-    4: "(batch, heads, positions, dim)",
+    "query": "(batch, heads, queries, dim)",
+    "key": "(batch, kv_heads, keys, dim)",
+    "value": "(batch, kv_heads, keys, value_dim)",
 }
 
 
 def check_attention(query: Tensor, key: Tensor, value: Tensor) -> None:
     """Refuse queries, keys and values that do not fit each other.
 
-    Raises:
-        ShapeError: axes or sizes differ.
-        DtypeError: not floating-point tensors of one dtype.
-
-    >>> check_attention(torch.ones(2, 3), torch.ones(5, 4), torch.ones(5, 7))
-    Traceback (most recent call last):
-    regard.errors.ShapeError: query has dim=3 but key has dim=4; expected the same, their dot product is the score
+    Example:
+        >>> check_attention(torch.ones(2, 3), torch.ones(5, 4), torch.ones(5, 7))
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected query and key of one dim, got 3 and 4; their product needs equal last axes
     """
     check_places(query, key, value)
     q, k = query.shape[-1], key.shape[-1]
     if q != k:
-        raise ShapeError(f"query has dim={q} but key has dim={k}; expected the same, their dot product is the score")
+        raise ShapeError(f"expected query and key of one dim, got {q} and {k}; their product needs equal last axes")
 
 
 def check_places(query: Tensor, key: Tensor, value: Tensor) -> None:
-    """`check_attention` where queries and keys may differ in dim, since something learned stands between them.
-
-    Raises:
-        ShapeError: axes, batch, heads or positions differ.
-        DtypeError: not floating-point tensors of one dtype.
-
-    >>> check_places(torch.ones(2, 3), torch.ones(5, 4), torch.ones(6, 7))
-    Traceback (most recent call last):
-    regard.errors.ShapeError: key has 5 positions (keys=5) but value has 6; expected one value for each key
-    """
-    named = {"query": query, "key": key, "value": value}
-    for name, tensor in named.items():
+    """`check_attention` where queries and keys may differ in dim, since something learned stands between them."""
+    for name, tensor in (("query", query), ("key", key), ("value", value)):
         check_floats(name, tensor)
-        if tensor.ndim not in AXES:
+        check_axes(name, tensor)
+    for one, other, names in ((query, key, ("query", "key")), (key, value, ("key", "value"))):
+        said = " and ".join(names)
+        if one.dtype != other.dtype:
+            raise DtypeError(f"expected {said} of one type, got {one.dtype} and {other.dtype}; convert one of them")
+        if one.ndim != other.ndim:
+            raise ShapeError(f"expected {said} of as many axes, got {one.ndim} and {other.ndim}; add the missing with [None]")
+        if widen(one).shape[0] != widen(other).shape[0]:
             raise ShapeError(
-                f"{name} has {_axes(tensor.ndim)}, {tuple(tensor.shape)}; expected 2, 3 or 4: {', '.join(AXES.values())}"
+                f"expected one batch size, got {names[0]} {one.shape[0]} and {names[1]} {other.shape[0]}; expand one of them"
             )
-        if 0 in tensor.shape:
-            raise ShapeError(f"{name} is empty, {tuple(tensor.shape)}; expected every size of {AXES[tensor.ndim]} above 0")
-    if not query.dtype == key.dtype == value.dtype:
-        raise DtypeError(
-            f"query is {query.dtype}, key is {key.dtype} and value is {value.dtype}; expected one dtype: "
-            "convert with tensor.to(dtype)"
-        )
-    if not query.ndim == key.ndim == value.ndim:
-        raise ShapeError(
-            f"query has {_axes(query.ndim)}, key {key.ndim} and value {value.ndim}; expected as many in each: "
-            "add the missing ones with tensor[None]"
-        )
-
-    q, k, v = (widen(tensor).shape for tensor in named.values())
-    if not q[0] == k[0] == v[0]:
-        raise ShapeError(
-            f"query has batch={q[0]}, key has batch={k[0]} and value has batch={v[0]}; expected the same: "
-            "repeat the smaller with tensor.expand"
-        )
+    q, k, v = (widen(tensor).shape for tensor in (query, key, value))
     if k[2] != v[2]:
-        raise ShapeError(f"key has {k[2]} positions (keys={k[2]}) but value has {v[2]}; expected one value for each key")
+        raise ShapeError(f"expected one value for each key, got {k[2]} keys and {v[2]} values; cut or pad one of them")
     if k[1] != v[1]:
-        raise ShapeError(f"key has {k[1]} heads (kv_heads={k[1]}) but value has {v[1]}; expected the same")
+        raise ShapeError(f"expected key and value of as many heads, got {k[1]} and {v[1]}; expand one of them")
     if q[1] % k[1]:
         raise ShapeError(
-            f"query has {q[1]} heads (heads={q[1]}) but key has {k[1]} (kv_heads={k[1]}); "
-            "expected heads to be a multiple of kv_heads, so that each key head serves as many query heads"
+            f"expected heads to be a multiple of kv_heads, got query heads={q[1]} and key heads={k[1]}; "
+            "each key head is read by heads/kv_heads query heads"
         )
+
+
+def check_axes(name: str, tensor: Tensor) -> None:
+    """Refuse a query, key or value of other axes, or with a size of 0."""
+    shape = tuple(tensor.shape)
+    if tensor.ndim not in (2, 3, 4):
+        advice = (
+            f"add the missing axes, e.g. {name}.unsqueeze(0)" if tensor.ndim < 2 else f"{name}.flatten(0, 1) joins two axes"
+        )
+        raise ShapeError(f"expected {name} {AXES[name]}, or without batch, or batch and heads, got {shape}; {advice}")
+    if 0 in shape:
+        raise ShapeError(f"expected {name} {AXES[name]} with every size at least 1, got {shape}")
 
 
 def check_scores_and_value(scores: Tensor, value: Tensor) -> None:
     """Refuse scores and values that do not fit each other.
 
-    Raises:
-        ShapeError: axes or sizes differ.
-        DtypeError: not floating-point tensors.
-
-    >>> check_scores_and_value(torch.ones(2, 3), torch.ones(4, 5))
-    Traceback (most recent call last):
-    regard.errors.ShapeError: scores are (2, 3) but value is (4, 5); expected batch=1 and keys=3 in both, and a number of ...
+    Example:
+        >>> check_scores_and_value(torch.ones(2, 3), torch.ones(4, 5))
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected batch=1 and keys=3 in scores and value, and value heads that divide heads=1, got ...
     """
     for name, tensor in (("scores", scores), ("value", value)):
         check_floats(name, tensor)
         if tensor.ndim not in (2, 3, 4) or 0 in tensor.shape or tensor.ndim != scores.ndim:
             raise ShapeError(
-                f"{name} is {tuple(tensor.shape)}; expected scores (batch, heads, queries, keys) and value "
-                "(batch, kv_heads, keys, value_dim), or both without their first axes, and no size of 0"
+                "expected scores (batch, heads, queries, keys) and value (batch, kv_heads, keys, value_dim), or both without "
+                f"their first axes, and every size at least 1, got {name} {tuple(tensor.shape)}"
             )
     s, v = widen(scores).shape, widen(value).shape
     if s[0] != v[0] or s[1] % v[1] or s[3] != v[2]:
         raise ShapeError(
-            f"scores are {tuple(scores.shape)} but value is {tuple(value.shape)}; expected batch={s[0]} and keys={s[3]} "
-            f"in both, and a number of value heads that divides heads={s[1]}"
+            f"expected batch={s[0]} and keys={s[3]} in scores and value, and value heads that divide heads={s[1]}, "
+            f"got scores {tuple(scores.shape)} and value {tuple(value.shape)}"
         )
 
 
 def check_floats(name: str, tensor: Tensor) -> None:
     """Refuse what is not a floating-point tensor.
 
-    Raises:
-        DtypeError: with the conversion to write.
-
-    >>> check_floats("query", torch.arange(3))
-    Traceback (most recent call last):
-    regard.errors.DtypeError: query is torch.int64; expected a floating-point tensor: write query.float()
+    Example:
+        >>> check_floats("query", torch.arange(3))
+        Traceback (most recent call last):
+        regard.errors.DtypeError: expected query of a floating type, got torch.int64; convert it with query.float()
     """
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(
-            f"{name} is a {type(tensor).__name__}; expected a floating-point tensor: write torch.as_tensor({name})"
-        )
+    check_tensor(name, tensor)
     if not tensor.is_floating_point():
-        raise DtypeError(f"{name} is {tensor.dtype}; expected a floating-point tensor: write {name}.float()")
+        raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
+
+
+def check_tensor(name: str, tensor: Tensor) -> None:
+    """Refuse what is no tensor."""
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"expected {name} as a tensor, got {type(tensor).__name__}; convert it with torch.as_tensor({name})")
+
+
+def check_shape(name: str, tensor: Tensor, axes: Mapping[str, int | None], advice: str = "") -> None:
+    """Refuse what is not a floating-point tensor of these axes; one of None may have any size but 0.
+
+    Example:
+        >>> check_shape("weight", torch.ones(2, 3), {"hidden": None, "dim": 4})
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected weight (hidden, dim=4), got (2, 3)
+    """
+    check_floats(name, tensor)
+    fits = tensor.ndim == len(axes) and all(
+        size == given or (size is None and given) for size, given in zip(axes.values(), tensor.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(axis if size is None else f"{axis}={size}" for axis, size in axes.items())
+        got = f"got {tuple(tensor.shape)}" + (f"; {advice}" if advice else "")
+        raise ShapeError(f"expected {name} ({wanted}{',' * (len(axes) == 1)}), {got}")
 
 
 def check_mask(mask: Tensor, sizes: dict[str, int]) -> None:
-    """Refuse masks that are neither boolean nor floating-point, or do not broadcast to the sizes.
-
-    Raises:
-        DtypeError: with the conversion to write.
-        ShapeError: with the axis that does not fit.
-
-    >>> check_mask(torch.ones(1, 1, 7, 11, dtype=torch.bool), {"batch": 2, "heads": 3, "queries": 7, "keys": 12})
-    Traceback (most recent call last):
-    regard.errors.ShapeError: key has 12 positions (keys=12) but the mask is (1, 1, 7, 11); expected the last axis ...
-    """
-    if isinstance(mask, Tensor) and mask.dtype != torch.bool and not mask.is_floating_point():
+    """Refuse masks that are neither boolean nor floating-point, or do not broadcast to the sizes."""
+    if not isinstance(mask, Tensor) or not (mask.dtype == torch.bool or mask.is_floating_point()):
         raise DtypeError(
-            f"mask is {mask.dtype}; expected torch.bool (True = may attend) or floating-point (added to the scores): "
-            "write mask.bool() if 1 means may attend, mask == 0 if 1 means hidden"
+            "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got "
+            f"{mask.dtype if isinstance(mask, Tensor) else type(mask).__name__}; "
+            "convert a 0/1 mask with torch.as_tensor(mask).bool()"
         )
     check_broadcast("mask", mask, sizes)
 
@@ -146,96 +142,54 @@ def check_mask(mask: Tensor, sizes: dict[str, int]) -> None:
 def check_broadcast(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
     """Refuse a tensor that does not broadcast to the named sizes, counted from the last axis.
 
-    Raises:
-        DtypeError: if it is not a tensor.
-        ShapeError: with the axis that does not fit.
-
-    >>> check_broadcast("bias", torch.ones(5, 7, 7), {"batch": 2, "heads": 3, "queries": 7, "keys": 7})
-    Traceback (most recent call last):
-    regard.errors.ShapeError: query has 3 heads (heads=3) but the bias is (5, 7, 7); expected axis -3 to be 3 or 1
+    Example:
+        >>> check_broadcast("bias", torch.ones(5, 7, 7), {"batch": 2, "heads": 3, "queries": 7, "keys": 7})
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected bias to broadcast to (batch=2, heads=3, queries=7, keys=7), got (5, 7, 7); axis ...
     """
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"{name} is a {type(tensor).__name__}; expected a tensor: write torch.as_tensor({name})")
-    shape = tuple(tensor.shape)
+    check_tensor(name, tensor)
+    shape, said = tuple(tensor.shape), ", ".join(f"{axis}={size}" for axis, size in sizes.items())
     if len(shape) > len(sizes):
-        raise ShapeError(f"the {name} has {_axes(len(shape))}, {shape}; expected at most {len(sizes)}: ({', '.join(sizes)})")
-    owners = {"keys": "key", "value_dim": "value"}
-    things = {"keys": "positions", "queries": "positions", "heads": "heads", "batch": "sequences", "value_dim": "features"}
+        raise ShapeError(f"expected {name} of at most {len(sizes)} axes ({', '.join(sizes)}), got {shape}")
     for back, (axis, size) in enumerate(reversed(sizes.items()), start=1):
         if back > len(shape) or shape[-back] in (1, size):
             continue
-        place = "the last axis" if back == 1 else f"axis -{back}"
         advice = ""
         if shape == (sizes.get("batch"), sizes.get("keys")):
             inner = ", ".join("None" for _ in range(len(sizes) - 2))
-            advice = f". If it is (batch, keys), as padding is, write {name}[:, {inner}, :]"
+            advice = f"; if it is (batch, keys), as padding is, write {name}[:, {inner}, :]"
         raise ShapeError(
-            f"{owners.get(axis, 'query')} has {size} {things[axis]} ({axis}={size}) but the {name} is {shape}; "
-            f"expected {place} to be {size} or 1{advice}"
+            f"expected {name} to broadcast to ({said}), got {shape}; axis -{back} ({axis}) must be {size} or 1{advice}"
         )
 
 
 def check_sinks(sinks: Tensor, heads: int) -> None:
-    """Refuse sinks that are not one number a head.
+    """Refuse sinks that are not one number a head, below +∞: −∞ is a head without a sink.
 
-    Raises:
-        DtypeError: not floating-point.
-        ShapeError: not (heads,).
-        ScoreError: NaN or +∞; −∞ is a head without a sink.
-
-    >>> check_sinks(torch.zeros(2, 1), heads=2)
-    Traceback (most recent call last):
-    regard.errors.ShapeError: sinks is (2, 1); expected (heads,) = (2,), one logit for each query head
+    Example:
+        >>> check_sinks(torch.zeros(2, 1), heads=2)
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected sinks (heads,)=(2,), got (2, 1); give one number a head
     """
     check_floats("sinks", sinks)
     if sinks.shape != (heads,):
-        raise ShapeError(f"sinks is {tuple(sinks.shape)}; expected (heads,) = ({heads},), one logit for each query head")
+        raise ShapeError(f"expected sinks (heads,)=({heads},), got {tuple(sinks.shape)}; give one number a head")
     broken = sinks.isnan() | (sinks == math.inf)
     if bool(broken.any()):
         head = int(broken.nonzero()[0])
-        raise ScoreError(f"the sink of head {head} is {sinks[head].item()}; expected a number below infinity, or -inf for none")
-
-
-def check_positive(name: str, value: object) -> None:
-    """Refuse what is not a finite number above 0.
-
-    Raises:
-        OptionError: with the value.
-
-    >>> check_positive("softcap", -30.0)
-    Traceback (most recent call last):
-    regard.errors.OptionError: softcap is -30.0; expected a finite number above 0
-    """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise OptionError(f"{name} is {value!r}; expected a finite number above 0")
-
-
-def check_finite(name: str, value: object) -> None:
-    """Refuse what is not a finite number.
-
-    Raises:
-        OptionError: with the value.
-
-    >>> check_finite("offset", math.nan)
-    Traceback (most recent call last):
-    regard.errors.OptionError: offset is nan; expected a finite number
-    """
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise OptionError(f"{name} is {value!r}; expected a finite number")
+        raise ScoreError(f"expected finite sinks, got {sinks[head].item()} at head {head}; −inf is a head without one")
 
 
 def check_float_dtype(name: str, dtype: torch.dtype) -> None:
     """Refuse a dtype that would cut numbers down to whole ones.
 
-    Raises:
-        DtypeError: with the dtype.
-
-    >>> check_float_dtype("dtype", torch.int64)
-    Traceback (most recent call last):
-    regard.errors.DtypeError: dtype is torch.int64; expected a floating-point dtype, such as torch.float32
+    Example:
+        >>> check_float_dtype("dtype", torch.int64)
+        Traceback (most recent call last):
+        regard.errors.DtypeError: dtype: expected a floating type, got torch.int64; write torch.float32
     """
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise DtypeError(f"{name} is {dtype!r}; expected a floating-point dtype, such as torch.float32")
+        raise DtypeError(f"{name}: expected a floating type, got {dtype!r}; write torch.float32")
 
 
 def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> None:
@@ -246,63 +200,52 @@ def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> No
         query_start: position of the first row, where this is a tile.
         key_start: position of the first column.
 
-    Raises:
-        ScoreError: with the first place that is NaN or +∞.
-
-    >>> check_scores(torch.tensor([[[[0.0, math.nan]]]]))
-    Traceback (most recent call last):
-    regard.errors.ScoreError: the score at batch 0, head 0, query 0, key 1 is nan; expected a number below infinity ...
+    Example:
+        >>> check_scores(torch.tensor([[[[0.0, math.nan]]]]))
+        Traceback (most recent call last):
+        regard.errors.ScoreError: expected finite scores, got nan at batch 0, head 0, query 0, key 1; look for NaN ...
     """
     broken = masked.isnan() | (masked == math.inf)
     if bool(broken.any()):
         batch, head, row, column = broken.nonzero()[0].tolist()
         raise ScoreError(
-            f"the score at batch {batch}, head {head}, query {query_start + row}, key {key_start + column} is "
-            f"{masked[batch, head, row, column].item()}; expected a number below infinity wherever a query may attend: "
-            "look for NaN, inf or overflow in query, key, bias and mask there, or hide the place with a boolean mask"
+            f"expected finite scores, got {masked[batch, head, row, column].item()} at batch {batch}, head {head}, query "
+            f"{query_start + row}, key {key_start + column}; look for NaN or overflow in query, key, bias and mask there, or "
+            "hide the place with a boolean mask"
         )
 
 
 def check_vectors(layer: nn.Linear, **inputs: Tensor) -> None:
     """Refuse inputs that a layer cannot project, or whose batches differ; their numbers of positions may.
 
-    Raises:
-        ShapeError: not (batch, positions, features) or (positions, features) of the layer.
-        DtypeError: another dtype than the layer's weights.
-
-    >>> check_vectors(nn.Linear(4, 4), x=torch.ones(3, 5))
-    Traceback (most recent call last):
-    regard.errors.ShapeError: x is (3, 5); expected the last axis to be 4, the features this layer was made for
+    Example:
+        >>> check_vectors(nn.Linear(4, 4), x=torch.ones(3, 5))
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected x of 4 features, those this layer was made for, got (3, 5)
     """
     first_name, first = next(iter(inputs.items()))
     for name, x in inputs.items():
         check_floats(name, x)
+        shape = tuple(x.shape)
         if x.dtype != layer.weight.dtype and not torch.is_autocast_enabled(x.device.type):
             raise DtypeError(
-                f"{name} is {x.dtype} but the layer is {layer.weight.dtype}; expected the same: "
+                f"expected {name} of the layer's type, {layer.weight.dtype}, got {x.dtype}; "
                 f"write {name}.to({layer.weight.dtype}), or convert the layer with layer.to({x.dtype})"
             )
         if x.ndim not in (2, 3):
-            raise ShapeError(
-                f"{name} has {_axes(x.ndim)}, {tuple(x.shape)}; expected 2 or 3: (positions, features), "
-                "(batch, positions, features)"
-            )
+            raise ShapeError(f"expected {name} (batch, positions, features) or (positions, features), got {shape}")
         if x.shape[-1] != layer.in_features:
-            raise ShapeError(
-                f"{name} is {tuple(x.shape)}; expected the last axis to be {layer.in_features}, "
-                "the features this layer was made for"
-            )
+            raise ShapeError(f"expected {name} of {layer.in_features} features, those this layer was made for, got {shape}")
         if x.ndim != first.ndim or x.shape[:-2] != first.shape[:-2]:
-            raise ShapeError(
-                f"{first_name} is {tuple(first.shape)} but {name} is {tuple(x.shape)}; expected the same batch in both"
-            )
+            raise ShapeError(f"expected {first_name} and {name} of one batch, got {tuple(first.shape)} and {shape}")
 
 
 def widen(tensor: Tensor) -> Tensor:
     """Add the axes that were left out: (batch, heads, positions, dim).
 
-    >>> widen(torch.ones(3, 5)).shape
-    torch.Size([1, 1, 3, 5])
+    Example:
+        >>> widen(torch.ones(3, 5)).shape
+        torch.Size([1, 1, 3, 5])
     """
     return tensor[(None,) * (4 - tensor.ndim)]
 
@@ -313,16 +256,13 @@ def prepare(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, 
     Returns:
         query (batch, heads, queries, dim), key (batch, heads, keys, dim) and value (batch, heads, keys, value_dim).
 
-    >>> q, k, v = prepare(torch.ones(6, 5, 2), torch.ones(3, 5, 2), torch.ones(3, 5, 7))
-    >>> q.shape, k.shape, v.shape
-    (torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 7]))
+    Example:
+        >>> q, k, v = prepare(torch.ones(6, 5, 2), torch.ones(3, 5, 2), torch.ones(3, 5, 7))
+        >>> q.shape, k.shape, v.shape
+        (torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 2]), torch.Size([1, 6, 5, 7]))
     """
     check_attention(query, key, value)
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     q, k, v = (widen(tensor).to(wide) for tensor in (query, key, value))
     group = q.shape[1] // k.shape[1]
     return q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-
-
-def _axes(count: int) -> str:
-    return f"{count} axis" if count == 1 else f"{count} axes"

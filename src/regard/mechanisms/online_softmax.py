@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.arguments import whole_number
+from regard.arguments import number, whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import gather
 
@@ -57,7 +57,7 @@ def online_attention(
     q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
-    inputs.check_positive("scale", scale)
+    number("scale", scale, above=0, advice="leave it out for the default")
     tile = whole_number("tile", tile, 1)
     visible = masks.causal(k.shape[2] - q.shape[2]) if causal else masks.everything()
 

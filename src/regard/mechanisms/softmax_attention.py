@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from regard.arguments import number
 from regard.masks import Mask
 from regard.masks.patterns import combined
 from regard.mechanisms import inputs
@@ -144,7 +145,7 @@ def trace(
     sizes = {"batch": batch, "heads": heads, "queries": queries, "keys": keys}
     if scale is None:
         scale = 1 / math.sqrt(dim)
-    inputs.check_positive("scale", scale)
+    number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         k = k.repeat_interleave(heads // k.shape[1], dim=1)  # (batch, heads, keys, dim)
@@ -154,7 +155,7 @@ def trace(
         scaled = scores * scale
         capped = scaled
         if softcap is not None:
-            inputs.check_positive("softcap", softcap)
+            number("softcap", softcap, above=0, advice="leave it out for the default")
             capped = softcap * torch.tanh(scaled / softcap)
         biased = capped
         if bias is not None:

@@ -111,18 +111,34 @@ def test_gradients():
         (
             lambda: graph_attention(QUERY, KEY, KEY, VECTOR[0], EDGES),
             ShapeError,
-            "score_weight is (11,); expected (heads, dim) = (3, 11)",
+            "expected score_weight (heads=3, dim=11), got (11,)",
         ),
         (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES.int()), DtypeError, "write matrix != 0"),
-        (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES[:3]), ShapeError, "but the mask is (3, 5)"),
-        (lambda: graph_attention(QUERY, KEY[..., :3], KEY, VECTOR, EDGES), ShapeError, "query has dim=11 but key has dim=3"),
-        (lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES, slope=0.0), OptionError, "slope is 0.0; expected a finite"),
+        (
+            lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES[:3]),
+            ShapeError,
+            "expected mask to broadcast to (batch=2, heads=3, queries=5, keys=5), got (3, 5)",
+        ),
+        (
+            lambda: graph_attention(QUERY, KEY[..., :3], KEY, VECTOR, EDGES),
+            ShapeError,
+            "expected query and key of one dim, got 11 and 3",
+        ),
+        (
+            lambda: graph_attention(QUERY, KEY, KEY, VECTOR, EDGES, slope=0.0),
+            OptionError,
+            "slope: expected a number above 0, got 0.0",
+        ),
         (
             lambda: static_graph_attention(QUERY, KEY, KEY, VECTOR, OTHER[:2], EDGES),
             ShapeError,
-            "key_score is (2, 11); expected",
+            "expected key_score (heads=3, dim=11), got (2, 11)",
         ),
-        (lambda: static_graph_attention(QUERY, KEY, KEY, [1.0], OTHER, EDGES), DtypeError, "query_score is a list"),
+        (
+            lambda: static_graph_attention(QUERY, KEY, KEY, [1.0], OTHER, EDGES),
+            DtypeError,
+            "expected query_score as a tensor, got list",
+        ),
     ],
 )
 def test_mistakes_are_named(call, error, message):

@@ -156,7 +156,7 @@ def test_the_future_and_what_is_hidden_do_not_leak(form):
     visible = torch.arange(LENGTH) < cut
     assert_close(getattr(layer, form)(x, cache, visible)[0][:, :cut], before[:, :cut], **CLOSE)
     assert getattr(layer, form)(x, cache, visible)[0].isfinite().all()
-    with torch.no_grad(), pytest.raises(ScoreError, match="query 4, key 4 is nan"):
+    with torch.no_grad(), pytest.raises(ScoreError, match="expected finite scores, got nan at batch 0, head 0, query 4, key 4"):
         getattr(layer, form)(x, cache)
 
 
@@ -225,17 +225,17 @@ X = normal(BATCH, LENGTH, DIM)
 @pytest.mark.parametrize(
     ("run", "error", "message"),
     [
-        (lambda layer: layer(X[..., :5]), ShapeError, r"x is \(2, 7, 5\); expected the last axis to be 17"),
-        (lambda layer: layer(X.float()), DtypeError, "x is torch.float32 but the layer is torch.float64"),
-        (lambda layer: layer.compress(X[:1], layer.compress(X)), ShapeError, r"latent is \(2, 7, 11\) and x is \(1, 7, 17\)"),
-        (lambda layer: layer.absorbed(X, layer.compress(X[:, :3])), ShapeError, "query has 7 positions but the cache has 3"),
-        (lambda layer: layer.expanded(X, layer.compress(X)._replace(rotary_key=X)), ShapeError, r"rotary_key is \(2, 7, 17\)"),
-        (lambda layer: absorbed_attention(**call(layer, query=X)), ShapeError, r"query is \(2, 7, 17\) and latent is"),
-        (lambda layer: expanded_attention(**call(layer, rotary_query=X)), ShapeError, r"rotary_query is \(2, 7, 17\)"),
-        (lambda layer: expanded_attention(**call(layer, key_up=X)), ShapeError, r"key_up is .*, here \(3, 5, 11\)"),
-        (lambda layer: absorbed_attention(**call(layer, value_up=X)), ShapeError, r"value_up is .*, here \(3, 7, 11\)"),
-        (lambda layer: absorbed_attention(**call(layer, key_up=X.long())), DtypeError, "key_up is torch.int64"),
-        (lambda layer: absorbed_attention(**call(layer, key_up=X.float())), DtypeError, "float64 and key_up is torch.float32"),
+        (lambda layer: layer(X[..., :5]), ShapeError, r"expected x of 17 features, .*, got \(2, 7, 5\)"),
+        (lambda layer: layer(X.float()), DtypeError, r"expected x of the layer's type, torch\.float64, got torch\.float32"),
+        (lambda layer: layer.compress(X[:1], layer.compress(X)), ShapeError, r"latent of .* 11 features, got \(2, 7, 11"),
+        (lambda layer: layer.absorbed(X, layer.compress(X[:, :3])), ShapeError, "got 7 queries and 3 keys"),
+        (lambda layer: layer.expanded(X, layer.compress(X)._replace(rotary_key=X)), ShapeError, r"rotary_key .*, got \(2, 7"),
+        (lambda layer: absorbed_attention(**call(layer, query=X)), ShapeError, "query .* and latent .*, or both without"),
+        (lambda layer: expanded_attention(**call(layer, rotary_query=X)), ShapeError, r"rotary_query .*=\(2, 3, 7, 17\)"),
+        (lambda layer: expanded_attention(**call(layer, key_up=X)), ShapeError, r"expected key_up .*=\(3, 5, 11\)"),
+        (lambda layer: absorbed_attention(**call(layer, value_up=X)), ShapeError, r"expected value_up .*=\(3, 7, 11\)"),
+        (lambda layer: absorbed_attention(**call(layer, key_up=X.long())), DtypeError, "key_up of a floating type"),
+        (lambda layer: absorbed_attention(**call(layer, key_up=X.float())), DtypeError, "query and key_up of one type"),
     ],
 )  # fmt: skip
 def test_refuses(run, error, message):
@@ -244,7 +244,11 @@ def test_refuses(run, error, message):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"), [({"rotary_dim": 3}, "expected an even number"), ({"latent_dim": 0}, "latent_dim is 0")]
+    ("changes", "message"),
+    [
+        ({"rotary_dim": 3}, "expected an even number"),
+        ({"latent_dim": 0}, "latent_dim: expected a whole number of at least 1, got 0"),
+    ],
 )
 def test_refuses_sizes(changes, message):
     with pytest.raises(OptionError, match=message):

@@ -96,18 +96,18 @@ def test_retention_that_forgets_nothing_is_linear_attention_without_its_denomina
 
 def test_retention_refuses_decays_that_do_not_fit():
     tensors = inputs()
-    with pytest.raises(ShapeError, match=r"decay is \(2,\); expected \(heads,\) = \(3,\)"):
+    with pytest.raises(ShapeError, match=r"expected decay \(heads,\)=\(3,\), got \(2,\)"):
         retention_recurrent(*tensors, torch.ones(2))
-    with pytest.raises(DtypeError, match="decay is a float"):
+    with pytest.raises(DtypeError, match="expected decay as a tensor, got float"):
         retention_recurrent(*tensors, 0.9)
     with pytest.raises(OptionError, match="heads: expected a whole number of at least 1, got 0"):
         retention_decays(0)
 
 
 def test_segment_sums_refuse_what_has_no_steps():
-    with pytest.raises(ShapeError, match=r"steps is \(\); expected \(…, positions\)"):
+    with pytest.raises(ShapeError, match=r"expected steps \(…, positions\), got \(\)"):
         segment_sums(torch.tensor(1.0))
-    with pytest.raises(DtypeError, match="steps is a int; expected a floating-point tensor"):
+    with pytest.raises(DtypeError, match="expected steps as a tensor, got int"):
         segment_sums(3)
 
 

@@ -92,7 +92,7 @@ def test_keys_that_have_not_length_one_are_refused(form, factor):
     """With β ‖k‖² above 2 each correction makes the error larger: 64 keys from a normal distribution reach 1e20."""
     query, key, *rest = inputs()
     key[1, 0, 7] *= factor
-    cure = rf"key\[1, 0, 7\] has length {factor}; expected length 1: write torch.nn.functional.normalize\(key, dim=-1\)"
+    cure = rf"vectors of length 1, got {factor} at \[1, 0, 7\]; write torch.nn.functional.normalize\(key, dim=-1\)"
     with pytest.raises(OptionError, match=cure):
         form(query, key, *rest)
     plain = DELTA_OF[form]

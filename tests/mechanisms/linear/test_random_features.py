@@ -123,7 +123,9 @@ def test_a_seed_gives_the_same_directions_whatever_the_dtype():
 @pytest.mark.parametrize("length", [100.0, 1e30])
 def test_vectors_that_are_too_long_are_refused(length):
     query, key, value = inputs()
-    with pytest.raises(ScoreError, match=r"a vector has length .*, and features of it are 0, or infinite, in torch.float32"):
+    with pytest.raises(
+        ScoreError, match=r"got a length of .*, with features that are 0 or infinite in torch.float32; normalise"
+    ):
         performer_parallel(query.float(), length * key.float(), value.float(), orthogonal(7, seed=0))
 
 
@@ -146,13 +148,13 @@ def test_float32_is_float64_or_refused(size):
 
 def test_projections_that_do_not_fit_are_refused():
     query, key, value = inputs()
-    with pytest.raises(ShapeError, match=r"projection is \(7, 3\) but vectors have dim=5"):
+    with pytest.raises(ShapeError, match=r"expected projection \(features, dim\) with dim=5 as the vectors, got \(7, 3\)"):
         performer_parallel(query, key, value, torch.ones(7, 3))
-    with pytest.raises(ShapeError, match=r"projection is \(5,\); expected \(features, dim\)"):
+    with pytest.raises(ShapeError, match=r"expected projection \(features, dim\), got \(5,\)"):
         performer_parallel(query, key, value, torch.ones(5))
-    with pytest.raises(DtypeError, match="projection is torch.int64"):
+    with pytest.raises(DtypeError, match="expected projection of a floating type, got torch.int64"):
         performer_parallel(query, key, value, torch.ones(7, 5, dtype=torch.int64))
-    with pytest.raises(OptionError, match="scale is -1; expected a finite number above 0"):
+    with pytest.raises(OptionError, match="scale: expected a number above 0, got -1"):
         performer_parallel(query, key, value, torch.ones(7, 5), scale=-1)
     with pytest.raises(OptionError, match="features: expected a whole number of at least 1, got 0"):
         orthogonal_projection(0, 5)

@@ -222,7 +222,9 @@ def test_what_is_no_number_is_refused(mechanism, form, poisoned):
     for poison in (torch.nan, torch.inf, -torch.inf):
         tensors = inputs(mechanism)
         tensors[poisoned][1, 2, 6, 3] = poison
-        with pytest.raises(ScoreError, match=rf"{name}\[1, 2, 6, 3\] is {poison}; expected finite numbers"):
+        with pytest.raises(
+            ScoreError, match=rf"{name}: expected finite numbers, got {poison} at \[1, 2, 6, 3\]; a state keeps"
+        ):
             getattr(mechanism, form)(*tensors)
 
 
@@ -235,9 +237,11 @@ def test_a_state_that_is_no_number_is_refused(mechanism, form):
         parts = [part.clone() for part in split_state(state)]
         parts[place][1, 0, 2, 0] = torch.nan
         broken = type(state)(*parts) if isinstance(state, tuple) else parts[0]
-        with pytest.raises(ScoreError, match=r"state\[1, 0, 2, 0\] is nan; expected finite numbers"):
+        with pytest.raises(ScoreError, match=r"state: expected finite numbers, got nan at \[1, 0, 2, 0\]"):
             getattr(mechanism, form)(*tensors, state=broken)
-    with pytest.raises(DtypeError, match="state is a (int|str); expected"):
+    with pytest.raises(
+        DtypeError, match="expected state as a tensor, got (int|str)|state: expected the LinearState .*, got (int|str)"
+    ):
         getattr(mechanism, form)(*tensors, state=7)
 
 
@@ -331,7 +335,7 @@ def test_as_many_queries_as_keys(mechanism, form):
         assert_close(output, mechanism.parallel(query, *rest)[0][:, :, -2:])  # the last query stands at the last key
         assert weights.shape[2:] == (2, LENGTH)
         return
-    with pytest.raises(ShapeError, match="query has 2 positions but key has 11; expected as many"):
+    with pytest.raises(ShapeError, match="expected as many queries as keys, got 2 and 11"):
         getattr(mechanism, form)(query[:, :, -2:], *rest)
 
 
@@ -341,7 +345,7 @@ def test_a_state_of_other_sizes_is_refused(mechanism, form):
     tensors = inputs(mechanism)
     state = getattr(mechanism, form)(*tensors)[1]
     others = type(state)(*(part[:1] for part in state)) if isinstance(state, tuple) else state[:1]
-    with pytest.raises(ShapeError, match=r"state is \(1, 3, .*; expected \(2, 3, .*, as it was returned"):
+    with pytest.raises(ShapeError, match=r"expected state \(2, 3, .*, got \(1, 3, .*; give it as it was returned"):
         getattr(mechanism, form)(*tensors, state=others)
 
 
@@ -356,13 +360,13 @@ def test_chunks_that_are_no_sizes_are_refused(mechanism, chunk):
 @FORMS
 def test_sizes_and_types_that_do_not_fit_are_refused(mechanism, form):
     query, key, value, *gates = inputs(mechanism)
-    with pytest.raises(ShapeError, match="key has 11 positions .* but value has 10"):
+    with pytest.raises(ShapeError, match="expected one value for each key, got 11 keys and 10 values"):
         getattr(mechanism, form)(query, key, value[:, :, 1:], *gates)
-    with pytest.raises(DtypeError, match="query is torch.int64; expected a floating-point tensor"):
+    with pytest.raises(DtypeError, match="expected query of a floating type, got torch.int64"):
         getattr(mechanism, form)(query.long(), key, value, *gates)
     for place in range(len(gates)):
         whole = [gate.long() if place == other else gate for other, gate in enumerate(gates)]
-        with pytest.raises(DtypeError, match="expected a floating-point tensor"):
+        with pytest.raises(DtypeError, match="as a tensor, got|of a floating type, got"):
             getattr(mechanism, form)(query, key, value, *whole)
         wrong = [gate[..., 1:] if place == other else gate for other, gate in enumerate(gates)]
         with pytest.raises(ShapeError, match="expected"):
@@ -370,13 +374,17 @@ def test_sizes_and_types_that_do_not_fit_are_refused(mechanism, form):
 
 
 BROKEN_GATES = [
-    ("step", 0.5, "log_decay.* is 0.5; expected a finite number of at most 0"),
-    ("step", -torch.inf, "log_decay.* is -inf; expected a finite number of at most 0.*-100 for a factor of 0"),
-    ("channel", torch.nan, "log_decay.* is nan; expected a finite number of at most 0"),
-    ("beta", -0.5, "beta.* is -0.5; expected a number from 0"),
-    ("beta", torch.nan, "beta.* is nan; expected a number from 0"),
-    ("head", 0.0, "the decay of head 1 is 0.0; expected a factor above 0 and at most 1"),
-    ("head", 1.5, "the decay of head 1 is 1.5; expected a factor above 0 and at most 1"),
+    ("step", 0.5, r"log_decay: expected finite numbers of at most 0, got 0\.5 at"),
+    ("step", -torch.inf, "log_decay: expected finite numbers of at most 0, got -inf at .*-100 for a factor of 0"),
+    ("channel", torch.nan, r"log_decay: expected finite numbers of at most 0, got nan at"),
+    (
+        "beta",
+        -0.5,
+        r"beta: expected numbers from 0 \(write nothing\) over 1 \(replace\) to 2 \(reflect\), got -0\.5 at",
+    ),
+    ("beta", torch.nan, "beta: expected numbers from 0 .*, got nan at"),
+    ("head", 0.0, r"decay: expected factors above 0 and at most 1, what the state keeps at each step, got 0\.0 at head 1"),
+    ("head", 1.5, "decay: expected factors above 0 and at most 1, .*, got 1.5 at head 1"),
 ]
 
 

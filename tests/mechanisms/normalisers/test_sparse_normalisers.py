@@ -129,10 +129,14 @@ def test_long_rows_keep_their_digits():
     ("call", "error", "message"),
     [
         (lambda: entmax(normal(3, 5), torch.full((5,), 1.5)), ShapeError, "all keys of a row share it"),
-        (lambda: entmax(normal(3, 5), "sparse"), DtypeError, "alpha is a str"),
-        (lambda: sparsemax(torch.ones(3, 5).long()), DtypeError, "scores is torch.int64"),
-        (lambda: entmax15(normal(3, 5).log()), ScoreError, "scores hold NaN or inf"),
-        (lambda: sparsemax(torch.ones(3, 0)), ShapeError, r"scores are \(3, 0\)"),
+        (lambda: entmax(normal(3, 5), "sparse"), DtypeError, "alpha: expected a number above 1 or a tensor of them, got str"),
+        (lambda: sparsemax(torch.ones(3, 5).long()), DtypeError, r"expected scores of a floating type, got torch\.int64"),
+        (lambda: entmax15(normal(3, 5).log()), ScoreError, "scores: expected numbers below infinity, got NaN or inf"),
+        (
+            lambda: sparsemax(torch.ones(3, 0)),
+            ShapeError,
+            r"expected scores \(\.\.\., keys\) with one key or more, got \(3, 0\)",
+        ),
     ],
 )
 def test_normalisers_refuse(call, error, message):

@@ -150,16 +150,32 @@ def test_compress_averages_whole_blocks():
         ({"block": 0}, OptionError, "block: expected a whole number of at least 1, got 0"),
         ({"selected": 1.5}, OptionError, "selected: expected a whole number of at least 1, got 1.5"),
         ({"window": -1}, OptionError, "window: expected a whole number of at least 1, got -1"),
-        ({"scale": 0.0}, OptionError, "scale is 0.0; expected a finite number above 0"),
+        ({"scale": 0.0}, OptionError, "scale: expected a number above 0, got 0.0"),
         (
             {"gates": normal(BATCH, HEADS, KEYS, 2)},
             ShapeError,
-            "gates is (2, 6, 17, 2); expected (2, 6, 17, 3): for each query",
+            "expected gates (2, 6, 17, 3), got (2, 6, 17, 2)",
         ),
-        ({"gates": torch.ones(BATCH, HEADS, KEYS, 3, dtype=torch.long)}, DtypeError, "gates is torch.int64"),
-        ({"query": normal(BATCH, HEADS, 19, DIM)}, ShapeError, "query has 19 positions but key has 17; expected at most as"),
-        ({"query": normal(BATCH, 5, KEYS, DIM)}, ShapeError, "query has 5 heads (heads=5) but key has 3 (kv_heads=3)"),
-        ({"key": normal(BATCH, KV_HEADS, KEYS, DIM) * torch.nan}, ScoreError, "the score at batch 0, head 0"),
+        (
+            {"gates": torch.ones(BATCH, HEADS, KEYS, 3, dtype=torch.long)},
+            DtypeError,
+            "expected gates of a floating type, got torch.int64",
+        ),
+        (
+            {"query": normal(BATCH, HEADS, 19, DIM)},
+            ShapeError,
+            "expected the queries to be the last of the keys, got 19 queries and 17 keys",
+        ),
+        (
+            {"query": normal(BATCH, 5, KEYS, DIM)},
+            ShapeError,
+            "expected heads to be a multiple of kv_heads, got query heads=5 and key heads=3",
+        ),
+        (
+            {"key": normal(BATCH, KV_HEADS, KEYS, DIM) * torch.nan},
+            ScoreError,
+            "expected finite scores, got nan at batch 0, head 0, query 2, key 0",
+        ),
     ],
 )
 def test_mistakes_are_named(function, change, error, message):

@@ -138,25 +138,25 @@ def test_gradients():
         (
             {"grid": (6, 8)},
             ShapeError,
-            "the grid is 6 · 8 and window is 3; expected whole windows: pad the image to 6 · 9 patches",
+            "grid: expected whole windows of 3 · 3, got 6 · 8 patches",
         ),
-        ({"grid": (3, 9)}, ShapeError, "query has 54 positions but the grid is 3 · 9; expected 27, one a patch"),
+        ({"grid": (3, 9)}, ShapeError, "expected query with 27 positions, a patch each of the grid 3 · 9, got 54"),
         (
             {"key": normal(BATCH, HEADS, 27, DIM), "value": normal(BATCH, HEADS, 27, 2)},
             ShapeError,
-            "key has 27 positions but the",
+            "expected key with 54 positions, a patch each of the grid 6 · 9, got 27",
         ),
         ({"grid": (0, 9)}, OptionError, "height: expected a whole number of at least 1, got 0"),
         ({"window": 0}, OptionError, "window: expected a whole number of at least 1, got 0"),
-        ({"shift": 3}, OptionError, "shift is 3 and window is 3; expected a shift below the window"),
+        ({"shift": 3}, OptionError, "shift: expected less than window=3, got 3"),
         ({"shift": -1}, OptionError, "shift: expected a whole number of at least 0, got -1"),
         (
             {"bias_table": TABLE[:2]},
             ShapeError,
-            "bias_table is (2, 5, 5); expected (heads, 2 · window − 1, 2 · window − 1) = (3",
+            "expected bias_table (heads, 2 · window − 1, 2 · window − 1)=(3, 5, 5), got (2, 5, 5)",
         ),
-        ({"bias_table": TABLE.int()}, DtypeError, "bias_table is torch.int32; expected a floating-point tensor"),
-        ({"query": normal(BATCH, HEADS, POSITIONS, 4)}, ShapeError, "query has dim=4 but key has dim=5"),
+        ({"bias_table": TABLE.int()}, DtypeError, "expected bias_table of a floating type, got torch.int32"),
+        ({"query": normal(BATCH, HEADS, POSITIONS, 4)}, ShapeError, "expected query and key of one dim, got 4 and 5"),
     ],
 )
 def test_mistakes_are_named(change, error, message):

@@ -452,40 +452,44 @@ def test_decoding_with_dilated_heads_equals_prefill():
         (
             lambda: global_local(*two_sets()[:5], normal(2, 3, 13, 2), window=3, positions=GLOBAL),
             ShapeError,
-            "value is (2, 3, 13, 7) but global_value is (2, 3, 13, 2); expected the same: both are projections",
+            "expected value and global_value of one shape, got (2, 3, 13, 7) and (2, 3, 13, 2)",
         ),
         (
             lambda: global_local(*two_sets()[:5], normal(2, 3, 13, 7).int(), window=3, positions=GLOBAL),
             DtypeError,
-            "global_value is torch.int32; expected a floating-point tensor",
+            "expected global_value of a floating type, got torch.int32",
         ),
         (
             lambda: global_local(*inputs(), *inputs(), 3, GLOBAL),
             ShapeError,
-            "query has 11 positions but key has 13; expected the",
+            "expected as many queries as keys, got 11 and 13",
         ),
         (lambda: global_local(*two_sets(), window=4, positions=GLOBAL), OptionError, "window is 4; expected an odd number"),
         (
             lambda: global_local(*two_sets(), window=3, positions=GLOBAL + 6),
             OptionError,
-            "positions go up to 13; expected places from 0 to 12, the tokens",
+            "positions: expected places of tokens from 0 to 12, got 13",
         ),
-        (lambda: bigbird(*inputs(), DRAWN, 2), ShapeError, "query has 11 positions but key has 13"),
+        (lambda: bigbird(*inputs(), DRAWN, 2), ShapeError, "expected as many queries as keys, got 11 and 13"),
         (
             lambda: bigbird(*inputs(queries=KEYS), DRAWN, 2),
             ShapeError,
-            "query has 13 positions and size is 2; expected whole blocks: pad to 14 positions, or take a size that divides 13",
+            "expected whole blocks, got 13 positions and size=2",
         ),
-        (lambda: bigbird(*inputs(queries=KEYS), TABLE, 1), DtypeError, "random is a Tensor; expected a mask: masks.random"),
+        (lambda: bigbird(*inputs(queries=KEYS), TABLE, 1), DtypeError, "random: expected a mask, got Tensor"),
         (lambda: bigbird(*inputs(queries=KEYS), DRAWN, 0), OptionError, "size: expected a whole number of at least 1, got 0"),
         (
             lambda: dilated_heads(*inputs(), 3, [1, 2]),
             ShapeError,
-            "query has 3 heads (heads=3) but there are 2 steps; expected one",
+            "expected one step a head, got 2 steps and heads=3",
         ),
         (lambda: dilated_heads(*inputs(), 4, [1, 2, 2]), OptionError, "window is 4; expected an odd number"),
         (lambda: dilated_heads(*inputs(), 3, [1, 2, 0]), OptionError, "step: expected a whole number of at least 1, got 0"),
-        (lambda: dilated_heads(*inputs(heads=2)[:1], *inputs()[1:], 3, [1, 2]), ShapeError, "query has 2 heads (heads=2)"),
+        (
+            lambda: dilated_heads(*inputs(heads=2)[:1], *inputs()[1:], 3, [1, 2]),
+            ShapeError,
+            "expected heads to be a multiple of kv_heads, got query heads=2 and key heads=3",
+        ),
     ],
 )
 def test_mistakes_are_named(mistake, error, message):

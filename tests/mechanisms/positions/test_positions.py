@@ -222,11 +222,11 @@ class TestSinusoids:
         assert_close(torch.cat(parts), whole, atol=0, rtol=0)
 
     def test_refuse_what_cannot_be(self):
-        with pytest.raises(OptionError, match="dim is 7; expected an even number"):
+        with pytest.raises(OptionError, match="dim: expected an even number, got 7"):
             sinusoids(5, 7)
         with pytest.raises(OptionError, match="length: expected a whole number of at least 1, got 0"):
             sinusoids(0, 8)
-        with pytest.raises(OptionError, match="base is -1; expected a finite number above 0"):
+        with pytest.raises(OptionError, match="base: expected a number above 0, got -1"):
             sinusoids(5, 8, base=-1)
 
 
@@ -256,11 +256,11 @@ class TestShaw:
 
     @pytest.mark.parametrize("shape", [(4, DIM), (5, DIM - 1), (5,), (1, 5, DIM)])
     def test_refuses_tables_of_another_shape(self, shape):
-        with pytest.raises(ShapeError, match=r"table is \(.*; expected \(2·clip \+ 1, dim=10\), a row for each distance"):
+        with pytest.raises(ShapeError, match=r"expected table \(2·clip \+ 1, dim=10\), got \(.*; give a row for each distance"):
             relative_keys.shaw(*inputs(), torch.zeros(shape))
 
     def test_refuses_tables_of_integers(self):
-        with pytest.raises(DtypeError, match="table is torch.int64"):
+        with pytest.raises(DtypeError, match=r"expected table of a floating type, got torch\.int64"):
             relative_keys.shaw(*inputs(), SHAW.long())
 
 
@@ -286,10 +286,10 @@ class TestTransformerXL:
     @pytest.mark.parametrize(
         ("number", "shape", "message"),
         [
-            (0, (DIM,), r"content_bias is \(10,\); expected \(heads, dim\) = \(3, 10\)"),
-            (1, (HEADS, DIM - 1), r"position_bias is \(3, 9\); expected \(heads, dim\) = \(3, 10\)"),
-            (2, (HEADS, DIM, 7), r"position_weight is \(3, 10, 7\); expected \(heads=3, dim=10, features\), features even"),
-            (2, (DIM, FEATURES), r"position_weight is \(10, 14\)"),
+            (0, (DIM,), r"expected content_bias \(heads=3, dim=10\), got \(10,\)"),
+            (1, (HEADS, DIM - 1), r"expected position_bias \(heads=3, dim=10\), got \(3, 9\)"),
+            (2, (HEADS, DIM, 7), r"expected position_weight \(heads, dim, features\) with features even, got \(3, 10, 7\)"),
+            (2, (DIM, FEATURES), r"expected position_weight \(heads=3, dim=10, features\), got \(10, 14\)"),
         ],
     )
     def test_refuses_other_shapes(self, number, shape, message):
@@ -334,23 +334,26 @@ class TestT5:
 
     def test_refuses_buckets_that_cannot_be(self):
         relative = torch.arange(5)
-        with pytest.raises(OptionError, match=r"buckets=7 and max_distance=128 with causal=False; expected 2 or more"):
+        with pytest.raises(
+            OptionError,
+            match="the number of small distances, got buckets=7 and max_distance=128 with causal=False",
+        ):
             score_biases.t5_buckets(relative, 7)
         with pytest.raises(OptionError, match=r"buckets=2 .*with causal=False"):
             score_biases.t5_buckets(relative, 2)
         with pytest.raises(OptionError, match=r"a max_distance above 16, the number of small distances"):
             score_biases.t5_buckets(relative, 32, 16, causal=True)
-        with pytest.raises(DtypeError, match="relative is torch.float32; expected a tensor of whole numbers: write torch"):
+        with pytest.raises(DtypeError, match="relative: expected a tensor of whole numbers, got torch.float32; write torch"):
             score_biases.t5_buckets(relative.float())
-        with pytest.raises(DtypeError, match="relative is int; expected a tensor of whole numbers"):
+        with pytest.raises(DtypeError, match="relative: expected a tensor of whole numbers, got int"):
             score_biases.t5_buckets(-3)
         with pytest.raises(OptionError, match="buckets: expected a whole number of at least 1, got 0"):
             score_biases.t5_buckets(relative, 0)
 
     def test_refuses_tables_and_sizes_that_cannot_be(self):
-        with pytest.raises(ShapeError, match=r"table is \(8,\); expected \(buckets, heads\)"):
+        with pytest.raises(ShapeError, match=r"expected table \(buckets, heads\), got \(8,\)"):
             score_biases.t5_bias(T5[:, 0], 5, 5)
-        with pytest.raises(DtypeError, match="table is torch.int64"):
+        with pytest.raises(DtypeError, match=r"expected table of a floating type, got torch\.int64"):
             score_biases.t5_bias(T5.long(), 5, 5)
         with pytest.raises(OptionError, match="queries: expected a whole number of at least 1, got 0"):
             score_biases.t5_bias(T5, 0, 5)
@@ -462,22 +465,24 @@ class TestRotary:
 
     @ROTARY
     def test_refuses_what_cannot_be_turned(self, turn):
-        with pytest.raises(ShapeError, match=r"x is \(5, 7\); expected \(..., positions, dim\), none of them 0 and dim even"):
+        with pytest.raises(
+            ShapeError, match=r"expected x \(..., positions, dim\) with dim even and no size of 0, got \(5, 7\)"
+        ):
             turn(torch.ones(5, 7))
-        with pytest.raises(ShapeError, match=r"x is \(6,\)"):
+        with pytest.raises(ShapeError, match=r"expected x .*, got \(6,\)"):
             turn(torch.ones(6))
-        with pytest.raises(DtypeError, match="x is torch.int64; expected a floating-point tensor: write x.float()"):
+        with pytest.raises(DtypeError, match=r"expected x of a floating type, got torch.int64; convert it with x.float\(\)"):
             turn(torch.ones(5, 6, dtype=torch.int64))
-        with pytest.raises(OptionError, match="base is 0; expected a finite number above 0"):
+        with pytest.raises(OptionError, match="base: expected a number above 0, got 0"):
             turn(torch.ones(5, 6), base=0)
 
 
 @pytest.mark.parametrize("ours", [shaw, transformer_xl])
 def test_factors_that_do_not_fit_are_refused(ours):
     query, key, value = inputs()
-    with pytest.raises(ShapeError, match="query has dim=10 but key has dim=9"):
+    with pytest.raises(ShapeError, match="expected query and key of one dim, got 10 and 9"):
         ours(query, key[..., 1:], value)
-    with pytest.raises(DtypeError, match="value is torch.int64"):
+    with pytest.raises(DtypeError, match="expected value of a floating type, got torch.int64"):
         ours(query, key, value.long())
 
 

@@ -317,12 +317,32 @@ class TestWeigh:
     @pytest.mark.parametrize(
         ("of_scores", "of_value", "message"),
         [
-            (SIZES, (BATCH, HEADS, KEYS - 1, VALUE_DIM), r"scores are \(2, 3, 5, 7\) but value is \(2, 3, 6, 17\).* keys=7"),
-            (SIZES, (BATCH, 2, KEYS, VALUE_DIM), r"a number of value heads that divides heads=3"),
+            (
+                SIZES,
+                (BATCH, HEADS, KEYS - 1, VALUE_DIM),
+                r"expected batch=2 and keys=7 in scores and value, and value heads that divide heads=3",
+            ),
+            (
+                SIZES,
+                (BATCH, 2, KEYS, VALUE_DIM),
+                "expected batch=2 and keys=7 in scores and value, and value heads that divide heads=3",
+            ),
             (SIZES, (BATCH + 1, HEADS, KEYS, VALUE_DIM), r"expected batch=2"),
-            (SIZES, (HEADS, KEYS, VALUE_DIM), r"value is \(3, 7, 17\); expected scores \(batch, heads"),
-            ((KEYS,), (KEYS,), r"scores is \(7,\)"),
-            ((BATCH, HEADS, 0, KEYS), (BATCH, HEADS, KEYS, VALUE_DIM), r"scores is \(2, 3, 0, 7\).* no size of 0"),
+            (
+                SIZES,
+                (HEADS, KEYS, VALUE_DIM),
+                r"or both without their first axes, and every size at least 1, got value \(3, 7, 17\)",
+            ),
+            (
+                (KEYS,),
+                (KEYS,),
+                r"or both without their first axes, and every size at least 1, got scores \(7,\)",
+            ),
+            (
+                (BATCH, HEADS, 0, KEYS),
+                (BATCH, HEADS, KEYS, VALUE_DIM),
+                r"or both without their first axes, and every size at least 1, got scores \(2, 3, 0, 7\)",
+            ),
         ],
     )
     def test_sizes_that_do_not_fit(self, of_scores, of_value, message):
@@ -331,30 +351,30 @@ class TestWeigh:
 
     def test_other_input_that_is_refused(self):
         given, value = normal(*SIZES), normal(BATCH, HEADS, KEYS, VALUE_DIM)
-        with pytest.raises(DtypeError, match=r"scores is torch.int64; expected a floating-point tensor"):
+        with pytest.raises(DtypeError, match=r"expected scores of a floating type, got torch\.int64"):
             weigh(given.long(), value)
-        with pytest.raises(DtypeError, match="mask is torch.int64"):
+        with pytest.raises(DtypeError, match="as mask, got torch.int64"):
             weigh(given, value, torch.ones(KEYS, dtype=torch.int64))
-        with pytest.raises(ShapeError, match=r"the mask is \(11,\); expected the last axis to be 7 or 1"):
+        with pytest.raises(ShapeError, match=r"got \(11,\); axis -1 \(keys\) must be 7 or 1"):
             weigh(given, value, torch.ones(11, dtype=torch.bool))
         given[1, 2, 3, 4] = math.nan
-        with pytest.raises(ScoreError, match="batch 1, head 2, query 3, key 4 is nan"):
+        with pytest.raises(ScoreError, match="got nan at batch 1, head 2, query 3, key 4"):
             weigh(given, value)
 
 
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
     [
-        ("additive", {0: W.mT}, r"query_weight is \(11, 19\); expected \(hidden, query_dim=11\)"),
-        ("additive", {1: U[1:]}, r"key_weight is \(18, 13\); expected \(hidden=19, key_dim=13\)"),
-        ("additive", {2: V[None]}, r"score_weight is \(1, 19\); expected \(hidden=19,\)"),
-        ("general", {0: BILINEAR.mT}, r"weight is \(13, 11\); expected \(query_dim=11, key_dim=13\)"),
-        ("concat", {0: W}, r"weight is \(19, 11\); expected \(hidden, query_dim \+ key_dim=24\)"),
-        ("concat", {1: V[1:]}, r"score_weight is \(18,\); expected \(hidden=19,\)"),
-        ("location", {0: PLACES[:5]}, r"a row for each of 5 positions, but value has 7 \(keys=7\)"),
-        ("location", {0: PLACES[:, 1:]}, r"weight is \(11, 10\); expected \(positions, dim=11\)"),
-        ("cosine", {0: SCALE[:2]}, r"scale is \(2,\); expected \(heads=3,\)"),
-        ("qk_norm", {1: GAINS[1][None]}, r"key_gain is \(1, 11\); expected \(dim=11,\)"),
+        ("additive", {0: W.mT}, r"expected query_weight \(hidden, query_dim=11\), got \(11, 19\)"),
+        ("additive", {1: U[1:]}, r"expected key_weight \(hidden=19, key_dim=13\), got \(18, 13\)"),
+        ("additive", {2: V[None]}, r"expected score_weight \(hidden=19,\), got \(1, 19\)"),
+        ("general", {0: BILINEAR.mT}, r"expected weight \(query_dim=11, key_dim=13\), got \(13, 11\)"),
+        ("concat", {0: W}, r"expected weight \(hidden, query_dim \+ key_dim=24\), got \(19, 11\)"),
+        ("concat", {1: V[1:]}, r"expected score_weight \(hidden=19,\), got \(18,\)"),
+        ("location", {0: PLACES[:5]}, r"expected weight \(positions, dim\) with a row for each of 7 keys, got \(5, 11\)"),
+        ("location", {0: PLACES[:, 1:]}, r"expected weight \(positions, dim=11\), got \(11, 10\)"),
+        ("cosine", {0: SCALE[:2]}, r"expected scale \(heads=3,\), got \(2,\)"),
+        ("qk_norm", {1: GAINS[1][None]}, r"expected key_gain \(dim=11,\), got \(1, 11\)"),
     ],
 )
 def test_learned_tensors_of_the_wrong_shape(name, wrong, message):
@@ -367,31 +387,31 @@ def test_learned_tensors_of_the_wrong_shape(name, wrong, message):
 @EVERY
 def test_input_that_is_refused(name):
     (query, key, value), learned, ours, _ = inputs(name)
-    with pytest.raises(DtypeError, match="query is torch.int64; expected a floating-point tensor"):
+    with pytest.raises(DtypeError, match=r"expected query of a floating type, got torch\.int64"):
         ours(query.long(), key, value, *learned)
-    with pytest.raises(ShapeError, match="batch=2|batch=1"):
+    with pytest.raises(ShapeError, match="expected one batch size, got|expected batch=2 and keys=7"):
         ours(query, key[:1], value[:1], *learned)
-    with pytest.raises(ShapeError, match="query has 1 axis"):
+    with pytest.raises(ShapeError, match="expected query .*, got .*; add the missing axes"):
         ours(query[0, 0, 0], key, value, *learned)
     if name == "location":
-        with pytest.raises(ShapeError, match=r"value is \(17,\)"):
+        with pytest.raises(ShapeError, match=r"expected scores .* and value .*, got value \(17,\)"):
             ours(query, key, value[0, 0, 0], *learned)
         return
-    with pytest.raises(ShapeError, match=r"keys=7\) but value has 6; expected one value for each key"):
+    with pytest.raises(ShapeError, match="expected one value for each key, got 7 keys and 6 values"):
         ours(query, key, value[:, :, 1:], *learned)
-    with pytest.raises(DtypeError, match=r"query is torch.float64, key is torch.float32"):
+    with pytest.raises(DtypeError, match="expected query and key of one type, got torch.float64 and torch.float32"):
         ours(query, key.float(), value, *learned)
     if learned:
-        with pytest.raises(DtypeError, match="is torch.int64; expected a floating-point tensor"):
+        with pytest.raises(DtypeError, match="of a floating type, got torch.int64"):
             ours(query, key, value, learned[0].long(), *learned[1:])
     if MECHANISMS[name][0] == DIM:
-        with pytest.raises(ShapeError, match="query has dim=11 but key has dim=10"):
+        with pytest.raises(ShapeError, match="expected query and key of one dim, got 11 and 10"):
             ours(query, key[..., 1:], value, *learned)
 
 
 def test_options_that_are_refused():
     factors = inputs("dot")[0]
-    with pytest.raises(OptionError, match="bandwidth is 0; expected a finite number above 0"):
+    with pytest.raises(OptionError, match="bandwidth: expected a number above 0, got 0"):
         scores.kernel_regression(*factors, bandwidth=0)
-    with pytest.raises(OptionError, match="eps is -1; expected a finite number above 0"):
+    with pytest.raises(OptionError, match="eps: expected a number above 0, got -1"):
         scores.qk_norm(*factors, *GAINS, eps=-1)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from regard.errors import DtypeError, ShapeError
+from regard.arguments import number
+from regard.errors import DtypeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import weigh
@@ -80,11 +81,11 @@ def static_graph_attention(
 def _nodes(query: Tensor, key: Tensor, value: Tensor, graph: Tensor | Mask, slope: float) -> tuple[Tensor, Tensor]:
     """Queries, and keys of as many heads, in the dtype that scores are computed in: (batch, heads, nodes, dim)."""
     inputs.check_attention(query, key, value)
-    inputs.check_positive("slope", slope)
+    number("slope", slope, above=0)
     if not isinstance(graph, Mask) and getattr(graph, "dtype", None) != torch.bool:  # numbers would be added to the scores
         given = graph.dtype if isinstance(graph, Tensor) else type(graph).__name__
         raise DtypeError(
-            f"graph is {given}; expected torch.bool, True at [i, j] = i looks at j, or a regard.Mask: "
+            f"graph: expected torch.bool (True at [i, j] = i looks at j) or a regard.Mask, got {given}; "
             "write matrix != 0, or masks.everything() where all nodes are neighbours"
         )
     wide = torch.promote_types(query.dtype, torch.float32)
@@ -94,9 +95,5 @@ def _nodes(query: Tensor, key: Tensor, value: Tensor, graph: Tensor | Mask, slop
 
 def _column(name: str, per_head: Tensor, q: Tensor) -> Tensor:
     """What each head learned, as a column to multiply with: (heads, dim, 1)."""
-    inputs.check_floats(name, per_head)
-    if per_head.shape != (q.shape[1], q.shape[3]):
-        raise ShapeError(
-            f"{name} is {tuple(per_head.shape)}; expected (heads, dim) = ({q.shape[1]}, {q.shape[3]}), a vector for each head"
-        )
+    inputs.check_shape(name, per_head, {"heads": q.shape[1], "dim": q.shape[3]}, advice="give a vector for each head")
     return per_head.to(q)[:, :, None]

@@ -57,7 +57,7 @@ def hard_attention(
     """
     if not isinstance(generator, torch.Generator | None):
         raise DtypeError(
-            f"generator is a {type(generator).__name__}; expected a torch.Generator or None: "
+            f"generator: expected a torch.Generator or None, got {type(generator).__name__}; "
             "write torch.Generator().manual_seed(0) for a seed of 0"
         )
     probabilities = _probabilities(scores, value, mask, causal)  # (batch, heads, queries, keys)
@@ -127,25 +127,25 @@ def reinforce(probabilities: Tensor, choice: Tensor, reward: Tensor, baseline: T
     inputs.check_floats("reward", reward)
     if not isinstance(choice, Tensor) or choice.dtype != torch.int64:
         raise DtypeError(
-            f"choice is {getattr(choice, 'dtype', type(choice).__name__)}; expected torch.int64, the chosen keys: "
-            "write hard_attention(...).choice"
+            f"choice: expected torch.int64, the chosen keys, got {getattr(choice, 'dtype', type(choice).__name__)}; "
+            "give hard_attention(...).choice"
         )
     if probabilities.ndim != 4 or choice.shape != probabilities.shape[:3]:
         raise ShapeError(
-            f"choice is {tuple(choice.shape)} but probabilities are {tuple(probabilities.shape)}; "
-            "expected (batch, heads, queries) and (batch, heads, queries, keys)"
+            "expected probabilities (batch, heads, queries, keys) and choice (batch, heads, queries), "
+            f"got {tuple(probabilities.shape)} and {tuple(choice.shape)}"
         )
     keys = probabilities.shape[3]
     if choice.numel() and not -1 <= int(choice.min()) <= int(choice.max()) < keys:
         raise OptionError(
-            f"choice goes from {int(choice.min())} to {int(choice.max())}; expected keys from 0 to {keys - 1} (keys={keys}), "
-            "or -1 where nothing was visible"
+            f"choice: expected keys from 0 to {keys - 1}, or -1 where nothing was visible, got {int(choice.min())} to "
+            f"{int(choice.max())}; give hard_attention(...).choice"
         )
     baseline = torch.as_tensor(baseline).to(reward)
     if reward.shape != choice.shape[:1] or baseline.shape not in (reward.shape, ()):
         raise ShapeError(
-            f"reward is {tuple(reward.shape)} and baseline {tuple(baseline.shape)}; expected (batch,) = ({len(choice)},), "
-            "one number for each sequence: sum it over its other axes"
+            f"expected reward (batch,)=({len(choice)},) and baseline alike or one number, got {tuple(reward.shape)} and "
+            f"{tuple(baseline.shape)}; sum the reward of a sequence over its other axes"
         )
     chosen = probabilities.gather(3, choice.clamp(min=0)[..., None])[..., 0]  # (batch, heads, queries)
     surprise = chosen.masked_fill(choice < 0, 1.0).log().sum(dim=(1, 2))  # (batch,)

@@ -93,8 +93,8 @@ def _for_each(latents: Tensor, key: Tensor) -> Tensor:
     inputs.check_floats("key", key)
     if latents.ndim != 3 or key.ndim != 4:
         raise ShapeError(
-            f"latents are {tuple(latents.shape)} and key is {tuple(key.shape)}; "
-            "expected (heads, latents, dim) and (batch, kv_heads, keys, dim)"
+            "expected latents (heads, latents, dim) and key (batch, kv_heads, keys, dim), "
+            f"got {tuple(latents.shape)} and {tuple(key.shape)}"
         )
     return latents.expand(len(key), *latents.shape)
 

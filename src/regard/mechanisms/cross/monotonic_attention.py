@@ -174,9 +174,11 @@ def chunkwise(alignment: Tensor, scores: Tensor, width: int) -> Tensor:
     alignment = _numbers("alignment", alignment)
     scores = _numbers("scores", scores)
     if bool((scores == math.inf).any()):
-        raise ScoreError("scores hold inf; expected numbers below infinity, -inf where a key is hidden")
+        raise ScoreError(
+            "scores: expected numbers below infinity, got inf; hide a key with -inf, and look for overflow elsewhere"
+        )
     if alignment.shape != scores.shape:
-        raise ShapeError(f"alignment is {tuple(alignment.shape)} but scores are {tuple(scores.shape)}; expected the same")
+        raise ShapeError(f"expected alignment and scores of one shape, got {tuple(alignment.shape)} and {tuple(scores.shape)}")
     keys = scores.shape[-1]
     width = min(whole_number("width", width, 1), keys)  # no chunk has more
     chunks = pad(scores, (width - 1, 0), value=-math.inf).unfold(-1, width, 1)  # (..., queries, keys, width)
@@ -242,12 +244,12 @@ def _mixed(weights: Tensor, allowed: Tensor, scores: Tensor, value: Tensor) -> t
 def _wide(name: str, tensor: Tensor) -> Tensor:
     inputs.check_floats(name, tensor)
     if tensor.ndim < 2 or 0 in tensor.shape:
-        raise ShapeError(f"{name} is {tuple(tensor.shape)}; expected (..., queries, keys), and no size of 0")
+        raise ShapeError(f"expected {name} (..., queries, keys) with every size at least 1, got {tuple(tensor.shape)}")
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _numbers(name: str, tensor: Tensor) -> Tensor:
     tensor = _wide(name, tensor)
     if bool(tensor.isnan().any()):
-        raise ScoreError(f"{name} holds NaN; expected numbers: look for 0/0, inf - inf or overflow where it was computed")
+        raise ScoreError(f"{name}: expected numbers, got NaN; look for 0/0, inf - inf or overflow where it was computed")
     return tensor

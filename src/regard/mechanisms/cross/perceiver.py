@@ -60,7 +60,7 @@ class PerceiverLayer(nn.Module):
         for name, size in ({"dim": dim, "heads": heads, "widening": widening} | memory_sizes).items():
             whole_number(name, size, 1)
         if dim % heads:
-            raise OptionError(f"dim={dim} and heads={heads}; expected dim to be a multiple of heads")
+            raise OptionError(f"expected dim to be a multiple of heads, got dim={dim} and heads={heads}; change one of them")
         self.heads = heads
         self.norm = nn.LayerNorm(dim)
         self.norm_memory = None if memory_dim is None else nn.LayerNorm(memory_dim)
@@ -75,8 +75,8 @@ class PerceiverLayer(nn.Module):
     def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
         """Attend from x (batch, queries, dim) to a memory (batch, keys, memory_dim), or to x in a layer without memory_dim."""
         if (memory is None) != (self.norm_memory is None):
-            wanted = "None: this layer looks at x" if self.norm_memory is None else "(batch, keys, memory_dim)"
-            raise ShapeError(f"memory is {'None' if memory is None else tuple(memory.shape)}; expected {wanted}")
+            wanted = "None, as this layer looks at x" if self.norm_memory is None else "(batch, keys, memory_dim)"
+            raise ShapeError(f"memory: expected {wanted}, got {None if memory is None else tuple(memory.shape)}")
         inputs.check_vectors(self.query, x=x)
         looking = self.norm(x)  # (batch, queries, dim)
         looked_at = looking

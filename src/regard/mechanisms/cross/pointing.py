@@ -85,12 +85,12 @@ def _check_copy(generating: Tensor, vocabulary: Tensor, weights: Tensor, tokens:
         inputs.check_floats(name, tensor)
     if not generating.dtype == vocabulary.dtype == weights.dtype:
         raise DtypeError(
-            f"generating is {generating.dtype}, vocabulary is {vocabulary.dtype} and weights are {weights.dtype}; "
-            "expected one dtype: convert with tensor.to(dtype)"
+            "expected generating, vocabulary and weights of one type, "
+            f"got {generating.dtype}, {vocabulary.dtype} and {weights.dtype}; convert them with tensor.to(dtype)"
         )
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64:
         raise DtypeError(
-            f"tokens are {getattr(tokens, 'dtype', type(tokens).__name__)}; expected torch.int64, the numbers of words: "
+            f"tokens: expected torch.int64, the numbers of words, got {getattr(tokens, 'dtype', type(tokens).__name__)}; "
             "write torch.as_tensor(tokens).long()"
         )
     axes = {"generating": (generating, 2), "vocabulary": (vocabulary, 3), "weights": (weights, 3), "tokens": (tokens, 2)}
@@ -101,23 +101,24 @@ def _check_copy(generating: Tensor, vocabulary: Tensor, weights: Tensor, tokens:
         or tokens.shape != (weights.shape[0], weights.shape[2])
     ):
         raise ShapeError(
-            f"got {shapes}; expected (batch, steps), (batch, steps, vocabulary size), (batch, steps, keys) and (batch, keys)"
+            "expected generating (batch, steps), vocabulary (batch, steps, vocabulary size), weights (batch, steps, keys) and "
+            f"tokens (batch, keys), got {shapes}"
         )
     if not bool(((generating >= 0) & (generating <= 1)).all()):
-        raise OptionError("generating holds values outside of 0 and 1; expected a probability: write torch.sigmoid(...)")
+        least, most = (value.item() for value in generating.aminmax())
+        raise OptionError(
+            f"generating: expected probabilities from 0 to 1, got {least:.4g} to {most:.4g}; write torch.sigmoid(...)"
+        )
     for name, rows in (("vocabulary", vocabulary), ("weights", weights)):
         lowest, most = rows.detach().min().item(), rows.detach().float().sum(dim=-1).max().item()
         if not (lowest >= 0 and most <= 1.01):  # half types round sums off by less
             raise OptionError(
-                f"{name} holds {lowest:.4g}, and a row of it sums to {most:.4g}; expected probabilities, at least 0 and "
-                "at most 1 together: write torch.softmax(..., dim=-1)"
+                f"{name}: expected probabilities, at least 0 and at most 1 together, got {lowest:.4g} and a row that sums to "
+                f"{most:.4g}; write torch.softmax(..., dim=-1)"
             )
-    if words < vocabulary.shape[2]:
-        raise OptionError(
-            f"words={words} but the vocabulary has {vocabulary.shape[2]}; expected at least as many: "
-            "count the words of the source that it lacks on top"
-        )
+    whole_number("words", words, vocabulary.shape[2], advice="it counts the vocabulary, and what the source has on top")
     if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < words:
         raise OptionError(
-            f"tokens go from {int(tokens.min())} to {int(tokens.max())}; expected numbers from 0 to {words - 1} (words={words})"
+            f"tokens: expected numbers from 0 to {words - 1}, got {int(tokens.min())} to {int(tokens.max())}; "
+            f"words={words} must count every word of the source"
         )

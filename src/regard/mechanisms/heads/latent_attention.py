@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regard.arguments import whole_number
+from regard.arguments import number, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -153,8 +153,8 @@ class LatentAttention(nn.Module):
         for name, size in sizes.items():
             whole_number(name, size, 1)
         if rotary_dim % 2:
-            raise OptionError(f"rotary_dim is {rotary_dim}; expected an even number: rotary positions turn pairs")
-        inputs.check_positive("base", base)
+            raise OptionError(f"rotary_dim: expected an even number, got {rotary_dim}; rotary positions turn pairs")
+        number("base", base, above=0)
         self.heads, self.head_dim, self.value_dim = heads, head_dim, value_dim
         self.latent_dim, self.rotary_dim, self.base = latent_dim, rotary_dim, base
 
@@ -230,13 +230,13 @@ class LatentAttention(nn.Module):
         for name, kept, features in zip(cache._fields, cache, (self.latent_dim, self.rotary_dim), strict=True):
             if kept.ndim != x.ndim or kept.shape[:-2] != x.shape[:-2] or kept.shape[-1] != features:
                 raise ShapeError(
-                    f"the cache's {name} is {tuple(kept.shape)} and x is {tuple(x.shape)}; expected the same batch, and "
-                    f"{features} features in the cache"
+                    f"expected the cache's {name} of x's batch and {features} features, got {tuple(kept.shape)} for x "
+                    f"{tuple(x.shape)}; take what compress returned for the tokens before"
                 )
         latents, rotary_keys = cache.latent.shape[-2], cache.rotary_key.shape[-2]
         if latents != rotary_keys:
             raise ShapeError(
-                f"the cache has {latents} latents and {rotary_keys} rotary keys; expected as many: one of each for each token"
+                f"expected as many rotary keys as latents in the cache, got {rotary_keys} and {latents}; keep both of a token"
             )
 
 
@@ -249,7 +249,7 @@ def _normalised(norm: nn.RMSNorm, x: Tensor) -> Tensor:
 def _check_is_cache(cache: LatentCache) -> None:
     if not isinstance(cache, LatentCache):
         raise DtypeError(
-            f"cache is a {type(cache).__name__}; expected a LatentCache: write LatentCache(latent, rotary_key), "
+            f"cache: expected a LatentCache, got {type(cache).__name__}; write LatentCache(latent, rotary_key), "
             "or take what compress returned"
         )
     inputs.check_floats("latent", cache.latent)
@@ -264,11 +264,13 @@ def _checked(query: Tensor, rotary_query: Tensor, cache: LatentCache, key_up: Te
     for name, tensor in named.items():
         inputs.check_floats(name, tensor)
         if tensor.dtype != query.dtype and not torch.is_autocast_enabled(tensor.device.type):
-            raise DtypeError(f"query is {query.dtype} and {name} is {tensor.dtype}; expected one dtype: write tensor.to(dtype)")
+            raise DtypeError(
+                f"expected query and {name} of one type, got {query.dtype} and {tensor.dtype}; convert one of them"
+            )
     if query.ndim not in (3, 4) or cache.latent.ndim != query.ndim - 1:
         raise ShapeError(
-            f"query is {tuple(query.shape)} and latent is {tuple(cache.latent.shape)}; expected "
-            "(batch, heads, queries, head_dim) and (batch, keys, latent_dim), or both without batch"
+            "expected query (batch, heads, queries, head_dim) and latent (batch, keys, latent_dim), or both without batch, got "
+            f"{tuple(query.shape)} and {tuple(cache.latent.shape)}"
         )
     batch, (heads, queries, head_dim) = query.shape[:-3], query.shape[-3:]
     keys, latent_dim = cache.latent.shape[-2:]
@@ -280,10 +282,10 @@ def _checked(query: Tensor, rotary_query: Tensor, cache: LatentCache, key_up: Te
         ("value_up", "(heads, value_dim, latent_dim)", (heads, *value_up.shape[1:2], latent_dim)),
     ):
         if named[name].shape != shape:
-            raise ShapeError(f"{name} is {tuple(named[name].shape)}; expected {axes}, here {shape}")
+            raise ShapeError(f"expected {name} {axes}={shape}, got {tuple(named[name].shape)}")
     if queries > keys:
         raise ShapeError(
-            f"query has {queries} positions but the cache has {keys}; expected the queries to be the last of the keys: "
+            f"expected the queries to be the last of the keys, got {queries} queries and {keys} keys in the cache; "
             "put them into the cache first, with cache = layer.compress(x, cache)"
         )
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32

@@ -177,8 +177,8 @@ def _features(feature_map: FeatureMap, x: Tensor) -> Tensor:
     if bool(broken.any()):
         place = broken.nonzero()[0].tolist()
         raise ScoreError(
-            f"feature_map gave {features[tuple(place)].item()} at {place} of (batch, heads, positions, features); "
-            "expected finite features of at least 0, so that the weights are shares: elu_plus_one, torch.relu, torch.exp ..."
+            f"feature_map: expected finite features of at least 0, got {features[tuple(place)].item()} at {place} of (batch, "
+            "heads, positions, features); weights are shares: take elu_plus_one, torch.relu or torch.exp"
         )
     return features
 
@@ -195,7 +195,8 @@ def _starting_state(state: LinearState | None, k: Tensor, v: Tensor) -> tuple[Te
     (batch, heads, _, features), value_dim = k.shape, v.shape[3]
     if not (state is None or (isinstance(state, tuple) and len(state) == 2)):
         raise DtypeError(
-            f"state is a {type(state).__name__}; expected the LinearState that an earlier call returned: its mixed and its mass"
+            f"state: expected the LinearState that an earlier call returned, got {type(state).__name__}; give its mixed "
+            "and its mass"
         )
     mixed, mass = (None, None) if state is None else state
     return (
@@ -217,7 +218,7 @@ def _check_digits(what: str, numbers: Tensor) -> None:
     if bool(lost.any()):
         batch, head, row, _ = lost.nonzero()[0].tolist()
         raise ScoreError(
-            f"the {what} at batch {batch}, head {head}, query {row} is {numbers[batch, head, row, 0].item():.3g}; expected at "
-            f"least {limits.tiny / limits.eps:.3g}, below which {numbers.dtype} loses digits: normalise queries and keys, "
-            "compute in float64, or use regard.attention"
+            f"expected a {what} of at least {limits.tiny / limits.eps:.3g}, below which {numbers.dtype} loses digits, got "
+            f"{numbers[batch, head, row, 0].item():.3g} at batch {batch}, head {head}, query {row}; normalise queries and "
+            "keys, compute in float64, or use regard.attention"
         )

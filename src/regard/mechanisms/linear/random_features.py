@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import number, whole_number
 from regard.errors import ScoreError, ShapeError
 from regard.mechanisms import inputs
 from regard.mechanisms.linear.linear_attention import (
@@ -74,18 +74,15 @@ def positive_features(projection: Tensor, *, scale: float | None = None) -> Feat
         >>> round(float(phi(query) @ phi(key)), 1), round(math.exp(query @ key), 1)
         (1.3, 1.3)
     """
-    inputs.check_floats("projection", projection)
-    if projection.ndim != 2 or 0 in projection.shape:
-        raise ShapeError(f"projection is {tuple(projection.shape)}; expected (features, dim): see orthogonal_projection")
+    inputs.check_shape("projection", projection, {"features": None, "dim": None}, advice="take orthogonal_projection")
     scale = 1 / math.sqrt(projection.shape[1]) if scale is None else scale
-    inputs.check_positive("scale", scale)
+    number("scale", scale, above=0, advice="leave it out for the default")
     shrink = math.sqrt(scale)  # the scale of the score is that of the query times that of the key
 
     def phi(x: Tensor) -> Tensor:
         if x.shape[-1] != projection.shape[1]:
             raise ShapeError(
-                f"projection is {tuple(projection.shape)} but vectors have dim={x.shape[-1]}; "
-                f"expected (features, dim) with dim={x.shape[-1]}"
+                f"expected projection (features, dim) with dim={x.shape[-1]} as the vectors, got {tuple(projection.shape)}"
             )
         y = x * shrink
         powers = y @ projection.to(x).T - y.square().sum(-1, keepdim=True) / 2  # (…, features)
@@ -93,8 +90,8 @@ def positive_features(projection: Tensor, *, scale: float | None = None) -> Feat
         lost = ~((features >= torch.finfo(x.dtype).tiny) & features.isfinite()).all(-1)
         if bool(lost.any()):
             raise ScoreError(
-                f"a vector has length {x.norm(dim=-1)[lost][0].item():.3g}, and features of it are 0, or infinite, in "
-                f"{x.dtype}; expected shorter queries and keys: normalise them, compute in float64, or use regard.attention"
+                f"expected shorter queries and keys, got a length of {x.norm(dim=-1)[lost][0].item():.3g}, with features "
+                f"that are 0 or infinite in {x.dtype}; normalise them, compute in float64, or use regard.attention"
             )
         return features
 

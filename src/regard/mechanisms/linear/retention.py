@@ -135,13 +135,13 @@ def _log_decays(decay: Tensor | None, q: Tensor) -> Tensor:
         return torch.log1p(-(2.0 ** (-5 - torch.arange(heads, dtype=torch.float64)))).to(q)[:, None, None]
     inputs.check_floats("decay", decay)
     if decay.shape != (heads,):
-        raise ShapeError(f"decay is {tuple(decay.shape)}; expected (heads,) = ({heads},), one factor for each query head")
+        raise ShapeError(f"expected decay (heads,)=({heads},), got {tuple(decay.shape)}; give one factor a query head")
     broken = ~((decay > 0) & (decay <= 1))
     if bool(broken.any()):
         head = int(broken.nonzero()[0])
         raise OptionError(
-            f"the decay of head {head} is {decay[head].item()}; expected a factor above 0 and at most 1, what the state keeps "
-            "at each step: write log_decay.exp() if these are logarithms"
+            f"decay: expected factors above 0 and at most 1, what the state keeps at each step, got {decay[head].item()} at "
+            f"head {head}; write decay.exp() if these are logarithms"
         )
     exact = decay.to(torch.promote_types(decay.dtype, torch.float32))
     return exact.log().to(q)[:, None, None]  # (heads, 1, 1); γ itself, above 1 − 2⁻²⁵, would round to 1 in float32

@@ -35,7 +35,7 @@ def segment_sums(steps: Tensor) -> Tensor:
     """
     inputs.check_floats("steps", steps)
     if steps.ndim == 0:
-        raise ShapeError("steps is (); expected (…, positions)")
+        raise ShapeError("expected steps (…, positions), got ()")
     length = steps.shape[-1]
     earlier = torch.ones(length, length, dtype=torch.bool, device=steps.device).tril(-1)  # row i, column j < i
     rows = steps.unsqueeze(-1).expand(*steps.shape, length)  # (…, positions, positions), row i is steps_i

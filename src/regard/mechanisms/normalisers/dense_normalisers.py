@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from regard.arguments import number
 from regard.errors import OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -45,19 +46,19 @@ def attend(
                 [0.5000, 0.7311]])
     """
     if not callable(normalise):
-        raise OptionError(f"normalise is {normalise!r}; expected a function of scores, such as torch.sigmoid")
+        raise OptionError(f"normalise: expected a function of scores, got {normalise!r}; give torch.sigmoid, for example")
     q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
-    inputs.check_positive("scale", scale)
+    number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         masked, allowed = hide(q @ k.mT * scale, mask, causal)  # (batch, heads, queries, keys)
         weights = normalise(masked.masked_fill(~allowed.any(dim=-1, keepdim=True), 0.0))  # of nothing but −∞, most make NaN
-        inputs.check_floats("what normalise gives", weights)
+        inputs.check_floats("weights", weights)
         if weights.shape != masked.shape:
             raise ShapeError(
-                f"normalise gives {tuple(weights.shape)} for scores {tuple(masked.shape)}; expected the same: a weight for each"
+                f"normalise: expected a weight for each of the scores {tuple(masked.shape)}, got {tuple(weights.shape)}"
             )
         weights = weights.masked_fill(~allowed, 0.0)
         output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
@@ -115,7 +116,7 @@ def sigmoid_attention(
     inputs.check_attention(query, key, value)
     if offset is None:
         offset = -math.log(key.shape[-2])
-    inputs.check_finite("offset", offset)
+    number("offset", offset)
     return attend(lambda masked: torch.sigmoid(masked + offset), query, key, value, mask, causal=causal, scale=scale)
 
 
@@ -154,15 +155,15 @@ def differential_attention(
     inputs.check_attention(query, key, value)
     heads, dim = inputs.widen(query).shape[1], query.shape[-1]
     if dim % 2:
-        raise ShapeError(f"query and key have dim={dim}; expected an even number: two halves, one for each map")
+        raise ShapeError(f"expected query and key of an even dim, got {dim}; each half makes one of the maps")
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     if not isinstance(lam, Tensor):
-        inputs.check_finite("lam", lam)
+        number("lam", lam)
     lam = torch.as_tensor(lam, dtype=wide, device=query.device)
     if lam.shape not in ((), (heads,)):
-        raise ShapeError(f"lam is {tuple(lam.shape)}; expected one number, or (heads,) = ({heads},)")
+        raise ShapeError(f"expected lam as one number or (heads,)=({heads},), got {tuple(lam.shape)}")
     if not bool(lam.isfinite().all()):
-        raise OptionError(f"lam is {lam.tolist()}; expected finite numbers: λ is learned, and may have overflowed")
+        raise OptionError(f"lam: expected finite numbers, got {lam.tolist()}; λ is learned, and may have overflowed")
     lam = lam[..., None, None] if query.ndim > 2 else lam  # (heads, 1, 1)
 
     v = value.to(wide)
@@ -192,13 +193,13 @@ def differential_lambda(query1: Tensor, key1: Tensor, query2: Tensor, key2: Tens
         >>> differential_lambda(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(3), lambda_init=0.2)
         tensor(0.2000)
     """
-    inputs.check_finite("lambda_init", lambda_init)
+    number("lambda_init", lambda_init)
     wide = torch.float32
     for name, vector in {"query1": query1, "key1": key1, "query2": query2, "key2": key2}.items():
         inputs.check_floats(name, vector)
         if vector.ndim == 0 or vector.shape != query1.shape:
             raise ShapeError(
-                f"{name} is {tuple(vector.shape)} and query1 is {tuple(query1.shape)}; expected the same, (..., dim/2)"
+                f"expected query1 and {name} of one shape, (..., dim/2), got {tuple(query1.shape)} and {tuple(vector.shape)}"
             )
         wide = torch.promote_types(wide, vector.dtype)
     first, second = ((one.to(wide) * other.to(wide)).sum(-1) for one, other in ((query1, key1), (query2, key2)))
@@ -221,8 +222,8 @@ def differential_norm(output: Tensor, lambda_init: float, eps: float = 1e-5) -> 
         tensor([[0.4243, 0.5657]])
     """
     inputs.check_floats("output", output)
-    inputs.check_finite("lambda_init", lambda_init)
-    inputs.check_positive("eps", eps)
+    number("lambda_init", lambda_init)
+    number("eps", eps, above=0)
     wide = output.to(torch.promote_types(output.dtype, torch.float32))
     size = (wide.square().mean(dim=-1, keepdim=True) + eps).sqrt()  # (batch, heads, queries, 1)
     return ((1 - lambda_init) * wide / size).to(output.dtype)
@@ -263,17 +264,19 @@ def talking_heads_attention(
     for name, matrix in (("mix_scores", mix_scores), ("mix_weights", mix_weights)):
         inputs.check_floats(name, matrix)
         if matrix.shape != (heads, heads):
-            raise ShapeError(f"{name} is {tuple(matrix.shape)}; expected (heads, heads) = ({heads}, {heads})")
+            raise ShapeError(f"expected {name} (heads, heads)=({heads}, {heads}), got {tuple(matrix.shape)}")
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
-    inputs.check_positive("scale", scale)
+    number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ k.mT * scale  # (batch, heads, queries, keys), as everything until the output
         mixed = torch.einsum("bhqk,hi->biqk", scores, mix_scores.to(q))
         masked, allowed = hide(mixed, mask, causal)
         if not bool((allowed == allowed[:, :1]).all()):
-            raise ShapeError("the mask hides other keys from one head than from another; expected the same, as heads mix")
+            raise ShapeError(
+                "expected a mask that hides the same keys from all heads, got one that differs; heads mix what they see"
+            )
         weights = torch.einsum("bhqk,hi->biqk", softmax(masked, None), mix_weights.to(q))
         output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
     first = (0,) * (4 - query.ndim)

@@ -79,11 +79,13 @@ def forgetting_attention(
     if not bool(((log_forget <= 0) & log_forget.isfinite()).all()):
         least, most = log_forget.aminmax()
         raise OptionError(
-            f"log_forget goes from {least.item()} to {most.item()}; expected finite numbers up to 0, "
-            "logarithms of gates between 0 and 1: write torch.nn.functional.logsigmoid(...)"
+            "log_forget: expected finite numbers up to 0, logarithms of gates between 0 and 1, "
+            f"got {least.item()} to {most.item()}; write torch.nn.functional.logsigmoid(...)"
         )
     if queries > keys:
-        raise ShapeError(f"query has {queries} positions but key has {keys}; expected the queries to be the last of the keys")
+        raise ShapeError(
+            f"expected the queries to be the last of the keys, got {queries} queries and {keys} keys; give all keys"
+        )
     # A difference of two long sums keeps the digits of float32 only where it is taken in float64.
     total = log_forget.double().expand(batch, heads, keys).cumsum(dim=-1)  # (batch, heads, keys)
     decay = total[..., keys - queries :, None] - total[..., None, :]  # (batch, heads, queries, keys)

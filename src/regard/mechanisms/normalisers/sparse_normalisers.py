@@ -157,9 +157,9 @@ def _from_the_highest(scores: Tensor, reach: float | Tensor) -> tuple[Tensor, Te
     """
     inputs.check_floats("scores", scores)
     if scores.ndim == 0 or scores.shape[-1] == 0:
-        raise ShapeError(f"scores are {tuple(scores.shape)}; expected (..., keys), with one key or more")
+        raise ShapeError(f"expected scores (..., keys) with one key or more, got {tuple(scores.shape)}")
     if bool((scores.isnan() | (scores == torch.inf)).any()):
-        raise ScoreError("scores hold NaN or inf; expected numbers below infinity, -inf where a key is hidden")
+        raise ScoreError("scores: expected numbers below infinity, got NaN or inf; hide a key with -inf, and look for overflow")
     z = scores.to(torch.promote_types(scores.dtype, torch.float32))
     highest = z.detach().amax(dim=-1, keepdim=True)  # a shift of all scores changes no weight: no gradient is lost
     blind = highest == -torch.inf
@@ -178,18 +178,18 @@ def _check_alpha(alpha: float | Tensor, scores: Tensor) -> Tensor:
     """α as a tensor, in the dtype of the weights."""
     inputs.check_floats("scores", scores)
     if not isinstance(alpha, Tensor | int | float):
-        raise DtypeError(f"alpha is a {type(alpha).__name__}; expected a number above 1, or a tensor of them")
+        raise DtypeError(f"alpha: expected a number above 1 or a tensor of them, got {type(alpha).__name__}")
     wide = torch.promote_types(scores.dtype, torch.float32)
     alpha = torch.as_tensor(alpha, dtype=wide, device=scores.device)
     rows = (*scores.shape[:-1], 1)
     paired = zip(reversed(alpha.shape), reversed(rows), strict=False)
     if alpha.ndim > len(rows) or any(size not in (1, wanted) for size, wanted in paired):
         raise ShapeError(
-            f"alpha is {tuple(alpha.shape)} and scores are {tuple(scores.shape)}; expected one number, or a tensor that "
-            f"broadcasts to {rows}: all keys of a row share it"
+            f"expected alpha as one number, or to broadcast to {rows} for scores {tuple(scores.shape)}, got "
+            f"{tuple(alpha.shape)}; all keys of a row share it"
         )
     if not bool(((alpha > 1) & alpha.isfinite()).all()):
         raise OptionError(
-            f"alpha is {alpha.tolist()}; expected finite numbers above 1: at 1 it is softmax, as in regard.attention"
+            f"alpha: expected finite numbers above 1, got {alpha.tolist()}; at 1 it is softmax: use regard.attention"
         )
     return alpha

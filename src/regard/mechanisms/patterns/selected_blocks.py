@@ -143,7 +143,7 @@ def compress(x: Tensor, block: int) -> Tensor:
     """
     inputs.check_floats("x", x)
     if x.ndim < 2:
-        raise ShapeError(f"x is {tuple(x.shape)}; expected (..., positions, features)")
+        raise ShapeError(f"expected x (..., positions, features), got {tuple(x.shape)}")
     missing = -x.shape[-2] % whole_number("block", block, 1)
     means: Tensor = pad(x, (0, 0, 0, missing)).unflatten(-2, (-1, block)).mean(-2)
     return means
@@ -188,12 +188,12 @@ def _prepared(
         whole_number(name, number, 1)
     if query.shape[-2] > key.shape[-2]:
         raise ShapeError(
-            f"query has {query.shape[-2]} positions but key has {key.shape[-2]}; expected at most as many: "
-            "the queries are the last of the keys"
+            f"expected the queries to be the last of the keys, got {query.shape[-2]} queries and {key.shape[-2]} keys; "
+            "give all keys"
         )
     if gates.shape != (*query.shape[:-1], 3):
         raise ShapeError(
-            f"gates is {tuple(gates.shape)}; expected {(*query.shape[:-1], 3)}: for each query one number for the compressed, "
+            f"expected gates {(*query.shape[:-1], 3)}, got {tuple(gates.shape)}; give each query a number for the compressed, "
             "the selected and the window's part"
         )
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32

@@ -69,8 +69,8 @@ def shifted_window_attention(
     for name, tensor in (("query", query), ("key", key)):
         if tensor.shape[-2] != positions:
             raise ShapeError(
-                f"{name} has {tensor.shape[-2]} positions but the grid is {grid[0]} · {grid[1]}; "
-                f"expected {positions}, one a patch"
+                f"expected {name} with {positions} positions, a patch each of the grid {grid[0]} · {grid[1]}, got "
+                f"{tensor.shape[-2]}"
             )
     q, k, v = (inputs.widen(tensor) for tensor in (query, key, value))
     batch, heads, _, _ = q.shape
@@ -114,13 +114,13 @@ def window_ids(grid: tuple[int, int], window: int, shift: int = 0) -> Tensor:
     """
     window, shift = whole_number("window", window, 1), whole_number("shift", shift, 0)
     if shift >= window:
-        raise OptionError(f"shift is {shift} and window is {window}; expected a shift below the window: half of it, or 0")
+        raise OptionError(f"shift: expected less than window={window}, got {shift}; take half of the window, or 0")
     if not isinstance(grid, Sequence) or len(grid) != 2:
-        raise OptionError(f"grid is {grid!r}; expected (height, width), two whole numbers")
+        raise OptionError(f"grid: expected (height, width), two whole numbers, got {grid!r}")
     height, width = whole_number("height", grid[0], 1), whole_number("width", grid[1], 1)
     if height % window or width % window:
         raise ShapeError(
-            f"the grid is {height} · {width} and window is {window}; expected whole windows: "
+            f"grid: expected whole windows of {window} · {window}, got {height} · {width} patches; "
             f"pad the image to {-(-height // window) * window} · {-(-width // window) * window} patches"
         )
     down, across = ((torch.arange(side) - shift) // window for side in (height, width))  # −1 for what stands before the shift
@@ -141,5 +141,5 @@ def _check_table(table: Tensor, heads: int, window: int) -> None:
     side = 2 * window - 1
     if table.shape != (heads, side, side):
         raise ShapeError(
-            f"bias_table is {tuple(table.shape)}; expected (heads, 2 · window − 1, 2 · window − 1) = ({heads}, {side}, {side})"
+            f"expected bias_table (heads, 2 · window − 1, 2 · window − 1)=({heads}, {side}, {side}), got {tuple(table.shape)}"
         )

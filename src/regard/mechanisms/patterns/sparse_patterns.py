@@ -71,16 +71,16 @@ def global_local(
         inputs.check_floats(f"global_{name}", other)
         if one.dtype != other.dtype:
             raise DtypeError(
-                f"{name} is {one.dtype} but global_{name} is {other.dtype}; expected the same: convert with tensor.to(dtype)"
+                f"expected {name} and global_{name} of one type, got {one.dtype} and {other.dtype}; convert one of them"
             )
         if one.shape != other.shape:
             raise ShapeError(
-                f"{name} is {tuple(one.shape)} but global_{name} is {tuple(other.shape)}; expected the same: "
+                f"expected {name} and global_{name} of one shape, got {tuple(one.shape)} and {tuple(other.shape)}; "
                 "both are projections of the same tokens"
             )
     mask = masks.centred_window(window) | masks.global_positions(positions)
     if len(positions) and int(positions.max()) >= length:
-        raise OptionError(f"positions go up to {int(positions.max())}; expected places from 0 to {length - 1}, the tokens")
+        raise OptionError(f"positions: expected places of tokens from 0 to {length - 1}, got {int(positions.max())}")
 
     output, weights = attention(query, key, value, mask)  # every token as an ordinary one
     if not len(positions):
@@ -115,20 +115,20 @@ def bigbird(query: Tensor, key: Tensor, value: Tensor, random: Mask, size: int) 
     """
     length = _one_sequence(query, key, value)
     if not isinstance(random, Mask):
-        raise DtypeError(f"random is a {type(random).__name__}; expected a mask: masks.random_blocks or masks.block_pairs")
+        raise DtypeError(f"random: expected a mask, got {type(random).__name__}; use masks.random_blocks or masks.block_pairs")
     near = masks.blocks(size, neighbours=1)
     if length % size:
         raise ShapeError(
-            f"query has {length} positions and size is {size}; expected whole blocks: "
-            f"pad to {-(-length // size) * size} positions, or take a size that divides {length}"
+            f"expected whole blocks, got {length} positions and size={size}; pad to {-(-length // size) * size} positions, "
+            f"or take a size that divides {length}"
         )
     for table, drawn_for in _tables(random):
         if drawn_for != size:
-            raise OptionError(f"random is drawn for blocks of {drawn_for} and size is {size}; expected one size")
+            raise OptionError(f"random: expected blocks of size={size}, got blocks of {drawn_for}; draw it with that size")
         if table.shape[1:] != (length // size, length // size):
             raise ShapeError(
-                f"random is drawn for {table.shape[1]} · {table.shape[2]} blocks and the sequence has {length // size}; "
-                "expected as many: the last block sees everything, wherever it is"
+                f"random: expected {length // size} · {length // size} blocks as in the sequence, got {table.shape[1]} · "
+                f"{table.shape[2]}; draw it for as many, since the last block sees everything, wherever it is"
             )
     ends = torch.cat([torch.arange(size), torch.arange(length - size, length)])
     return attention(query, key, value, near | masks.global_positions(ends) | random)
@@ -160,10 +160,10 @@ def dilated_heads(
     inputs.check_attention(query, key, value)
     heads = query.shape[-3] if query.ndim > 2 else 1
     if not isinstance(steps, Sequence):
-        raise OptionError(f"steps is {steps!r}; expected a list of whole numbers, one a head: write list(steps)")
+        raise OptionError(f"steps: expected a list of whole numbers, one a head, got {steps!r}; write list(steps)")
     steps = [whole_number("step", step, 1) for step in steps]
     if len(steps) != heads:
-        raise ShapeError(f"query has {heads} heads (heads={heads}) but there are {len(steps)} steps; expected one a head")
+        raise ShapeError(f"expected one step a head, got {len(steps)} steps and heads={heads}")
     around = masks.window if causal else masks.centred_window
     around(window)  # refuses what is no window, before it is stretched
     offset = key.shape[-2] - query.shape[-2]
@@ -191,7 +191,7 @@ def _one_sequence(query: Tensor, key: Tensor, value: Tensor) -> int:
     inputs.check_attention(query, key, value)
     if query.shape[-2] != key.shape[-2]:
         raise ShapeError(
-            f"query has {query.shape[-2]} positions but key has {key.shape[-2]}; expected the same: "
-            "the pattern is one of a sequence that looks at itself"
+            f"expected as many queries as keys, got {query.shape[-2]} and {key.shape[-2]}; the pattern is one of a sequence "
+            "that looks at itself"
         )
     return query.shape[-2]

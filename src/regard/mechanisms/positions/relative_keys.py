@@ -35,7 +35,8 @@ def shaw(
     inputs.check_floats("table", table)
     if table.ndim != 2 or table.shape[0] % 2 == 0 or table.shape[1] != query.shape[-1]:
         raise ShapeError(
-            f"table is {tuple(table.shape)}; expected (2·clip + 1, dim={query.shape[-1]}), a row for each distance −clip … clip"
+            f"expected table (2·clip + 1, dim={query.shape[-1]}), got {tuple(table.shape)}; give a row for each distance "
+            "−clip … clip"
         )
     clip = table.shape[0] // 2
     q = query.to(torch.promote_types(query.dtype, torch.float32))
@@ -77,13 +78,12 @@ def transformer_xl(
     inputs.check_attention(query, key, value)
     heads, dim = inputs.widen(query).shape[1], query.shape[-1]
     for name, bias in (("content_bias", content_bias), ("position_bias", position_bias)):
-        inputs.check_floats(name, bias)
-        if bias.shape != (heads, dim):
-            raise ShapeError(f"{name} is {tuple(bias.shape)}; expected (heads, dim) = ({heads}, {dim})")
-    inputs.check_floats("position_weight", position_weight)
-    if position_weight.ndim != 3 or position_weight.shape[:2] != (heads, dim) or position_weight.shape[2] % 2:
+        inputs.check_shape(name, bias, {"heads": heads, "dim": dim})
+    inputs.check_shape("position_weight", position_weight, {"heads": heads, "dim": dim, "features": None})
+    if position_weight.shape[2] % 2:
         raise ShapeError(
-            f"position_weight is {tuple(position_weight.shape)}; expected (heads={heads}, dim={dim}, features), features even"
+            f"expected position_weight (heads, dim, features) with features even, got {tuple(position_weight.shape)}; "
+            "a sine and a cosine share a wavelength"
         )
     wide = torch.promote_types(query.dtype, torch.float32)
     q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))

@@ -54,7 +54,9 @@ def _turns(x: Tensor, start: int, base: float) -> tuple[Tensor, Tensor]:
     """Cosine and sine of each row's angles, in the dtype that x is turned in."""
     inputs.check_floats("x", x)
     if x.ndim < 2 or x.shape[-1] % 2 or 0 in x.shape:
-        raise ShapeError(f"x is {tuple(x.shape)}; expected (..., positions, dim), none of them 0 and dim even: it turns pairs")
+        raise ShapeError(
+            f"expected x (..., positions, dim) with dim even and no size of 0, got {tuple(x.shape)}; it turns pairs"
+        )
     turned = angles(x.shape[-2], x.shape[-1], start, base, x.device)  # (positions, dim/2)
     wide = torch.promote_types(x.dtype, torch.float32)
     return turned.cos().to(wide), turned.sin().to(wide)

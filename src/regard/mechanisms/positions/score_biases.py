@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from regard.arguments import whole_number
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError
 from regard.mechanisms import inputs
 
 
@@ -37,14 +37,14 @@ def t5_buckets(relative: Tensor, buckets: int = 32, max_distance: int = 128, *, 
     numbers = isinstance(relative, Tensor) and relative.dtype != torch.bool and not relative.is_complex()
     if not numbers or relative.is_floating_point():
         given = getattr(relative, "dtype", type(relative).__name__)
-        raise DtypeError(f"relative is {given}; expected a tensor of whole numbers: write torch.as_tensor(relative).long()")
+        raise DtypeError(f"relative: expected a tensor of whole numbers, got {given}; write torch.as_tensor(relative).long()")
     relative = relative.long()  # narrow integers have no room for their own negatives
     a_direction = buckets if causal else buckets // 2
     small = a_direction // 2
     if a_direction < 2 or (not causal and buckets % 2) or max_distance <= small:
         raise OptionError(
-            f"buckets={buckets} and max_distance={max_distance} with causal={causal}; expected 2 or more buckets for each "
-            f"direction, as many for both, and a max_distance above {small}, the number of small distances"
+            f"expected 2 or more buckets for each direction, as many for both, and a max_distance above {small}, the number of "
+            f"small distances, got buckets={buckets} and max_distance={max_distance} with causal={causal}"
         )
     distance = (-relative).clamp(min=0) if causal else relative.abs()
     growth = torch.log(distance.clamp(min=1).float() / small) / math.log(max_distance / small)
@@ -74,9 +74,7 @@ def t5_bias(table: Tensor, queries: int, keys: int, max_distance: int = 128, *, 
                  [2., 2., 1., 0., 5.],
                  [2., 2., 2., 1., 0.]]])
     """
-    inputs.check_floats("table", table)
-    if table.ndim != 2 or 0 in table.shape:
-        raise ShapeError(f"table is {tuple(table.shape)}; expected (buckets, heads)")
+    inputs.check_shape("table", table, {"buckets": None, "heads": None})
     queries, keys = whole_number("queries", queries, 1), whole_number("keys", keys, 1)
     bucket = t5_buckets(distances(queries, keys, table.device), table.shape[0], max_distance, causal=causal)
     return table[bucket].permute(2, 0, 1)  # (heads, queries, keys)

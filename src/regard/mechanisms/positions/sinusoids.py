@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import number, whole_number
 from regard.errors import OptionError
 from regard.mechanisms import inputs
 
@@ -44,10 +44,10 @@ def sinusoids(
 
 def angles(length: int, dim: int, start: int, base: float, device: torch.device | str | None) -> Tensor:
     """Positions · base^(−2i / dim) in float64: at position 100,000 a float32 angle would be up to 0.004 off."""
-    inputs.check_positive("base", base)
+    number("base", base, above=0)
     start, length, dim = whole_number("start", start), whole_number("length", length, 1), whole_number("dim", dim, 1)
     if dim % 2:
-        raise OptionError(f"dim is {dim}; expected an even number: a sine and a cosine share a wavelength")
+        raise OptionError(f"dim: expected an even number, got {dim}; a sine and a cosine share a wavelength")
     positions = torch.arange(start, start + length, dtype=torch.float64, device=device)
     frequencies = base ** (-torch.arange(0, dim, 2, dtype=torch.float64, device=device) / dim)  # (dim/2,)
     return positions[:, None] * frequencies  # (length, dim/2)

@@ -10,6 +10,7 @@ weight stands between them, query and key may differ in dim: query_dim and key_d
 import torch
 from torch import Tensor
 
+from regard.arguments import number
 from regard.errors import ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -43,10 +44,10 @@ def additive(
         tensor([[0.2689, 0.7311]])
     """
     q, k = _query_and_key(query, key, value)
-    _check_learned("query_weight", query_weight, hidden=None, query_dim=q.shape[-1])
+    inputs.check_shape("query_weight", query_weight, {"hidden": None, "query_dim": q.shape[-1]})
     hidden = query_weight.shape[0]
-    _check_learned("key_weight", key_weight, hidden=hidden, key_dim=k.shape[-1])
-    _check_learned("score_weight", score_weight, hidden=hidden)
+    inputs.check_shape("key_weight", key_weight, {"hidden": hidden, "key_dim": k.shape[-1]})
+    inputs.check_shape("score_weight", score_weight, {"hidden": hidden})
     with torch.autocast(q.device.type, enabled=False):
         wq = q @ query_weight.to(q).mT  # (batch, heads, queries, hidden)
         uk = k @ key_weight.to(q).mT  # (batch, heads, keys, hidden)
@@ -94,7 +95,7 @@ def general(
                 [0.7311, 0.2689]])
     """
     q, k = _query_and_key(query, key, value)
-    _check_learned("weight", weight, query_dim=q.shape[-1], key_dim=k.shape[-1])
+    inputs.check_shape("weight", weight, {"query_dim": q.shape[-1], "key_dim": k.shape[-1]})
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ weight.to(q) @ k.mT  # (batch, heads, queries, keys)
     return weigh(scores, value, mask, causal=causal)
@@ -124,7 +125,7 @@ def concat(
         tensor([[0.2689, 0.7311]])
     """
     q, k = _query_and_key(query, key, value)
-    _check_learned("weight", weight, hidden=None, **{"query_dim + key_dim": q.shape[-1] + k.shape[-1]})
+    inputs.check_shape("weight", weight, {"hidden": None, "query_dim + key_dim": q.shape[-1] + k.shape[-1]})
     query_weight, key_weight = weight.split((q.shape[-1], k.shape[-1]), dim=1)  # (hidden, query_dim), (hidden, key_dim)
     return additive(query, key, value, query_weight, key_weight, score_weight, mask, causal=causal)
 
@@ -146,12 +147,12 @@ def location(
     """
     inputs.check_attention(query, query, query)  # there is no key; `weigh` refuses values that do not fit
     inputs.check_floats("value", value)
-    _check_learned("weight", weight, positions=None, dim=query.shape[-1])
+    inputs.check_shape("weight", weight, {"positions": None, "dim": query.shape[-1]})
     keys = inputs.widen(value).shape[2]
     if weight.shape[0] < keys:
         raise ShapeError(
-            f"weight is {tuple(weight.shape)}, a row for each of {weight.shape[0]} positions, but value has {keys} "
-            f"(keys={keys}); expected at least as many rows: shorten the values, or learn a longer weight"
+            f"expected weight (positions, dim) with a row for each of {keys} keys, got {tuple(weight.shape)}; shorten the "
+            "values, or learn a longer weight"
         )
     q = query.to(torch.promote_types(query.dtype, torch.float32))
     with torch.autocast(q.device.type, enabled=False):
@@ -178,7 +179,7 @@ def cosine(
     """
     inputs.check_attention(query, key, value)
     q, k = _query_and_key(query, key, value)
-    _check_learned("scale", scale, heads=inputs.widen(query).shape[1])
+    inputs.check_shape("scale", scale, {"heads": inputs.widen(query).shape[1]})
     q, k = _direction(q), _direction(k)
     per_head = scale.to(q)[:, None, None] if q.ndim > 2 else scale.to(q)  # (heads, 1, 1)
     with torch.autocast(q.device.type, enabled=False):
@@ -216,10 +217,10 @@ def qk_norm(
         True
     """
     inputs.check_attention(query, key, value)
-    inputs.check_positive("eps", eps)
+    number("eps", eps, above=0)
     q, k = _query_and_key(query, key, value)
     for name, gain in (("query_gain", query_gain), ("key_gain", key_gain)):
-        _check_learned(name, gain, dim=q.shape[-1])
+        inputs.check_shape(name, gain, {"dim": q.shape[-1]})
     q, k = query_gain.to(q) * _rms_norm(q, eps), key_gain.to(k) * _rms_norm(k, eps)
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ k.mT / q.shape[-1] ** 0.5  # (batch, heads, queries, keys)
@@ -250,7 +251,7 @@ def kernel_regression(
         tensor([[0.1065, 0.7870, 0.1065]])
     """
     inputs.check_attention(query, key, value)
-    inputs.check_positive("bandwidth", bandwidth)
+    number("bandwidth", bandwidth, above=0)
     q, k = _query_and_key(query, key, value)
     apart = q.unsqueeze(-2) - k.unsqueeze(-3)  # (batch, heads, queries, keys, dim)
     scores = -apart.square().sum(dim=-1) / (2 * bandwidth**2)  # (batch, heads, queries, keys)
@@ -279,14 +280,3 @@ def _query_and_key(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, T
     if query.ndim > 2:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     return query.to(wide), key.to(wide)
-
-
-def _check_learned(name: str, tensor: Tensor, **axes: int | None) -> None:
-    """Refuse learned tensors of another shape; an axis of None may have any size."""
-    inputs.check_floats(name, tensor)
-    fits = tensor.ndim == len(axes) and all(
-        size in (None, given) for size, given in zip(axes.values(), tensor.shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join(axis if size is None else f"{axis}={size}" for axis, size in axes.items())
-        raise ShapeError(f"{name} is {tuple(tensor.shape)}; expected ({wanted}{',' * (len(axes) == 1)})")
