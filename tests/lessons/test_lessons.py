@@ -236,29 +236,37 @@ def test_small_differences_get_enough_digits():
     [
         ("softmax", lambda scores: None, "It returns nothing. End it with a return of weights alone."),
         ("attention", lambda q, k, v: None, r"End it with a return of \(output, weights\)"),
-        ("attention", lambda q, k, v: v, r"It returns one tensor; expected 2 tensors: \(output, weights\)"),
-        ("attention", lambda q, k, v: [v, 3], "It returns a list with an int in it; expected tensors: torch.as_tensor"),
-        ("softmax", lambda scores: (scores, scores), "It returns a tuple of 2; expected one tensor: weights alone"),
-        ("softmax", lambda scores: scores.numpy(), "It returns an ndarray; expected a tensor: torch.as_tensor"),
-        ("softmax", lambda scores: scores.tolist(), "It returns a list with a list in it; expected a tensor"),
-        ("softmax", lambda scores: scores.softmax(1).half(), "came back as torch.float16; expected torch.float32 or"),
-        ("softmax", lambda scores: scores * 1j, "came back as torch.complex64; expected torch.float32 or torch.float64"),
-        ("softmax", lambda scores: scores.long(), "came back as torch.int64; expected torch.float32 or torch.float64"),
-        ("word alignment", lambda w, s, t: (w[:2, :2], w[:2, 0]), "links came back as torch.float32; expected whole numbers"),
+        ("attention", lambda q, k, v: v, r"Expected 2 tensors, \(output, weights\), got one tensor"),
+        ("attention", lambda q, k, v: [v, 3], "Expected tensors, got a list with an int in it; torch.as_tensor"),
+        ("softmax", lambda scores: (scores, scores), "Expected one tensor, weights alone, got a tuple of 2"),
+        ("softmax", lambda scores: scores.numpy(), "Expected a tensor, got an ndarray; torch.as_tensor"),
+        ("softmax", lambda scores: scores.tolist(), "Expected a tensor, got a list with a list in it"),
+        (
+            "softmax",
+            lambda scores: scores.softmax(1).half(),
+            "expected torch.float32 or torch.float64, got torch.float16; make",
+        ),
+        ("softmax", lambda scores: scores * 1j, "expected torch.float32 or torch.float64, got torch.complex64"),
+        ("softmax", lambda scores: scores.long(), "expected torch.float32 or torch.float64, got torch.int64"),
+        (
+            "word alignment",
+            lambda w, s, t: (w[:2, :2], w[:2, 0]),
+            "links: expected whole numbers, as argmax gives them, got torch.float32",
+        ),
         ("softmax", lambda: 0, r"It cannot be called with \(scores\): too many positional arguments"),
         ("softmax", lambda scores, mask: 0, r"It cannot be called with \(scores\): missing a required argument: 'mask'"),
-        ("softmax", lambda s: s.softmax(1)[None], r"is \(1, 2, 3\); expected \(queries, keys\) = \(2, 3\).*squeeze\(0\)"),
-        ("softmax", lambda s: s.softmax(1).unsqueeze(2), r"is \(2, 3, 1\); .* extra axis of size 1: .*squeeze\(2\)"),
+        ("softmax", lambda s: s.softmax(1)[None], r"\(queries, keys\) = \(2, 3\), got \(1, 2, 3\)\. .*squeeze\(0\)"),
+        ("softmax", lambda s: s.softmax(1).unsqueeze(2), r"got \(2, 3, 1\)\. .* extra axis of size 1: .*squeeze\(2\)"),
         ("softmax", lambda s: s.softmax(1)[None, None], r"There are extra axes of size 1: .* squeeze\(\(0, 1\)\)"),
-        ("merge heads", lambda x: torch.zeros(3, 1, 1, 4), r"is \(3, 1, 1, 4\); expected .* = \(1, 3, 4\)\.$"),
-        ("split heads", lambda x, n: torch.zeros(1, 2, 1, 3, 2), r"expected .* = \(1, 2, 3, 2\)\. .* squeeze\(2\)\.$"),
-        ("softmax", lambda s: s.softmax(1).T, r"is \(3, 2\); expected \(queries, keys\) = \(2, 3\).*another order"),
-        ("softmax", lambda s: s.softmax(1).sum(1), r"is \(2,\); .* One axis is missing"),
-        ("softmax", lambda s: torch.zeros(7, 7), r"The shape of weights is \(7, 7\); expected \(queries, keys\) = \(2, 3\)"),
+        ("merge heads", lambda x: torch.zeros(3, 1, 1, 4), r"Expected .* = \(1, 3, 4\), got \(3, 1, 1, 4\)\.$"),
+        ("split heads", lambda x, n: torch.zeros(1, 2, 1, 3, 2), r"Expected .* = \(1, 2, 3, 2\), got .*\. .* squeeze\(2\)\.$"),
+        ("softmax", lambda s: s.softmax(1).T, r"\(queries, keys\) = \(2, 3\), got \(3, 2\)\. .*another order"),
+        ("softmax", lambda s: s.softmax(1).sum(1), r"got \(2,\)\. One axis is missing"),
+        ("softmax", lambda s: torch.zeros(7, 7), r"Expected weights \(queries, keys\) = \(2, 3\), got \(7, 7\)"),
         (
             "word alignment",
             lambda w, s, t: (w[:2, :2], s),
-            r"The shape of links is \(3,\); expected \(target words,\) = \(2,\)",
+            r"Expected links \(target words,\) = \(2,\), got \(3,\)",
         ),
         ("softmax", torch.rand_like, "other numbers each time for the same inputs"),
         ("softmax", lambda s: s * torch.nan, "expected 0.0900, got nan. NaN comes from 0 / 0"),
@@ -322,13 +330,13 @@ def test_unknown_names_get_near_ones(ask):
 def test_check_needs_a_name_and_a_function():
     with pytest.raises(OptionError, match="did you mean causal mask"):
         lessons.check("causal", one_two_three)
-    with pytest.raises(DtypeError, match=r"is a Tensor; expected a function: .*'softmax', softmax\), without calling it"):
+    with pytest.raises(DtypeError, match=r"expected a function, got Tensor; .*'softmax', softmax\), without calling it"):
         lessons.check("softmax", one_two_three())
 
 
 @pytest.mark.parametrize("number", [0, 3, True, "1"])
 def test_hints_are_counted(number):
-    with pytest.raises(OptionError, match="hint .* of softmax; expected a number from 1 to 2"):
+    with pytest.raises(OptionError, match="hint of softmax: expected a whole number from 1 to 2, got "):
         lessons.hint("softmax", number)
 
 

@@ -1,31 +1,32 @@
 """Exercises about attention that check an answer and name the mistake.
 
->>> print(start("causal mask"))
-def causal_weights(scores: torch.Tensor) -> torch.Tensor:
-    \"\"\"Scores (queries, keys) to weights (queries, keys); there are at least as many keys as queries.\"\"\"
-    return ...  # your code
+Example:
+    >>> print(start("causal mask"))
+    def causal_weights(scores: torch.Tensor) -> torch.Tensor:
+        \"\"\"Scores (queries, keys) to weights (queries, keys); there are at least as many keys as queries.\"\"\"
+        return ...  # your code
 
->>> import torch
->>> def causal_weights(scores):
-...     return torch.softmax(scores + torch.full_like(scores, -torch.inf).triu(1), dim=-1)
->>> report = check("causal mask", causal_weights)
->>> bool(report), report.mistakes
-(False, ('top left',))
->>> print(report)
-causal mask: not yet.
-<BLANKLINE>
-The mask starts at the top left. The last query sees every key, also with fewer queries than keys:
-shift the diagonal by keys − queries, as in tril(keys - queries).
-<BLANKLINE>
-Case: two queries, four keys.
-<BLANKLINE>
-weights (queries, keys), * where yours differ
-   expected                    |  yours
-0  0.231  0.629  0.140  0      |  1*      0*      0*  0
-1  0.157  0.427  0.259  0.157  |  0.269*  0.731*  0*  0*
-<BLANKLINE>
-Right in 1 of 4 cases: as many queries as keys.
-Look closer: causal_weights(*report.inputs). A hint: lessons.hint("causal mask").
+    >>> import torch
+    >>> def causal_weights(scores):
+    ...     return torch.softmax(scores + torch.full_like(scores, -torch.inf).triu(1), dim=-1)
+    >>> report = check("causal mask", causal_weights)
+    >>> bool(report), report.mistakes
+    (False, ('top left',))
+    >>> print(report)
+    causal mask: not yet.
+    <BLANKLINE>
+    The mask starts at the top left. The last query sees every key, also with fewer queries than keys:
+    shift the diagonal by keys − queries, as in tril(keys - queries).
+    <BLANKLINE>
+    Case: two queries, four keys.
+    <BLANKLINE>
+    weights (queries, keys), * where yours differ
+       expected                    |  yours
+    0  0.231  0.629  0.140  0      |  1*      0*      0*  0
+    1  0.157  0.427  0.259  0.157  |  0.269*  0.731*  0*  0*
+    <BLANKLINE>
+    Right in 1 of 4 cases: as many queries as keys.
+    Look closer: causal_weights(*report.inputs). A hint: lessons.hint("causal mask").
 """
 
 from regard.lessons.course import check, exercises, hint, solution, start, task

@@ -39,7 +39,7 @@ def outcome(function: Callable[..., Any], case: Case, parameters: tuple[str, ...
     returned, error = None, None
     try:
         returned = function(*copies)
-    except (Exception, SystemExit) as caught:  # noqa: BLE001 - whatever somebody's first try raises
+    except (Exception, SystemExit) as caught:  # noqa: BLE001 - a first try may raise anything
         error = caught
     changed = tuple(
         name
@@ -110,19 +110,19 @@ def complaint(returned: object, exercise: Exercise, expected: tuple[Tensor, ...]
         if not isinstance(item, Tensor):
             inside = "" if item is returned else f" with {_a(item)} in it"
             return (
-                f"It returns {_a(returned)}{inside}; expected {'a tensor' if count == 1 else 'tensors'}: "
+                f"Expected {'a tensor' if count == 1 else 'tensors'}, got {_a(returned)}{inside}; "
                 "torch.as_tensor makes one of numbers, lists and arrays, torch.stack of a list of tensors."
             )
     if len(row) != count or (count == 1 and isinstance(returned, tuple | list)):
         came = f"{_a(returned)} of {len(row)}" if isinstance(returned, tuple | list) else "one tensor"
-        return f"It returns {came}; expected {'one tensor' if count == 1 else f'{count} tensors'}: {names}."
+        return f"Expected {'one tensor' if count == 1 else f'{count} tensors'}, {names}, got {came}."
     for result, tensor, right in zip(exercise.returns, row, expected, strict=True):
         whole = not right.is_floating_point()
         if whole and (tensor.is_floating_point() or tensor.dtype == torch.bool):
-            return f"{result.name} came back as {tensor.dtype}; expected whole numbers, as argmax gives them."
+            return f"{result.name}: expected whole numbers, as argmax gives them, got {tensor.dtype}."
         if not whole and tensor.dtype not in (torch.float32, torch.float64):
             return (
-                f"{result.name} came back as {tensor.dtype}; expected torch.float32 or torch.float64: "
+                f"{result.name}: expected torch.float32 or torch.float64, got {tensor.dtype}; "
                 "make new tensors with the dtype of the inputs, as in torch.zeros(2, dtype=query.dtype)."
             )
     return None
@@ -146,13 +146,13 @@ def limited(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    rung, lines = 0, 0
+    rings, lines = 0, 0
 
     def stop(_signal: int, frame: FrameType | None) -> None:
-        nonlocal rung, lines
+        nonlocal rings, lines
         running = list(_frames_of_the_answer(frame))
         if running:  # and not the lines here, before and after it
-            rung, lines = rung + 1, 0
+            rings, lines = rings + 1, 0
             for one in running:
                 one.f_trace = count
             sys.settrace(lambda *_: None)  # without one, those of the frames are not asked
@@ -161,7 +161,7 @@ def limited(seconds: float) -> Iterator[None]:
     def count(_frame: FrameType, event: str, _argument: object) -> Any:
         nonlocal lines
         lines += event == "line"
-        if lines == rung:
+        if lines == rings:
             raise EndlessError
         return count
 
@@ -173,7 +173,7 @@ def limited(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, left, interval)
         signal.signal(signal.SIGALRM, before)
-        if rung:
+        if rings:
             sys.settrace(tracer)
 
 

@@ -1,9 +1,10 @@
-"""The exercises in the order in which they are best done, and what one asks of them by name."""
+"""The exercises in the order in which they are best done, and what can be asked of them by name."""
 
 import difflib
 from collections.abc import Callable
 from typing import Any
 
+from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError
 from regard.lessons.diagnosis import diagnose
 from regard.lessons.exercise import Exercise
@@ -27,8 +28,9 @@ def exercises() -> list[Exercise]:
 
     An exercise has ``name``, ``formula``, ``task``, ``start``, ``hints`` and ``solution`` as text.
 
-    >>> [exercise.name for exercise in exercises()][:4]
-    ['scale', 'softmax', 'attention', 'dropout']
+    Example:
+        >>> [exercise.name for exercise in exercises()][:4]
+        ['scale', 'softmax', 'attention', 'dropout']
     """
     return list(EXERCISES)
 
@@ -39,10 +41,11 @@ def task(name: str) -> str:
     Raises:
         OptionError: with the names that are near.
 
-    >>> print(task("scale"))
-    scale
-    ─────
-    Score every query against every key...
+    Example:
+        >>> print(task("scale"))
+        scale
+        ─────
+        Score every query against every key...
     """
     return _named(name).task
 
@@ -62,13 +65,12 @@ def hint(name: str, number: int = 1) -> str:
     Raises:
         OptionError: with the names that are near, or the number of hints that there are.
 
-    >>> hint("scale", 2)
-    'query @ key.mT gives all scores at once; the last axis of query has dim entries.'
+    Example:
+        >>> hint("scale", 2)
+        'query @ key.mT gives all scores at once; the last axis of query has dim entries.'
     """
     exercise = _named(name)
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(exercise.hints):
-        raise OptionError(f"hint {number!r} of {exercise.name}; expected a number from 1 to {len(exercise.hints)}")
-    return exercise.hints[number - 1]
+    return exercise.hints[whole_number(f"hint of {exercise.name}", number, 1, len(exercise.hints)) - 1]
 
 
 def solution(name: str) -> str:
@@ -99,14 +101,15 @@ def check(name: str, function: Callable[..., Any]) -> Report:
         OptionError: no exercise of this name; with the names that are near.
         DtypeError: if the function is none.
 
-    >>> report = check("scale", lambda query, key: query @ key.mT)
-    >>> report.passed, report.mistakes
-    (False, ('no scale',))
+    Example:
+        >>> report = check("scale", lambda query, key: query @ key.mT)
+        >>> report.passed, report.mistakes
+        (False, ('no scale',))
     """
     exercise = _named(name)
     if not callable(function):
         raise DtypeError(
-            f"the answer to {exercise.name} is a {type(function).__name__}; expected a function: "
+            f"answer to {exercise.name}: expected a function, got {type(function).__name__}; "
             f"write lessons.check({exercise.name!r}, {exercise.answer.__name__}), without calling it"
         )
     return diagnose(exercise, function)

@@ -106,7 +106,7 @@ def _row(returned: Any) -> tuple[Tensor, ...]:
 def _described(
     exercise: Exercise, function: Callable[..., Any], answered: list[Outcome], tried: list[Outcome], case: int
 ) -> str:
-    """A mistake nobody has foreseen: the error, the shape, or the first number that differs, and what can be seen from it."""
+    """A mistake that is not known: the error, the shape, or the first number that differs, and what can be seen from it."""
     error = tried[case].error
     if error is not None:
         return _raised(exercise, function, error, case)
@@ -124,7 +124,7 @@ def _described(
 
 
 def _symptoms(result: Result, expected: Tensor, actual: Tensor) -> Iterable[str]:
-    """What the numbers have in common, where nobody knows the mistake."""
+    """What the numbers have in common, where the mistake is not known."""
     if bool((actual.isnan() & ~expected.isnan()).any()):
         yield "NaN comes from 0 / 0, from inf − inf, or from softmax over a row of nothing but −inf."
         return
@@ -150,7 +150,7 @@ def _symptoms(result: Result, expected: Tensor, actual: Tensor) -> Iterable[str]
 def _shape(result: Result, expected: Tensor, actual: Tensor) -> str:
     """What is wrong with a shape, and how it may have come to be."""
     axes = f"({', '.join(result.axes)})" if expected.ndim > 1 else f"({result.axes[0]},)"
-    told = f"The shape of {result.name} is {tuple(actual.shape)}; expected {axes} = {tuple(expected.shape)}."
+    told = f"Expected {result.name} {axes} = {tuple(expected.shape)}, got {tuple(actual.shape)}."
     extra = _extra_axes(actual.shape, expected.shape)
     if len(extra) == 1:
         return f"{told} There is an extra axis of size 1: take it away with squeeze({extra[0]})."

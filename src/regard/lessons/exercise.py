@@ -1,7 +1,7 @@
 """What an exercise is: a task, an answer that is right, and the answers that people give instead.
 
-A mistake is kept as an edit of the right answer: some of its text, and what stands there when somebody has misunderstood. The
-edited program is run beside the student's, and whoever computes the same numbers made the same mistake, in whatever style.
+A mistake is kept as an edit of the right answer: some of its text, and what stands there after a misunderstanding. The
+edited program is run like the student's, and an answer that computes the same numbers made the same mistake, in any style.
 """
 
 import ast
@@ -142,9 +142,10 @@ class Exercise:
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, rounded to eighths so that they can be read and are exact; the same every time.
 
-    >>> drawn(2, 3)
-    tensor([[ 1.5000, -0.2500, -2.1250],
-            [ 0.6250, -1.1250, -1.3750]])
+    Example:
+        >>> drawn(2, 3)
+        tensor([[ 1.5000, -0.2500, -2.1250],
+                [ 0.6250, -1.1250, -1.3750]])
     """
     numbers: Tensor = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
     return numbers.mul(8).round().div(8)

@@ -55,8 +55,9 @@ def wrapped(text: str) -> str:
 def listed(items: tuple[str, ...] | list[str], last: str = "and") -> str:
     """As people write lists.
 
-    >>> listed(["softmax", "window", "sinks"])
-    'softmax, window and sinks'
+    Example:
+        >>> listed(["softmax", "window", "sinks"])
+        'softmax, window and sinks'
     """
     return f" {last} ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
@@ -64,8 +65,9 @@ def listed(items: tuple[str, ...] | list[str], last: str = "and") -> str:
 def singular(axis: str) -> str:
     """One of what an axis counts.
 
-    >>> singular("queries"), singular("keys")
-    ('query', 'key')
+    Example:
+        >>> singular("queries"), singular("keys")
+        ('query', 'key')
     """
     return _SINGULAR.get(axis, axis.removesuffix("s"))
 
@@ -73,8 +75,9 @@ def singular(axis: str) -> str:
 def place(index: list[int], axes: tuple[str, ...]) -> str:
     """Where an entry stands.
 
-    >>> place([0, 2], ("queries", "keys"))
-    'query 0, key 2'
+    Example:
+        >>> place([0, 2], ("queries", "keys"))
+        'query 0, key 2'
     """
     return ", ".join(f"{singular(axis)} {number}" for axis, number in zip(axes, index, strict=True) if axis != "1")
 
@@ -82,8 +85,9 @@ def place(index: list[int], axes: tuple[str, ...]) -> str:
 def number(value: float, digits: int) -> str:
     """A number as short as it can be read: whole ones without a point, the rest rounded.
 
-    >>> number(0.12345, 3), number(3.0000002, 3), number(float("nan"), 3)
-    ('0.123', '3', 'nan')
+    Example:
+        >>> number(0.12345, 3), number(3.0000002, 3), number(float("nan"), 3)
+        ('0.123', '3', 'nan')
     """
     if not math.isfinite(value):
         return str(value)
@@ -95,12 +99,13 @@ def number(value: float, digits: int) -> str:
 def side_by_side(result: Result, expected: Tensor, actual: Tensor) -> str:
     """Expected and actual numbers of the first slice in which they differ, what differs with a star.
 
-    >>> import torch
-    >>> print(side_by_side(Result("weights", ("queries", "keys")), torch.eye(2) / 2, torch.ones(2, 2) / 2))
-    weights (queries, keys), * where yours differ
-       expected  |  yours
-    0  0.500  0      |  0.500   0.500*
-    1  0      0.500  |  0.500*  0.500
+    Example:
+        >>> import torch
+        >>> print(side_by_side(Result("weights", ("queries", "keys")), torch.eye(2) / 2, torch.ones(2, 2) / 2))
+        weights (queries, keys), * where yours differ
+           expected  |  yours
+        0  0.500  0      |  0.500   0.500*
+        1  0      0.500  |  0.500*  0.500
     """
     differs = ~close(expected, actual)
     first = differs.nonzero()[0].tolist()

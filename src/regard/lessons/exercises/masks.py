@@ -142,7 +142,7 @@ _CAUSAL = "scores.masked_fill(~visible, -torch.inf)"
 CAUSAL = Exercise(
     name="causal mask",
     text=(
-        "A query may look at itself and back, never ahead. With fewer queries than keys the queries are the last ones: "
+        "A query may look at itself and back, never forward. With fewer queries than keys the queries are the last ones: "
         "earlier keys come from a cache, and the last query sees every key. Hide the future and turn scores into weights."
     ),
     formula="weights_ij = softmax_j(scores_ij, −∞ where j > i + keys − queries)",

@@ -169,7 +169,7 @@ SINKS = Exercise(
         ),
     ),
     hints=(
-        "A sink is the score of one more key, whose weight nobody looks at.",
+        "A sink is the score of one more key, whose weight is not looked at.",
         "torch.cat the sinks to the scores as one more column, softmax, and leave that column out again.",
     ),
 )
