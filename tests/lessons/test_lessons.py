@@ -144,7 +144,7 @@ def test_cases_are_small(exercise):
 @ALL
 def test_a_check_takes_less_than_a_second(exercise):
     started = time.perf_counter()
-    lessons.check(exercise.name, lambda *given: given[0] * 0.123)  # nobody's mistake: all of them are tried
+    lessons.check(exercise.name, lambda *given: given[0] * 0.123)  # no known mistake: all of them are tried
     assert time.perf_counter() - started < 1
 
 

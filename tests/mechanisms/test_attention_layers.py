@@ -90,14 +90,14 @@ def test_mistakes_with_simple_attention_are_named(change, error, message):
     assert message in str(caught.value)
 
 
-def torch_twin(layer):
+def as_torch(layer):
     """The same layer as torch.nn.MultiheadAttention, which keeps the three projections in one matrix."""
-    twin = torch.nn.MultiheadAttention(layer.query.in_features, layer.heads, batch_first=True)
+    theirs = torch.nn.MultiheadAttention(layer.query.in_features, layer.heads, batch_first=True)
     with torch.no_grad():
-        twin.in_proj_weight.copy_(torch.cat([layer.query.weight, layer.key.weight, layer.value.weight]))
-        twin.in_proj_bias.copy_(torch.cat([layer.query.bias, layer.key.bias, layer.value.bias]))
-    twin.out_proj.load_state_dict(layer.output.state_dict())
-    return twin
+        theirs.in_proj_weight.copy_(torch.cat([layer.query.weight, layer.key.weight, layer.value.weight]))
+        theirs.in_proj_bias.copy_(torch.cat([layer.query.bias, layer.key.bias, layer.value.bias]))
+    theirs.out_proj.load_state_dict(layer.output.state_dict())
+    return theirs
 
 
 @pytest.mark.parametrize("batch", [(BATCH,), ()])
@@ -108,14 +108,14 @@ def test_multi_head_attention_equals_torch(batch, cross, masked):
     x = normal(*batch, QUERIES, 6)
     memory = normal(*batch, KEYS, 6, seed=1) if cross else x
     mask = normal(QUERIES, memory.shape[-2], seed=3) > -1 if masked else None
-    expected = torch_twin(layer)(x, memory, memory, attn_mask=~mask if masked else None, average_attn_weights=False)
+    expected = as_torch(layer)(x, memory, memory, attn_mask=~mask if masked else None, average_attn_weights=False)
     assert_close(layer(x, memory if cross else None, mask), expected)
 
 
 def test_multi_head_attention_causal_equals_torch():
     layer, x = MultiHeadAttention(6, heads=3), normal(BATCH, KEYS, 6)
-    ahead = torch.ones(KEYS, KEYS, dtype=torch.bool).triu(1)
-    assert_close(layer(x, causal=True), torch_twin(layer)(x, x, x, attn_mask=ahead, average_attn_weights=False))
+    future = torch.ones(KEYS, KEYS, dtype=torch.bool).triu(1)
+    assert_close(layer(x, causal=True), as_torch(layer)(x, x, x, attn_mask=future, average_attn_weights=False))
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 3])

@@ -260,8 +260,8 @@ def test_the_hard_walk_never_looks_ahead():
         scores = SCORES.clone()
         found = alignment[:, :, i].any(-1)
         place = alignment[:, :, i].argmax(-1)
-        ahead = (torch.arange(KEYS) > place[..., None]) & found[..., None]
-        scores[:, :, : i + 1] = scores[:, :, : i + 1].masked_fill(ahead[:, :, None], math.nan)
+        later = (torch.arange(KEYS) > place[..., None]) & found[..., None]
+        scores[:, :, : i + 1] = scores[:, :, : i + 1].masked_fill(later[:, :, None], math.nan)
         assert_close(hard_alignment(scores)[:, :, : i + 1], alignment[:, :, : i + 1])
 
 

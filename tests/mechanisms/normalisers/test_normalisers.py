@@ -171,7 +171,7 @@ def test_gradients_are_those_of_the_numbers(name):
     assert torch.autograd.gradcheck(lambda *tensors: ours(*tensors, MASK[1:], causal=True), tensors)
 
 
-# Somebody else's code
+# The code of others
 
 
 @pytest.mark.parametrize("cap", [0.9, 5.0])
