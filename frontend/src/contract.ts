@@ -204,7 +204,6 @@ export interface Transport {
 
 // -- what is being looked at -----------------------------------------------------------------------------------------
 
-export type ViewName = "map" | "heads" | "ribbon" | "text" | "steps" | "image";
 export type UnitName = "tokens" | "words";
 
 /** The part of a map that is on screen, in units (tokens or words, hidden ones not counted), fractions allowed. */
@@ -216,7 +215,8 @@ export interface Viewport {
 }
 
 export interface State {
-  view: ViewName;
+  /** The name of one of the views; the list of them is views/index.ts. */
+  view: string;
   map: number;
   /** One, or several that are averaged. */
   heads: number[];
@@ -301,10 +301,14 @@ export interface MountedView {
   svg(): Promise<string>;
 }
 
+/** All that is known of a view. Its line in views/index.ts makes it one: its place in that list is its key. */
 export interface View {
-  readonly name: ViewName;
+  /** In links: `#view=name`. */
+  readonly name: string;
   /** On its button. */
   readonly title: string;
+  /** CSS of what it mounts. */
+  readonly styles: string;
   /** Keys and what they do, for the help. */
   readonly keys: [string, string][];
   /** Why this recording has nothing to show in it, or null. */

@@ -1,9 +1,10 @@
 /** What is being looked at, in the address after #: what differs from the start, and nothing else. */
 
 import type { Manifest, State } from "../contract";
+import { views } from "../views";
 
 const CHOICES = {
-  view: ["map", "heads", "ribbon", "text", "steps", "image"],
+  view: views.map(({ name }) => name),
   unit: ["tokens", "words"],
   special: ["shown", "dimmed", "hidden"],
   scale: ["linear", "log", "row"],

@@ -2,9 +2,10 @@
 
 import type { View } from "../contract";
 import { button, element } from "../elements";
+import { views } from "../views";
 
 export const SHELL_KEYS: readonly (readonly [string, string])[] = [
-  ["1 … 6", "choose the view"],
+  [`1 … ${views.length}`, "choose the view"],
   ["[ ]", "previous or next head"],
   ["{ }", "previous or next layer"],
   ["w", "tokens or words"],

@@ -1,7 +1,7 @@
 /** The viewer in an element of a page, whoever the host is. */
 
 import { element } from "../elements";
-import { styles } from "../views";
+import { views } from "../views";
 import css from "./shell.css";
 import type { Theme } from "./theme";
 import { type Host, Viewer } from "./viewer";
@@ -17,7 +17,7 @@ export interface MountedViewer {
 export function mountViewer(root: HTMLElement, host: Host): MountedViewer {
   // A shadow root stays for good: one that a former viewer left is used again.
   const shadow = root.shadowRoot ?? root.attachShadow({ mode: "open" });
-  shadow.adoptedStyleSheets = [css, ...styles].map((text) => {
+  shadow.adoptedStyleSheets = [css, ...views.map(({ styles }) => styles)].map((text) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);
     return sheet;

@@ -1,6 +1,6 @@
 /** The views as tabs. */
 
-import type { App, View, ViewName } from "../contract";
+import type { App, View } from "../contract";
 import { button, element, roving, scrollAlong } from "../elements";
 
 export class Tabs {
@@ -45,7 +45,7 @@ export class Tabs {
     scrollAlong(this.element, chosen);
   }
 
-  choose(name: ViewName): void {
+  choose(name: string): void {
     const view = this.views.find((one) => one.name === name);
     const reason = view?.unavailable(this.app.manifest, this.app.store.state);
     if (!view) return;

@@ -227,7 +227,8 @@ export class Viewer {
     if (this.mounted?.view.keydown(event)) return true;
     if (event.ctrlKey || event.altKey || event.metaKey) return false;
     const { key } = event;
-    if (/^[1-6]$/.test(key)) this.tabs.choose(views[Number(key) - 1].name);
+    const view = views[Number(key) - 1];
+    if (view) this.tabs.choose(view.name);
     else if (key === "t") this.showTable(!this.tableOpen);
     else if (key === "?") this.openHelp();
     else return changedByKey(key, this.app);

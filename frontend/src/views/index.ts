@@ -1,15 +1,11 @@
-/** The views, in the order of their keys. */
+/** The views, in the order of their keys: links, keys, buttons, help and styles follow from this list. */
 
 import type { View } from "../contract";
-import * as heads from "./heads";
-import * as image from "./image";
-import * as map from "./map";
-import * as ribbon from "./ribbon";
-import * as steps from "./steps";
-import * as text from "./text";
+import { view as heads } from "./heads";
+import { view as image } from "./image";
+import { view as map } from "./map";
+import { view as ribbon } from "./ribbon";
+import { view as steps } from "./steps";
+import { view as text } from "./text";
 
-const folders = [map, heads, ribbon, text, steps, image];
-
-export const views: readonly View[] = folders.map((one) => one.view);
-
-export const styles: readonly string[] = folders.map((one) => one.styles);
+export const views: readonly View[] = [map, heads, ribbon, text, steps, image];

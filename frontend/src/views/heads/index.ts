@@ -7,6 +7,7 @@ import { HeadsView } from "./heads_view";
 export const view: View = {
   name: "heads",
   title: "Heads",
+  styles: css,
   keys: [
     ["← ↑ → ↓", "move between heads"],
     ["Home, End", "first or last head"],
@@ -16,5 +17,3 @@ export const view: View = {
   unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
   mount: (root, app) => new HeadsView(root, app),
 };
-
-export const styles: string = css;

@@ -8,6 +8,7 @@ import { looked } from "./patches";
 export const view: View = {
   name: "image",
   title: "Image",
+  styles: css,
   keys: [
     ["← ↑ → ↓", "choose the next patch"],
     ["Home, End", "first or last patch of the row"],
@@ -21,5 +22,3 @@ export const view: View = {
   },
   mount: (root: HTMLElement, app: App) => new ImageView(root, app),
 };
-
-export const styles: string = css;

@@ -7,6 +7,7 @@ import { MapView } from "./map_view";
 export const view: View = {
   name: "map",
   title: "Map",
+  styles: css,
   keys: [
     ["← ↑ → ↓", "move the crosshair by a cell (with Shift, by ten)"],
     ["Home, End", "first or last key on the row (with Ctrl, of the first or last query)"],
@@ -22,5 +23,3 @@ export const view: View = {
   unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
   mount: (root: HTMLElement, app: App) => new MapView(root, app),
 };
-
-export const styles: string = css;

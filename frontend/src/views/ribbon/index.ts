@@ -9,8 +9,6 @@ import { drawLabels, drawTitles, measure, type Side, stroke, strongest } from ".
 import { curve, type Layout, layOut } from "./layout";
 import css from "./ribbon.css";
 
-export const styles = css;
-
 /** Units of a side, and curves, that are drawn at once: more than can be told apart. */
 const LABELS = 240;
 const CURVES = 4000;
@@ -31,6 +29,7 @@ interface Drawn {
 export const view: View = {
   name: "ribbon",
   title: "Ribbon",
+  styles: css,
   keys: [
     ["↑ ↓ ← →", "next or previous token; the other side"],
     ["Enter", "hold the token, let it go"],

@@ -10,6 +10,7 @@ const MOST = 64;
 export const view: View = {
   name: "steps",
   title: "Steps",
+  styles: css,
   keys: [
     ["j, k", "next or previous stage"],
     ["↑ ↓", "previous or next query"],
@@ -25,5 +26,3 @@ export const view: View = {
   },
   mount: (root, app) => new StepsView(root, app),
 };
-
-export const styles: string = css;

@@ -8,8 +8,6 @@ import type { Units } from "../../units";
 import css from "./text.css";
 import { textAsSvg } from "./text_svg";
 
-export const styles = css;
-
 /** Units on a page of the text: what a browser lays out at once without a pause. */
 const PAGE = 1500;
 
@@ -26,6 +24,7 @@ export interface Reading {
 export const view: View = {
   name: "text",
   title: "Text",
+  styles: css,
   keys: [
     ["← →", "previous or next token"],
     ["↑ ↓", "the other text, where there are two"],
