@@ -33,7 +33,7 @@ async function render({ model, el }: { model: NotebookModel; el: HTMLElement }):
   const transport = widgetTransport(model);
   const root = document.createElement("div");
   el.append(root);
-  const showTwin = hideTwin(model.get("twin"));
+  const showStill = hideStill(model.get("still"));
   const theme = () => model.get("theme") as Theme;
   const [given, source] = [Number(model.get("height")), sourceOver(transport)];
   const height = given > 0 ? { height: given } : {};
@@ -46,11 +46,11 @@ async function render({ model, el }: { model: NotebookModel; el: HTMLElement }):
       model.off("change:theme", changed);
       viewer.destroy();
       root.remove();
-      showTwin();
+      showStill();
     };
   } catch (error) {
     transport.close();
-    showTwin();
+    showStill();
     root.textContent = messageOf(error);
     return () => root.remove();
   }
@@ -59,12 +59,12 @@ async function render({ model, el }: { model: NotebookModel; el: HTMLElement }):
 export default { render };
 
 /** Hides the picture that stands for the widget where no kernel answers; returns how to show it again. */
-function hideTwin(id: unknown): () => void {
-  const twin = typeof id === "string" && id !== "" ? document.getElementById(id) : null;
-  if (!twin) return () => {};
-  twin.hidden = true;
+function hideStill(id: unknown): () => void {
+  const still = typeof id === "string" && id !== "" ? document.getElementById(id) : null;
+  if (!still) return () => {};
+  still.hidden = true;
   return () => {
-    twin.hidden = false;
+    still.hidden = false;
   };
 }
 

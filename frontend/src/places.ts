@@ -28,8 +28,8 @@ export function goTo(
 /** The map of another sequence that stands where this one stands, or its first; -1 where it has none. */
 export function sameMapOf(manifest: Manifest, state: Readonly<State>, item: number): number {
   const { kind, layer } = manifest.maps[state.map];
-  const twin = manifest.maps.findIndex((one) => one.item === item && one.kind === kind && one.layer === layer);
-  return twin >= 0 ? twin : manifest.maps.findIndex((one) => one.item === item);
+  const same = manifest.maps.findIndex((one) => one.item === item && one.kind === kind && one.layer === layer);
+  return same >= 0 ? same : manifest.maps.findIndex((one) => one.item === item);
 }
 
 /** The map of the layer before or after, of the same kind and sequence; null at the ends. */

@@ -34,26 +34,26 @@ export function headPixels(
 }
 
 /** All heads of a map in one canvas, below one another; null where there is no canvas. */
-export function headSheet(
+export function headsCanvas(
   overview: Overview,
   shown: Pick<State, "thumbnails" | "scale">,
   palette: Palette,
 ): HTMLCanvasElement | null {
   const { heads, rows, columns } = overview;
-  const sheet = document.createElement("canvas");
-  sheet.width = columns;
-  sheet.height = heads * rows;
-  const context = sheet.getContext("2d");
+  const canvas = document.createElement("canvas");
+  canvas.width = columns;
+  canvas.height = heads * rows;
+  const context = canvas.getContext("2d");
   if (!context) return null;
   for (let head = 0; head < heads; head++)
     context.putImageData(new ImageData(headPixels(overview, head, shown, palette), columns, rows), 0, head * rows);
-  return sheet;
+  return canvas;
 }
 
-/** Draws one head of such a sheet. */
+/** Draws one of the heads of such a canvas. */
 export function drawHead(
   context: CanvasRenderingContext2D,
-  sheet: HTMLCanvasElement,
+  heads: HTMLCanvasElement,
   overview: Overview,
   head: number,
   box: { x: number; y: number; width: number; height: number },
@@ -61,5 +61,5 @@ export function drawHead(
   const { rows, columns } = overview;
   // Cells larger than pixels keep their edges; smaller ones are averaged.
   context.imageSmoothingEnabled = columns > 2 * box.width || rows > 2 * box.height;
-  context.drawImage(sheet, 0, head * rows, columns, rows, box.x, box.y, box.width, box.height);
+  context.drawImage(heads, 0, head * rows, columns, rows, box.x, box.y, box.width, box.height);
 }

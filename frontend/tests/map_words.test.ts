@@ -38,16 +38,16 @@ describe("words for what is shown", () => {
   it("give the weight under the crosshair, once it has been read", () => {
     const grid = { first: 4, last: 8, step: 2, count: 2 };
     const single = { first: 2, last: 4, step: 1, count: 2 };
-    const sheet = { rows: grid, columns: single, values: Float32Array.of(0.1, 0.2, 0.3, 0.4), sampled: 0, read: true };
+    const cells = { rows: grid, columns: single, values: Float32Array.of(0.1, 0.2, 0.3, 0.4), sampled: 0, read: true };
     const at = { row: 7, column: 3 };
     const lines = (read: boolean, exact = 0) =>
-      readOut(manifest, state, shown, at, cellAt({ ...sheet, read }, 7, 3), exact > 0 ? { ...at, weight: exact } : null)
+      readOut(manifest, state, shown, at, cellAt({ ...cells, read }, 7, 3), exact > 0 ? { ...at, weight: exact } : null)
         .map((line) => line.replace(/[\u2068\u2069]/g, ""))
         .slice(-2);
     expect(lines(false)).toEqual(["source tokens: at  (3)", "reading …"]);
     expect(lines(true)).toEqual(["source tokens: at  (3)", "mean of 2 × 1 0.40"]);
     expect(lines(true, 0.75)).toEqual(["weight 0.75", "mean of 2 × 1 0.40"]);
-    expect(cellAt(sheet, 8, 3)).toBeNull();
-    expect(cellAt(sheet, 4, 1)).toBeNull();
+    expect(cellAt(cells, 8, 3)).toBeNull();
+    expect(cellAt(cells, 4, 1)).toBeNull();
   });
 });

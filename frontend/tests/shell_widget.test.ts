@@ -36,34 +36,34 @@ afterEach(() => {
 });
 
 function cell() {
-  const twin = document.createElement("div");
-  twin.id = "twin";
+  const still = document.createElement("div");
+  still.id = "still";
   const el = document.createElement("div");
-  document.body.append(twin, el);
-  return { twin, el };
+  document.body.append(still, el);
+  return { still, el };
 }
 
 describe("the widget", () => {
-  it("shows what the kernel has, in the place of its twin, and leaves nothing behind", async () => {
-    const { twin, el } = cell();
-    const { model, traits, tell, listening } = modelOf({ height: 431, theme: "auto", twin: "twin", view: "heads" });
+  it("shows what the kernel has, in the place of its still picture, and leaves nothing behind", async () => {
+    const { still, el } = cell();
+    const { model, traits, tell, listening } = modelOf({ height: 431, theme: "auto", still: "still", view: "heads" });
     const cleanup = await main.render({ model, el });
     const viewer = el.querySelector("div")!.shadowRoot!.querySelector<HTMLElement>(".viewer")!;
     expect(viewer.querySelector(".title")?.textContent).toBe("The cat sat on the mat.");
     expect(viewer.style.height).toBe("431px");
-    expect(twin.hidden).toBe(true);
+    expect(still.hidden).toBe(true);
     expect(el.querySelector("div")!.dataset.lmSuppressShortcuts).toBe("true");
     traits.theme = "dark";
     tell("change:theme");
     expect(viewer.style.getPropertyValue("--background")).toBe("#121418");
     cleanup();
-    expect([el.childElementCount, listening(), twin.hidden]).toEqual([0, 0, false]);
+    expect([el.childElementCount, listening(), still.hidden]).toEqual([0, 0, false]);
   });
 
-  it("leaves its twin where the kernel has nothing", async () => {
-    const { twin, el } = cell();
-    const { model, listening } = modelOf({ height: 560, theme: "auto", twin: "twin" }, true);
+  it("leaves its still picture where the kernel has nothing", async () => {
+    const { still, el } = cell();
+    const { model, listening } = modelOf({ height: 560, theme: "auto", still: "still" }, true);
     await main.render({ model, el });
-    expect([el.textContent, twin.hidden, listening()]).toEqual(["no such recording", false, 0]);
+    expect([el.textContent, still.hidden, listening()]).toEqual(["no such recording", false, 0]);
   });
 });

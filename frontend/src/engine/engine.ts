@@ -57,13 +57,13 @@ export class Engine {
     };
     switch (question) {
       case "region": {
-        const asked = request as RegionRequest;
-        const [rows, columns] = check(info, asked);
+        const wanted = request as RegionRequest;
+        const [rows, columns] = check(info, wanted);
         if (rows * columns > MOST_CELLS)
           throw new Error(`expected at most ${MOST_CELLS} cells, got ${rows} × ${columns}; ask for larger cells`);
-        if (!["mean", "max", "mass"].includes(asked.how))
-          throw new Error(`expected mean, max or mass, got ${asked.how}`);
-        return packedBy(region(await this.map(at), special, asked, this.mostWork), packRegion);
+        if (!["mean", "max", "mass"].includes(wanted.how))
+          throw new Error(`expected mean, max or mass, got ${wanted.how}`);
+        return packedBy(region(await this.map(at), special, wanted, this.mostWork), packRegion);
       }
       case "margins": {
         check(info, request as MarginsRequest);

@@ -1,4 +1,4 @@
-/** What the page carries: its manifest, and packs as base64 of gzip, decoded when somebody asks. */
+/** What the page carries: its manifest, and packs as base64 of gzip, decoded when they are needed. */
 
 import type { Manifest } from "../contract";
 

@@ -110,7 +110,7 @@ function workerOfPage(): WorkerLike {
   try {
     return new Worker(address);
   } finally {
-    // Its program is fetched later than it is made; the address may go once nobody can still want it.
+    // Its program is fetched later than it is made; the address may go once it cannot be needed any more.
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   }
 }

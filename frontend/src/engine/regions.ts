@@ -88,7 +88,7 @@ function fitting(
   heads: readonly number[],
   all: Members,
   spans: Int32Array,
-  asked: number,
+  wanted: number,
   mostWork: number,
 ): { members: Members; sample: number } {
   const full = largest(all);
@@ -100,7 +100,7 @@ function fitting(
         for (let span = 0; span < spans.length; span += 2) sum += map.work(head, query, spans[span], spans[span + 1]);
     return sum;
   };
-  let fits = asked > 0 ? Math.min(asked, full) : full;
+  let fits = wanted > 0 ? Math.min(wanted, full) : full;
   if (fits > 1 && workOf(take(fits)) > mostWork) {
     let exceeds = fits;
     fits = 1;

@@ -44,8 +44,8 @@ export function serverTransport(base: string, headers: Readonly<Record<string, s
 /** Milliseconds of a Retry-After, which is in seconds or a date; one second where there is none. */
 function pauseOf(response: Response): number {
   const after = response.headers.get("retry-after");
-  const asked = after === null ? 1000 : /^\d+$/.test(after) ? 1000 * Number(after) : Date.parse(after) - Date.now();
-  return Number.isNaN(asked) ? 1000 : Math.min(Math.max(asked, 0), LONGEST_PAUSE);
+  const pause = after === null ? 1000 : /^\d+$/.test(after) ? 1000 * Number(after) : Date.parse(after) - Date.now();
+  return Number.isNaN(pause) ? 1000 : Math.min(Math.max(pause, 0), LONGEST_PAUSE);
 }
 
 async function reasonOf(response: Response): Promise<string> {

@@ -60,7 +60,7 @@ class Answers {
     } finally {
       pending.askers--;
       if (pending.askers === 0 && this.pending.get(name) === pending) {
-        this.pending.delete(name); // nobody waits any more
+        this.pending.delete(name); // none waits any more
         pending.controller.abort();
       }
     }

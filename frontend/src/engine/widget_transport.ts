@@ -15,7 +15,7 @@ const TOGETHER = 2;
 /** Milliseconds after which a kernel is thought to be busy or gone. */
 const PATIENCE = 120_000;
 
-interface Asked {
+interface Pending {
   id: string;
   question: string;
   request: object;
@@ -27,41 +27,41 @@ interface Asked {
 export function widgetTransport(model: WidgetModel, patience = PATIENCE): Transport {
   // Two views of one model hear each other's answers: their numbers must differ.
   const own = Math.random().toString(36).slice(2);
-  const sent = new Map<string, { asked: Asked; timer: ReturnType<typeof setTimeout> }>();
-  let waiting: Asked[] = [];
+  const sent = new Map<string, { pending: Pending; timer: ReturnType<typeof setTimeout> }>();
+  let waiting: Pending[] = [];
   let last = 0;
   let closed = false;
 
   const sendMore = () => {
     while (sent.size < TOGETHER && waiting.length > 0) {
-      const asked = waiting.shift()!;
-      const { id, question, request } = asked;
+      const pending = waiting.shift()!;
+      const { id, question, request } = pending;
       const timer = setTimeout(() => {
         settle(id)?.reject(
           new Error(`no answer from the kernel for ${patience / 1000} s: it is busy, or gone; run the cell again`),
         );
       }, patience);
-      sent.set(id, { asked, timer });
+      sent.set(id, { pending, timer });
       model.send({ id, question, request });
     }
   };
-  const settle = (id: string): Asked | undefined => {
+  const settle = (id: string): Pending | undefined => {
     const found = sent.get(id);
     if (!found) return undefined;
     clearTimeout(found.timer);
     sent.delete(id);
     sendMore();
-    return found.asked;
+    return found.pending;
   };
   const heard = (content: unknown, buffers: readonly ArrayBufferView[]) => {
     const { id, error } = (content ?? {}) as { id?: unknown; error?: unknown };
     if (typeof id !== "string") return;
-    const asked = settle(id);
-    if (!asked) return;
-    if (error !== undefined) asked.reject(new Error(String(error)));
+    const pending = settle(id);
+    if (!pending) return;
+    if (error !== undefined) pending.reject(new Error(String(error)));
     else if (buffers.length !== 1)
-      asked.reject(new Error(`expected one buffer from the kernel, got ${buffers.length}`));
-    else asked.resolve(copied(buffers[0]));
+      pending.reject(new Error(`expected one buffer from the kernel, got ${buffers.length}`));
+    else pending.resolve(copied(buffers[0]));
   };
   model.on("msg:custom", heard);
   return {
@@ -69,24 +69,24 @@ export function widgetTransport(model: WidgetModel, patience = PATIENCE): Transp
       new Promise((resolve, reject) => {
         if (closed) return reject(new Error("the viewer is closed"));
         if (signal?.aborted) return reject(signal.reason);
-        const asked: Asked = { id: `${own}-${++last}`, question, request, resolve, reject };
-        // One that is already with the kernel keeps its place until it is answered, and nobody hears it.
+        const pending: Pending = { id: `${own}-${++last}`, question, request, resolve, reject };
+        // One that is already with the kernel keeps its place until it is answered, and is not heard.
         const stop = () => {
-          waiting = waiting.filter((one) => one !== asked);
+          waiting = waiting.filter((one) => one !== pending);
           reject(signal?.reason);
         };
         signal?.addEventListener("abort", stop, { once: true });
-        waiting.push(asked);
+        waiting.push(pending);
         sendMore();
       }),
     close() {
       closed = true;
       model.off("msg:custom", heard);
-      const left = [...waiting, ...[...sent.values()].map(({ asked }) => asked)];
+      const left = [...waiting, ...[...sent.values()].map(({ pending }) => pending)];
       for (const { timer } of sent.values()) clearTimeout(timer);
       waiting = [];
       sent.clear();
-      for (const asked of left) asked.reject(new Error("the viewer is closed"));
+      for (const pending of left) pending.reject(new Error("the viewer is closed"));
     },
   };
 }

@@ -27,7 +27,7 @@ export function serve(
   shapes: Shapes,
   say: (message: FromWorker, transfer: ArrayBuffer[]) => void,
 ): (message: ToWorker) => void {
-  const asked = new Map<number, AbortController>();
+  const running = new Map<number, AbortController>();
   const needed = new Map<string, PromiseWithResolvers<string>>();
   const load = async (name: string) => {
     let text = needed.get(name);
@@ -41,18 +41,18 @@ export function serve(
   const queue = new Queue(new Engine(shapes, load), SLICE);
   const answer = async (id: number, question: string, request: object) => {
     const controller = new AbortController();
-    asked.set(id, controller);
+    running.set(id, controller);
     try {
       const packed = await queue.ask(question, request, controller.signal);
       if (!controller.signal.aborted) say({ id, answer: packed }, [packed]);
     } catch (error) {
       if (!controller.signal.aborted) say({ id, error: error instanceof Error ? error.message : String(error) }, []);
     }
-    asked.delete(id);
+    running.delete(id);
   };
   return (message) => {
     if ("question" in message) void answer(message.id, message.question, message.request);
-    else if ("abort" in message) asked.get(message.abort)?.abort();
+    else if ("abort" in message) running.get(message.abort)?.abort();
     else if ("name" in message) {
       const text = needed.get(message.name);
       needed.delete(message.name);

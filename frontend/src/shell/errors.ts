@@ -13,7 +13,7 @@ export class Errors {
   }
 
   show(error: unknown): void {
-    if (error instanceof DOMException && error.name === "AbortError") return; // nobody wants that answer any more
+    if (error instanceof DOMException && error.name === "AbortError") return; // that answer is not wanted any more
     const text = error instanceof Error ? error.message : String(error);
     const shown = [...this.element.children];
     if (shown.some((one) => one.firstElementChild?.textContent === text)) return;

@@ -2,7 +2,7 @@
 
 import type { App, Overview } from "../contract";
 import { button, element, roving, scrollAlong } from "../elements";
-import { drawHead, headSheet } from "../thumbnails";
+import { drawHead, headsCanvas } from "../thumbnails";
 
 /** Pixels of a thumbnail. */
 const SIDE = 26;
@@ -56,13 +56,13 @@ export class HeadStrip {
   /** Thumbnails again: the theme or what they show has changed. */
   paint(): void {
     const { overview } = this;
-    const sheet = overview && headSheet(overview, this.app.store.state, this.app.palette);
-    if (!sheet || !overview) return;
+    const heads = overview && headsCanvas(overview, this.app.store.state, this.app.palette);
+    if (!heads || !overview) return;
     this.buttons.forEach((one, head) => {
       const canvas = one.querySelector("canvas");
       const context = canvas?.getContext("2d");
       if (canvas && context)
-        drawHead(context, sheet, overview, head, { x: 0, y: 0, width: canvas.width, height: canvas.height });
+        drawHead(context, heads, overview, head, { x: 0, y: 0, width: canvas.width, height: canvas.height });
     });
   }
 

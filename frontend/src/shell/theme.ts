@@ -1,4 +1,4 @@
-/** Light or dark: as asked, or as the host is. */
+/** Light or dark: as chosen, or as the host is. */
 
 import type { Palette } from "../contract";
 import { paletteOf } from "../palette";
@@ -31,7 +31,7 @@ export class ThemeWatch {
   /** `notebook`: whether the page around it is a notebook's, which has a theme of its own. */
   constructor(
     private readonly root: HTMLElement,
-    public asked: Theme,
+    public chosen: Theme,
     private readonly notebook: boolean,
     private readonly changed: () => void,
   ) {
@@ -44,8 +44,8 @@ export class ThemeWatch {
     for (const one of [document.documentElement, document.body]) this.observer.observe(one, attributes);
   }
 
-  ask(theme: Theme): void {
-    this.asked = theme;
+  choose(theme: Theme): void {
+    this.chosen = theme;
     this.resolve();
   }
 
@@ -55,7 +55,7 @@ export class ThemeWatch {
   }
 
   private current(): "light" | "dark" {
-    if (this.asked !== "auto") return this.asked;
+    if (this.chosen !== "auto") return this.chosen;
     return (this.notebook ? notebookTheme(document) : null) ?? (this.preference.matches ? "dark" : "light");
   }
 

@@ -84,7 +84,7 @@ export class Viewer {
       copy: () => this.attempt(() => this.copy()),
       png: () => this.attempt(async () => download(this.name("png"), await pngOf(await this.view().svg()))),
       svg: () => this.attempt(async () => download(this.name("svg"), svgBlob(await this.view().svg()))),
-      theme: () => this.setTheme(THEMES[(THEMES.indexOf(this.theme.asked) + 1) % THEMES.length]),
+      theme: () => this.setTheme(THEMES[(THEMES.indexOf(this.theme.chosen) + 1) % THEMES.length]),
       help: () => this.openHelp(),
     });
     this.table = new TablePanel(
@@ -100,14 +100,14 @@ export class Viewer {
     const settings = new Settings(this.app);
     this.parts = [choice, this.strip, this.tabs, settings];
     this.build(shadow, choice.element, settings.element);
-    this.footer.update(store.state, false, this.theme.asked);
+    this.footer.update(store.state, false, this.theme.chosen);
     this.stops.push(store.subscribe((state, changed) => this.changed(state, changed)));
     this.listen(store);
     this.mountView();
   }
 
   setTheme(theme: Theme): void {
-    this.theme.ask(theme);
+    this.theme.choose(theme);
     this.footer.update(this.app.store.state, this.tableOpen, theme);
   }
 
@@ -131,7 +131,7 @@ export class Viewer {
     if ([...changed].some((name) => !POINTED.has(name))) {
       this.app.say(""); // what was said of before
       for (const part of this.parts) part.update();
-      this.footer.update(state, this.tableOpen, this.theme.asked);
+      this.footer.update(state, this.tableOpen, this.theme.chosen);
     }
     if (changed.has("thumbnails") || changed.has("scale")) this.strip.paint();
     if (changed.has("view") || changed.has("map") || changed.has("rowAxis") || changed.has("heads")) this.mountView();
@@ -242,7 +242,7 @@ export class Viewer {
   private showTable(open: boolean): void {
     this.tableOpen = open;
     this.table.show(open);
-    this.footer.update(this.app.store.state, open, this.theme.asked);
+    this.footer.update(this.app.store.state, open, this.theme.chosen);
   }
 
   private async copy(): Promise<void> {

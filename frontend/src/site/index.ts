@@ -141,10 +141,10 @@ class Site {
   }
 
   /** Has a document made, and shows it. */
-  private async make(what: string, asked: object): Promise<void> {
+  private async make(what: string, request: object): Promise<void> {
     this.say("…");
     try {
-      const made = await this.ask<Listed>(`playground/${what}`, asked);
+      const made = await this.ask<Listed>(`playground/${what}`, request);
       this.listed = [...this.listed, made];
       this.list();
       await this.show(made.id);

@@ -5,7 +5,7 @@ import { svgElement } from "../../elements";
 import { weightText } from "../../labels";
 import { drawHead } from "../../thumbnails";
 import { type Arrangement, CAPTION, type Cell } from "./layout";
-import type { Sheets } from "./sheets";
+import type { Thumbnails } from "./thumbnails";
 
 const NUMBERS = "ui-monospace, monospace";
 const TEXT = "system-ui, sans-serif";
@@ -40,7 +40,7 @@ export interface Scene {
 export function drawHeads(
   context: CanvasRenderingContext2D,
   scene: Scene,
-  sheets: Sheets,
+  thumbnails: Thumbnails,
   top: number,
   height: number,
 ): void {
@@ -59,8 +59,8 @@ export function drawHeads(
   cells.forEach((cell, at) => {
     if (!inSight(cell.y, side + 2 * CAPTION)) return;
     const box = { x: cell.x, y: cell.y - top, width: side, height: side };
-    const found = sheets.get(cell.map);
-    if (found) drawHead(context, found.sheet, found.overview, cell.head, box);
+    const found = thumbnails.get(cell.map);
+    if (found) drawHead(context, found.canvas, found.overview, cell.head, box);
     const chosen = scene.chosen(cell);
     context.strokeStyle = chosen || at === scene.current ? palette.accent : palette.frame;
     context.lineWidth = at === scene.current ? 3 : chosen ? 2 : 1;
@@ -78,7 +78,7 @@ export function drawHeads(
 const MOST = 2048;
 
 /** The heads of this stretch as a document; thumbnails are rasters, names are text. */
-export function headsSvg(scene: Scene, sheets: Sheets, title: string, top: number, height: number): string {
+export function headsSvg(scene: Scene, thumbnails: Thumbnails, title: string, top: number, height: number): string {
   const { arrangement, palette, maps, kinds } = scene;
   const { cells, headings, side, width } = arrangement;
   const whole = height + 30;
@@ -96,7 +96,7 @@ export function headsSvg(scene: Scene, sheets: Sheets, title: string, top: numbe
   const seen = cells.filter((cell) => inSight(cell.y, side)).slice(0, MOST);
   for (const cell of seen) {
     const box = { x: cell.x, y: cell.y + shift, width: side, height: side };
-    const picture = thumbnailOf(cell, sheets);
+    const picture = thumbnailOf(cell, thumbnails);
     if (picture)
       put(svg, "image", { ...box, href: picture, preserveAspectRatio: "none", "image-rendering": "pixelated" });
     put(svg, "rect", { ...box, fill: "none", stroke: scene.chosen(cell) ? palette.accent : palette.frame });
@@ -108,15 +108,15 @@ export function headsSvg(scene: Scene, sheets: Sheets, title: string, top: numbe
   return new XMLSerializer().serializeToString(svg);
 }
 
-function thumbnailOf(cell: Cell, sheets: Sheets): string | null {
-  const found = sheets.get(cell.map);
+function thumbnailOf(cell: Cell, thumbnails: Thumbnails): string | null {
+  const found = thumbnails.get(cell.map);
   if (!found) return null;
-  const { overview, sheet } = found;
+  const { overview, canvas: heads } = found;
   const canvas = document.createElement("canvas");
   canvas.width = overview.columns;
   canvas.height = overview.rows;
   const context = canvas.getContext("2d");
   if (!context) return null;
-  drawHead(context, sheet, overview, cell.head, { x: 0, y: 0, width: canvas.width, height: canvas.height });
+  drawHead(context, heads, overview, cell.head, { x: 0, y: 0, width: canvas.width, height: canvas.height });
   return canvas.toDataURL("image/png");
 }

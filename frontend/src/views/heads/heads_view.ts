@@ -7,7 +7,7 @@ import { goTo } from "../../places";
 import { mapText } from "../../shown";
 import { drawHeads, headsSvg, type Scene } from "./drawing";
 import { type Arrangement, arrange, CAPTION, type Cell, cellAt, mapsShown, neighbour, statisticsOf } from "./layout";
-import { Sheets } from "./sheets";
+import { Thumbnails } from "./thumbnails";
 
 const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 const TABLE_ROWS = 500;
@@ -24,7 +24,7 @@ export class HeadsView implements MountedView {
   private readonly sort;
   private readonly thumbnails;
   private readonly limitLabel = element("label", "choice");
-  private readonly sheets: Sheets;
+  private readonly painted: Thumbnails;
   private readonly stops: (() => void)[] = [];
   private descending = true;
   private arrangement: Arrangement = { cells: [], headings: [], side: 0, width: 0, height: 0 };
@@ -36,7 +36,7 @@ export class HeadsView implements MountedView {
     private readonly app: App,
   ) {
     const { store } = app;
-    this.sheets = new Sheets(app, () => this.request());
+    this.painted = new Thumbnails(app, () => this.request());
     this.sort = choice("sorted by", [], (sort) => store.set({ sort }));
     this.thumbnails = tick("largest instead of mean", (on) => store.set({ thumbnails: on ? "max" : "mean" }));
     this.direction = button("", "", () => {
@@ -67,7 +67,7 @@ export class HeadsView implements MountedView {
   destroy(): void {
     cancelAnimationFrame(this.frame);
     for (const stop of this.stops) stop();
-    this.sheets.stop();
+    this.painted.stop();
     this.element.remove();
   }
 
@@ -105,7 +105,7 @@ export class HeadsView implements MountedView {
   }
 
   async svg(): Promise<string> {
-    return headsSvg(this.scene(), this.sheets, this.title(), this.scroll.scrollTop, this.height());
+    return headsSvg(this.scene(), this.painted, this.title(), this.scroll.scrollTop, this.height());
   }
 
   // -- what changes ---------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ export class HeadsView implements MountedView {
     const context = this.canvas.getContext("2d");
     if (!context) return;
     context.setTransform(density, 0, 0, density, 0, 0);
-    drawHeads(context, this.scene(), this.sheets, this.scroll.scrollTop, height);
+    drawHeads(context, this.scene(), this.painted, this.scroll.scrollTop, height);
   }
 
   /** What is known of the head under the pointer or the keyboard. */

@@ -17,7 +17,7 @@ export interface Grid {
 }
 
 /** Values of cells, row by row. */
-export interface Sheet {
+export interface CellGrid {
   rows: Grid;
   columns: Grid;
   values: Float32Array;
@@ -100,18 +100,18 @@ export function averaged(overview: Overview, heads: readonly number[], how: "mea
 }
 
 /**
- * What is known of a part of a map: for each cell the earlier sheet that has its middle, the first of them that does, and
+ * What is known of a part of a map: for each cell the earlier grid that has its middle, the first of them that does, and
  * where none has, the overview; null where nothing at all is known.
  */
 export function preview(
   frame: Frame,
   axes: Shown,
-  earlier: readonly Sheet[],
+  earlier: readonly CellGrid[],
   overview: { rows: number; columns: number; values: Float32Array } | null,
   mass: boolean,
-): Sheet | null {
+): CellGrid | null {
   const { rows, columns } = gridsOf(frame, axes, MOST_PREVIEW_CELLS);
-  const layers = earlier.filter((sheet) => overlaps(sheet.rows, rows) && overlaps(sheet.columns, columns));
+  const layers = earlier.filter((cells) => overlaps(cells.rows, rows) && overlaps(cells.columns, columns));
   if (layers.length === 0 && overview === null) return null;
   const values = new Float32Array(rows.count * columns.count);
   if (overview) {
@@ -127,15 +127,15 @@ export function preview(
         values[to + column] = overview.values[from + across[column]] * tokens[column];
     }
   }
-  for (const sheet of [...layers].reverse()) {
-    const down = middles(rows).map((unit) => cellOf(sheet.rows, unit));
-    const across = middles(columns).map((unit) => cellOf(sheet.columns, unit));
+  for (const cells of [...layers].reverse()) {
+    const down = middles(rows).map((unit) => cellOf(cells.rows, unit));
+    const across = middles(columns).map((unit) => cellOf(cells.columns, unit));
     for (let row = 0; row < rows.count; row++) {
       if (down[row] < 0) continue;
-      const from = down[row] * sheet.columns.count;
+      const from = down[row] * cells.columns.count;
       const to = row * columns.count;
       for (let column = 0; column < columns.count; column++)
-        if (across[column] >= 0) values[to + column] = sheet.values[from + across[column]];
+        if (across[column] >= 0) values[to + column] = cells.values[from + across[column]];
     }
   }
   return { rows, columns, values, sampled: 0, read: false };

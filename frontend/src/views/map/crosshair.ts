@@ -3,7 +3,7 @@
 import type { State } from "../../contract";
 import { between } from "../../screen";
 import type { Shown } from "../../shown";
-import type { Sheet } from "./cells";
+import type { CellGrid } from "./cells";
 import type { Layout } from "./layout";
 
 export interface Place {
@@ -25,10 +25,10 @@ export function tokensAt({ row, column }: Place, shown: Shown): { query: number;
 }
 
 /** Where a key moves the crosshair, by cells as they are on screen; null for keys that do not move it. */
-export function moved(event: KeyboardEvent, from: Place | null, layout: Layout, sheet: Sheet | null): Place | null {
+export function moved(event: KeyboardEvent, from: Place | null, layout: Layout, cells: CellGrid | null): Place | null {
   const { view } = layout.frame;
-  const down = sheet?.rows.step ?? 1;
-  const across = sheet?.columns.step ?? 1;
+  const down = cells?.rows.step ?? 1;
+  const across = cells?.columns.step ?? 1;
   const many = event.shiftKey ? 10 : 1;
   const page = Math.max(1, Math.floor(view.bottom - view.top));
   const { rows, columns } = layout.extent;

@@ -76,7 +76,7 @@ export function layoutOf(size: Size, axes: Shown, viewport: Viewport | null, mea
   const right = plot.x + plot.width + GAP;
   const under = plot.y + plot.height + GAP;
   const below = (row: number) => ({ x: plot.x, y: under + row * (strip + GAP), width: plot.width, height: strip });
-  const beside = (column: number) => ({
+  const toTheRight = (column: number) => ({
     x: right + column * (strip + GAP),
     y: plot.y,
     width: strip,
@@ -102,8 +102,8 @@ export function layoutOf(size: Size, axes: Shown, viewport: Viewport | null, mea
     received: short ? null : below(0),
     rowProfile: short ? null : below(1),
     // Of signed weights there is none.
-    entropy: narrow || !axes.info.probabilities ? null : beside(0),
-    columnProfile: narrow ? null : beside(axes.info.probabilities ? 1 : 0),
+    entropy: narrow || !axes.info.probabilities ? null : toTheRight(0),
+    columnProfile: narrow ? null : toTheRight(axes.info.probabilities ? 1 : 0),
     bar: { x: right + across + GAP, y: plot.y, width: BAR_WIDTH, height: Math.min(Math.max(plot.height, 80), 220) },
   };
 }

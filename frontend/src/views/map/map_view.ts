@@ -7,7 +7,7 @@ import { measureWith, prepared, type Size } from "../../screen";
 import { mapText, type Shown, shownBy } from "../../shown";
 import { CanvasSurface, pngOf } from "../../surface";
 import { convertViewport } from "./axes";
-import { gridsOf, MOST_CELLS, type Sheet } from "./cells";
+import { type CellGrid, gridsOf, MOST_CELLS } from "./cells";
 import { moved, type Place, placeOf, tokensAt } from "./crosshair";
 import { documentOf } from "./document";
 import { buildElements, type MapElements } from "./elements";
@@ -123,7 +123,7 @@ export class MapView implements MountedView {
       this.app.store.set({ pinned: false });
       this.app.say("");
     } else {
-      const next = moved(event, place, layout, this.scene?.sheet ?? null);
+      const next = moved(event, place, layout, this.scene?.cells ?? null);
       if (!next) return false;
       this.moveTo(next, layout);
     }
@@ -132,16 +132,16 @@ export class MapView implements MountedView {
 
   async table(): Promise<TextTable> {
     const { state } = this.app.store;
-    const sheet = await this.exactSheet();
-    return tableOf(state, this.shown, sheet, this.statusOf(sheet, false));
+    const cells = await this.exactCells();
+    return tableOf(state, this.shown, cells, this.statusOf(cells, false));
   }
 
   async svg(): Promise<string> {
     const { state } = this.app.store;
-    const sheet = await this.exactSheet();
-    const scene = this.sceneOf(sheet);
+    const cells = await this.exactCells();
+    const scene = this.sceneOf(cells);
     const title = `${visible(this.app.manifest.title, 120)} – ${mapText(this.shown.info, state.heads)}`;
-    const status = this.statusOf(sheet, false);
+    const status = this.statusOf(cells, false);
     const crosshair = state.pinned ? this.crosshair(scene) : null;
     const pinned = crosshair && { crosshair, probed: this.probe.found };
     return documentOf(scene, { title, status }, pinned, this.measure, pngOf);
@@ -258,9 +258,9 @@ export class MapView implements MountedView {
 
   /** Says where a key has brought the crosshair, as soon as its weight is known. */
   private speak(): void {
-    if (!this.unsaid || this.dirty.base || !this.scene?.sheet?.read) return; // what is drawn may be of another head yet
+    if (!this.unsaid || this.dirty.base || !this.scene?.cells?.read) return; // what is drawn may be of another head yet
     const crosshair = this.crosshair(this.scene);
-    if (!crosshair || !cellAt(this.scene.sheet, crosshair.row, crosshair.column)) return;
+    if (!crosshair || !cellAt(this.scene.cells, crosshair.row, crosshair.column)) return;
     this.unsaid = false;
     this.app.say(crosshair.lines.join(", "));
   }
@@ -292,10 +292,10 @@ export class MapView implements MountedView {
     const { state } = this.app.store;
     const layout = this.layout();
     this.reader.look(state, this.shown, layout.frame);
-    this.scene = this.sceneOf(this.reader.sheet, layout);
+    this.scene = this.sceneOf(this.reader.cells, layout);
     const context = prepared(this.elements.base, this.size);
     if (context) drawScene(new CanvasSurface(context), this.scene, false);
-    const status = this.statusOf(this.reader.sheet, this.reader.reading);
+    const status = this.statusOf(this.reader.cells, this.reader.reading);
     if (this.elements.status.textContent !== status) this.elements.status.textContent = status;
     this.elements.base.setAttribute("aria-label", pictureText(state, this.shown, layout.frame.view, status));
     this.elements.element.toggleAttribute("data-reading", this.reader.reading);
@@ -303,7 +303,7 @@ export class MapView implements MountedView {
 
   private drawOverlay(scene: Scene): void {
     const { state } = this.app.store;
-    this.probe.look(state, this.shown, placeOf(state, this.shown), scene.sheet);
+    this.probe.look(state, this.shown, placeOf(state, this.shown), scene.cells);
     const context = prepared(this.elements.overlay, this.size);
     if (!context) return;
     const surface = new CanvasSurface(context);
@@ -321,16 +321,16 @@ export class MapView implements MountedView {
     return layoutOf(this.size, this.shown, this.app.store.state.viewport, this.measure);
   }
 
-  private sceneOf(sheet: Sheet | null, layout = this.layout()): Scene {
+  private sceneOf(cells: CellGrid | null, layout = this.layout()): Scene {
     const { state } = this.app.store;
     const { probabilities, keys } = this.shown.info;
     return {
       layout,
       rowTitle: axisTitle(this.shown.rows),
       columnTitle: axisTitle(this.shown.columns),
-      sheet,
+      cells,
       // Even attention is the least that has a strong colour.
-      scale: scaleOf(state.scale, sheet?.values ?? new Float32Array(), !probabilities, probabilities ? 1 / keys : 0),
+      scale: scaleOf(state.scale, cells?.values ?? new Float32Array(), !probabilities, probabilities ? 1 / keys : 0),
       margins: this.reader.margins?.margins ?? null,
       marginGrids: this.reader.margins?.grids ?? null,
       dimSpecial: state.special === "dimmed",
@@ -338,16 +338,16 @@ export class MapView implements MountedView {
     };
   }
 
-  private statusOf(sheet: Sheet | null, reading: boolean): string {
+  private statusOf(cells: CellGrid | null, reading: boolean): string {
     const sampled = this.reader.margins?.margins.sampled ?? 0;
-    return statusText(this.app.store.state, this.shown, sheet, reading, sampled);
+    return statusText(this.app.store.state, this.shown, cells, reading, sampled);
   }
 
   private crosshair(scene: Scene) {
     const { state } = this.app.store;
     const place = placeOf(state, this.shown);
     if (!place) return null;
-    const cell = cellAt(scene.sheet, place.row, place.column);
+    const cell = cellAt(scene.cells, place.row, place.column);
     return {
       ...place,
       pinned: state.pinned,
@@ -358,10 +358,10 @@ export class MapView implements MountedView {
   }
 
   /** What is on screen, read exactly (or as exactly as the source will). */
-  private async exactSheet(): Promise<Sheet> {
+  private async exactCells(): Promise<CellGrid> {
     if (this.dirty.base) this.draw();
-    const { sheet, reading } = this.reader;
-    if (sheet?.read && !reading) return sheet;
+    const { cells, reading } = this.reader;
+    if (cells?.read && !reading) return cells;
     const { state } = this.app.store;
     const grids = gridsOf(this.layout().frame, this.shown, MOST_CELLS);
     return readCells(this.app.source, state, this.shown, grids, 0);

@@ -3,7 +3,7 @@
 import type { Palette } from "../../contract";
 import type { Measure } from "../../screen";
 import type { Box, Surface } from "../../surface";
-import { cellOf, type Grid, type Sheet } from "./cells";
+import { type CellGrid, cellOf, type Grid } from "./cells";
 import { boxOf, LABEL_SIZE, type Layout, onPlot } from "./layout";
 import { type Mark, shortened } from "./marks";
 import {
@@ -36,13 +36,13 @@ export function drawCrosshair(
   probed: Probed | null,
   measure: Measure,
 ): void {
-  const { layout, palette, sheet } = scene;
+  const { layout, palette, cells } = scene;
   const { plot } = layout;
-  const cell = crosshairBox(layout, crosshair, sheet);
+  const cell = crosshairBox(layout, crosshair, cells);
   drawProfiles(surface, scene, crosshair, probed);
   if (!cell) return;
   // Where values are written, lines go around them and not through them.
-  const around = sheet !== null && hasValues(layout, sheet);
+  const around = cells !== null && hasValues(layout, cells);
   const heights = around ? [cell.y, cell.y + cell.height] : [cell.y + cell.height / 2];
   const places = around ? [cell.x, cell.x + cell.width] : [cell.x + cell.width / 2];
   surface.clipped(plot, () => {
@@ -94,14 +94,14 @@ export function drawCrosshair(
 function crosshairBox(
   layout: Layout,
   { row, column }: { row: number; column: number },
-  sheet: Sheet | null,
+  cells: CellGrid | null,
 ): Box | null {
   const span = (grid: Grid | undefined, unit: number): [number, number] => {
     if (!grid || cellOf(grid, unit) < 0) return [unit, unit + 1];
     const first = grid.first + cellOf(grid, unit) * grid.step;
     return [first, Math.min(first + grid.step, grid.last)];
   };
-  const exact = boxOf(layout, span(sheet?.rows, row), span(sheet?.columns, column));
+  const exact = boxOf(layout, span(cells?.rows, row), span(cells?.columns, column));
   if (!onPlot(exact, layout.plot)) return null;
   const least = 8;
   const width = Math.max(exact.width, least);
@@ -172,11 +172,11 @@ function near(marks: readonly Mark[], at: number, distance: number): Mark[] {
 
 /** The weights of the row over the columns on screen, and of the column over the rows. */
 function drawProfiles(surface: Surface, scene: Scene, { row, column }: Crosshair, probed: Probed | null): void {
-  const { layout, sheet, palette } = scene;
+  const { layout, cells, palette } = scene;
   const { rowProfile, columnProfile } = layout;
   const here = probed && probed.row === row && probed.column === column ? probed : null;
-  const rowValues = here ? { values: here.ofRow.values, grid: here.ofRow.columns } : rowOf(sheet, row);
-  const columnValues = here ? { values: here.ofColumn.values, grid: here.ofColumn.rows } : columnOf(sheet, column);
+  const rowValues = here ? { values: here.ofRow.values, grid: here.ofRow.columns } : rowOf(cells, row);
+  const columnValues = here ? { values: here.ofColumn.values, grid: here.ofColumn.rows } : columnOf(cells, column);
   const most = (values: Float32Array) => values.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
   if (rowProfile && rowValues) {
     surface.rect({ ...rowProfile, x: rowProfile.x - 62, width: 61 }, palette.background);
@@ -193,21 +193,21 @@ function drawProfiles(surface: Surface, scene: Scene, { row, column }: Crosshair
   }
 }
 
-function rowOf(sheet: Sheet | null, row: number): { values: Float32Array; grid: Grid } | null {
-  const at = sheet ? cellOf(sheet.rows, row) : -1;
-  if (!sheet || at < 0) return null;
-  const { count } = sheet.columns;
-  return { values: sheet.values.subarray(at * count, (at + 1) * count), grid: sheet.columns };
+function rowOf(cells: CellGrid | null, row: number): { values: Float32Array; grid: Grid } | null {
+  const at = cells ? cellOf(cells.rows, row) : -1;
+  if (!cells || at < 0) return null;
+  const { count } = cells.columns;
+  return { values: cells.values.subarray(at * count, (at + 1) * count), grid: cells.columns };
 }
 
-function columnOf(sheet: Sheet | null, column: number): { values: Float32Array; grid: Grid } | null {
-  const at = sheet ? cellOf(sheet.columns, column) : -1;
-  if (!sheet || at < 0) return null;
+function columnOf(cells: CellGrid | null, column: number): { values: Float32Array; grid: Grid } | null {
+  const at = cells ? cellOf(cells.columns, column) : -1;
+  if (!cells || at < 0) return null;
   const values = Float32Array.from(
-    { length: sheet.rows.count },
-    (_, row) => sheet.values[row * sheet.columns.count + at],
+    { length: cells.rows.count },
+    (_, row) => cells.values[row * cells.columns.count + at],
   );
-  return { values, grid: sheet.rows };
+  return { values, grid: cells.rows };
 }
 
 function drawReadOut(

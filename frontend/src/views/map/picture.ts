@@ -4,7 +4,7 @@ import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strengt
 import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
 import type { Box, Surface } from "../../surface";
-import { cellUnits, type Grid, type Sheet } from "./cells";
+import { type CellGrid, cellUnits, type Grid } from "./cells";
 import { boxOf, LABEL_SIZE, type Layout, onPlot, SLANT } from "./layout";
 import type { Mark } from "./marks";
 
@@ -12,7 +12,7 @@ export interface Scene {
   layout: Layout;
   rowTitle: string;
   columnTitle: string;
-  sheet: Sheet | null;
+  cells: CellGrid | null;
   scale: ColourScale;
   margins: Margins | null;
   /** The cells that the margins were read in. */
@@ -35,24 +35,24 @@ const LINES_FROM = 9;
 export function drawScene(surface: Surface, scene: Scene, vector: boolean): void {
   const { layout, palette } = scene;
   surface.rect({ x: 0, y: 0, ...layout.size }, palette.background);
-  if (scene.sheet) drawCells(surface, scene, scene.sheet, vector);
+  if (scene.cells) drawCells(surface, scene, scene.cells, vector);
   surface.outline(layout.plot, palette.frame, 1);
   drawLabels(surface, scene);
   drawMargins(surface, scene);
   drawBar(surface, scene);
 }
 
-function drawCells(surface: Surface, { layout, scale, palette }: Scene, sheet: Sheet, vector: boolean): void {
-  const { rows, columns, values } = sheet;
+function drawCells(surface: Surface, { layout, scale, palette }: Scene, cells: CellGrid, vector: boolean): void {
+  const { rows, columns, values } = cells;
   const { plot, frame } = layout;
   surface.clipped(plot, () => {
     if (vector && values.length <= MOST_VECTOR_CELLS) {
-      forEachCell(layout, sheet, (box, at, row) => {
+      forEachCell(layout, cells, (box, at, row) => {
         const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
         surface.rect(box, colourAt(strength(values[at], scale, top), palette));
       });
     } else {
-      drawPixels(surface, layout, sheet, colourise(values, columns.count, scale, palette));
+      drawPixels(surface, layout, cells, colourise(values, columns.count, scale, palette));
     }
     const width = frame.x * columns.step;
     const height = frame.y * rows.step;
@@ -80,8 +80,8 @@ function drawCells(surface: Surface, { layout, scale, palette }: Scene, sheet: S
         );
       }
     }
-    if (!hasValues(layout, sheet)) return;
-    forEachCell(layout, sheet, (box, at, row) => {
+    if (!hasValues(layout, cells)) return;
+    forEachCell(layout, cells, (box, at, row) => {
       if (!isWhole(box, plot)) return; // half a number is another number
       const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
       const colour = inkOn(strength(values[at], scale, top), palette);
@@ -99,7 +99,7 @@ function isWhole(box: Box, plot: Box): boolean {
 }
 
 /** Whether values are written in the cells: they are large enough, and have been read. */
-export function hasValues({ frame }: Layout, { rows, columns, read }: Sheet): boolean {
+export function hasValues({ frame }: Layout, { rows, columns, read }: CellGrid): boolean {
   return read && frame.x * columns.step >= VALUE_WIDTH && frame.y * rows.step >= VALUE_HEIGHT;
 }
 
@@ -109,8 +109,8 @@ export function valueText(weight: number, width: number): string {
   return Math.abs(weight) >= 0.0095 ? weight.toFixed(2) : weight.toExponential(0);
 }
 
-function drawPixels(surface: Surface, layout: Layout, sheet: Sheet, pixels: Uint8ClampedArray<ArrayBuffer>): void {
-  const { rows, columns } = sheet;
+function drawPixels(surface: Surface, layout: Layout, cells: CellGrid, pixels: Uint8ClampedArray<ArrayBuffer>): void {
+  const { rows, columns } = cells;
   // The last cells may be cut short by the map's edge, which pixels cannot be: the clip does it.
   const box = boxOf(
     layout,
@@ -120,12 +120,12 @@ function drawPixels(surface: Surface, layout: Layout, sheet: Sheet, pixels: Uint
   surface.pixels(box, pixels, columns.count, rows.count);
 }
 
-function forEachCell(layout: Layout, sheet: Sheet, visit: (box: Box, at: number, row: number) => void): void {
-  for (let row = 0; row < sheet.rows.count; row++) {
-    const units = cellUnits(sheet.rows, row);
-    for (let column = 0; column < sheet.columns.count; column++) {
-      const box = boxOf(layout, units, cellUnits(sheet.columns, column));
-      if (onPlot(box, layout.plot)) visit(box, row * sheet.columns.count + column, row);
+function forEachCell(layout: Layout, cells: CellGrid, visit: (box: Box, at: number, row: number) => void): void {
+  for (let row = 0; row < cells.rows.count; row++) {
+    const units = cellUnits(cells.rows, row);
+    for (let column = 0; column < cells.columns.count; column++) {
+      const box = boxOf(layout, units, cellUnits(cells.columns, column));
+      if (onPlot(box, layout.plot)) visit(box, row * cells.columns.count + column, row);
     }
   }
 }

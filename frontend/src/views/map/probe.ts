@@ -2,15 +2,15 @@
 
 import type { App, State } from "../../contract";
 import type { Shown } from "../../shown";
-import type { Sheet } from "./cells";
+import type { CellGrid } from "./cells";
 import { type Part, readCells } from "./question";
 import { pause } from "./reader";
 import type { Reading } from "./words";
 
 export interface Probed extends Reading {
   /** The row over the columns on screen, and the column over the rows. */
-  ofRow: Sheet;
-  ofColumn: Sheet;
+  ofRow: CellGrid;
+  ofColumn: CellGrid;
 }
 
 const REST = 150;
@@ -18,32 +18,32 @@ const REST = 150;
 export class Probe {
   found: Probed | null = null;
   private abort = new AbortController();
-  private asked = "";
+  private question = "";
 
   constructor(
     private readonly app: App,
     private readonly changed: () => void,
   ) {}
 
-  /** Asks about the crosshair, unless it has been asked already; a sheet of single weights answers for itself. */
-  look(state: Readonly<State>, shown: Shown, at: { row: number; column: number } | null, sheet: Sheet | null): void {
-    const pooled = at && sheet && (sheet.rows.step > 1 || sheet.columns.step > 1);
+  /** Asks about the crosshair, unless it has been asked already; a grid of single weights answers for itself. */
+  look(state: Readonly<State>, shown: Shown, at: { row: number; column: number } | null, cells: CellGrid | null): void {
+    const pooled = at && cells && (cells.rows.step > 1 || cells.columns.step > 1);
     const { heads, map, unit, special, renormalise, rowAxis, how } = state;
-    const asked = pooled
-      ? JSON.stringify([at, sheet.rows, sheet.columns, heads, map, unit, special, renormalise, rowAxis, how])
+    const question = pooled
+      ? JSON.stringify([at, cells.rows, cells.columns, heads, map, unit, special, renormalise, rowAxis, how])
       : "";
-    if (asked === this.asked) return;
-    this.asked = asked;
+    if (question === this.question) return;
+    this.question = question;
     this.abort.abort();
     this.found = null;
     if (!pooled) return;
     this.abort = new AbortController();
-    void this.read(state, shown, at, sheet, this.abort.signal);
+    void this.read(state, shown, at, cells, this.abort.signal);
   }
 
   stop(): void {
     this.abort.abort();
-    this.asked = "";
+    this.question = "";
     this.found = null;
   }
 
@@ -51,7 +51,7 @@ export class Probe {
     state: Readonly<State>,
     shown: Shown,
     { row, column }: { row: number; column: number },
-    { rows, columns }: Sheet,
+    { rows, columns }: CellGrid,
     signal: AbortSignal,
   ): Promise<void> {
     await pause(REST, signal);

@@ -2,7 +2,7 @@
 
 import type { MarginsRequest, Source, State } from "../../contract";
 import { rowAxisOf, type Shown } from "../../shown";
-import { cellsOf, type Grid, howOf, massPerUnit, type Sheet } from "./cells";
+import { type CellGrid, cellsOf, type Grid, howOf, massPerUnit } from "./cells";
 
 export interface Part {
   rows: Grid;
@@ -17,7 +17,7 @@ export async function readCells(
   part: Part,
   sample: number,
   signal?: AbortSignal,
-): Promise<Sheet> {
+): Promise<CellGrid> {
   const { rows, columns } = part;
   const how = howOf(state, shown, rows, columns);
   const request = marginsRequest(state, shown, part);

@@ -5,7 +5,7 @@
 
 import type { App, Margins, MarginsRequest, Overview, State } from "../../contract";
 import type { Shown } from "../../shown";
-import { averaged, gridsOf, MOST_CELLS, preview, type Sheet, sameGrids, tokensOf } from "./cells";
+import { averaged, type CellGrid, gridsOf, MOST_CELLS, preview, sameGrids, tokensOf } from "./cells";
 import { marginsRequest, type Part, readCells } from "./question";
 import type { Frame } from "./viewport";
 
@@ -26,14 +26,14 @@ const KEPT = 4;
 
 export class Reader {
   /** What there is to draw for the frame that was last looked at. */
-  sheet: Sheet | null = null;
+  cells: CellGrid | null = null;
   margins: MarginSheet | null = null;
   /** Whether a better answer is awaited. */
   reading = false;
 
   private subject = "";
   private plan: Part | null = null;
-  private earlier: Sheet[] = [];
+  private earlier: CellGrid[] = [];
   private far: Far | null = null;
   private overview: { map: number; answer: Overview } | null = null;
   private overviewOf = -1;
@@ -66,7 +66,7 @@ export class Reader {
     this.subject = subject;
     this.plan = grids;
     if (grids.rows.count === 0 || grids.columns.count === 0) {
-      this.sheet = null;
+      this.cells = null;
       return;
     }
     this.abort = new AbortController();
@@ -95,8 +95,8 @@ export class Reader {
     const queries = tokensOf(shown.rows, grids.rows);
     const heavy = queries * tokensOf(shown.columns, grids.columns) > QUICK_WEIGHTS && queries > grids.rows.count;
     const answer = async (sample: number) => {
-      const sheet = await readCells(this.app.source, state, shown, grids, sample, signal);
-      if (!signal.aborted) this.keep(sheet);
+      const cells = await readCells(this.app.source, state, shown, grids, sample, signal);
+      if (!signal.aborted) this.keep(cells);
     };
     try {
       const begun = performance.now();
@@ -127,25 +127,25 @@ export class Reader {
     }
   }
 
-  private keep(sheet: Sheet): void {
-    this.sheet = sheet;
-    this.earlier = [sheet, ...this.earlier.filter((one) => !sameGrids(one, sheet))].slice(0, KEPT);
+  private keep(cells: CellGrid): void {
+    this.cells = cells;
+    this.earlier = [cells, ...this.earlier.filter((one) => !sameGrids(one, cells))].slice(0, KEPT);
     this.changed();
   }
 
   /** What is known of this part before it is read. */
   private lookFromAfar(state: Readonly<State>, grids: Part): void {
-    const known = this.earlier.find((sheet) => sameGrids(sheet, grids));
+    const known = this.earlier.find((cells) => sameGrids(cells, grids));
     if (known) {
-      this.sheet = known;
+      this.cells = known;
       return;
     }
-    this.sheet = this.fromAfar();
+    this.cells = this.fromAfar();
     // Before the overview of another map is here, nothing of the old one is shown.
     if (this.overviewOf !== state.map) void this.readOverview(state.map);
   }
 
-  private fromAfar(): Sheet | null {
+  private fromAfar(): CellGrid | null {
     if (!this.looked) return null;
     const { state, shown, frame } = this.looked;
     return preview(frame, shown, this.earlier, this.farOf(state), state.unit === "words");
@@ -172,8 +172,8 @@ export class Reader {
       const answer = await this.app.source.overview(map, signal);
       if (signal.aborted) return;
       this.overview = { map, answer };
-      if (this.sheet) return;
-      this.sheet = this.fromAfar();
+      if (this.cells) return;
+      this.cells = this.fromAfar();
       this.changed();
     } catch (error) {
       if (!signal.aborted) this.app.fail(error);

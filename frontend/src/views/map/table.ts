@@ -4,14 +4,14 @@ import type { State, TextTable } from "../../contract";
 import { countText, visible, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import { strongest } from "../../strongest";
-import { cellUnits, type Sheet } from "./cells";
+import { type CellGrid, cellUnits } from "./cells";
 
 /** So many cells at most are all told; of more, the strongest. */
 const ALL = 400;
 const STRONGEST = 200;
 
-export function tableOf(state: Readonly<State>, shown: Shown, sheet: Sheet, status: string): TextTable {
-  const { rows, columns, values } = sheet;
+export function tableOf(state: Readonly<State>, shown: Shown, cells: CellGrid, status: string): TextTable {
+  const { rows, columns, values } = cells;
   const order = values.length <= ALL ? Array.from(values.keys()) : strongest(values, STRONGEST);
   const all = countText(values.length);
   const strong = order.length > 0 ? `the ${order.length} strongest of ${all} cells` : `all ${all} cells are 0`;

@@ -6,25 +6,25 @@ import { countText, errorText, visible, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import type { Units } from "../../units";
 import { rowNames } from "./axes";
-import { cellUnits, type Grid, howOf, type Sheet, tokensOf } from "./cells";
+import { type CellGrid, cellUnits, type Grid, howOf, tokensOf } from "./cells";
 
 /** What a cell shows, and how exactly; without a full stop. */
 export function statusText(
   state: Readonly<State>,
   shown: Shown,
-  sheet: Sheet | null,
+  cells: CellGrid | null,
   reading: boolean,
   marginsSampled: number,
 ): string {
   if (shown.rows.count === 0 || shown.columns.count === 0)
     return "every token is special, and special tokens are hidden";
-  if (!sheet) return "reading …";
+  if (!cells) return "reading …";
   const known = "what is known from afar, until it has been read";
-  const parts = [sheet.read ? cellText(state, shown, sheet.rows, sheet.columns) : known];
-  const inCell = tokensOf(shown.rows, sheet.rows) / Math.max(sheet.rows.count, 1);
-  if (sheet.read && sheet.sampled > 0 && inCell > sheet.sampled)
-    parts.push(`read from 1 query in ${countText(Math.max(2, Math.round(inCell / sheet.sampled)))}`);
-  if (reading && sheet.read) parts.push("reading the rest …");
+  const parts = [cells.read ? cellText(state, shown, cells.rows, cells.columns) : known];
+  const inCell = tokensOf(shown.rows, cells.rows) / Math.max(cells.rows.count, 1);
+  if (cells.read && cells.sampled > 0 && inCell > cells.sampled)
+    parts.push(`read from 1 query in ${countText(Math.max(2, Math.round(inCell / cells.sampled)))}`);
+  if (reading && cells.read) parts.push("reading the rest …");
   if (marginsSampled > 0) {
     const queries = marginsSampled === 1 ? "1 query" : `${countText(marginsSampled)} queries`;
     parts.push(`margins estimated from at most ${queries} in each cell`);
@@ -67,7 +67,7 @@ export function readOut(
   state: Readonly<State>,
   shown: Shown,
   at: { row: number; column: number },
-  cell: { value: number; rows: [number, number]; columns: [number, number]; sheet: Sheet } | null,
+  cell: { value: number; rows: [number, number]; columns: [number, number]; cells: CellGrid } | null,
   exact: Reading | null,
 ): string[] {
   const columnTitle = shown.columns.axis.title;
@@ -81,7 +81,7 @@ export function readOut(
   const place = position(shown.columns.start(at.column), shown.columns.stop(at.column));
   const lines = [...names, `${as(columnTitle, "key")}: ${column}  (${place})`];
   const single = cell && cell.rows[1] - cell.rows[0] === 1 && cell.columns[1] - cell.columns[0] === 1;
-  if (!cell?.sheet.read) lines.push("reading …");
+  if (!cell?.cells.read) lines.push("reading …");
   else if (single) lines.push(`weight ${weightText(cell.value)}`);
   else {
     if (exact && exact.row === at.row && exact.column === at.column) lines.push(`weight ${weightText(exact.weight)}`);
@@ -93,25 +93,25 @@ export function readOut(
 function cellName(
   state: Readonly<State>,
   shown: Shown,
-  cell: { rows: [number, number]; columns: [number, number]; sheet: Sheet },
+  cell: { rows: [number, number]; columns: [number, number]; cells: CellGrid },
 ): string {
   const size = `${countText(cell.rows[1] - cell.rows[0])} × ${countText(cell.columns[1] - cell.columns[0])}`;
-  return howOf(state, shown, cell.sheet.rows, cell.sheet.columns) === "max" ? `largest of ${size}` : `mean of ${size}`;
+  return howOf(state, shown, cell.cells.rows, cell.cells.columns) === "max" ? `largest of ${size}` : `mean of ${size}`;
 }
 
-/** The cell of a sheet that has these units, with what it shows. */
-export function cellAt(sheet: Sheet | null, row: number, column: number) {
-  if (!sheet) return null;
-  const down = row - sheet.rows.first;
-  const across = column - sheet.columns.first;
-  if (down < 0 || across < 0 || row >= sheet.rows.last || column >= sheet.columns.last) return null;
-  const r = Math.floor(down / sheet.rows.step);
-  const c = Math.floor(across / sheet.columns.step);
+/** The cell of a grid that has these units, with what it shows. */
+export function cellAt(cells: CellGrid | null, row: number, column: number) {
+  if (!cells) return null;
+  const down = row - cells.rows.first;
+  const across = column - cells.columns.first;
+  if (down < 0 || across < 0 || row >= cells.rows.last || column >= cells.columns.last) return null;
+  const r = Math.floor(down / cells.rows.step);
+  const c = Math.floor(across / cells.columns.step);
   return {
-    value: sheet.values[r * sheet.columns.count + c],
-    rows: cellUnits(sheet.rows, r),
-    columns: cellUnits(sheet.columns, c),
-    sheet,
+    value: cells.values[r * cells.columns.count + c],
+    rows: cellUnits(cells.rows, r),
+    columns: cellUnits(cells.columns, c),
+    cells,
   };
 }
 

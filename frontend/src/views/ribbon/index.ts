@@ -235,9 +235,9 @@ class Ribbon implements MountedView {
     mine.slice(0, 40).forEach((link) => {
       const place = others[link[other]];
       const lines = drawn.layout.direction === "lines";
-      const beside = (place.anchor === "end" ? -1 : 1) * (place.width + 8);
+      const shift = (place.anchor === "end" ? -1 : 1) * (place.width + 8);
       const number = svgElement("text", {
-        x: (lines ? place.x : place.x + beside).toFixed(1),
+        x: (lines ? place.x : place.x + shift).toFixed(1),
         y: (lines ? place.y + (other === "key" ? -15 : 14) : place.y).toFixed(1),
         "text-anchor": place.anchor,
         fill: link === mine[0] ? accent : text,

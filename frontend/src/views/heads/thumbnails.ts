@@ -1,11 +1,11 @@
 /** The thumbnails of each map: asked for when they come into sight, painted once for what they show. */
 
 import type { App, Overview } from "../../contract";
-import { headSheet } from "../../thumbnails";
+import { headsCanvas } from "../../thumbnails";
 
-export class Sheets {
+export class Thumbnails {
   private readonly overviews = new Map<number, Overview>();
-  private readonly asked = new Set<number>();
+  private readonly requested = new Set<number>();
   private readonly painted = new Map<number, HTMLCanvasElement | null>();
   private readonly stopping = new AbortController();
   private look = "";
@@ -16,28 +16,28 @@ export class Sheets {
   ) {}
 
   /** The heads of a map, or null while they are not here yet. */
-  get(map: number): { overview: Overview; sheet: HTMLCanvasElement } | null {
+  get(map: number): { overview: Overview; canvas: HTMLCanvasElement } | null {
     const { thumbnails, scale } = this.app.store.state;
     const look = `${thumbnails} ${scale} ${this.app.palette.name}`;
     if (look !== this.look) this.painted.clear();
     this.look = look;
     const overview = this.overviews.get(map);
     if (!overview) {
-      this.ask(map);
+      this.request(map);
       return null;
     }
-    if (!this.painted.has(map)) this.painted.set(map, headSheet(overview, this.app.store.state, this.app.palette));
-    const sheet = this.painted.get(map);
-    return sheet ? { overview, sheet } : null;
+    if (!this.painted.has(map)) this.painted.set(map, headsCanvas(overview, this.app.store.state, this.app.palette));
+    const canvas = this.painted.get(map);
+    return canvas ? { overview, canvas } : null;
   }
 
   stop(): void {
     this.stopping.abort();
   }
 
-  private ask(map: number): void {
-    if (this.asked.has(map)) return;
-    this.asked.add(map);
+  private request(map: number): void {
+    if (this.requested.has(map)) return;
+    this.requested.add(map);
     const { signal } = this.stopping;
     this.app.source.overview(map, signal).then(
       (overview) => {
