@@ -20,8 +20,9 @@ from regard.errors import OptionError
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from regard.viewer.notebook import show as showing
+from regard.viewer.notebook.still import still_picture
 from regard.viewer.notebook.widget import ViewerWidget
-from support.browser import Watched, chromium
+from support.browser import Watched
 from support.viewer_driving import rounded
 
 pytestmark = pytest.mark.slow
@@ -94,32 +95,33 @@ def test_options(options):
 @pytest.mark.parametrize(
     "thing", [torch.eye(3), torch.eye(300)[None, None].expand(1, 2, 300, 300)], ids=["labelled", "from afar"]
 )
-def test_the_twin_is_a_picture(thing):
+def test_the_still_picture_is_an_image(thing):
     found = re.fullmatch(
-        r'<div id="twin"><img alt="([^"<]+)" src="data:image/png;base64,([^"]+)"></div>', showing._twin(document(thing), "twin")
+        r'<div id="still"><img alt="([^"<]+)" src="data:image/png;base64,([^"]+)"></div>',
+        still_picture(document(thing), "still"),
     )
     assert base64.b64decode(found[2]).startswith(b"\x89PNG")
 
 
-def test_the_twin_of_hostile_tokens_is_a_picture_all_the_same():
+def test_the_still_picture_of_hostile_tokens_is_an_image_all_the_same():
     amap = regard.AttentionMap.from_dense(torch.eye(2))
     amap.queries = amap.keys = ('"><script>alert(1)</script>', "\u202e")
-    found = showing._twin(document(amap, title='"><script>\ud800'), "twin")
+    found = still_picture(document(amap, title='"><script>\ud800'), "still")
     assert "<script>" not in found
     assert found.isascii()
 
 
-def test_the_twin_of_tokens_that_its_font_lacks_complains_to_nobody():
+def test_the_still_picture_of_tokens_that_its_font_lacks_gives_no_warning():
     amap = regard.AttentionMap.from_dense(torch.eye(2))
     amap.queries = amap.keys = ("$\\frac{", "\U0001f4a5")
-    assert "<img" in showing._twin(document(amap), "twin")
+    assert "<img" in still_picture(document(amap), "still")
 
 
-def test_the_twin_says_which_heads_it_shows():
+def test_the_still_picture_says_which_heads_it_shows():
     shown = document(torch.rand(5, 3, 3))
-    assert "map 0, head 0 of " in showing._twin(shown, "twin")
+    assert "map 0, head 0 of " in still_picture(shown, "still")
     shown.manifest["opening"]["heads"] = [1, 4]
-    assert "map 0, mean of heads 1, 4 of " in showing._twin(shown, "twin")
+    assert "map 0, mean of heads 1, 4 of " in still_picture(shown, "still")
 
 
 def test_elsewhere_a_page_is_opened(monkeypatch, capsys):
@@ -176,63 +178,63 @@ def lab(tmp_path_factory):
                 process.wait()
 
 
-def test_in_jupyterlab(lab):
+@pytest.mark.browser
+def test_in_jupyterlab(lab, browser):
     folder, address = lab
     translation = regard.translate("The cat sat on the mat.")
     reading = translation.alignment.reading
-    with chromium() as browser:
-        watched = Watched(browser.new_context(viewport={"width": 1300, "height": 1000}), (address, "ws:", "data:", "blob:"))
-        page = watched.page
-        page.set_default_timeout(60_000)
-        page.goto(f"{address}/lab/tree/look.ipynb?token=regard-test")
-        page.get_by_text("Kernel status: Idle").first.wait_for(state="attached")
-        for _ in range(5):  # what the laboratory still has to tell may take the first keys
-            page.locator(".jp-Notebook .cm-content").first.click()
-            page.keyboard.press("Control+Enter")
-            with contextlib.suppress(TooLate):
-                page.get_by_text(re.compile(r"^\[[*1]\]:$")).first.wait_for(timeout=8000)
-                break
-        viewer = page.locator(".jp-OutputArea .viewer.widget")
-        viewer.get_by_text("▁tapis").first.wait_for()
-        assert not page.locator("[id^=regard-twin]").is_visible()
-
-        # Keys and clicks are the viewer's, not the notebook's, and the kernel answers.
-        viewer.get_by_role("tab", name="Map").click()
-        canvas = viewer.locator(".map-canvas")
-        canvas.focus()
-        page.keyboard.press("Control+Home")
-        said = viewer.locator("footer .status")
-        viewer.get_by_text(re.compile("weight ")).first.wait_for()
-        assert rounded(
-            said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, reading.head, 0, 0]
-        )
-        for key in ("d", "d", "a", "x"):  # deletes, inserts or cuts cells where the notebook hears it
-            page.keyboard.press(key)
-        assert page.locator(".jp-Cell").count() == 1
-        viewer.get_by_role("button", name="head 2", exact=True).click()
-        canvas.focus()
-        page.keyboard.press("ArrowRight")
-        viewer.get_by_text(re.compile(r"▁cat\u2069  \(1\), weight")).wait_for()
-        assert rounded(said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, 2, 0, 1])
-
+    watched = Watched(browser.new_context(viewport={"width": 1300, "height": 1000}), (address, "ws:", "data:", "blob:"))
+    page = watched.page
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/lab/tree/look.ipynb?token=regard-test")
+    page.get_by_text("Kernel status: Idle").first.wait_for(state="attached")
+    for _ in range(5):  # what the laboratory still has to tell may take the first keys
         page.locator(".jp-Notebook .cm-content").first.click()
-        page.keyboard.press("Control+s")
-        saved = folder / "look.ipynb"
-        for _ in range(40):
-            if "regard-twin" in saved.read_text(encoding="utf-8"):
-                break
-            page.wait_for_timeout(250)
-        problems = [one for one in watched.problems if "regard" in one.lower()]
-        assert (problems, watched.requests) == ([], [])
+        page.keyboard.press("Control+Enter")
+        with contextlib.suppress(TooLate):
+            page.get_by_text(re.compile(r"^\[[*1]\]:$")).first.wait_for(timeout=8000)
+            break
+    viewer = page.locator(".jp-OutputArea .viewer.widget")
+    viewer.get_by_text("▁tapis").first.wait_for()
+    assert not page.locator("[id^=regard-still]").is_visible()
 
-        # Without the kernel that answered, the picture stands for it.
-        for kernel in json.loads(page.request.get(f"{address}/api/kernels").text()):
-            page.request.delete(f"{address}/api/kernels/{kernel['id']}", headers={"Authorization": "token regard-test"})
-        later = Watched(browser.new_context(viewport={"width": 1300, "height": 1000})).page
-        later.goto(f"{address}/lab/workspaces/later/tree/look.ipynb?token=regard-test")
-        later.locator("[id^=regard-twin] img").wait_for(timeout=60_000)
-        assert later.locator(".viewer.widget").count() == 0
+    # Keys and clicks are the viewer's, not the notebook's, and the kernel answers.
+    viewer.get_by_role("tab", name="Map").click()
+    canvas = viewer.locator(".map-canvas")
+    canvas.focus()
+    page.keyboard.press("Control+Home")
+    said = viewer.locator("footer .status")
+    viewer.get_by_text(re.compile("weight ")).first.wait_for()
+    assert rounded(
+        said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, reading.head, 0, 0]
+    )
+    for key in ("d", "d", "a", "x"):  # deletes, inserts or cuts cells where the notebook hears it
+        page.keyboard.press(key)
+    assert page.locator(".jp-Cell").count() == 1
+    viewer.get_by_role("button", name="head 2", exact=True).click()
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    viewer.get_by_text(re.compile(r"▁cat\u2069  \(1\), weight")).wait_for()
+    assert rounded(said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, 2, 0, 1])
+
+    page.locator(".jp-Notebook .cm-content").first.click()
+    page.keyboard.press("Control+s")
+    saved = folder / "look.ipynb"
+    for _ in range(40):
+        if "regard-still" in saved.read_text(encoding="utf-8"):
+            break
+        page.wait_for_timeout(250)
+    problems = [one for one in watched.problems if "regard" in one.lower()]
+    assert (problems, watched.requests) == ([], [])
+
+    # Without the kernel that answered, the picture stands for it.
+    for kernel in json.loads(page.request.get(f"{address}/api/kernels").text()):
+        page.request.delete(f"{address}/api/kernels/{kernel['id']}", headers={"Authorization": "token regard-test"})
+    later = Watched(browser.new_context(viewport={"width": 1300, "height": 1000})).page
+    later.goto(f"{address}/lab/workspaces/later/tree/look.ipynb?token=regard-test")
+    later.locator("[id^=regard-still] img").wait_for(timeout=60_000)
+    assert later.locator(".viewer.widget").count() == 0
     outputs = json.loads(saved.read_text(encoding="utf-8"))["cells"][0]["outputs"]
     html = ["".join(one["data"]["text/html"]) for one in outputs if "text/html" in one.get("data", {})]
-    assert any("regard-twin" in text and "data:image/png" in text for text in html)
+    assert any("regard-still" in text and "data:image/png" in text for text in html)
     assert any("application/vnd.jupyter.widget-view+json" in one.get("data", {}) for one in outputs)

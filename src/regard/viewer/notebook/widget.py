@@ -1,6 +1,5 @@
 """The viewer as a notebook's widget: the kernel answers, the page draws."""
 
-from importlib import resources
 from typing import Any
 
 import anywidget
@@ -8,7 +7,8 @@ import traitlets
 
 from regard.errors import OptionError, RegardError
 from regard.viewer.document.document import Document
-from regard.viewer.notebook.show import check_look
+from regard.viewer.front_end import front_end
+from regard.viewer.notebook.look import checked_look
 
 
 class ViewerWidget(anywidget.AnyWidget):
@@ -18,21 +18,21 @@ class ViewerWidget(anywidget.AnyWidget):
         document: what is looked at.
         height: of the widget, in pixels.
         theme: "light", "dark", or "auto" for the notebook's own.
-        twin: id of the element on the page that shows the same without a kernel; hidden while the widget is there.
+        still: id of the element on the page that shows the same without a kernel; hidden while the widget is there.
 
     Raises:
         OptionError: another theme, or a height that no screen has.
     """
 
-    _esm = resources.files("regard.viewer").joinpath("static/regard.js").read_text(encoding="utf-8")
+    _esm = front_end()
     height = traitlets.Int(560).tag(sync=True)
     theme = traitlets.Unicode("auto").tag(sync=True)
-    twin = traitlets.Unicode("").tag(sync=True)
+    still = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, document: Document, *, height: int = 560, theme: str = "auto", twin: str = "") -> None:
-        check_look(height, theme)
+    def __init__(self, document: Document, *, height: int = 560, theme: str = "auto", still: str = "") -> None:
+        height, theme = checked_look(height, theme)
         self.document = document
-        super().__init__(height=height, theme=theme, twin=twin)
+        super().__init__(height=height, theme=theme, still=still)
         self.on_msg(self._answer)
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:

@@ -6,15 +6,16 @@ import html
 import json
 import os
 import unicodedata
-from importlib.resources import files
 from typing import Any
 
+from regard.arguments import whole_number
 from regard.errors import FileFormatError, OptionError
 from regard.files import checked_path, written_whole
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document, document
 from regard.viewer.document.manifest import heads_text
 from regard.viewer.document.subjects import Viewable
+from regard.viewer.front_end import front_end
 from regard.viewer.page.data import check_size, page_data
 
 MAX_BYTES = 2**26
@@ -119,8 +120,7 @@ def page_of(shown: Document, *, max_bytes: int = MAX_BYTES, bundle: str | None =
         TooLargeError, OptionError: as ``page``.
         FileFormatError: a bundle that cannot stand in a page.
     """
-    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
-        raise OptionError(f"max_bytes: expected a number of bytes of at least 1, got {max_bytes!r}")
+    whole_number("max_bytes", max_bytes, 1)
     code = front_end() if bundle is None else bundle
     if "</script" in code.lower() or "<!--" in code or not code.isascii():
         raise FileFormatError("expected a front end of ASCII without </script and <!--, got one with; build it with esbuild")
@@ -140,18 +140,6 @@ def page_of(shown: Document, *, max_bytes: int = MAX_BYTES, bundle: str | None =
     )
     check_size(len(text), max_bytes)
     return text
-
-
-def front_end() -> str:
-    """The bundled front end, one ES module.
-
-    Raises:
-        FileFormatError: it was not built into this installation.
-    """
-    built = files("regard.viewer") / "static" / "regard.js"
-    if not built.is_file():
-        raise FileFormatError("expected the front end in this installation, got none; build it: cd frontend && npm run build")
-    return built.read_text(encoding="utf-8")
 
 
 def json_in_html(value: Any) -> str:

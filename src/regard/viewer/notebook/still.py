@@ -1,0 +1,53 @@
+"""What stays of the viewer in a saved notebook: a still picture, for whoever reads it without a kernel."""
+
+import base64
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+
+from regard.viewer.answers.packing import unpack
+from regard.viewer.document.document import Document
+from regard.viewer.document.manifest import heads_text
+from regard.viewer.page.page import escaped
+
+MOST_CELLS = 256  # along a side of the picture
+NAMED_CELLS = 48  # and up to so many, with its labels
+
+
+def still_picture(shown: Document, name: str) -> str:
+    """A still picture of what the viewer opens with, as HTML; the element is called by the name."""
+    from regard.figures.heatmap import heatmap
+
+    opening: dict[str, Any] = shown.manifest["opening"]
+    info: dict[str, Any] = shown.manifest["maps"][opening.get("map", 0)]
+    heads = opening.get("heads", [0])
+    rows, columns = min(info["queries"], MOST_CELLS), min(info["keys"], MOST_CELLS)
+    region: dict[str, Any] = {
+        "map": opening.get("map", 0),
+        "heads": heads,
+        "rows": {"start": 0, "stop": info["queries"], "count": rows},
+        "columns": {"start": 0, "stop": info["keys"], "count": columns},
+        "how": "mean",
+        "hideSpecial": False,
+        "renormalise": False,
+        "sample": 0,
+    }
+    weights = unpack(shown.answer("region", region))[1]["values"]
+    layer = info["name"] if info["layer"] is None else f"{info['kind']}, layer {info['layer']}"
+    title = f"{layer}, {heads_text(heads)}" if info["heads"] > 1 else layer
+    named: dict[str, Any] = {}
+    if max(info["queries"], info["keys"]) <= NAMED_CELLS:
+        axis = info["rowAxes"][opening.get("rowAxis", 0)]
+        named = {
+            "queries": shown.manifest["axes"][axis]["tokens"],
+            "keys": shown.manifest["axes"][info["columnAxis"]]["tokens"],
+        }
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the widget shows every token
+        figure = heatmap(np.asarray(weights), title=title, **named).get_figure()
+        figure.savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
+    text = escaped(f"{title} of {shown.manifest['title']}")
+    return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"></div>'
