@@ -14,11 +14,11 @@ from regard.errors import OptionError
 from regard.mechanisms.catalogue import card, catalogue, example
 from regard.server import read_ahead as ahead
 from regard.server.application import application
-from regard.server.documents import MADE, Shelf
+from regard.server.documents import MADE, Documents
 from regard.server.playground import STEPS, Playground, mechanism_document
-from regard.server.read_ahead import Ahead
+from regard.server.read_ahead import Preparation
 from regard.server.serving import checked_address, listening
-from regard.server.worker import BusyError, Lane
+from regard.server.worker import BusyError, Worker
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from support.serving import served
@@ -296,12 +296,12 @@ def test_every_mechanism_can_be_shown(one):
 
 def test_the_shelf_makes_room_and_keeps_what_was_given():
     given, made = document(torch.eye(3)), document(torch.eye(5))
-    shelf = Shelf({"given": given})
-    names = [shelf.add(made) for _ in range(MADE + 3)]
-    assert shelf.get("given") is given
-    assert shelf.get(names[0]) is None
-    assert shelf.get(names[-1]) is made
-    assert len(shelf.titles()) == MADE + 1
+    documents = Documents({"given": given})
+    names = [documents.add(made) for _ in range(MADE + 3)]
+    assert documents.get("given") is given
+    assert documents.get(names[0]) is None
+    assert documents.get(names[-1]) is made
+    assert len(documents.titles()) == MADE + 1
 
 
 def test_a_server_of_nothing_is_refused():
@@ -310,12 +310,12 @@ def test_a_server_of_nothing_is_refused():
     application({}, playground=Playground())
 
 
-class TestLane:
+class TestWorker:
     def test_who_has_gone_is_not_computed_for_and_others_are(self):
         done = []
 
         async def scene():
-            lane = Lane()
+            worker = Worker()
 
             async def gone():
                 return True
@@ -323,36 +323,36 @@ class TestLane:
             async def here():
                 return False
 
-            first = asyncio.create_task(lane.run(lambda: (time.sleep(0.5), done.append("first")), here))
+            first = asyncio.create_task(worker.run(lambda: (time.sleep(0.5), done.append("first")), here))
             await asyncio.sleep(0.05)
-            left = asyncio.create_task(lane.run(lambda: done.append("left"), gone))
-            last = asyncio.create_task(lane.run(lambda: done.append("last"), here))
+            left = asyncio.create_task(worker.run(lambda: done.append("left"), gone))
+            last = asyncio.create_task(worker.run(lambda: done.append("last"), here))
             await asyncio.gather(first, left, last)
-            lane.close()
+            worker.close()
 
         asyncio.run(scene())
         assert done == ["first", "last"]
 
     def test_too_many_are_refused_at_once(self):
         async def scene():
-            lane = Lane(waiting=1)
+            worker = Worker(waiting=1)
 
             async def here():
                 return False
 
-            first = asyncio.create_task(lane.run(lambda: time.sleep(0.3), here))
+            first = asyncio.create_task(worker.run(lambda: time.sleep(0.3), here))
             await asyncio.sleep(0.05)
             with pytest.raises(BusyError):
-                await lane.run(lambda: None, here)
+                await worker.run(lambda: None, here)
             await first
-            assert await lane.run(lambda: 5, here) == 5
-            lane.close()
+            assert await worker.run(lambda: 5, here) == 5
+            worker.close()
 
         asyncio.run(scene())
 
     def test_who_has_gone_makes_room_for_others_before_its_turn(self):
         async def scene():
-            lane = Lane(waiting=2)
+            worker = Worker(waiting=2)
 
             async def here():
                 return False
@@ -360,34 +360,34 @@ class TestLane:
             async def gone():
                 return True
 
-            first = asyncio.create_task(lane.run(lambda: time.sleep(1.5), here))
+            first = asyncio.create_task(worker.run(lambda: time.sleep(1.5), here))
             await asyncio.sleep(0.05)
-            left = asyncio.create_task(lane.run(lambda: None, gone))
+            left = asyncio.create_task(worker.run(lambda: None, gone))
             await asyncio.sleep(0.6)
             assert not first.done()
-            last = asyncio.create_task(lane.run(lambda: 5, here))
+            last = asyncio.create_task(worker.run(lambda: 5, here))
             assert await last == 5
             await asyncio.gather(first, left)
-            lane.close()
+            worker.close()
 
         asyncio.run(scene())
 
     def test_an_error_does_not_stop_the_others(self):
         async def scene():
-            lane = Lane()
+            worker = Worker()
 
             async def here():
                 return False
 
             with pytest.raises(ZeroDivisionError):
-                await lane.run(lambda: 1 // 0, here)
-            assert await lane.run(lambda: 7, here) == 7
-            lane.close()
+                await worker.run(lambda: 1 // 0, here)
+            assert await worker.run(lambda: 7, here) == 7
+            worker.close()
 
         asyncio.run(scene())
 
 
-class TestAhead:
+class TestPreparation:
     @pytest.fixture
     def long(self):
         torch.manual_seed(2)
@@ -398,7 +398,7 @@ class TestAhead:
 
     def test_it_begins_with_the_head_that_is_looked_at(self, long, monkeypatch):
         monkeypatch.setattr(ahead, "WORK", 4099 * 3 * 1000)
-        steps = Ahead(long)
+        steps = Preparation(long)
         assert not steps.step()  # nobody has looked
         cells = {"start": 4000, "stop": 4099, "count": 3}
         long.answer("region", {**REGION, "heads": [1], "rows": cells, "columns": cells})
@@ -414,12 +414,12 @@ class TestAhead:
             shown = document(amap)
             cells = {"start": 0, "stop": 7, "count": 7}
             shown.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells})
-            assert not Ahead(shown).step()
+            assert not Preparation(shown).step()
 
     def test_it_happens_while_nobody_asks_and_stops_for_those_who_do(self, long):
         async def scene():
-            lane = Lane()
-            task = asyncio.create_task(ahead.read_ahead(lane, lambda: long))
+            worker = Worker()
+            task = asyncio.create_task(ahead.read_ahead(worker, lambda: long))
             cells = {"start": 0, "stop": 4099, "count": 3}
             long.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells, "sample": 1})
 
@@ -428,12 +428,12 @@ class TestAhead:
 
             for _ in range(100):
                 await asyncio.sleep(0.1)
-                assert await lane.run(lambda: 3, here) == 3
+                assert await worker.run(lambda: 3, here) == 3
                 await asyncio.sleep(ahead.QUIET)
                 if self.known(long).all():
                     break
             task.cancel()
-            lane.close()
+            worker.close()
 
         asyncio.run(scene())
         assert self.known(long).all()

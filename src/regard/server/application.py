@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from importlib import resources
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -14,12 +13,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from regard.errors import OptionError, RegardError
-from regard.server.documents import Shelf
+from regard.server.documents import Documents
 from regard.server.playground import Playground
 from regard.server.read_ahead import read_ahead
 from regard.server.safety import BODY, Guard
-from regard.server.worker import BusyError, Lane
+from regard.server.worker import BusyError, Worker
 from regard.viewer.document.document import Document
+from regard.viewer.front_end import front_end
 
 Answer = TypeVar("Answer")
 
@@ -63,12 +63,12 @@ def application(
     """
     if not documents and playground is None:
         raise OptionError("expected documents or a playground to serve, got neither")
-    site = _Site(Shelf(documents), playground)
+    site = _Site(Documents(documents), playground)
     routes = [
         Route("/", lambda _: HTMLResponse(PAGE)),
         Route("/site.js", lambda _: Response(SCRIPT, media_type="text/javascript")),
         Route("/site.css", lambda _: Response(STYLE, media_type="text/css")),
-        Route("/regard.js", lambda _: Response(_bundle(), media_type="text/javascript")),
+        Route("/regard.js", lambda _: Response(front_end(), media_type="text/javascript")),
         Route("/documents", site.list),
         Route("/documents/{name}/{question}", site.answer, methods=["POST"]),
         Route("/playground", site.offer),
@@ -77,10 +77,10 @@ def application(
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        ahead = asyncio.create_task(read_ahead(site.lane, site.shelf.looked_at))
+        reading = asyncio.create_task(read_ahead(site.worker, site.documents.looked_at))
         yield
-        ahead.cancel()
-        site.lane.close()
+        reading.cancel()
+        site.worker.close()
 
     handlers: Any = {HTTPException: _told, Exception: _broken}
     made = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
@@ -88,26 +88,22 @@ def application(
     return made
 
 
-def _bundle() -> bytes:
-    return resources.files("regard.viewer").joinpath("static/regard.js").read_bytes()
-
-
 class _Site:
-    def __init__(self, shelf: Shelf, playground: Playground | None) -> None:
-        self.shelf = shelf
+    def __init__(self, documents: Documents, playground: Playground | None) -> None:
+        self.documents = documents
         self.playground = playground
-        self.lane = Lane()
+        self.worker = Worker()
 
     async def list(self, _: Request) -> Response:
-        return JSONResponse({"documents": self.shelf.titles(), "playground": self.playground is not None})
+        return JSONResponse({"documents": self.documents.titles(), "playground": self.playground is not None})
 
     async def answer(self, request: Request) -> Response:
-        document = self.shelf.get(request.path_params["name"])
+        document = self.documents.get(request.path_params["name"])
         if document is None:
             raise HTTPException(404, "expected a document of this server; it may have made room for newer ones")
-        asked = await _json(request)
+        fields = await _json(request)
         question = request.path_params["question"]
-        packed = await self._computed(request, lambda: document.answer(question, asked))
+        packed = await self._computed(request, lambda: document.answer(question, fields))
         return Response(packed, media_type="application/octet-stream")
 
     async def offer(self, _: Request) -> Response:
@@ -119,20 +115,20 @@ class _Site:
         playground = self.playground
         if playground is None:
             raise HTTPException(404, "this server has no playground; start it with regard serve")
-        asked = await _json(request)
-        document = await self._computed(request, lambda: playground.play(request.path_params["what"], asked))
-        return JSONResponse({"id": self.shelf.add(document), "title": str(document.manifest["title"])})
+        fields = await _json(request)
+        document = await self._computed(request, lambda: playground.play(request.path_params["what"], fields))
+        return JSONResponse({"id": self.documents.add(document), "title": str(document.manifest["title"])})
 
     async def _computed(self, request: Request, function: Callable[[], Answer]) -> Answer:
         """What the function returns when its turn has come; its own refusals as answers."""
         try:
-            answer = await self.lane.run(function, request.is_disconnected)
+            answer = await self.worker.run(function, request.is_disconnected)
         except BusyError:
             raise HTTPException(503, "busy: too many questions wait", headers={"Retry-After": "1"}) from None
         except RegardError as error:
             raise HTTPException(400, str(error)) from error
         if answer is None:
-            raise HTTPException(499, "whoever asked has gone")
+            raise HTTPException(499, "the client has gone")
         return answer
 
 
@@ -148,14 +144,14 @@ async def _json(request: Request) -> dict[str, Any]:
     except TimeoutError:
         raise HTTPException(408, f"expected the question within {SLOWEST:.0f} seconds") from None
     except ClientDisconnect:
-        raise HTTPException(499, "whoever asked has gone") from None
+        raise HTTPException(499, "the client has gone") from None
     try:
-        asked = json.loads(bytes(body) or b"{}")
+        fields = json.loads(bytes(body) or b"{}")
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"expected JSON, got {type(error).__name__}") from error
-    if not isinstance(asked, dict):
-        raise HTTPException(400, f"expected a JSON object, got {type(asked).__name__}")
-    return asked
+    if not isinstance(fields, dict):
+        raise HTTPException(400, f"expected a JSON object, got {type(fields).__name__}")
+    return fields
 
 
 async def _told(_: Request, error: HTTPException) -> Response:

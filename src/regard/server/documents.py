@@ -11,7 +11,7 @@ MADE = 16
 """Documents of the playground that are kept."""
 
 
-class Shelf:
+class Documents:
     """Documents by name.
 
     Args:
@@ -40,11 +40,11 @@ class Shelf:
             return self._looked_at
 
     def looked_at(self) -> Document | None:
-        """The document that was asked for last."""
+        """The document of the last question."""
         return self._looked_at
 
     def add(self, document: Document) -> str:
-        """Put one on the shelf; its name."""
+        """Keep one more; its name."""
         name = secrets.token_urlsafe(9)
         with self._lock:
             self._made[name] = document

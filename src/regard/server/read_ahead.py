@@ -1,4 +1,4 @@
-"""What a server does while nobody asks: it computes the denominators that the next question will need.
+"""What a server does between questions: it computes the denominators that the next question will need.
 
 A region of a long map costs the denominators of its rows, over all keys, and then little more. They are kept once they are
 known: four bytes a row and head.
@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable
 
 from regard.maps.factors import Factors
-from regard.server.worker import BusyError, Lane
+from regard.server.worker import BusyError, Worker
 from regard.viewer.document.document import Document
 
 QUIET = 0.4
-"""Seconds without a question before it begins: somebody who pans asks more often."""
+"""Seconds without a question before it begins: who pans asks more often."""
 
 WORK = 10**9
 """Multiply-adds at a time, some tens of milliseconds: as long as a question may have to wait for it."""
@@ -21,7 +21,7 @@ LONG = 4096
 """Keys of a row from which this is worth while."""
 
 
-class Ahead:
+class Preparation:
     """Goes through the rows of a document: first those of the head that is looked at, then those of the map's other heads.
 
     Args:
@@ -51,9 +51,9 @@ class Ahead:
         return False
 
 
-async def read_ahead(lane: Lane, looked_at: Callable[[], Document | None]) -> None:
-    """Whenever nobody asks, a step on the document that was asked for last; until it is cancelled."""
-    ahead: Ahead | None = None
+async def read_ahead(worker: Worker, looked_at: Callable[[], Document | None]) -> None:
+    """Between questions, a step on the document of the last one; until it is cancelled."""
+    preparation: Preparation | None = None
 
     async def here() -> bool:
         return False
@@ -63,12 +63,12 @@ async def read_ahead(lane: Lane, looked_at: Callable[[], Document | None]) -> No
         document = looked_at()
         if document is None:
             continue
-        if ahead is None or ahead.document is not document:
-            ahead = Ahead(document)
-        while lane.idle and looked_at() is document:
+        if preparation is None or preparation.document is not document:
+            preparation = Preparation(document)
+        while worker.idle and looked_at() is document:
             try:
-                if not await lane.run(ahead.step, here):
+                if not await worker.run(preparation.step, here):
                     break
             except BusyError:
                 break
-            await asyncio.sleep(0)  # who has asked meanwhile comes first
+            await asyncio.sleep(0)  # questions that have come meanwhile go first

@@ -69,7 +69,7 @@ class Guard:
             return
         if self.token is not None and not self._has_cookie(headers):
             # The address that the terminal printed carries the token once; then a cookie does, and the address is clean.
-            # One slash in front: "//elsewhere" would be an address of somebody else's.
+            # One slash in front: "//elsewhere" would be an address of another site.
             answer = RedirectResponse("/" + scope["path"].lstrip("/\\"), status_code=303)
             answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
             await answer(scope, receive, finish)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.applications import Starlette
 
+from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.server.safety import is_loopback
 
@@ -29,15 +30,14 @@ def checked_address(host: str, port: int, token: str | None) -> str | None:
     Raises:
         OptionError: an address beyond this machine without a token, or a port that is none.
     """
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 2**16:
-        raise OptionError(f"expected a port from 0 to 65535, got {port!r}")
+    whole_number("port", port, 0, 2**16 - 1)
     if token == "auto":  # noqa: S105 - a word, not a secret
         return secrets.token_urlsafe(16)
     if token is not None and len(token) < 8:
-        raise OptionError(f"expected a token of at least 8 characters, got {len(token)}; --token auto makes one")
+        raise OptionError(f"token: expected at least 8 characters, got {len(token)}; --token auto makes one")
     if token is None and not is_loopback(host):
         raise OptionError(
-            f"expected an address of this machine only (127.0.0.1), got {host}: whoever reaches it could read the recording; "
+            f"host: expected an address of this machine only (127.0.0.1), got {host}, where others could read the recording; "
             "add --token auto to serve it to those who have the token"
         )
     return token
@@ -64,7 +64,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def serve(application: Starlette, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None, browser: bool) -> None:
-    """Serve until somebody stops it (Ctrl-C, or a signal to end).
+    """Serve until it is stopped (Ctrl-C, or a signal to end).
 
     Args:
         application: what ``application()`` made, with the same token.

@@ -1,4 +1,4 @@
-"""One thing at a time is computed, a bounded number waits, and who hangs up is not computed for."""
+"""One thing at a time is computed, a bounded number waits, and for clients that are gone nothing is computed."""
 
 import asyncio
 import contextlib
@@ -8,14 +8,14 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-PATIENCE = 0.2  # seconds between looks whether who asked is still there
+PATIENCE = 0.2  # seconds between looks whether the client is still there
 
 
 class BusyError(Exception):
     """More questions wait than the server keeps."""
 
 
-class Lane:
+class Worker:
     """Runs functions on one thread in the order in which they come: torch itself uses all cores for each of them.
 
     Args:
@@ -29,7 +29,7 @@ class Lane:
         self._count = 0
 
     async def run(self, function: Callable[[], Answer], gone: Callable[[], Awaitable[bool]]) -> Answer | None:
-        """What the function returns; None where who asked was gone before its turn came.
+        """What the function returns; None where the client was gone before its turn came.
 
         Raises:
             BusyError: too many wait already.
@@ -63,7 +63,7 @@ class Lane:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody is answered, and nobody waits."""
+        """Whether nothing is computed, and nothing waits."""
         return self._count == 0
 
     def close(self) -> None:
