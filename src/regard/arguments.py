@@ -116,6 +116,17 @@ def truth(name: str, value: Any, *, advice: str = "") -> bool:
     return value
 
 
+def in_short(value: Any) -> str:
+    """What came, for the end of a sentence: it may be anything, and long.
+
+    Example:
+        >>> in_short("no"), in_short(range(3)), in_short([0.5] * 20)
+        ("'no'", 'range(0, 3)', '20 entries')
+    """
+    text = f"{len(value)} entries" if isinstance(value, list | tuple | dict) and len(value) >= 16 else repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
 def _bounds(least: int | None, most: int | None) -> str:
     if least is not None and most is not None:
         return f" from {least:,} to {most:,}"
@@ -123,4 +134,4 @@ def _bounds(least: int | None, most: int | None) -> str:
 
 
 def _sentence(name: str, expected: str, value: Any, advice: str) -> str:
-    return f"{name}: expected {expected}, got {value!r}" + (f"; {advice}" if advice else "")
+    return f"{name}: expected {expected}, got {in_short(value)}" + (f"; {advice}" if advice else "")

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.arguments import in_short, one_of, whole_number
 from regard.errors import OptionError
 
 MOST_CELLS = 2**20
@@ -14,6 +15,7 @@ MOST_MEMBERS = 2**22
 """Positions in all cells of an axis together: cells may overlap, but not without end."""
 
 How = Literal["mean", "max", "mass"]
+HOWS: tuple[How, ...] = ("mean", "max", "mass")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class RegionRequest:
 
 @dataclass(frozen=True)
 class MarginsRequest:
-    """What stands beside a map."""
+    """The margins of a map: what each key receives, and the entropy of each query."""
 
     map: int
     heads: tuple[int, ...]
@@ -68,18 +70,16 @@ def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> Region
     rows, columns = _cells("rows", given["rows"], info["queries"]), _cells("columns", given["columns"], info["keys"])
     if len(rows) * len(columns) > MOST_CELLS:
         raise OptionError(f"expected at most {MOST_CELLS:,} cells, got {len(rows)} × {len(columns)}; ask for larger cells")
-    if given["how"] not in ("mean", "max", "mass"):
-        raise OptionError(f"how: expected mean, max or mass, got {given['how']!r}")
     return RegionRequest(
         number,
         _heads(given["heads"], info["heads"]),
         rows,
         columns,
-        cast("How", given["how"]),
+        one_of("how", given["how"], HOWS),
         _truth("hideSpecial", given["hideSpecial"]),
         _row_axis(given, info),
         _truth("renormalise", given["renormalise"]),
-        whole("sample", given["sample"], 0, 2**31),
+        whole_number("sample", given["sample"], 0, 2**31),
     )
 
 
@@ -103,56 +103,45 @@ def steps_request(request: object, maps: Sequence[Mapping[str, Any]]) -> tuple[i
     """The numbers of the map and the head."""
     given = _fields(request, ("map", "head"))
     number, info = _map(given["map"], maps)
-    return number, whole("head", given["head"], 0, info["heads"] - 1)
-
-
-def whole(name: str, value: object, least: int, most: int) -> int:
-    """A whole number within limits.
-
-    Raises:
-        OptionError: something else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise OptionError(f"{name}: expected a whole number from {least} to {most}, got {_short(value)}")
-    return value
+    return number, whole_number("head", given["head"], 0, info["heads"] - 1)
 
 
 def _fields(request: object, names: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
     if not isinstance(request, Mapping):
-        raise OptionError(f"expected an object with {', '.join(names)}, got {_short(request)}")
+        raise OptionError(f"expected an object with {', '.join(names)}, got {in_short(request)}")
     if set(request) - set(optional) != set(names):
-        raise OptionError(f"expected exactly {', '.join(names)}, got {_short(', '.join(map(str, request)) or 'nothing')}")
+        raise OptionError(f"expected exactly {', '.join(names)}, got {in_short(', '.join(map(str, request)) or 'nothing')}")
     return request
 
 
 def _map(value: object, maps: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, Any]]:
-    number = whole("map", value, 0, len(maps) - 1)
+    number = whole_number("map", value, 0, len(maps) - 1)
     return number, maps[number]
 
 
 def _row_axis(given: Mapping[str, Any], info: Mapping[str, Any]) -> int:
     """Which row axis says what is special among the rows: the usual one where that is left open."""
-    return whole("rowAxis", given.get("rowAxis", 0), 0, len(info["rowAxes"]) - 1)
+    return whole_number("rowAxis", given.get("rowAxis", 0), 0, len(info["rowAxes"]) - 1)
 
 
 def _heads(value: object, heads: int) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= heads:
-        raise OptionError(f"heads: expected a list of 1 to {heads} heads, got {_short(value)}")
-    chosen = tuple(whole("heads", one, 0, heads - 1) for one in value)
+        raise OptionError(f"heads: expected a list of 1 to {heads} heads, got {in_short(value)}")
+    chosen = tuple(whole_number("heads", one, 0, heads - 1) for one in value)
     if len(set(chosen)) < len(chosen):
-        raise OptionError(f"heads: expected each head once, got {_short(value)}")
+        raise OptionError(f"heads: expected each head once, got {in_short(value)}")
     return chosen
 
 
 def _cells(name: str, value: object, size: int) -> Cells:
     if not isinstance(value, Mapping):
-        raise OptionError(f"{name}: expected {{start, stop, count}} or {{starts, stops}}, got {_short(value)}")
+        raise OptionError(f"{name}: expected {{start, stop, count}} or {{starts, stops}}, got {in_short(value)}")
     if set(value) == {"start", "stop", "count"}:
-        start = whole(f"{name}.start", value["start"], 0, size)
-        stop = whole(f"{name}.stop", value["stop"], start, size)
-        return Cells.of_span(start, stop, whole(f"{name}.count", value["count"], 1, MOST_CELLS))
+        start = whole_number(f"{name}.start", value["start"], 0, size)
+        stop = whole_number(f"{name}.stop", value["stop"], start, size)
+        return Cells.of_span(start, stop, whole_number(f"{name}.count", value["count"], 1, MOST_CELLS))
     if set(value) != {"starts", "stops"}:
-        raise OptionError(f"{name}: expected {{start, stop, count}} or {{starts, stops}}, got {_short(sorted(value))}")
+        raise OptionError(f"{name}: expected {{start, stop, count}} or {{starts, stops}}, got {in_short(sorted(value))}")
     starts, stops = (_places(f"{name}.{end}", value[end], size) for end in ("starts", "stops"))
     if len(starts) != len(stops) or not (starts <= stops).all():
         raise OptionError(f"{name}: expected as many stops as starts, none before its start; got {len(starts)}, {len(stops)}")
@@ -163,19 +152,13 @@ def _cells(name: str, value: object, size: int) -> Cells:
 
 def _places(name: str, value: object, size: int) -> NDArray[np.int64]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_CELLS:
-        raise OptionError(f"{name}: expected a list of 1 to {MOST_CELLS:,} positions, got {_short(value)}")
+        raise OptionError(f"{name}: expected a list of 1 to {MOST_CELLS:,} positions, got {in_short(value)}")
     for one in value:
-        whole(name, one, 0, size)
+        whole_number(name, one, 0, size)
     return np.array(value, np.int64)
 
 
 def _truth(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise OptionError(f"{name}: expected true or false, got {_short(value)}")
+        raise OptionError(f"{name}: expected true or false, got {in_short(value)}")
     return value
-
-
-def _short(value: object) -> str:
-    """What came, in few characters: it may be anything, and long."""
-    text = ascii(value if not isinstance(value, list | tuple | dict) or len(value) < 16 else f"{len(value)} entries")
-    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Members, Numbers, Reader, steps_of
@@ -38,12 +39,12 @@ KEPT_MARGINS = 64
 
 
 @dataclass
-class _Beside:
+class _KnownMargins:
     """What is known of the margins of some heads of a map."""
 
     received: Numbers
     sampled: int
-    entropy: Numbers  # (queries,), NaN where nobody asked
+    entropy: Numbers  # (queries,), NaN where not computed yet
 
 
 class Document:
@@ -62,14 +63,14 @@ class Document:
             maps: one sequence each.
             max_work: multiply-adds that one answer may take; beyond, queries are sampled, and the answer says so.
         """
-        if max_work is not None and (isinstance(max_work, bool) or not isinstance(max_work, int) or max_work < 1):
-            raise OptionError(f"max_work: expected a whole number of multiply-adds of at least 1, got {max_work!r}")
+        if max_work is not None:
+            max_work = whole_number("max_work", max_work, 1, advice="it is in multiply-adds")
         self.manifest = manifest
         self.maps = list(maps)
         self._readers = [Reader(shown.amap, max_work) for shown in self.maps]
         self.overview_side = overview_side(sum(info["heads"] for info in manifest["maps"]))
         self._overviews: dict[int, bytes] = {}
-        self._margins: OrderedDict[tuple[int, tuple[int, ...]], _Beside] = OrderedDict()
+        self._margins: OrderedDict[tuple[int, tuple[int, ...]], _KnownMargins] = OrderedDict()
         self._locks = [threading.Lock() for _ in self.maps]  # of what is kept of each map
         self._lock = threading.Lock()  # of the margins kept of all
         self.looked_at: tuple[int, int] | None = None  #: map and head of the last region
@@ -87,9 +88,9 @@ class Document:
         Example:
             >>> import torch
             >>> from regard.viewer.answers.packing import unpack
-            >>> asked = {"map": 0, "heads": [0], "how": "max", "hideSpecial": False, "renormalise": False, "sample": 0}
-            >>> asked |= {"rows": {"start": 0, "stop": 4, "count": 2}, "columns": {"start": 0, "stop": 4, "count": 2}}
-            >>> unpack(document(torch.eye(4)).answer("region", asked))
+            >>> region = {"map": 0, "heads": [0], "how": "max", "hideSpecial": False, "renormalise": False, "sample": 0}
+            >>> region |= {"rows": {"start": 0, "stop": 4, "count": 2}, "columns": {"start": 0, "stop": 4, "count": 2}}
+            >>> unpack(document(torch.eye(4)).answer("region", region))
             ({'rows': 2, 'columns': 2, 'sampled': 0}, {'values': array([[1., 0.], [0., 1.]], dtype=float32)})
         """
         maps = self.manifest["maps"]
@@ -97,18 +98,18 @@ class Document:
             case "manifest":
                 return pack(self.manifest, {})
             case "region":
-                asked = region_request(request, maps)
-                self.looked_at = asked.map, asked.heads[0]
-                hidden_rows, hidden_columns = self._hidden(asked)
-                (values,), sampled = self._readers[asked.map].region(
-                    asked.heads,
-                    asked.rows,
-                    asked.columns,
-                    (asked.how,),
+                wanted = region_request(request, maps)
+                self.looked_at = wanted.map, wanted.heads[0]
+                hidden_rows, hidden_columns = self._hidden(wanted)
+                (values,), sampled = self._readers[wanted.map].region(
+                    wanted.heads,
+                    wanted.rows,
+                    wanted.columns,
+                    (wanted.how,),
                     hidden_rows=hidden_rows,
                     hidden_columns=hidden_columns,
-                    renormalise=asked.renormalise,
-                    sample=asked.sample,
+                    renormalise=wanted.renormalise,
+                    sample=wanted.sample,
                 )
                 return pack({"rows": values.shape[0], "columns": values.shape[1], "sampled": sampled}, {"values": values})
             case "margins":
@@ -129,12 +130,12 @@ class Document:
                 return pack(*steps_of(self.maps[number].amap, head, self.maps[number].value))
         raise OptionError(f"expected a question of {', '.join(QUESTIONS)}, got {str(question)[:80]!r}")
 
-    def _hidden(self, asked: RegionRequest | MarginsRequest) -> tuple[Sequence[int], Sequence[int]]:
+    def _hidden(self, wanted: RegionRequest | MarginsRequest) -> tuple[Sequence[int], Sequence[int]]:
         """Rows and columns that are left out: special tokens, where that is asked for."""
-        if not asked.hide_special:
+        if not wanted.hide_special:
             return (), ()
-        info, axes = self.manifest["maps"][asked.map], self.manifest["axes"]
-        return axes[info["rowAxes"][asked.row_axis]]["special"], axes[info["columnAxis"]]["special"]
+        info, axes = self.manifest["maps"][wanted.map], self.manifest["axes"]
+        return axes[info["rowAxes"][wanted.row_axis]]["special"], axes[info["columnAxis"]]["special"]
 
     def _overview(self, number: int) -> bytes:
         probabilities = self.manifest["maps"][number]["probabilities"]
@@ -142,22 +143,22 @@ class Document:
         heads, rows, columns = mean.shape
         return pack({"heads": heads, "rows": rows, "columns": columns, "sampled": sampled}, {"mean": mean, "max": largest})
 
-    def _answer_margins(self, asked: MarginsRequest) -> bytes:
-        reader = self._readers[asked.map]
-        keys, heads = reader.amap.shape[3], asked.heads
-        hidden_rows, hidden_columns = self._hidden(asked)
-        with self._locks[asked.map]:
-            beside = self._beside(asked.map, heads)
-            read = reader.entropy_sample(heads, asked.rows, hidden_rows)
-            unknown = np.unique(read.places[np.isnan(beside.entropy[read.places])])
+    def _answer_margins(self, wanted: MarginsRequest) -> bytes:
+        reader = self._readers[wanted.map]
+        keys, heads = reader.amap.shape[3], wanted.heads
+        hidden_rows, hidden_columns = self._hidden(wanted)
+        with self._locks[wanted.map]:
+            known = self._known_margins(wanted.map, heads)
+            read = reader.entropy_sample(heads, wanted.rows, hidden_rows)
+            unknown = np.unique(read.places[np.isnan(known.entropy[read.places])])
             averaged = len(heads) * reader.amap.shape[2] * keys <= AVERAGED_ENTROPY
-            beside.entropy[unknown] = reader.entropy(heads, unknown, averaged=averaged)
-            entropy = _means(beside.entropy[read.places], read.counts)
-        across = Members.of(asked.columns, keys, hidden_columns)
-        received = _means(beside.received[across.places], across.counts)
-        return pack({"sampled": read.sampled or beside.sampled}, {"received": received, "entropy": entropy})
+            known.entropy[unknown] = reader.entropy(heads, unknown, averaged=averaged)
+            entropy = _means(known.entropy[read.places], read.counts)
+        across = Members.of(wanted.columns, keys, hidden_columns)
+        received = _means(known.received[across.places], across.counts)
+        return pack({"sampled": read.sampled or known.sampled}, {"received": received, "entropy": entropy})
 
-    def _beside(self, number: int, heads: tuple[int, ...]) -> _Beside:
+    def _known_margins(self, number: int, heads: tuple[int, ...]) -> _KnownMargins:
         """The margins of these heads as far as they are known; called with the map's lock."""
         place = number, heads
         with self._lock:
@@ -166,7 +167,7 @@ class Document:
                 return self._margins[place]
         reader = self._readers[number]
         received, sampled = reader.received(heads)
-        made = _Beside(received, sampled, np.full(reader.amap.shape[2], np.nan, np.float32))
+        made = _KnownMargins(received, sampled, np.full(reader.amap.shape[2], np.nan, np.float32))
         with self._lock:
             self._margins[place] = made
             while len(self._margins) > KEPT_MARGINS:
@@ -212,7 +213,7 @@ def document(
     if title is not None and not isinstance(title, str):
         raise OptionError(f"title: expected a text, got {type(title).__name__}")
     if grid is not None and image is None:
-        raise OptionError("grid: expected an image beside it, got none; give image=")
+        raise OptionError("grid: expected an image with it, got none; give image=")
     found = read_subject(subject)
     manifest = manifest_of(found, words=words, statistics=statistics)
     if title is not None:

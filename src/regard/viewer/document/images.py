@@ -5,15 +5,13 @@ import io
 import math
 import os
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.arguments import whole_number
 from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError
-
-Picture: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
-"""Or an image of Pillow's."""
 
 LONGEST_SIDE = 768
 MOST_LEADING = 16
@@ -57,16 +55,13 @@ def image_info(image: Any, keys: int, grid: tuple[int, int] | None = None, item:
 def _patches(keys: int, grid: tuple[int, int] | None) -> tuple[int, int, int]:
     """Patches down, across, and how many tokens stand before the first."""
     if grid is not None:
-        if not (
-            isinstance(grid, tuple | list)
-            and len(grid) == 2
-            and all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in grid)
-        ):
+        if not isinstance(grid, tuple | list) or len(grid) != 2:
             raise OptionError(f"grid: expected (patches down, patches across), got {grid!r}; for example grid=(14, 14)")
-        first = keys - grid[0] * grid[1]
+        rows, columns = (whole_number("grid", side, 1, advice="for example grid=(14, 14)") for side in grid)
+        first = keys - rows * columns
         if first < 0:
-            raise OptionError(f"grid: expected at most {keys} patches, the map's keys, got {grid[0]} × {grid[1]}")
-        return grid[0], grid[1], first
+            raise OptionError(f"grid: expected at most {keys} patches, the map's keys, got {rows} × {columns}")
+        return rows, columns, first
     for first in range(min(MOST_LEADING, keys - 1) + 1):
         side = math.isqrt(keys - first)
         if side * side == keys - first:

@@ -186,7 +186,7 @@ def _alignment_info(item: int, alignment: Alignment) -> dict[str, Any]:
 
 
 def _notes(maps: Sequence[ShownMap], infos: Sequence[dict[str, Any]]) -> list[str]:
-    """What must be said beside the picture."""
+    """What must be said with the picture."""
     notes = []
     if any(len(info["rowAxes"]) > 1 for info in infos):
         notes.append(ROWS_PRODUCED)
