@@ -19,7 +19,7 @@ from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Reader
 from regard.viewer.document.document import Document
 from regard.viewer.document.subjects import ShownMap
-from regard.viewer.page.factors import COARSE, PRECISIONS, PageFactors, Rung
+from regard.viewer.page.factors import COARSE, PRECISIONS, PageFactors, Precision
 
 SMALL_PAGE = 2**20
 """Bytes of all factors in float32 up to which they stay so: small maps show their true numbers."""
@@ -52,10 +52,10 @@ def page_data(document: Document, max_bytes: int, precision: str | None = None) 
         OptionError: another precision.
     """
     check_size(sum(_least_bytes(shown.amap) for shown in document.maps), max_bytes, at_least=True)
-    ladder = _ladder(sum(_plain_bytes(shown.amap) for shown in document.maps), precision)
-    true_numbers = ladder == [PRECISIONS["float32"]]
+    precisions = _precisions(sum(_plain_bytes(shown.amap) for shown in document.maps), precision)
+    true_numbers = precisions == [PRECISIONS["float32"]]
     packs, infos, overviews, compressed = {}, [], dict[str, NDArray[Any]](), 0
-    for number, name, packed, views, error in _packed_maps(document, ladder):
+    for number, name, packed, views, error in _packed_maps(document, precisions):
         packs[name] = gzip.compress(packed, 6, mtime=0)
         compressed += len(packs[name])
         check_size(compressed * 4 // 3, max_bytes, at_least=True)
@@ -73,7 +73,7 @@ def uncompressed(document: Document, precision: str | None = None) -> tuple[dict
     return found.manifest, {name: gzip.decompress(data) for name, data in found.packs.items()}
 
 
-def _ladder(plain_bytes: int, precision: str | None) -> list[Rung]:
+def _precisions(plain_bytes: int, precision: str | None) -> list[Precision]:
     """How factors may be kept, the smallest way first."""
     if precision is not None:
         if precision not in PRECISIONS:
@@ -85,7 +85,7 @@ def _ladder(plain_bytes: int, precision: str | None) -> list[Rung]:
 
 
 def _packed_maps(
-    document: Document, ladder: Sequence[Rung]
+    document: Document, precisions: Sequence[Precision]
 ) -> Iterator[tuple[int, str, bytes, dict[str, NDArray[Any]], float]]:
     """For each map its number, its pack's name, its pack, its overview, and the largest error of its weights."""
     bar = tqdm(document.maps, desc="building the page", unit="map", delay=1, leave=False)
@@ -94,7 +94,7 @@ def _packed_maps(
         probabilities = document.manifest["maps"][number]["probabilities"]
         mean, largest, margins = _from_afar(amap, document.overview_side, probabilities=probabilities)
         views = _overview_arrays(mean, largest, probabilities=probabilities)
-        packed, error = _packed_map(shown, ladder, margins)
+        packed, error = _packed_map(shown, precisions, margins)
         yield number, f"map-{number}", packed, views, error if error > NO_ERROR else 0.0
 
 
@@ -115,15 +115,15 @@ def _from_afar(
     return mean, largest, {"received": received, "entropy": entropy}
 
 
-def _packed_map(shown: ShownMap, ladder: Sequence[Rung], margins: dict[str, NDArray[Any]]) -> tuple[bytes, float]:
+def _packed_map(shown: ShownMap, precisions: Sequence[Precision], margins: dict[str, NDArray[Any]]) -> tuple[bytes, float]:
     """The pack of one map and the error of its weights: whichever is smaller, factors or codes of weights."""
-    amap, plain = shown.amap, list(ladder) == [PRECISIONS["float32"]]
+    amap, plain = shown.amap, list(precisions) == [PRECISIONS["float32"]]
     if isinstance(amap._source, Factors):
         factors = PageFactors.of(amap)
-        if len(ladder) == 1 or factors.nbytes * 3 // 8 + factors.beside < 2 * math.prod(amap.shape):
+        if len(precisions) == 1 or factors.nbytes * 3 // 8 + factors.other_bytes < 2 * math.prod(amap.shape):
             if shown.value is not None and plain and len(shown.value) == factors.source.key.shape[1]:
                 margins = margins | {"value": _numbers(shown.value)}
-            return factors.packed(amap, ladder, margins)
+            return factors.packed(amap, precisions, margins)
     return _packed_dense(amap, margins, plain=plain)
 
 

@@ -20,15 +20,15 @@ from regard.viewer.page.mask_runs import Runs, runs_of
 MOST_ERROR = 2e-3
 """Of a weight that a page shows, against the recorded one."""
 
-Rung = tuple[str, int]
-PRECISIONS: dict[str, Rung] = {"int12": ("int12p", 2047), "int16": ("int16p", 32767), "float32": ("float32", 0)}
+Precision = tuple[str, int]
+PRECISIONS: dict[str, Precision] = {"int12": ("int12p", 2047), "int16": ("int16p", 32767), "float32": ("float32", 0)}
 """How factors are kept: as codes of a type, the largest of them; float32 as they are."""
 
-COARSE: Rung = ("int12p", 1447)
+COARSE: Precision = ("int12p", 1447)
 """Half a bit less, which large pages save where weights allow it."""
 
 MARGIN_BITS, STEP_BITS, DENOMINATOR_STEPS = 12, 5, 4096.0
-"""Where factors are rounded, what stands beside them need not be exact to the last bit: bits after the point of margins and
+"""Where factors are rounded, what goes with them need not be exact to the last bit: bits after the point of margins and
 steps, and steps of denominators in 1. Zeros at their ends take no room when compressed."""
 
 Page = tuple[Factors, dict[str, NDArray[Any]], dict[str, str]]
@@ -84,20 +84,22 @@ class PageFactors:
         return 4 * dim * (heads * queries + self.source.key.shape[1] * len(self.columns))
 
     @property
-    def beside(self) -> int:
+    def other_bytes(self) -> int:
         """Bytes of what no precision changes."""
         return sum(array.nbytes for array in self.bias.values()) + (self.runs.nbytes if self.runs else 0)
 
-    def packed(self, exact: AttentionMap, ladder: Sequence[Rung], margins: dict[str, NDArray[Any]]) -> tuple[bytes, float]:
+    def packed(
+        self, exact: AttentionMap, precisions: Sequence[Precision], margins: dict[str, NDArray[Any]]
+    ) -> tuple[bytes, float]:
         """The page's bytes, and the largest error of a weight.
 
         Args:
             exact: what the weights are held against.
-            ladder: how factors may be kept; the first that keeps within MOST_ERROR is taken, or the last.
+            precisions: how factors may be kept; the first that keeps within MOST_ERROR is taken, or the last.
             margins: exact ones, to be carried along.
         """
-        for rung in ladder:
-            page, error = self._rounded(exact, *rung)
+        for way in precisions:
+            page, error = self._rounded(exact, *way)
             if error <= MOST_ERROR:
                 break
         source, arrays, planes = page
