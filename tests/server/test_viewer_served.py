@@ -11,6 +11,8 @@ from support.browser import chromium
 from support.serving import served
 from support.viewer_driving import Opened, assert_shows, rounded
 
+pytestmark = pytest.mark.browser
+
 LENGTH = 20_000
 
 

@@ -92,6 +92,11 @@ class Opened:
 
     # -- what is seen ------------------------------------------------------------------------------------------------------
 
+    def views(self):
+        """The names of the views that have something to show, in their order."""
+        tabs = self.page.get_by_role("tab").all()
+        return [tab.text_content() for tab in tabs if tab.get_attribute("aria-disabled") != "true"]
+
     def said(self):
         """At the foot of the viewer, without the marks that keep texts of two directions apart."""
         return self.page.locator("footer .status").text_content().translate({0x2068: None, 0x2069: None})

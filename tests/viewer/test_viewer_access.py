@@ -1,5 +1,6 @@
 """The viewer for everybody: axe finds nothing serious in any view, all is told as text, and the theme is the reader's."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,39 +8,16 @@ import pytest
 
 import regard
 from regard.figures.themes import THEMES
-from support.browser import chromium
 from support.viewer_driving import Opened, colour_of
 
-AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-VIEWS = ("Map", "Heads", "Ribbon", "Text", "Steps")
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+VIEWER_PAGE = ROOT / "docs" / "viewer.md"
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 FOUND = """axe.run().then(({violations}) => violations
     .filter(({impact}) => impact === "serious" || impact === "critical")
     .map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(({html}) => html.slice(0, 120)).join(" ")}`))"""
-
-
-@pytest.fixture(scope="module")
-def translation():
-    return regard.translate("The cat sat on the mat.")
-
-
-@pytest.fixture(scope="module")
-def address(translation, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "cat.html"
-    regard.save(translation, path)
-    return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser, address):
-    made = Opened(browser, address)
-    yield made
-    made.finish()
 
 
 def background(opened):
@@ -51,6 +29,14 @@ def colour(text):
     return np.array([int(text[at : at + 2], 16) for at in (1, 3, 5)])
 
 
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory):
+    """A page whose view of a picture has something to show."""
+    path = tmp_path_factory.mktemp("page") / "picture.html"
+    regard.page(np.full((15, 15), 1 / 15, np.float32), path, image=np.zeros((30, 50, 3), np.uint8), grid=(3, 5))
+    return path.as_uri()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser, address, scheme):
     opened = Opened(browser, address, color_scheme=scheme, bypass_csp=True)
@@ -58,12 +44,20 @@ def test_axe_finds_nothing_serious(browser, address, scheme):
     assert opened.page.evaluate("document.body.append(document.createElement('button'))") is None
     assert any("button-name" in one for one in opened.page.evaluate(FOUND))  # it would find something
     opened.page.evaluate("document.body.lastElementChild.remove()")
-    for name in VIEWS:
+    for name in opened.views():
         opened.view(name)
         opened.choose("special tokens", "dimmed")
         assert opened.page.evaluate(FOUND) == [], name
     opened.page.locator(".steps-queries button").first.focus()
     opened.press("t", "?")
+    assert opened.page.evaluate(FOUND) == []
+    opened.finish()
+
+
+def test_axe_finds_nothing_serious_around_a_picture(browser, pictured):
+    opened = Opened(browser, pictured, bypass_csp=True)
+    opened.page.evaluate(AXE.read_text(encoding="utf-8"))
+    opened.view("Image")
     assert opened.page.evaluate(FOUND) == []
     opened.finish()
 
@@ -82,7 +76,7 @@ def test_what_is_shown_is_told_in_every_view(opened, translation):
     layer, head = translation.alignment.reading.layer, translation.alignment.reading.head
     name = f"cross layer {layer}, head {head}"
     opened.page.get_by_text(translation.recording.consumed[1], exact=True).first.click()  # the text view tells of a token
-    for view in VIEWS:
+    for view in opened.views():
         opened.view(view)
         caption, columns, rows = opened.table()
         assert (name if view != "Heads" else "heads of The cat sat") in caption
@@ -119,6 +113,11 @@ def test_views_are_chosen_by_number_and_by_arrows(opened):
     opened.press("6")
     assert opened.said() == "Image: this recording has no picture"
     assert opened.address()["view"] == "map"
+
+
+def test_every_view_has_its_section_in_the_documentation(opened):
+    views = VIEWER_PAGE.read_text(encoding="utf-8").partition("\n## Views\n")[2].partition("\n## ")[0]
+    assert re.findall("^### (.*)$", views, re.MULTILINE) == opened.page.get_by_role("tab").all_text_contents()
 
 
 def test_the_help(opened):

@@ -17,27 +17,7 @@ from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import QUESTIONS, document
 from regard.viewer.page.data import uncompressed
 from support.forked import growth
-
-
-def span(start, stop, count):
-    return {"start": start, "stop": stop, "count": count}
-
-
-def asked(info, **change):
-    """A request for every weight of head 0."""
-    whole = {"rows": span(0, info["queries"], info["queries"]), "columns": span(0, info["keys"], info["keys"])}
-    return {"map": 0, "heads": [0], "how": "mean", "hideSpecial": False, "renormalise": False, "sample": 0} | whole | change
-
-
-def values(shown, **change):
-    return unpack(shown.answer("region", asked(shown.manifest["maps"][change.get("map", 0)], **change)))
-
-
-def long_map(heads=2, queries=1301, keys=1409, **options):
-    generator = torch.Generator().manual_seed(5)
-    query, key = (torch.randn(1, heads, size, 11, generator=generator) for size in (queries, keys))
-    return AttentionMap(query, key, **options)
-
+from support.viewer_questions import long_map, region, span, values
 
 # -- questions ----------------------------------------------------------------------------------------------------------
 
@@ -88,7 +68,7 @@ def test_the_manifest_is_an_answer():
 def test_requests_are_checked(change):
     shown = document(torch.rand(2, 5, 7))
     with pytest.raises(OptionError, match="expected") as caught:
-        shown.answer("region", asked(shown.manifest["maps"][0]) | change)
+        shown.answer("region", region(shown.manifest["maps"][0]) | change)
     assert len(str(caught.value)) < 400
 
 
@@ -111,7 +91,7 @@ SHOWN = document(AttentionMap(torch.rand(1, 2, 5, 3), torch.rand(1, 2, 7, 3)))
 @given(st.sampled_from(QUESTIONS), json_values | st.dictionaries(fields, json_values, max_size=8), st.booleans())
 def test_whatever_is_asked_is_answered_or_refused(question, request, complete):
     if complete and isinstance(request, dict):
-        request = asked(SHOWN.manifest["maps"][0]) | request
+        request = region(SHOWN.manifest["maps"][0]) | request
     with contextlib.suppress(OptionError):  # anything else is a mistake
         unpack(SHOWN.answer(question, request))
 
@@ -260,7 +240,7 @@ def test_answers_from_many_threads_are_the_same():
     shown = document([amap, small])
     info = shown.manifest["maps"][0]
     for heads in ([0], [1], [0, 1]):
-        requests.append(("region", asked(info, heads=heads, rows=span(0, 401, 13), columns=span(0, 1409, 17))))
+        requests.append(("region", region(info, heads=heads, rows=span(0, 401, 13), columns=span(0, 1409, 17))))
         margins = {"map": 0, "heads": heads, "rows": span(0, 401, 13), "columns": span(0, 1409, 17), "hideSpecial": True}
         requests.append(("margins", margins))
     with ThreadPoolExecutor(8) as pool:
@@ -280,13 +260,13 @@ from regard.viewer.document.document import document
 
 torch.set_num_threads(1)
 query, key = (torch.randn(1, 4, 4096, 16) for _ in range(2))
-region = dict(heads=[0, 1], how=HOW, hideSpecial=False, renormalise=True, sample=0)
-asked = lambda n: dict(region, map=0, rows=dict(start=0, stop=n, count=64), columns=dict(start=0, stop=n, count=64))
+fixed = dict(heads=[0, 1], how=HOW, hideSpecial=False, renormalise=True, sample=0)
+region = lambda n: dict(fixed, map=0, rows=dict(start=0, stop=n, count=64), columns=dict(start=0, stop=n, count=64))
 small = document(AttentionMap(query[:, :, :1100], key[:, :, :1100]), statistics=False)
-small.answer("region", asked(1100)), small.answer("overview", {"map": 0})
+small.answer("region", region(1100)), small.answer("overview", {"map": 0})
 shown = document(AttentionMap(query, key), statistics=False)
 before = peak()
-shown.answer("region", asked(4096)), shown.answer("overview", {"map": 0})
+shown.answer("region", region(4096)), shown.answer("overview", {"map": 0})
 print(peak() - before)
 """
 
@@ -305,11 +285,11 @@ from regard.viewer.document.document import document
 torch.set_num_threads(1)
 shown = document(AttentionMap(torch.randn(1, 1, 1301, 4), torch.randn(1, 1, 1301, 4)), statistics=False)
 rows = dict(start=0, stop=1301, count=1)
-region = dict(map=0, heads=[0], rows=rows, how="mean", hideSpecial=False, renormalise=True, sample=64)
-asked = lambda n: region | dict(columns=dict(starts=[0] * n, stops=[1301] * n))
-shown.answer("region", asked(1))
+fixed = dict(map=0, heads=[0], rows=rows, how="mean", hideSpecial=False, renormalise=True, sample=64)
+region = lambda n: fixed | dict(columns=dict(starts=[0] * n, stops=[1301] * n))
+shown.answer("region", region(1))
 before = peak()
-shown.answer("region", asked(1601))
+shown.answer("region", region(1601))
 print(peak() - before)
 """
 

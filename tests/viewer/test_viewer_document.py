@@ -6,7 +6,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from test_viewer_answers import long_map, values
 
 import regard
 from regard import AttentionMap
@@ -16,6 +15,7 @@ from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from regard.viewer.document.manifest import word_runs
 from support.tiny_models import Tokenizer, tiny
+from support.viewer_questions import long_map, values
 
 # -- subjects -----------------------------------------------------------------------------------------------------------
 

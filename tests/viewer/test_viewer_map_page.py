@@ -9,8 +9,9 @@ from PIL import Image
 
 import regard
 from regard.analysis.alignment.word_maps import merge
-from support.browser import chromium
 from support.viewer_driving import Opened, assert_shows, colour_of, rounded
+
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -18,26 +19,11 @@ def translation():
     return regard.translate("The unbelievable cat sat on the mat.")
 
 
-@pytest.fixture(scope="module")
-def address(translation, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "cat.html"
-    regard.save(translation, path)
-    return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
-def opened(browser, address):
+def opened(opened):
     """The map of the page, as it opens."""
-    made = Opened(browser, address)
-    made.view("Map")
-    yield made
-    made.finish()
+    opened.view("Map")
+    return opened
 
 
 @pytest.fixture(scope="module")

@@ -6,34 +6,10 @@ import torch
 from transformers import ViTConfig, ViTModel
 
 import regard
-from support.browser import chromium
 from support.tiny_models import tiny, tiny_inputs
 from support.viewer_driving import Opened, colour_of, rounded
 
-
-@pytest.fixture(scope="module")
-def translation():
-    return regard.translate("The cat sat on the mat.")
-
-
-@pytest.fixture(scope="module")
-def address(translation, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "cat.html"
-    regard.save(translation, path)
-    return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def opened(browser, address):
-    made = Opened(browser, address)
-    yield made
-    made.finish()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import regard
-from support.browser import chromium
 from support.viewer_driving import Opened, assert_shows, rounded
+
+pytestmark = pytest.mark.browser
 
 HEADS, LENGTH, DIM = 8, 8192, 64
 MOST_BYTES, MOST_ERROR = 24_000_000, 2e-3
@@ -27,12 +28,6 @@ def address(long_map, tmp_path_factory):
     page = regard.page(long_map, path, title="A long map", statistics=False)
     assert len(page) < MOST_BYTES
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,32 @@
+"""The page of a translation in a browser. A file with another sentence gives a ``translation`` of its own."""
+
+import pytest
+
+import regard
+from support.browser import chromium
+from support.viewer_driving import Opened
+
+
+@pytest.fixture(scope="module")
+def translation():
+    return regard.translate("The cat sat on the mat.")
+
+
+@pytest.fixture(scope="module")
+def address(translation, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "cat.html"
+    regard.save(translation, path)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser, address):
+    made = Opened(browser, address)
+    yield made
+    made.finish()
