@@ -8,26 +8,27 @@ import { browser, shown } from "./shell_host";
 
 vi.mock("../src/views", async (original) => {
   const { views } = await original<typeof import("../src/views")>();
-  const last: View = {
-    name: "last",
-    title: "Last",
+  const added: View = {
+    name: "added",
+    title: "Added",
     styles: "",
     keys: [["x", "what only this view does"]],
     unavailable: () => null,
     mount: (root) => {
-      root.textContent = "the last view";
+      root.textContent = "the added view";
       return {
         redraw: () => {},
         destroy: () => {},
         keydown: () => false,
-        table: async () => ({ caption: "the last view", columns: [], rows: [] }),
+        table: async () => ({ caption: "the added view", columns: [], rows: [] }),
         svg: async () => "<svg/>",
       };
     },
   };
-  return { views: [...views, last] };
+  return { views: [...views, added] };
 });
 
+const key = String(views.length);
 let page: ReturnType<typeof shown>;
 beforeEach(browser);
 afterEach(() => {
@@ -47,23 +48,23 @@ describe("a view in the list", () => {
       const tab = page.all("[role=tab]").find((one) => one.textContent === title)!;
       expect(page.tab(), name).toBe(tab.getAttribute("aria-disabled") === "true" ? "Map" : title);
     }
-    expect(page.find(".panel").textContent).toBe("the last view");
+    expect(page.find(".panel").textContent).toBe("the added view");
   });
 
   it("has the key of its place", () => {
     page = shown();
-    page.press("7");
-    expect(page.tab()).toBe("Last");
-    expect(page.all("[role=tab]")[6].getAttribute("aria-keyshortcuts")).toBe("7");
-    expect(page.press("8")).toBe(false);
+    page.press(key);
+    expect(page.tab()).toBe("Added");
+    expect(page.find("[aria-selected=true]").getAttribute("aria-keyshortcuts")).toBe(key);
+    expect(page.press(String(views.length + 1))).toBe(false);
     expect(page.press("0")).toBe(false);
   });
 
   it("is in the help, with its own keys", () => {
     page = shown();
-    page.press("7");
+    page.press(key);
     page.press("?");
-    expect(page.find("dialog").textContent).toContain("1 … 7choose the view");
+    expect(page.find("dialog").textContent).toContain(`1 … ${key}choose the view`);
     expect(page.find("dialog").textContent).toContain("what only this view does");
   });
 });

@@ -48,6 +48,7 @@ def test_axe_finds_nothing_serious(browser, address, scheme):
         opened.view(name)
         opened.choose("special tokens", "dimmed")
         assert opened.page.evaluate(FOUND) == [], name
+    opened.view("Steps")
     opened.page.locator(".steps-queries button").first.focus()
     opened.press("t", "?")
     assert opened.page.evaluate(FOUND) == []
