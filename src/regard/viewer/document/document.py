@@ -197,7 +197,7 @@ def document(
         words: how the tokenizer marks words, one of ``regard.tokens.words.KINDS``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
-        max_work: multiply-adds of one answer. A host that answers while somebody waits reads a sample of the queries beyond,
+        max_work: multiply-adds of one answer. A host whose reader waits for the answer reads a sample of the queries beyond,
             and says so; without a limit everything is read.
 
     Raises:

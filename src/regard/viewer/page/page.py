@@ -67,7 +67,7 @@ def page(
 ) -> str:
     """One self-contained HTML file that works offline: open it, send it, put it on any server.
 
-    The page carries queries and keys, and computes any region from them where somebody looks at it. Large ones are rounded to
+    The page carries queries and keys, and computes any region from them when it is looked at. Large ones are rounded to
     12 bits or more, so that no weight differs from the recorded one by more than 0.002; the page says by how much. The same
     subject gives the same bytes.
 
