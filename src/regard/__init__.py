@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from regard.mechanisms.catalogue import catalogue
     from regard.mechanisms.online_softmax import online_attention
     from regard.mechanisms.softmax_attention import Trace, attention, trace
-    from regard.recording.ablation import Sweep, ablate, sweep
+    from regard.recording.ablation import ablate
     from regard.recording.generation import generate
     from regard.recording.record import record
     from regard.recording.recording import Recording
     from regard.recording.recording_file import load
+    from regard.recording.sweep import Sweep, sweep
     from regard.surveying.survey import survey
     from regard.surveying.survey_file import Survey
     from regard.translation.translator import Translation, translate
@@ -48,7 +49,7 @@ _HOME = {
     "Recording": "recording.recording",
     "SimpleAttention": "mechanisms.attention_layers",
     "Survey": "surveying.survey_file",
-    "Sweep": "recording.ablation",
+    "Sweep": "recording.sweep",
     "Trace": "mechanisms.softmax_attention",
     "Translation": "translation.translator",
     "ablate": "recording.ablation",
@@ -75,7 +76,7 @@ _HOME = {
     "save": "viewer.saving",
     "show": "viewer.notebook.show",
     "survey": "surveying.survey",
-    "sweep": "recording.ablation",
+    "sweep": "recording.sweep",
     "token_scores": "figures.token_scores",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",

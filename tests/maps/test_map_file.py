@@ -367,7 +367,7 @@ def make_golden():
     recording.passes, recording.model = 1, "Golden"
     recording.calls = [regard.recording.recording.Call("model.layers.0", "self", 0, "factors")]
     recording.sequences = torch.tensor([[7, 8, 9]])
-    recording._tokens["source"] = regard.recording.recording.Tokens((range(3),), (("▁a", "▁b", "</s>"),))
+    recording._tokens["source"] = regard.recording.axes.Tokens((range(3),), (("▁a", "▁b", "</s>"),))
     return recording
 
 

@@ -31,8 +31,9 @@ from transformers import (
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
 from regard.measures import changed_tokens, edits, logit_difference, loss
-from regard.recording.ablation import Sweep, _Switch, ablate, sweep
+from regard.recording.ablation import HeadSwitch, ablate
 from regard.recording.record import shown
+from regard.recording.sweep import Sweep, sweep
 from support.tiny_models import NAMES, PAD, VOCABULARY, tiny, tiny_inputs
 
 each_model = pytest.mark.parametrize("name", NAMES)
@@ -257,7 +258,7 @@ def test_layers_are_counted_as_a_recording_counts_them(name):
     with torch.no_grad(), regard.record(model) as recording:
         model(**inputs)
     for kind in {amap.kind for amap in recording.maps}:
-        switch = _Switch(model, (), (), kind, "zero")
+        switch = HeadSwitch(model, (), (), kind, "zero")
         with torch.no_grad(), shown(model, switch):
             model(**inputs)
             model(**inputs)

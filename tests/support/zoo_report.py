@@ -17,7 +17,8 @@ import regard
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
-from regard.recording.recording import KINDS, Recording
+from regard.recording.kinds import ATTENTION_KINDS
+from regard.recording.recording import Recording
 from support.model_zoo import Inputs, Zoo
 
 FIELDS = {"encoder_attentions": "encoder", "decoder_attentions": "decoder", "cross_attentions": "cross"}
@@ -65,7 +66,7 @@ def report(zoo: Zoo, half: bool = True) -> Report:
     return Report(
         zoo.name,
         " and ".join(sorted(routes, reverse=True)),
-        {kind: kinds.count(kind) for kind in KINDS if kind in kinds},
+        {kind: kinds.count(kind) for kind in ATTENTION_KINDS if kind in kinds},
         check_kinds(recording, output, inputs),
         largest_error(recording, own, inputs),
         half_precision(model, inputs) if half and attention in routes else None,
@@ -83,7 +84,7 @@ def kept_in_part(zoo: Zoo) -> tuple[dict[str, int], set[str]]:
     except RecordingError:
         return {}, {"all"}
     kinds = [str(amap.kind) for amap in recording.maps]
-    counts = {kind: kinds.count(kind) for kind in KINDS if kind in kinds}
+    counts = {kind: kinds.count(kind) for kind in ATTENTION_KINDS if kind in kinds}
     return counts, {str(call.kind) for call in recording.calls if call.layer is None}
 
 

@@ -11,8 +11,9 @@ from regard.amounts import bytes_text
 from regard.errors import DtypeError, OptionError, RecordingError, TooLongError
 from regard.files import checked_path
 from regard.recording.generation import replay
+from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pretrained import DTYPES, load_text_model
-from regard.recording.recording import KINDS, Recording
+from regard.recording.recording import Recording
 
 NEW_TOKENS = 512  # of an encoder-decoder that is not told how far to go
 
@@ -54,14 +55,14 @@ def read_text(options: argparse.Namespace) -> str:
 
 def _layers(recording: Recording) -> dict[str, set[int | None]]:
     """The layers that ran, by kind."""
-    return {kind: found for kind in KINDS if (found := {call.layer for call in recording.calls if call.kind == kind})}
+    return {kind: found for kind in ATTENTION_KINDS if (found := {call.layer for call in recording.calls if call.kind == kind})}
 
 
 def _check(options: argparse.Namespace) -> None:
     if options.dtype not in DTYPES:
         raise OptionError(f"expected --dtype {', '.join(DTYPES)}, got {options.dtype}")
-    if unknown := set(options.kinds or ()) - set(KINDS):
-        raise OptionError(f"expected --kinds of {', '.join(KINDS)}, got {', '.join(sorted(unknown))}")
+    if unknown := set(options.kinds or ()) - set(ATTENTION_KINDS):
+        raise OptionError(f"expected --kinds of {', '.join(ATTENTION_KINDS)}, got {', '.join(sorted(unknown))}")
     for name in ("generate", "beams"):
         value = getattr(options, name)
         if value is not None and value < 1:

@@ -14,8 +14,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
+from regard.recording.axes import Tokenizer, tokens_of
 from regard.recording.record import record
-from regard.recording.recording import Recording, Tokenizer, tokens_of
+from regard.recording.recording import Recording
 
 
 def generate(

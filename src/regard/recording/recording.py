@@ -2,26 +2,17 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import Part
+from regard.recording.axes import Tokens
+from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.values import CallValues
-
-KINDS = ("encoder", "decoder", "cross", "self")
-
-
-class Tokenizer(Protocol):
-    """What a recording needs of a tokenizer: names for ids."""
-
-    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
-        """One token an id."""
 
 
 class Call(NamedTuple):
@@ -39,21 +30,6 @@ class Call(NamedTuple):
     kind: str
     layer: int | None
     kept: str
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """One axis of the maps: for each batch item, which positions are real, and how they are called."""
-
-    spans: tuple[range, ...]
-    labels: tuple[tuple[str, ...], ...] | None = None  # of all positions, padding included
-
-    def real(self, item: int) -> tuple[str, ...] | None:
-        """Labels of the real positions of one batch item."""
-        if self.labels is None:
-            return None
-        span = self.spans[item]
-        return self.labels[item][span.start : span.stop]
 
 
 class Recording:
@@ -79,7 +55,7 @@ class Recording:
         self._tokens: dict[str, Tokens] = {}  # "source", "consumed", "produced"
 
     def __repr__(self) -> str:
-        counts = [f"{len(found)} {kind}" for kind in KINDS if (found := [m for m in self.maps if m.kind == kind])]
+        counts = [f"{len(found)} {kind}" for kind in ATTENTION_KINDS if (found := [m for m in self.maps if m.kind == kind])]
         size = sum(amap.nbytes for amap in self.maps)
         return f"Recording({', '.join(counts) or 'no'} maps, {self.passes} passes, {size / 2**20:.1f} MiB)"
 
@@ -230,16 +206,3 @@ class Recording:
 
 def _slice(span: range) -> slice:
     return slice(span.start, span.stop)
-
-
-def tokens_of(ids: Tensor, mask: Tensor | None, tokenizer: Tokenizer | None) -> Tokens:
-    """Spans from a (batch, positions) padding mask, 1 = real, and labels from the ids."""
-    keep = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
-    spans = []
-    for row in keep.bool():
-        real = row.nonzero().flatten()
-        spans.append(range(int(real[0]), int(real[-1]) + 1) if len(real) else range(0))
-    labels = None
-    if tokenizer is not None:
-        labels = tuple(tuple(tokenizer.convert_ids_to_tokens(row)) for row in ids.tolist())
-    return Tokens(tuple(spans), labels)

@@ -5,7 +5,8 @@ from typing import Any
 
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapFile
-from regard.recording.recording import Call, Recording, Tokens
+from regard.recording.axes import Tokens
+from regard.recording.recording import Call, Recording
 
 AXES = ("source", "consumed", "produced")
 

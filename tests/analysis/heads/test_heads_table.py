@@ -16,7 +16,8 @@ from regard.analysis.heads.figure import SHOWN, heads_table
 from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import DtypeError, OptionError
-from regard.recording.recording import Recording, Tokens
+from regard.recording.axes import Tokens
+from regard.recording.recording import Recording
 
 LETTERS = ("<s>", *"regadregadregadregad")
 
