@@ -6,27 +6,25 @@ queries and keys; everything else is the kernel's. So both work at any length.
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
+from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
-from regard.recording import torch_modules
 from regard.recording.copies import Copies
-from regard.recording.kinds import ATTENTION_KINDS
-from regard.recording.record import shown
-from regard.recording.recorder import Recorder
-from regard.recording.recording import Recording
-from regard.recording.values import Outcome
+from regard.recording.observe import observe
+from regard.recording.observer import AttentionCall, Observer
+from regard.recording.torch_modules import unseen
 
 Head = tuple[int, int]
 Edge = tuple[int, int, int, int]
-How = Literal["zero", "mean"]
+Replacement = Literal["zero", "mean"]
 
 ROUNDING = 1e-4
 """Rows that sum to 1 less this have lost nothing to a sink."""
@@ -39,7 +37,7 @@ def ablate(
     *,
     kind: str | None = None,
     edges: Collection[Edge] = (),
-    how: How = "zero",
+    how: Replacement = "zero",
 ) -> Iterator[None]:
     """Switch heads, or single edges, of a model off for everything that it computes inside the block.
 
@@ -70,89 +68,133 @@ def ablate(
         ...     bool((without == model(ids).logits).all())
         False
     """
-    switch = HeadSwitch(model, heads, edges, kind, how)
-    with shown(model, switch):
+    switch = HeadSwitch(model, heads, edges, kind=kind, how=how)
+    with observe(model, switch):
         yield
     switch.check_met()
 
 
-class HeadSwitch(Recorder):
-    """Sees every attention call, and changes the output of those it was told to."""
+class HeadSwitch(Observer):
+    """Sees every attention call, and changes the output of those that it is told to.
 
-    def __init__(self, model: nn.Module, heads: Collection[Head], edges: Collection[Edge], kind: str | None, how: str) -> None:
+    Attributes:
+        kind: the kind of attention whose heads are meant.
+        heads: how many heads each layer has, as far as it has run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        heads: Collection[Head] = (),
+        edges: Collection[Edge] = (),
+        *,
+        kind: str | None = None,
+        how: Replacement = "zero",
+    ) -> None:
         if not isinstance(model, nn.Module):
-            raise DtypeError(f"expected a torch module as model, got {type(model).__name__}")
-        if how not in get_args(How):
-            raise OptionError(f"expected how of {' or '.join(get_args(How))}, got {how!r}")
-        super().__init__(model, Recording())
-        self.kind, self.how = self._kind(kind), how
-        self.heads: dict[int, int] = {}  # how many each layer has, as far as it has run
-        self.off: defaultdict[int, list[int]] = defaultdict(list)
+            raise DtypeError(f"model: expected a torch module, got {type(model).__name__}")
+        super().__init__(model)
+        self.how = one_of("how", how, get_args(Replacement))
+        self.kind = self._checked_kind(kind)
+        self.heads: dict[int, int] = {}
+        self._off: dict[int, list[int]] = {}  # layer to heads
         for place in heads:
-            layer, head = _places("heads", place, "(layer, head)")
-            self.off[layer].append(head)
-        self.cut: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)  # (layer, head, query) to keys
+            layer, head = _whole_numbers("heads", place, "(layer, head)")
+            self._off.setdefault(layer, []).append(head)
+        self._cut: dict[int, dict[tuple[int, int], list[int]]] = {}  # layer to (head, query) to keys
         for edge in edges:
-            layer, head, query, key = _places("edges", edge, "(layer, head, query, key)")
-            self.cut[layer, head, query].append(key)
-        self.calls: Counter[int] = Counter()  # of a module, within the outermost call
+            layer, head, query, key = _whole_numbers("edges", edge, "(layer, head, query, key)")
+            self._cut.setdefault(layer, {}).setdefault((head, query), []).append(key)
+        self._calls_of: Counter[int] = Counter()  # of each module, within the outermost one
+        self._seen: Counter[str] = Counter()  # calls of each kind, where names have no numbers
 
-    def _kind(self, kind: str | None) -> str:
+    def _checked_kind(self, kind: str | None) -> str:
         kinds = {self.kind_of(name) for name in self.names.values() if name}
         both_halves = bool(kinds & {"encoder", "decoder"})
-        has = ("encoder", "decoder", "cross") if both_halves else ("self", *sorted(kinds - {"self"}))
         if kind is None and not both_halves:
             return "self"
-        if kind not in has or kind not in ATTENTION_KINDS:
-            raise OptionError(f"expected kind of {', '.join(has)} for {type(self.modules['']).__name__}, got {kind!r}")
-        return kind
+        has = ("encoder", "decoder", "cross") if both_halves else ("self", *sorted(kinds - {"self"}))
+        return one_of("kind", cast("str", kind), has, advice=f"{type(self.modules['']).__name__} has no other")
 
-    def enter(self, module: nn.Module, _inputs: Any) -> None:
-        """A module runs now; the outermost one begins a pass."""
+    def enter(self, module: nn.Module, inputs: Any) -> None:
+        """This module runs now; layers are counted anew in each outermost one, be it a part of the model run on its own."""
         if not self.stack:
-            self.seen.clear()
-            self.calls.clear()
-            self.last = []
-        super().enter(module, _inputs)
+            self._seen.clear()
+            self._calls_of.clear()
+            self.forget_last()
+        super().enter(module, inputs)
 
-    def see(
-        self,
-        module: nn.Module,
-        kept: str,  # noqa: ARG002
-        given: tuple[Tensor, ...],
-        make_map: Callable[[Copies], AttentionMap],
-        outcome: Outcome,
-    ) -> None:
-        """Changes the output of a call that has something to be switched off."""
-        name, kind = self.names[id(module)], self.place(module)[1]
-        layer = self._layer(module, name, self.repeats(module, given))
-        if kind != self.kind:
+    def see(self, call: AttentionCall) -> None:
+        """Change the output of a call that has something to be switched off."""
+        layer = self._layer(call)
+        if self.kind_of(self.names[id(call.module)]) != self.kind:
             return
-        with torch_modules.unseen():
-            count = self.heads[layer] = outcome.heads_first(outcome.output).shape[1]
-            heads = self.off.get(layer, [])
-            rows = [(head, query, keys) for (at, head, query), keys in self.cut.items() if at == layer]
-            if not heads and not rows:
-                return
-            value = outcome.value()
-            if value is None:
-                raise RecordingError(
-                    f"{name} multiplies its values in an einsum, where it is not known which axis holds the heads; "
-                    "write the product as a matmul"
-                )
-            if wrong := [head for head in [*heads, *(row[0] for row in rows)] if head >= count]:
-                raise OptionError(f"expected heads from 0 to {count - 1} in {kind} layer {layer}, got {wrong[0]}")
-            changed = outcome.output.clone(memory_format=torch.contiguous_format)
-            seen = outcome.heads_first(changed)  # (batch, heads, queries, dim), a view
-            if rows:
-                with torch.no_grad():
-                    amap = make_map(Copies())
-                for head, query, keys in rows:
-                    _check_edge(seen.shape[2], query, kind, layer)
-                    seen[:, head, query] = _row_without(amap, value, head, query, keys).to(seen)
-            for head in heads:
-                seen[:, head] = self._instead(seen[:, head])
-            outcome.output = changed
+        with unseen():
+            self.heads[layer] = call.heads_first(call.output).shape[1]
+            heads, edges = self._off.get(layer, []), self._cut.get(layer, {})
+            if heads or edges:
+                call.output = self._changed(call, layer, heads, edges)
+
+    def check_met(self) -> None:
+        """Refuse heads of layers that never ran, where the model did."""
+        if missing := (self._off.keys() | self._cut.keys()) - self.heads.keys():
+            if not self.heads and not self.passes:
+                return  # nothing ran at all
+            ran = f"{min(self.heads)} to {max(self.heads)}" if self.heads else "of which there were none"
+            raise OptionError(
+                f"expected {self.kind} layers that ran, {ran}, got layer {min(missing)}; nothing was switched off there"
+            )
+
+    def _layer(self, call: AttentionCall) -> int:
+        """The number that ``record`` gives to this call, also where parts of the model are run on their own."""
+        module, new = call.module, not self.repeats(call)
+        name = self.names[id(module)]
+        pattern = re.sub("[0-9]+", "*", name)
+        if pattern == name:  # no numbers in the name: the order of the calls is all there is
+            kind = self.kind_of(name)
+            self._seen[kind] += new
+            return self._seen[kind] - 1
+        peers = [
+            other
+            for other, part in self.modules.items()
+            if type(part) is type(module) and re.sub("[0-9]+", "*", other) == pattern
+        ]
+        self._calls_of[id(module)] += new
+        before = self._calls_of[id(module)] - 1  # of a module that several layers share
+        return peers.index(name) + before * len(peers)
+
+    def _check_heads(self, layer: int, heads: list[int]) -> None:
+        count = self.heads[layer]
+        if wrong := [head for head in heads if head >= count]:
+            raise OptionError(f"expected heads from 0 to {count - 1} in {self.kind} layer {layer}, got {wrong[0]}")
+
+    def _changed(self, call: AttentionCall, layer: int, heads: list[int], edges: Mapping[tuple[int, int], list[int]]) -> Tensor:
+        """The output of a call without these heads, and without these edges, (head, query) to keys."""
+        value = call.value()
+        if value is None:
+            raise RecordingError(
+                f"expected weights times values as a matmul in {self.names[id(call.module)]}, got an einsum, where it is not "
+                "known which axis holds the heads; write it as a matmul"
+            )
+        self._check_heads(layer, [*heads, *(head for head, _ in edges)])
+        changed = call.output.clone(memory_format=torch.contiguous_format)
+        seen = call.heads_first(changed)  # (batch, heads, queries, dim), a view
+        if edges:
+            with torch.no_grad():
+                amap = call.make_map(Copies())
+            for (head, query), keys in edges.items():
+                self._check_query(query, seen.shape[2], layer)
+                seen[:, head, query] = _row_without(amap, value, head, query, keys).to(seen)
+        for head in heads:
+            seen[:, head] = self._instead(seen[:, head])
+        return changed
+
+    def _check_query(self, query: int, queries: int, layer: int) -> None:
+        if query >= queries:
+            raise OptionError(
+                f"expected edges of queries from 0 to {queries - 1} in {self.kind} layer {layer}, got {query}; "
+                "in generation with a cache each call has one query: switch edges off in one pass over the whole text"
+            )
 
     def _instead(self, output: Tensor) -> Tensor:
         """What stands in place of a head's output, (batch, queries, dim)."""
@@ -165,51 +207,12 @@ class HeadSwitch(Recorder):
             )
         return output.mean(dim=1, keepdim=True).expand_as(output)
 
-    def _layer(self, module: nn.Module, name: str, repeated: bool) -> int:
-        """The number that ``record`` gives to this call, also where parts of the model are run on their own."""
-        pattern = re.sub("[0-9]+", "*", name)
-        if pattern == name:  # no numbers in the name: the order of the calls is all there is
-            stack = self.place(module)[1]
-            self.seen[stack] += not repeated
-            return self.seen[stack] - 1
-        peers = [
-            other
-            for other, part in self.modules.items()
-            if type(part) is type(module) and re.sub("[0-9]+", "*", other) == pattern
-        ]
-        self.calls[id(module)] += not repeated
-        before = self.calls[id(module)] - 1  # of a module that several layers share
-        return peers.index(name) + before * len(peers)
 
-    def check_met(self) -> None:
-        """Refuse heads of layers that never ran, where the model did."""
-        if missing := {*self.off, *(layer for layer, *_ in self.cut)} - self.heads.keys():
-            if not self.heads and not self.recording.passes:
-                return  # nothing ran at all
-            raise OptionError(
-                f"expected {self.kind} layers that ran, {_listed(sorted(self.heads))}, got layer {min(missing)}; "
-                "nothing was switched off there"
-            )
-
-
-def _places(name: str, given: Any, axes: str) -> tuple[int, ...]:
+def _whole_numbers(name: str, given: Any, axes: str) -> tuple[int, ...]:
     """A head or an edge as whole numbers from 0."""
-    size = axes.count(",") + 1
-    if not isinstance(given, tuple | list) or len(given) != size or not all(_is_place(one) for one in given):
-        raise OptionError(f"expected {name} as {axes} of whole numbers from 0, got {given!r}")
-    return tuple(given)
-
-
-def _is_place(one: Any) -> bool:
-    return isinstance(one, int) and not isinstance(one, bool) and one >= 0
-
-
-def _check_edge(queries: int, query: int, kind: str, layer: int) -> None:
-    if query >= queries:
-        raise OptionError(
-            f"expected edges of queries from 0 to {queries - 1} in {kind} layer {layer}, got {query}; "
-            "in generation with a cache each call has one query: switch edges off in one pass over the whole text"
-        )
+    if not isinstance(given, tuple | list) or len(given) != axes.count(",") + 1:
+        raise OptionError(f"{name}: expected {axes} of whole numbers from 0, got {given!r}")
+    return tuple(whole_number(name, one, 0, advice=f"give {axes}, counted from 0") for one in given)
 
 
 @torch.no_grad()
@@ -224,7 +227,3 @@ def _row_without(amap: AttentionMap, value: Tensor, head: int, query: int, keys:
     weights = weights / left.masked_fill(left == 0, 1)
     v = value[:, head // (amap.shape[1] // value.shape[1])].to(weights)  # (batch, keys, dim)
     return (weights.unsqueeze(1) @ v).squeeze(1)
-
-
-def _listed(layers: list[int]) -> str:
-    return f"{layers[0]} to {layers[-1]}" if layers else "of which there were none"

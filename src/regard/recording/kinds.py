@@ -1,4 +1,4 @@
-"""What kind of attention the modules of a model compute, from their names and classes."""
+"""Which modules of a model compute attention, and of what kind: seen from their names and classes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +8,16 @@ from torch import nn
 ATTENTION_KINDS = ("encoder", "decoder", "cross", "self")
 
 
+def is_attention(module: nn.Module) -> bool:
+    """Whether a module's class says that it computes attention."""
+    return any(word in type(module).__name__.lower() for word in ("atten", "attn"))
+
+
 def kinds_of_modules(model: nn.Module) -> Callable[[str], str]:
     """What kind of attention a module computes, from its qualified name.
 
     Transformers' models say which modules hold their cross-attention (``_can_record_outputs``): by class or by name. PyTorch's
-    decoder layer calls it ``multihead_attn``; elsewhere the name says "cross", or nobody does.
+    decoder layer calls it ``multihead_attn``; elsewhere the name says "cross", or nothing does.
     """
     cross_names = {"encoder_attn", "encoder_attention", "EncDecAttention"}
     cross_classes: set[Any] = set()

@@ -1,17 +1,15 @@
 """``with regard.record(model) as recording``: every attention call of the block, as lazy maps."""
 
-import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from regard.errors import DtypeError, OptionError, RecordingError
-from regard.recording import torch_modules, transformers_models
 from regard.recording.axes import Tokenizer, tokens_of_inputs
 from regard.recording.kinds import ATTENTION_KINDS
+from regard.recording.observe import observe
 from regard.recording.recorder import Recorder
 from regard.recording.recording import Recording
 
@@ -70,29 +68,14 @@ def record(
         )
     recording = Recording()
     recording.model = _name_of(model)
-    recorder = Recorder(model, recording, layers, kinds, values)
-    with shown(model, recorder) as torch_calls:
+    recorder = Recorder(model, recording, layers, kinds, values=values)
+    with observe(model, recorder) as torch_calls:
         yield recording
-    torch_calls.close()
+    for module, reason in torch_calls.missed():
+        recorder.miss(module, reason)
     _check_calls(model, recording)
     recording._tokens |= tokens_of_inputs(recorder.inputs, tokenizer, recording._is_encoder_decoder)
     recording._label_maps()
-
-
-@contextmanager
-def shown(model: nn.Module, recorder: Recorder) -> Iterator[torch_modules.TorchCalls]:
-    """Show a recorder the attention calls of the block; then the model, and Transformers' interface, are as they were found."""
-    names = transformers_models.implementations(model)
-    torch_calls = torch_modules.TorchCalls(recorder)
-    transformers_models.start(recorder, names)
-    hooks = recorder.watch(model)
-    try:
-        with _uncompiled(), torch_calls:
-            yield torch_calls
-    finally:
-        for hook in hooks:
-            hook.remove()
-        transformers_models.stop(recorder)
 
 
 def _name_of(model: nn.Module) -> str:
@@ -100,12 +83,6 @@ def _name_of(model: nn.Module) -> str:
     name = str(getattr(model, "name_or_path", None) or "")
     place = Path(name)
     return f"{type(model).__name__} {place.name if place.is_absolute() or place.exists() else name}".rstrip()
-
-
-def _uncompiled() -> AbstractContextManager[None]:
-    """What was compiled runs as it was written: a compiled graph shows its calls to nobody, and would be compiled anew."""
-    dynamo_is_there = "torch._dynamo" in sys.modules  # else nothing was compiled, and importing it takes a second
-    return torch.compiler.set_stance("force_eager") if dynamo_is_there else nullcontext()
 
 
 def _check_calls(model: nn.Module, recording: Recording) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from regard.errors import DtypeError, OptionError, RecordingError
-from regard.recording.ablation import Head, HeadSwitch, How, ablate
-from regard.recording.record import shown
+from regard.recording.ablation import Head, HeadSwitch, Replacement, ablate
+from regard.recording.observe import observe
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
@@ -79,7 +79,7 @@ def sweep(
     measure: Callable[[Any], float | Tensor],
     *,
     kind: str | None = None,
-    how: How = "zero",
+    how: Replacement = "zero",
     run: Callable[[Any, Any], Any] | None = None,
 ) -> Sweep:
     """Switch off one head after the other, and measure what the model's output becomes.
@@ -113,8 +113,8 @@ def sweep(
         raise OptionError("expected a model in evaluation mode, got one that drops out at random; call model.eval()")
     if run is None:
         run = _one_pass
-    counting = HeadSwitch(model, (), (), kind, how)
-    with torch.no_grad(), shown(model, counting):
+    counting = HeadSwitch(model, kind=kind, how=how)
+    with torch.no_grad(), observe(model, counting):
         baseline = _number(measure(run(model, inputs)))
     counts = counting.heads
     if not counts:

@@ -9,11 +9,11 @@ Both are seen through a torch function mode, which is shown every call of a torc
 
 import threading
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 from weakref import ReferenceType, ref
 
 import torch
@@ -25,7 +25,8 @@ from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import Mask, causal
 from regard.recording.copies import Copies
-from regard.recording.values import Outcome
+from regard.recording.kinds import is_attention
+from regard.recording.observer import AttentionCall, Observer
 
 FUSED = functional.scaled_dot_product_attention
 SOFTMAX = {functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
@@ -46,7 +47,7 @@ _silence = threading.local()
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """Torch functions of this block are no calls of their own: somebody else has seen the call that they are part of."""
+    """Torch functions of this block are no calls of their own: they are part of a call that has been seen."""
     before = getattr(_silence, "on", False)
     _silence.on = True
     try:
@@ -55,30 +56,7 @@ def unseen() -> Iterator[None]:
         _silence.on = before
 
 
-class Recorder(Protocol):
-    """Who wants to see attention calls."""
-
-    def running(self) -> nn.Module | None:
-        """The module of the recorded model that is running."""
-
-    def see(
-        self,
-        module: nn.Module,
-        kept: str,
-        given: tuple[Tensor, ...],
-        make_map: Callable[[Copies], AttentionMap],
-        outcome: Outcome,
-    ) -> None:
-        """One attention call has run with queries and keys, or weights; ``make_map`` keeps it as "factors" or "dense".
-
-        The model goes on with ``outcome.output``.
-        """
-
-    def miss(self, module: nn.Module, reason: str) -> None:
-        """Something that may be attention and is no map."""
-
-
-class FusedCall(NamedTuple):
+class FusedArguments(NamedTuple):
     """The arguments of ``F.scaled_dot_product_attention``."""
 
     query: Tensor
@@ -109,11 +87,11 @@ class Weights(NamedTuple):
 
 
 class TorchCalls(TorchFunctionMode):
-    """Shows a recorder the attention among all torch functions that are called while the mode is on."""
+    """Shows an observer the attention among all torch functions that are called while the mode is on."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, observer: Observer) -> None:
         super().__init__()
-        self.recorder = recorder
+        self.observer = observer
         self.weights: dict[int, Weights] = {}
         self.softmaxes: list[Softmax] = []
 
@@ -121,7 +99,7 @@ class TorchCalls(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        module = None if getattr(_silence, "on", False) else self.recorder.running()
+        module = None if getattr(_silence, "on", False) else self.observer.running()
         if module is None:
             return func(*args, **given)
         if func is functional.multi_head_attention_forward:
@@ -129,23 +107,20 @@ class TorchCalls(TorchFunctionMode):
                 return _MULTI_HEAD(*args, **given)
         result = func(*args, **given)
         if func is FUSED:
-            call = FusedCall(*args, **given)
-            outcome = _fused_outcome(module, call, result)
-            self.recorder.see(
-                module, "factors", (call.query, call.key), lambda copies: _fused_map(module, copies, call), outcome
-            )
-            return outcome.output
+            call = _fused_call(module, FusedArguments(*args, **given), result)
+            self.observer.see(call)
+            return call.output
         if func in SOFTMAX:
             self._begin(module, result, args[1] if len(args) > 1 else given.get("dim"))
         elif self.weights:
             return self._follow(func, module, args, result)
         return result
 
-    def close(self) -> None:
-        """Tell the recorder of softmaxes in attention modules that multiplied no values."""
+    def missed(self) -> Iterator[tuple[nn.Module, str]]:
+        """Attention modules whose softmax multiplied no values, and why there is no map of it."""
         for softmax in self.softmaxes:
             if not softmax.used and is_attention(softmax.module):
-                self.recorder.miss(softmax.module, softmax.reason)
+                yield softmax.module, softmax.reason
 
     def _begin(self, module: nn.Module, result: Tensor, dim: int | None) -> None:
         if result.ndim < 2 or dim not in (-1, result.ndim - 1):
@@ -174,9 +149,9 @@ class TorchCalls(TorchFunctionMode):
             if func in PRODUCTS and (at == 0 or func is torch.einsum) and _multiplies_values(module, before, operands[1 - at]):
                 del self.weights[id(operand)]
                 held.softmax.used = True
-                outcome = _dense_outcome(module, func, before, operands[1 - at], result)
-                self.recorder.see(module, "dense", (before,), partial(_dense_map, module, before), outcome)
-                result = outcome.output
+                call = _dense_call(module, func, before, operands[1 - at], result)
+                self.observer.see(call)
+                result = call.output
             elif func in PASSES_ON and at == 0:
                 self._hold(result, result if before.ndim < 4 <= result.ndim else before, held.softmax)
             elif func in CHANGES and _still_a_map(result, weights):
@@ -189,17 +164,12 @@ def _still_a_map(changed: Tensor, weights: Tensor) -> bool:
     return changed.shape[:-1] == weights.shape[:-1] and 0 <= weights.shape[-1] - changed.shape[-1] <= 1
 
 
-def is_attention(module: nn.Module) -> bool:
-    """Whether a module's class says that it computes attention."""
-    return any(word in type(module).__name__.lower() for word in ("atten", "attn"))
-
-
 def _multiplies_values(module: nn.Module, weights: Tensor, values: Tensor) -> bool:
     """Whether weights without batch and heads are meant so: in Transformers' models they choose experts."""
     return weights.ndim > 2 or (values.ndim == 2 and not hasattr(module, "config"))
 
 
-def _fused_map(module: nn.Module, copies: Copies, call: FusedCall) -> AttentionMap:
+def _fused_map(module: nn.Module, call: FusedArguments, copies: Copies) -> AttentionMap:
     """The factors of one call of the fused attention."""
     query, key = call.query.detach(), call.key.detach()
     if query.is_nested or key.is_nested:
@@ -223,8 +193,8 @@ def _dense_map(module: nn.Module, weights: Tensor, copies: Copies) -> AttentionM
     return AttentionMap.from_dense(copies.own(_four_axes(weights.detach(), _heads(module, weights))))
 
 
-def _fused_outcome(module: nn.Module, call: FusedCall, output: Tensor) -> Outcome:
-    """What came of a call of the fused attention."""
+def _fused_call(module: nn.Module, call: FusedArguments, output: Tensor) -> AttentionCall:
+    """A call of the fused attention, and what came of it."""
     heads = 1 if output.is_nested else _heads(module, output)
 
     def value() -> Tensor:
@@ -233,11 +203,12 @@ def _fused_outcome(module: nn.Module, call: FusedCall, output: Tensor) -> Outcom
             found = found.expand(*output.shape[:-2], *found.shape[-2:])
         return _four_axes(found, heads)
 
-    return Outcome(output, partial(_four_axes, heads=heads), value)
+    make_map = partial(_fused_map, module, call)
+    return AttentionCall(module, "factors", (call.query, call.key), make_map, output, partial(_four_axes, heads=heads), value)
 
 
-def _dense_outcome(module: nn.Module, func: Any, weights: Tensor, values: Tensor, output: Tensor) -> Outcome:
-    """What came of weights times values; in an einsum nobody knows which axes are which."""
+def _dense_call(module: nn.Module, func: Any, weights: Tensor, values: Tensor, output: Tensor) -> AttentionCall:
+    """A product of weights and values; in an einsum it is not known which axes are which."""
     heads = weights.shape[1] if weights.ndim == 4 else _heads(module, weights)
 
     def value() -> Tensor | None:
@@ -245,7 +216,8 @@ def _dense_outcome(module: nn.Module, func: Any, weights: Tensor, values: Tensor
             return None
         return _four_axes(values.detach().expand(*output.shape[:-2], *values.shape[-2:]), heads)
 
-    return Outcome(output, partial(_four_axes, heads=heads), value)
+    make_map = partial(_dense_map, module, weights)
+    return AttentionCall(module, "dense", (weights,), make_map, output, partial(_four_axes, heads=heads), value)
 
 
 def _four_axes(tensor: Tensor, heads: int) -> Tensor:

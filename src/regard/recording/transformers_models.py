@@ -1,16 +1,16 @@
 """Attention calls of Transformers models, seen through Transformers' attention interface.
 
 Every model that follows the interface asks ``AttentionInterface`` for the function behind its implementation's name, "sdpa"
-say, and calls it. While somebody records, a function of ours stands under that very name: it calls the one that was there, and
-shows the call to the recorders. The model keeps its name, its kernel and its masks; a name of our own would change all three
-for the modules that look at it.
+say, and calls it. While a model is observed, a function of ours stands under that very name: it calls the one that was there,
+and shows the call to the observers. The model keeps its name, its kernel and its masks; a name of our own would change all
+three for the modules that look at it.
 """
 
 import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,9 @@ from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import causal
 from regard.recording.copies import Copies
+from regard.recording.observer import AttentionCall, Observer
 from regard.recording.torch_modules import unseen
-from regard.recording.values import CallValues, Outcome
+from regard.recording.values import CallValues
 
 Attention = Callable[..., tuple[Tensor, Any]]
 
@@ -35,28 +36,8 @@ UNDERSTOOD = {  # arguments of the interface that a map takes over, that the mas
 }  # fmt: skip
 
 
-class Recorder(Protocol):
-    """Who wants to see attention calls."""
-
-    def wants(self, module: nn.Module) -> bool:
-        """Whether this module belongs to the recorded model."""
-
-    def see(
-        self,
-        module: nn.Module,
-        kept: str,
-        given: tuple[Tensor, ...],
-        make_map: Callable[[Copies], AttentionMap],
-        outcome: Outcome,
-    ) -> None:
-        """One attention call has run with queries and keys; ``make_map`` keeps it as "factors".
-
-        The model goes on with ``outcome.output``.
-        """
-
-
 _lock = threading.Lock()
-_recorders: list[Recorder] = []
+_observers: list[Observer] = []
 _replaced: dict[str, Attention | None] = {}
 
 
@@ -76,22 +57,22 @@ def implementations(model: nn.Module) -> set[str]:
     return names
 
 
-def start(recorder: Recorder, names: set[str]) -> None:
-    """Show the calls of these implementations to the recorder until ``stop``."""
+def start(observer: Observer, names: set[str]) -> None:
+    """Show the calls of these implementations to the observer until ``stop``."""
     mapping = AttentionInterface._global_mapping
     with _lock:
-        _recorders.append(recorder)
+        _observers.append(observer)
         for name in names - _replaced.keys():
             _replaced[name] = mapping.get(name)
-            AttentionInterface.register(name, _shown(name, mapping.get(name)))
+            AttentionInterface.register(name, _observed(name, mapping.get(name)))
 
 
-def stop(recorder: Recorder) -> None:
-    """Undo ``start``; after the last recorder has left, the interface is as it was found."""
+def stop(observer: Observer) -> None:
+    """Undo ``start``; after the last observer has left, the interface is as it was found."""
     mapping = AttentionInterface._global_mapping
     with _lock:
-        _recorders.remove(recorder)
-        if not _recorders:
+        _observers.remove(observer)
+        if not _observers:
             for name, original in _replaced.items():
                 if original is None:
                     del mapping[name]
@@ -100,7 +81,7 @@ def stop(recorder: Recorder) -> None:
             _replaced.clear()
 
 
-def _shown(name: str, original: Attention | None) -> Attention:
+def _observed(name: str, original: Attention | None) -> Attention:
     def attention(
         module: nn.Module,
         query: Tensor,
@@ -113,12 +94,12 @@ def _shown(name: str, original: Attention | None) -> Attention:
         run = original or _own_eager(module)
         with unseen():  # what the function calls in turn is this call, not another one
             result = run(module, query, key, value, attention_mask, *rest, **options)
-        outcome = Outcome(result[0], _heads_first, lambda: value)
-        for recorder in _recorders:
-            if recorder.wants(module):
-                make_map = partial(_kept, name, module, query, key, attention_mask, options)
-                recorder.see(module, "factors", (query, key), make_map, outcome)
-        return result if outcome.output is result[0] else (outcome.output, *result[1:])
+        make_map = partial(_map_of, name, module, query, key, attention_mask, options)
+        call = AttentionCall(module, "factors", (query, key), make_map, result[0], _heads_first, lambda: value)
+        for observer in _observers:
+            if observer.wants(module):
+                observer.see(call)
+        return result if call.output is result[0] else (call.output, *result[1:])
 
     return attention
 
@@ -140,7 +121,7 @@ def _own_eager(module: nn.Module) -> Attention:
     )
 
 
-def _kept(
+def _map_of(
     name: str,
     module: nn.Module,
     query: Tensor,

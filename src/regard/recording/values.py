@@ -7,17 +7,6 @@ from torch import Tensor
 
 
 @dataclass
-class Outcome:
-    """The output of an attention call on its way to the model. Who sees the call may put another in its place."""
-
-    output: Tensor
-    heads_first: Callable[[Tensor], Tensor]
-    """A tensor of the output's shape, seen as (batch, heads, queries, dim)."""
-    value: Callable[[], Tensor | None]
-    """The values, (batch, kv_heads, keys, dim); None where their axes are not known."""
-
-
-@dataclass
 class CallValues:
     """What belongs to one map of a recording that was asked for values.
 
