@@ -287,7 +287,7 @@ def generated(name):
 
 def assert_same(found, recording):
     assert repr(found) == repr(recording)
-    assert (found.calls, found._tokens, found.model) == (recording.calls, recording._tokens, recording.model)
+    assert (found.calls, found.tokens, found.model) == (recording.calls, recording.tokens, recording.model)
     assert (found.sequences is None) == (recording.sequences is None)
     if recording.sequences is not None:
         assert torch.equal(found.sequences, recording.sequences)
@@ -367,7 +367,7 @@ def make_golden():
     recording.passes, recording.model = 1, "Golden"
     recording.calls = [regard.recording.recording.Call("model.layers.0", "self", 0, "factors")]
     recording.sequences = torch.tensor([[7, 8, 9]])
-    recording._tokens["source"] = regard.recording.axes.Tokens((range(3),), (("▁a", "▁b", "</s>"),))
+    recording.tokens["source"] = regard.recording.axes.Tokens((range(3),), (("▁a", "▁b", "</s>"),))
     return recording
 
 

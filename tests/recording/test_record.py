@@ -486,7 +486,7 @@ def test_a_sample_of_embeddings_has_no_labels_and_no_padding():
 @pytest.mark.parametrize("item", [-1, 2])
 def test_a_sample_that_is_not_there(item):
     recording, _ = ran(tiny("bert"), tiny_inputs("bert"))
-    with pytest.raises(OptionError, match=f"expected a sequence from 0 to 1, got {item}"):
+    with pytest.raises(OptionError, match=f"item: expected a whole number from 0 to 1, got {item}"):
         recording.sample(item)
 
 

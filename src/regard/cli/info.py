@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         "holds": "recording" if found is recording else "map",
         "model": recording.model,
         "passes": recording.passes,
-        "tokens": {axis: [len(span) for span in tokens.spans] for axis, tokens in recording._tokens.items()},
+        "tokens": {role: [len(span) for span in tokens.spans] for role, tokens in recording.tokens.items()},
         "maps": [_row(amap) for amap in recording.maps],
     }
     if options.json:

@@ -1,10 +1,37 @@
-"""What the rows and columns of maps are: which positions are real, and how they are called."""
+"""What the rows and columns of recorded maps are: which positions are real, how they are called, what they are to the model."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+ROLES = {"source": "source tokens", "consumed": "tokens consumed", "produced": "tokens produced"}
+"""What tokens are to a model, and what a reader is told: the source is what an encoder reads, or a model with one stack; at
+each of its rows, a decoder consumes one token and produces the next."""
+
+ROWS = {
+    "encoder": ("source",),
+    "decoder": ("produced", "consumed"),
+    "cross": ("produced", "consumed"),
+    "self": ("produced", "consumed", "source"),
+}
+"""The roles of the tokens that may name the rows of a map, by its kind; the first that are known do."""
+
+COLUMNS = {"encoder": ("source",), "decoder": ("consumed",), "cross": ("source",), "self": ("consumed", "source")}
+"""The same for its columns."""
+
+
+def titles(kind: str | None) -> tuple[str, str]:
+    """What the rows and the columns of a map of this kind are, where nothing says more.
+
+    Example:
+        >>> titles("cross"), titles(None)
+        (('tokens produced', 'source tokens'), ('queries', 'keys'))
+    """
+    if kind not in ROWS:
+        return "queries", "keys"
+    return ("tokens", "tokens") if kind == "self" else (ROLES[ROWS[kind][0]], ROLES[COLUMNS[kind][0]])
 
 
 class Tokenizer(Protocol):
@@ -16,13 +43,18 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class Tokens:
-    """One axis of the maps: for each batch item, which positions are real, and how they are called."""
+    """The tokens along an axis, for each sequence of a batch.
+
+    Attributes:
+        spans: the positions that are no padding.
+        labels: a name for every position, padding included; None without a tokenizer.
+    """
 
     spans: tuple[range, ...]
-    labels: tuple[tuple[str, ...], ...] | None = None  # of all positions, padding included
+    labels: tuple[tuple[str, ...], ...] | None = None
 
     def real(self, item: int) -> tuple[str, ...] | None:
-        """Labels of the real positions of one batch item."""
+        """Labels of the real positions of one sequence."""
         if self.labels is None:
             return None
         span = self.spans[item]
@@ -30,7 +62,17 @@ class Tokens:
 
 
 def tokens_of(ids: Tensor, mask: Tensor | None, tokenizer: Tokenizer | None) -> Tokens:
-    """Spans from a (batch, positions) padding mask, 1 = real, and labels from the ids."""
+    """The tokens of ids, (batch, positions).
+
+    Args:
+        ids: what the model is given.
+        mask: 1 where a position is real, 0 where it is padding; of another shape than the ids, it says nothing of padding.
+        tokenizer: names the ids.
+
+    Example:
+        >>> tokens_of(torch.tensor([[5, 7, 0]]), torch.tensor([[1, 1, 0]]), None)
+        Tokens(spans=(range(0, 2),), labels=None)
+    """
     keep = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask
     spans = []
     for row in keep.bool():
@@ -43,7 +85,7 @@ def tokens_of(ids: Tensor, mask: Tensor | None, tokenizer: Tokenizer | None) -> 
 
 
 def tokens_of_inputs(inputs: dict[str, Any], tokenizer: Tokenizer | None, encoder_decoder: bool) -> dict[str, Tokens]:
-    """The axes that follow from the arguments of the last pass."""
+    """The tokens that follow from the arguments of a pass, by their role."""
     found: dict[str, Tokens] = {}
     ids, mask = inputs.get("input_ids"), inputs.get("attention_mask")
     if isinstance(ids, Tensor):

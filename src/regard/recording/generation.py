@@ -138,11 +138,9 @@ def replay(
         model(**arguments, use_cache=False)
     rows = real[:, 1:] & real[:, :-1]
     recording.sequences = sequences
-    recording._tokens["consumed"] = tokens_of(consumed, rows, tokenizer)
-    recording._tokens["produced"] = tokens_of(produced, rows, tokenizer)
-    if not encoder_decoder:
-        del recording._tokens["source"]
-    recording._label_maps()
+    source = recording.tokens if encoder_decoder else {}  # the text of a decoder is what it consumed
+    written = {"consumed": tokens_of(consumed, rows, tokenizer), "produced": tokens_of(produced, rows, tokenizer)}
+    recording.label_axes({**source, **written})
     return recording
 
 

@@ -74,8 +74,7 @@ def record(
     for module, reason in torch_calls.missed():
         recorder.miss(module, reason)
     _check_calls(model, recording)
-    recording._tokens |= tokens_of_inputs(recorder.inputs, tokenizer, recording._is_encoder_decoder)
-    recording._label_maps()
+    recording.label_axes(tokens_of_inputs(recorder.inputs, tokenizer, recording.is_encoder_decoder))
 
 
 def _name_of(model: nn.Module) -> str:

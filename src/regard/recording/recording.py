@@ -1,16 +1,17 @@
-"""What a recording is: the maps of one block, in call order, and the tokens of their axes."""
+"""What a recording is: the maps of one block, in call order, and the tokens of their rows and columns."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import Part
-from regard.recording.axes import Tokens
+from regard.recording.axes import COLUMNS, ROLES, ROWS, Tokens
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.values import CallValues
 
@@ -40,6 +41,7 @@ class Recording:
         calls: every attention call that was seen, and how it was kept; also those that layers= and kinds= left out.
         values: with ``record(values=True)``, what each of the maps was multiplied with, in the order of ``maps``; a sample and
             a file have none.
+        tokens: what is known of rows and columns, by what the tokens are to the model: "source", "consumed", "produced".
         passes: how many times the model ran inside the block.
         sequences: ids that were generated, (batch, length), where ``regard.generate`` made the recording.
         model: class of the recorded model, and its name on the hub where it has one.
@@ -52,7 +54,7 @@ class Recording:
         self.passes = 0
         self.sequences: Tensor | None = None
         self.model: str | None = None
-        self._tokens: dict[str, Tokens] = {}  # "source", "consumed", "produced"
+        self.tokens: dict[str, Tokens] = {}
 
     def __repr__(self) -> str:
         counts = [f"{len(found)} {kind}" for kind in ATTENTION_KINDS if (found := [m for m in self.maps if m.kind == kind])]
@@ -95,36 +97,92 @@ class Recording:
     @property
     def queries(self) -> tuple[str, ...] | None:
         """Labels of the rows: what the decoder produced, or the tokens of the text; None without a tokenizer."""
-        return self._labels("produced") or self._labels("consumed") or self._labels("source")
+        return self.labels("produced") or self.labels("consumed") or self.labels("source")
 
     @property
     def keys(self) -> tuple[str, ...] | None:
         """Labels of the columns: the source of an encoder-decoder, the tokens of the text otherwise."""
-        return self._labels("source") if self._is_encoder_decoder else self._labels("consumed") or self._labels("source")
+        return self.labels("source") if self.is_encoder_decoder else self.labels("consumed") or self.labels("source")
 
     @property
     def consumed(self) -> tuple[str, ...] | None:
         """What the decoder read at each row; the token that it produced there stands in ``queries``."""
-        return self._labels("consumed")
+        return self.labels("consumed")
 
     @property
-    def _is_encoder_decoder(self) -> bool:
+    def is_encoder_decoder(self) -> bool:
+        """Whether a decoder looks at another text than its own: there is cross-attention."""
         return any(amap.kind == "cross" for amap in self.maps)
 
-    def _labels(self, axis: str) -> tuple[str, ...] | None:
-        tokens = self._tokens.get(axis)
+    @property
+    def batch_size(self) -> int:
+        """How many sequences there are, as far as tokens or maps tell."""
+        tokens = next(iter(self.tokens.values()), None)
+        return len(tokens.spans) if tokens else max((amap.shape[0] for amap in self.maps), default=0)
+
+    def labels(self, role: str) -> tuple[str, ...] | None:
+        """The tokens that are the "source", "consumed" or "produced", without padding; None where they have no names.
+
+        Raises:
+            OptionError: another role.
+            RecordingError: a recording of several sequences.
+
+        Example:
+            >>> import regard
+            >>> recording = regard.translate("No.").recording
+            >>> recording.labels("source"), recording.labels("consumed")
+            (('▁No', '.', '</s>'), ('<pad>', '▁Non', '.'))
+        """
+        tokens = self.tokens.get(one_of("role", role, tuple(ROLES)))
         if tokens is None or tokens.labels is None:
             return None
         if len(tokens.spans) > 1:
             raise RecordingError(f"expected one sequence, got {len(tokens.spans)}; ask one of them: recording.sample(0)")
         return tokens.real(0)
 
+    def axes_of(self, amap: AttentionMap) -> tuple[Tokens | None, Tokens | None]:
+        """The tokens of the rows and of the columns of one of the maps; None where they are not known, as in several passes."""
+        if self.passes > 1:
+            return None, None
+        rows, columns = (
+            next((self.tokens[role] for role in by_kind.get(str(amap.kind), ()) if role in self.tokens), None)
+            for by_kind in (ROWS, COLUMNS)
+        )
+        return rows, columns
+
+    def label_axes(self, tokens: Mapping[str, Tokens]) -> None:
+        """Say what rows and columns are, by role; the maps of a recording of one sequence bear the labels then."""
+        self.tokens = dict(tokens)
+        if any(len(known.spans) > 1 for known in self.tokens.values()):
+            return
+        for amap in self.maps:
+            rows, columns = self.axes_of(amap)
+            if rows and rows.labels and len(rows.labels[0]) == amap.shape[2]:
+                amap.queries = rows.labels[0]
+            if columns and columns.labels and len(columns.labels[0]) == amap.shape[3]:
+                amap.keys = columns.labels[0]
+
     def sample(self, item: int) -> "Recording":
-        """The recording of one sequence of the batch, its padding cut off."""
-        tokens = next(iter(self._tokens.values()), None)
-        count = len(tokens.spans) if tokens else max((amap.shape[0] for amap in self.maps), default=0)
-        if not 0 <= item < count:
-            raise OptionError(f"expected a sequence from 0 to {count - 1}, got {item}")
+        """The recording of one sequence of the batch, its padding cut off.
+
+        Raises:
+            OptionError: there is no such sequence.
+            RecordingError: passes of several sizes, where it is not known which row is whose.
+
+        Example:
+            >>> import torch, regard
+            >>> from transformers import GPT2Config, GPT2Model
+            >>> model = GPT2Model(GPT2Config(vocab_size=11, n_embd=8, n_layer=1, n_head=2)).eval()
+            >>> mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+            >>> with regard.record(model) as recording:
+            ...     output = model(torch.tensor([[3, 5, 7, 9], [4, 6, 0, 0]]), attention_mask=mask)
+            >>> recording.sample(1).self[0].shape
+            (1, 2, 2, 2)
+        """
+        count = self.batch_size
+        if not count:
+            raise OptionError(f"item: expected a sequence that was recorded, got {item!r} of none; run the model in the block")
+        item = whole_number("item", item, 0, count - 1, advice="sequences are counted from 0")
         if odd := {amap.shape[0] for amap in self.maps} - {1, count}:
             raise RecordingError(
                 f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
@@ -133,10 +191,9 @@ class Recording:
         made = Recording(self._cut(amap, item) for amap in self.maps)
         made.passes, made.model, made.calls = self.passes, self.model, list(self.calls)
         made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
-        for axis, axis_tokens in self._tokens.items():
-            labels = axis_tokens.real(item)
-            length = len(axis_tokens.spans[item])
-            made._tokens[axis] = Tokens((range(length),), None if labels is None else (labels,))
+        for role, tokens in self.tokens.items():
+            labels = tokens.real(item)
+            made.tokens[role] = Tokens((range(len(tokens.spans[item])),), None if labels is None else (labels,))
         return made
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -160,16 +217,16 @@ class Recording:
         if self.sequences is not None:
             shared["sequences"] = writer.tensor("sequences", Part.whole(self.sequences))
         shared["tokens"] = {
-            axis: {
+            role: {
                 "spans": [[span.start, span.stop] for span in tokens.spans],
                 "labels": None if tokens.labels is None else [writer.labels(row) for row in tokens.labels],
             }
-            for axis, tokens in self._tokens.items()
+            for role, tokens in self.tokens.items()
         }
         writer.write(path, [amap._data() for amap in self.maps], shared)
 
     def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
-        rows, columns = self._axes(amap)
+        rows, columns = self.axes_of(amap)
         cut = amap.select(
             batch=item if amap.shape[0] > 1 else 0,
             queries=_slice(rows.spans[item]) if rows else None,
@@ -178,30 +235,6 @@ class Recording:
         cut.queries = rows.real(item) if rows else None
         cut.keys = columns.real(item) if columns else None
         return cut
-
-    def _axes(self, amap: AttentionMap) -> tuple[Tokens | None, Tokens | None]:
-        """The tokens of a map's rows and columns, where they are known and as long as the axis."""
-        source, consumed = self._tokens.get("source"), self._tokens.get("consumed")
-        produced = self._tokens.get("produced", consumed)
-        rows, columns = {
-            "encoder": (source, source),
-            "cross": (produced, source),
-            "decoder": (produced, consumed),
-            "self": (produced or source, consumed or source),
-        }.get(str(amap.kind), (None, None))
-        fits = self.passes <= 1
-        return rows if fits else None, columns if fits else None
-
-    def _label_maps(self) -> None:
-        """Write the labels onto the maps of a recording of one sequence."""
-        if any(len(tokens.spans) > 1 for tokens in self._tokens.values()):
-            return
-        for amap in self.maps:
-            rows, columns = self._axes(amap)
-            if rows and rows.labels and len(rows.labels[0]) == amap.shape[2]:
-                amap.queries = rows.labels[0]
-            if columns and columns.labels and len(columns.labels[0]) == amap.shape[3]:
-                amap.keys = columns.labels[0]
 
 
 def _slice(span: range) -> slice:

@@ -5,10 +5,8 @@ from typing import Any
 
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapFile
-from regard.recording.axes import Tokens
+from regard.recording.axes import ROLES, Tokens
 from regard.recording.recording import Call, Recording
-
-AXES = ("source", "consumed", "produced")
 
 
 def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
@@ -49,10 +47,10 @@ def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
         recording.sequences = file.tensor(shared["sequences"]).clone()
         if recording.sequences.ndim != 2 or recording.sequences.is_floating_point():
             raise file.tensors.damaged("sequences (batch, length) of ids", f"{tuple(recording.sequences.shape)}")
-    for axis, said in (file.field(shared, "tokens", dict) or {}).items():
-        if axis not in AXES:
-            raise file.tensors.damaged(f"tokens of {', '.join(AXES)}", repr(axis)[:80])
-        recording._tokens[axis] = _tokens(file, file.fields(said, axis))
+    for role, said in (file.field(shared, "tokens", dict) or {}).items():
+        if role not in ROLES:
+            raise file.tensors.damaged(f"tokens of {', '.join(ROLES)}", repr(role)[:80])
+        recording.tokens[role] = _tokens(file, file.fields(said, role))
     return recording
 
 

@@ -34,7 +34,7 @@ def maps(layers=2, heads=3, n=21, kind="self"):
 def file(tmp_path):
     recording = Recording(maps())
     recording.passes = 1
-    recording._tokens["source"] = Tokens((range(len(LETTERS)),), (LETTERS,))
+    recording.tokens["source"] = Tokens((range(len(LETTERS)),), (LETTERS,))
     recording.save(tmp_path / "recording.safetensors")
     return tmp_path / "recording.safetensors"
 

@@ -11,7 +11,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
 from regard.tokens.special import is_special
 from regard.tokens.words import KINDS, words_of
-from regard.viewer.document.subjects import ShownMap, Subject, Tokens
+from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
 """Weights of all maps whose statistics are computed unasked: about a second."""
@@ -66,16 +66,16 @@ class _Axes:
     def __init__(self, words: str | bool | None) -> None:
         self.words = words
         self.made: dict[str, dict[str, Any]] = {}
-        self.ids: dict[Tokens, str] = {}
+        self.ids: dict[ShownAxis, str] = {}
 
-    def id(self, tokens: Tokens) -> str:
+    def id(self, tokens: ShownAxis) -> str:
         if tokens not in self.ids:
             self.ids[tokens] = f"axis-{len(self.ids)}"
             self.made[self.ids[tokens]] = axis_info(tokens, self.words)
         return self.ids[tokens]
 
 
-def axis_info(tokens: Tokens, words: str | bool | None = None) -> dict[str, Any]:
+def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, Any]:
     """An axis: its tokens (positions where they have no names), which are special, and how words cut it."""
     if tokens.labels is None:
         labels = [str(at) for at in range(tokens.size)]

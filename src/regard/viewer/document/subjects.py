@@ -11,6 +11,7 @@ from torch import Tensor
 from regard.analysis.alignment.align import Alignment
 from regard.errors import DtypeError, RecordingError, ScoreError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.recording.axes import COLUMNS, ROLES, ROWS, titles
 from regard.recording.recording import Recording
 from regard.tokens.special import is_special
 from regard.tokens.words import words_of
@@ -24,12 +25,10 @@ LONGEST_NAME = 80
 _NUMBERS = (int, float, np.number, np.ndarray, Tensor, list, tuple)
 """What a list of numbers may have in it."""
 
-_TITLES = {"source": "source tokens", "produced": "tokens produced", "consumed": "tokens consumed"}
-
 
 @dataclass(frozen=True)
-class Tokens:
-    """The tokens of an axis; None where nobody has named them."""
+class ShownAxis:
+    """The tokens along one axis of a map, and what they are; without labels where they have no names."""
 
     title: str
     labels: tuple[str, ...] | None
@@ -50,8 +49,8 @@ class ShownMap:
 
     amap: AttentionMap
     item: int
-    rows: tuple[Tokens, ...]
-    columns: Tokens
+    rows: tuple[ShownAxis, ...]
+    columns: ShownAxis
     value: Tensor | None = None
 
 
@@ -111,9 +110,7 @@ def _of_translations(translations: Sequence[Translation]) -> Subject:
 
 def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | None = None) -> None:
     """The sequences of a recording, each with its own tokens and without padding."""
-    tokens = next(iter(recording._tokens.values()), None)
-    count = len(tokens.spans) if tokens else max((amap.shape[0] for amap in recording.maps), default=0)
-    for number in range(count):
+    for number in range(recording.batch_size):
         one = recording.sample(number)
         item = len(found.items)
         found.items.append(names[number] if names else _name_of(one, number))
@@ -124,43 +121,35 @@ def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | 
 
 
 def _name_of(recording: Recording, number: int) -> str:
-    labels = recording._labels("source") or recording._labels("consumed")
+    labels = recording.labels("source") or recording.labels("consumed")
     plain = [label for label in labels or () if not is_special(label)]
     return " ".join(words_of(plain).texts)[:LONGEST_NAME].strip() or f"sequence {number + 1}"
 
 
-def _axes_in_recording(recording: Recording, amap: AttentionMap) -> tuple[tuple[Tokens, ...], Tokens]:
-    queries, keys = amap.shape[2:]
+def _axes_in_recording(recording: Recording, amap: AttentionMap) -> tuple[tuple[ShownAxis, ...], ShownAxis]:
+    """What a recording of one sequence knows of the axes of one of its maps, and the map itself where that is nothing."""
     usual = _axes_of(amap)
     if recording.passes > 1:
         return usual
-    named = {axis: recording._labels(axis) for axis in _TITLES}
+    several = recording.is_encoder_decoder or recording.labels("produced") is not None
+    named = {role: labels for role in ROLES if (labels := recording.labels(role)) is not None}
 
-    def known(axes: Sequence[str], size: int) -> list[Tokens]:
-        chosen = [(axis, labels) for axis in axes if (labels := named[axis]) is not None and len(labels) == size]
-        several = named["produced"] is not None or recording._is_encoder_decoder
-        return [Tokens(_TITLES[axis] if several else "tokens", labels, size) for axis, labels in chosen]
+    def known(roles: Sequence[str], size: int) -> tuple[ShownAxis, ...]:
+        fitting = [role for role in roles if role in named and len(named[role]) == size]
+        return tuple(ShownAxis(ROLES[role] if several else "tokens", named[role], size) for role in fitting)
 
-    rows = known(["source"] if amap.kind == "encoder" else ["produced", "consumed"], queries)
-    columns = known(["source"] if amap.kind in ("encoder", "cross") else ["consumed"], keys)
-    if amap.kind == "self":
-        rows, columns = rows or known(["source"], queries), columns or known(["source"], keys)
-    return tuple(rows) or usual[0], columns[0] if columns else usual[1]
+    rows, columns = known(ROWS.get(str(amap.kind), ()), amap.shape[2]), known(COLUMNS.get(str(amap.kind), ()), amap.shape[3])
+    return rows or usual[0], (*columns, usual[1])[0]
 
 
-def _axes_of(amap: AttentionMap) -> tuple[tuple[Tokens, ...], Tokens]:
+def _axes_of(amap: AttentionMap) -> tuple[tuple[ShownAxis, ...], ShownAxis]:
     """What a map says of its own axes."""
-    titles = {
-        "encoder": ("source tokens", "source tokens"),
-        "decoder": ("tokens produced", "tokens consumed"),
-        "cross": ("tokens produced", "source tokens"),
-        "self": ("tokens", "tokens"),
-    }.get(str(amap.kind), ("queries", "keys"))
     made = []
-    for name, title, labels, size in zip(("queries", "keys"), titles, (amap.queries, amap.keys), amap.shape[2:], strict=True):
+    said = zip(("queries", "keys"), titles(amap.kind), (amap.queries, amap.keys), amap.shape[2:], strict=True)
+    for name, title, labels, size in said:
         if labels is not None and len(labels) != size:
             raise ShapeError(f"expected {size} labels of {name}, got {len(labels)}; set amap.{name} to one a position")
-        made.append(Tokens(title, None if labels is None else tuple(map(str, labels)), size))
+        made.append(ShownAxis(title, None if labels is None else tuple(map(str, labels)), size))
     return (made[0],), made[1]
 
 
@@ -171,7 +160,7 @@ def _value_of(recording: Recording, at: int, number: int) -> Tensor | None:
     value = recording.values[at].value
     if value is None or number >= value.shape[0]:
         return None
-    _, columns = recording._axes(recording.maps[at])
+    _, columns = recording.axes_of(recording.maps[at])
     span = columns.spans[number] if columns else range(value.shape[2])
     return value[number, :, span.start : span.stop].detach()
 
