@@ -156,7 +156,7 @@ def test_nothing_off_is_the_same_to_the_bit_and_nothing_stays(name, attention):
 
 
 def fails(model, inputs, heads):
-    """A block that ends with an error of somebody else."""
+    """A block that ends with an error which is not Regard's."""
     with ablate(model, heads):
         model(**inputs)
         raise KeyError

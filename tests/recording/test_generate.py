@@ -299,7 +299,7 @@ def test_one_sequence_is_labelled_without_asking():
     assert recording.keys == recording.cross[1].keys == names(inputs["input_ids"][0])
 
 
-# -- a text that somebody gives
+# -- a text that is given
 
 
 def test_a_forced_text():

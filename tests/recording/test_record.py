@@ -175,7 +175,7 @@ def test_a_decoder_alone_is_a_decoder():
             assert torch.equal(part.dense(), full.dense())
 
 
-def test_an_attention_class_of_somebody_elses_runs_eager_too():
+def test_an_attention_class_of_another_file_runs_eager_too():
     class Mine(BertSelfAttention):
         pass
 
@@ -277,7 +277,7 @@ def test_an_error_before_the_block_leaves_nothing():
     assert not model._forward_pre_hooks
 
 
-def test_a_function_registered_by_somebody_else_stays_and_runs(monkeypatch):
+def test_a_function_that_was_registered_before_stays_and_runs(monkeypatch):
     kernel = AttentionInterface._global_mapping["sdpa"]
     theirs = mock.Mock(wraps=kernel)
     monkeypatch.setitem(AttentionInterface._global_mapping, "sdpa", theirs)
@@ -376,14 +376,14 @@ def test_recordings_of_two_models(attention):
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_another_model_in_the_block_is_not_recorded(attention):
-    bert, twin, inputs = tiny("bert", attention), tiny("bert", attention, seed=1), tiny_inputs("bert")
+    bert, other, inputs = tiny("bert", attention), tiny("bert", attention, seed=1), tiny_inputs("bert")
     with torch.no_grad():
-        alone = twin(**inputs)
+        alone = other(**inputs)
         with regard.record(bert) as recording:
-            beside = twin(**inputs)
+            together = other(**inputs)
             bert(**inputs)
-            twin(**inputs)
-    assert torch.equal(alone[0], beside[0])
+            other(**inputs)
+    assert torch.equal(alone[0], together[0])
     assert recording.passes == 1
     assert_equals_own(recording, "bert", inputs)
 
@@ -543,12 +543,12 @@ def test_two_passes_are_not_one():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"layers": 1}, "layers as a list of numbers from 0, got 1"),
-        ({"layers": [0, -1]}, r"layers as a list of numbers from 0, got \[0, -1\]"),
-        ({"layers": "01"}, "layers as a list of numbers from 0, got '01'"),
-        ({"layers": [0.5]}, r"layers as a list of numbers from 0, got \[0.5\]"),
-        ({"kinds": "cross"}, "kinds as a list of encoder, decoder, cross, self, got 'cross'"),
-        ({"kinds": ["cross", "sideways"]}, r"got \['cross', 'sideways'\]"),
+        ({"layers": 1}, "layers: expected a list, got 1; for example"),
+        ({"layers": [0, -1]}, "layers: expected a whole number of at least 0, got -1"),
+        ({"layers": "01"}, "layers: expected a list, got '01'; for example"),
+        ({"layers": [0.5]}, r"layers: expected a whole number of at least 0, got 0\.5"),
+        ({"kinds": "cross"}, "kinds: expected a list, got 'cross'; for example"),
+        ({"kinds": ["cross", "sideways"]}, "kinds: expected one of encoder, decoder, cross, self, got 'sideways'"),
     ],
 )
 def test_options_that_no_model_has(options, text):
@@ -577,21 +577,21 @@ def test_an_implementation_that_cannot_be_recorded():
 )
 def test_a_model_without_attention_is_named(make, given):
     model = make()
-    text = f"{type(model).__name__} ran and no attention was seen: no call of Transformers' attention interface"
+    text = f"expected attention in {type(model).__name__}, which ran, got none: no call of Transformers' attention interface"
     with pytest.raises(RecordingError, match=text), regard.record(model):
         model(given)
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(DtypeError, match="expected a torch module as model, got str"), regard.record("bert"):
+    with pytest.raises(DtypeError, match="model: expected a torch module, got str"), regard.record("bert"):
         pass
 
 
-def test_an_argument_that_nobody_knows_is_refused_and_the_layer_can_be_left_out():
+def test_an_unknown_argument_is_refused_and_the_layer_can_be_left_out():
     model, inputs = tiny("bert"), tiny_inputs("bert")
     forward = model.encoder.layer[1].attention.self.forward
     model.encoder.layer[1].attention.self.forward = lambda *given, **options: forward(*given, **options, temperature=2.0)
-    with pytest.raises(RecordingError, match="BertSelfAttention passes temperature to its attention"):
+    with pytest.raises(RecordingError, match="got temperature from BertSelfAttention"):
         ran(model, inputs)
     assert [amap.layer for amap in ran(model, inputs, layers=[0, 2])[0].maps] == [0, 2]
 

@@ -231,7 +231,7 @@ def test_bad_texts(arguments, error, words):
 
 
 def test_bad_options():
-    with pytest.raises(OptionError, match="expected beams of at least 1, got 0"):
+    with pytest.raises(OptionError, match="beams: expected a whole number of at least 1, got 0"):
         regard.translate("Yes.", beams=0)
     with pytest.raises(OptionError, match="expected one target a text, got 2 texts and 1 targets"):
         regard.translate(["Yes.", "No."], target=["Oui."])
@@ -247,7 +247,7 @@ def test_a_translation_that_does_not_end_is_an_error_not_a_fragment(tiny_opus):
         mock.patch.object(translator.model.config, "forced_eos_token_id", None),
         mock.patch.object(translator.model.generation_config, "forced_eos_token_id", None),
         mock.patch.object(translator.model.generation_config, "suppress_tokens", [translator.tokenizer.eos_token_id]),
-        pytest.raises(TooLongError, match="did not end within 29 tokens"),
+        pytest.raises(TooLongError, match="expected a translation that ends within 29 tokens"),
     ):
         regard.translate("The cat.", tiny_opus)
 
@@ -296,7 +296,7 @@ def test_a_damaged_weight_file(tiny_opus, tmp_path, damage):
 
 def test_a_model_of_another_kind(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ModelError, match="expected a sequence-to-sequence model in .*could not read it"):
+    with pytest.raises(ModelError, match="expected a sequence-to-sequence model in .*got an error"):
         regard.translate("Yes.", tmp_path)
 
 

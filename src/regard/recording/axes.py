@@ -1,4 +1,4 @@
-"""What the rows and columns of recorded maps are: which positions are real, how they are called, what they are to the model."""
+"""What the rows and columns of recorded maps are: tokens, which of them are real, and what they are to the model."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

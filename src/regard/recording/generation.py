@@ -98,7 +98,7 @@ def replay(
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
 ) -> Recording:
-    """One recorded pass over sequences that are known: generated ones, or a translation that somebody gives.
+    """One recorded pass over sequences that are known: generated ones, or a translation that is given.
 
     Args:
         model: the model.
@@ -109,6 +109,22 @@ def replay(
         tokenizer: names the tokens on the axes.
         layers: as in ``record``.
         kinds: as in ``record``.
+
+    Returns:
+        A recording as that of ``generate``.
+
+    Raises:
+        ShapeError: sequences that do not fit the inputs.
+        RecordingError: sequences without a generated token, or attention that cannot be recorded.
+
+    Example:
+        >>> import torch
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=1, n_head=2, bos_token_id=None, eos_token_id=None)
+        >>> model = GPT2LMHeadModel(config).eval()
+        >>> recording = replay(model, {"input_ids": torch.tensor([[1, 2]])}, torch.tensor([[1, 2, 3, 4]]))
+        >>> recording.self[0].shape
+        (1, 2, 3, 3)
     """
     batch = inputs["input_ids"].shape[0]
     if sequences.ndim != 2 or sequences.shape[0] % batch:

@@ -1,4 +1,4 @@
-"""Shows the attention calls of a block to an observer; then the model, and Transformers' interface, are as they were found."""
+"""Shows an observer the attention calls of a block, and leaves the model and Transformers as they were found."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What sees the attention calls of a model while it runs: one such call, and what every observer knows of the model."""
+"""One attention call, and what every observer of such calls knows of the model that makes them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

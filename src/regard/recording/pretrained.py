@@ -15,6 +15,7 @@ from transformers.utils import logging
 from regard.errors import ModelError, OptionError
 
 DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
+"""What the weights of a model may be loaded as."""
 
 
 def load_text_model(model: str | Path, *, generates: bool = False, dtype: str = "auto", device: str = "cpu") -> tuple[Any, Any]:
@@ -28,9 +29,21 @@ def load_text_model(model: str | Path, *, generates: bool = False, dtype: str = 
         dtype: one of DTYPES; "auto" is the type of the stored weights.
         device: "cpu", "cuda", "cuda:1".
 
+    Returns:
+        The model, in evaluation mode, and the tokenizer that belongs to it.
+
     Raises:
         ModelError: it cannot be found or read, or is no model of texts.
         OptionError: no such device.
+
+    Example:
+        >>> import regard
+        >>> from regard.translation import EMBEDDED
+        >>> model, tokenizer = load_text_model(EMBEDDED)
+        >>> with regard.record(model, kinds=["encoder"], tokenizer=tokenizer) as recording:
+        ...     output = model.get_encoder()(**tokenizer("No.", return_tensors="pt"))
+        >>> recording.maps[0].shape
+        (1, 4, 3, 3)
     """
     name = known_name(model)
     with read_from(name, "a model of texts with its tokenizer"):
@@ -46,14 +59,25 @@ def load_text_model(model: str | Path, *, generates: bool = False, dtype: str = 
     try:
         return loaded.to(torch.device(device)), tokenizer
     except (RuntimeError, AssertionError) as error:
-        raise OptionError(f"expected a device that is there, got {device!r} ({_short(error)}); for example cpu") from error
+        raise OptionError(f"device: expected one that is there, got {device!r} ({_short(error)}); for example cpu") from error
 
 
 def known_name(model: str | Path) -> str:
-    """The folder or hub name, where a model can be had.
+    """The folder or hub name, if a model can be had there.
+
+    Args:
+        model: a folder in Transformers' layout, or a name on the hub, which is looked up in the local cache first.
+
+    Returns:
+        What ``from_pretrained`` takes.
 
     Raises:
         ModelError: there is none; the error says why and what to do.
+
+    Example:
+        >>> known_name("no/such/folder")
+        Traceback (most recent call last):
+        regard.errors.ModelError: expected a model folder, got no/such/folder, which does not exist; check the path
     """
     place = Path(model).expanduser()
     if place.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
@@ -65,7 +89,21 @@ def known_name(model: str | Path) -> str:
 
 @contextmanager
 def read_from(name: str, what: str) -> Iterator[None]:
-    """Loading inside the block shows no bars, and fails in one sentence."""
+    """Loading inside the block shows no bars, and fails in one sentence.
+
+    Args:
+        name: where the model is.
+        what: what it should be.
+
+    Raises:
+        ModelError: whatever went wrong.
+
+    Example:
+        >>> with read_from("my-folder", "a translator"):
+        ...     raise OSError("no weights")
+        Traceback (most recent call last):
+        regard.errors.ModelError: expected a translator in my-folder, got an error: no weights; check what is in it
+    """
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -73,7 +111,7 @@ def read_from(name: str, what: str) -> Iterator[None]:
     except SafetensorError as error:
         raise ModelError(f"expected readable weights in {name}, got a damaged file ({error}); copy the model again") from error
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError) as error:
-        raise ModelError(f"expected {what} in {name}, could not read it: {_short(error)}") from error
+        raise ModelError(f"expected {what} in {name}, got an error: {_short(error)}; check what is in it") from error
     finally:
         if bars:
             logging.enable_progress_bar()

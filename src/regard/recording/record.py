@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.recording.axes import Tokenizer, tokens_of_inputs
 from regard.recording.kinds import ATTENTION_KINDS
@@ -58,14 +59,14 @@ def record(
         (1, 2, 5, 5)
     """
     if not isinstance(model, nn.Module):
-        raise DtypeError(f"expected a torch module as model, got {type(model).__name__}")
-    whole = isinstance(layers, Collection) and all(isinstance(layer, int) and layer >= 0 for layer in layers)
-    if layers is not None and not whole:
-        raise OptionError(f"expected layers as a list of numbers from 0, got {layers!r}; for example layers=[0, 3]")
-    if isinstance(kinds, str) or set(kinds or ()) - set(ATTENTION_KINDS):
-        raise OptionError(
-            f"expected kinds as a list of {', '.join(ATTENTION_KINDS)}, got {kinds!r}; for example kinds=['cross']"
-        )
+        raise DtypeError(f"model: expected a torch module, got {type(model).__name__}")
+    for name, given, example in (("layers", layers, "layers=[0, 3]"), ("kinds", kinds, "kinds=['cross']")):
+        if given is not None and (isinstance(given, str) or not isinstance(given, Collection)):
+            raise OptionError(f"{name}: expected a list, got {given!r}; for example {example}")
+    if layers is not None:
+        layers = [whole_number("layers", layer, 0, advice="they are counted from 0") for layer in layers]
+    for kind in kinds or ():
+        one_of("kinds", kind, ATTENTION_KINDS)
     recording = Recording()
     recording.model = _name_of(model)
     recorder = Recorder(model, recording, layers, kinds, values=values)
@@ -92,12 +93,12 @@ def _check_calls(model: nn.Module, recording: Recording) -> None:
     if recording.calls:
         reasons = sorted({f"{call.name}: {call.kept}" for call in recording.calls})
         raise RecordingError(
-            f"{name} ran, and none of its attention is kept: {reasons[0]}"
+            f"expected attention of {name} that has a map of queries by keys, got none: {reasons[0]}"
             f"{f' (and {len(reasons) - 1} more)' if len(reasons) > 1 else ''}; "
-            "such a model has no map of queries by keys to read. Its own output_attentions=True may have something else"
+            "see whether its own output_attentions=True has something else"
         )
     raise RecordingError(
-        f"{name} ran and no attention was seen: no call of Transformers' attention interface, none of "
-        "F.scaled_dot_product_attention, and no softmax over keys that multiplies values. Is there attention in it, "
-        "and did it run in this thread?"
+        f"expected attention in {name}, which ran, got none: no call of Transformers' attention interface, none of "
+        "F.scaled_dot_product_attention, and no softmax over keys that multiplies values; check that there is attention in it, "
+        "and that it ran in this thread"
     )

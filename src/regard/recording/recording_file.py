@@ -12,7 +12,7 @@ from regard.recording.recording import Call, Recording
 def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
     """Open what ``recording.save`` or ``amap.save`` has written: at once, whatever its size.
 
-    The file is mapped into memory: a region is read from the disk when somebody looks at it. Writing into a tensor of the map
+    The file is mapped into memory: a region is read from the disk when it is looked at. Writing into a tensor of the map
     leaves the file as it is. While it is open, the file must not be cut short by others; to replace it is harmless.
 
     Args:

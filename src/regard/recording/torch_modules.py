@@ -174,7 +174,7 @@ def _fused_map(module: nn.Module, call: FusedArguments, copies: Copies) -> Atten
     query, key = call.query.detach(), call.key.detach()
     if query.is_nested or key.is_nested:
         raise RecordingError(
-            f"{type(module).__name__} attends over nested tensors, whose maps have no common shape; "
+            f"expected padded tensors in {type(module).__name__}, got nested ones, whose maps have no common shape; "
             "pad them, or leave the layer out with layers="
         )
     before = query.shape[:-2]

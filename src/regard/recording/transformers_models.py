@@ -116,7 +116,7 @@ def _own_eager(module: nn.Module) -> Attention:
         if found is not None:
             return found
     raise RecordingError(
-        f"expected an eager_attention_forward beside {type(module).__name__}, found none; "
+        f"expected an eager_attention_forward beside {type(module).__name__}, got none; "
         "load the model with attn_implementation='sdpa'"
     )
 
@@ -133,8 +133,8 @@ def _map_of(
     """The factors of one call."""
     if unknown := {option for option, value in options.items() if value is not None} - UNDERSTOOD:
         raise RecordingError(
-            f"{type(module).__name__} passes {', '.join(sorted(unknown))} to its attention, and what it does to the weights is "
-            "not known here; leave this layer out with layers=, or record a model without it"
+            f"expected arguments of attention whose effect on the weights is known, got {', '.join(sorted(unknown))} from "
+            f"{type(module).__name__}; leave this layer out with layers=, or record a model without it"
         )
     said = options.get("is_causal")
     module_is_causal = bool(getattr(module, "is_causal", True) if said is None else said)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from regard.analysis.alignment.align import ROWS, Alignment, Reading, align, guess_reading
+from regard.arguments import whole_number
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.recording.generation import generate, replay
 from regard.recording.pretrained import known_name, read_from
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
 
 EMBEDDED = Path(__file__).parent / "model_eng_fra"
+"""Folder of the English–French model that comes with the package."""
+
 BATCH = 16
+"""Texts that are translated together."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,7 @@ def translate(
             raise OptionError(f"expected a {name} or a list of them, got {type(given).__name__}")
     texts = [text] if isinstance(text, str) else list(text)
     targets = None if target is None else [target] if isinstance(target, str) else list(target)
-    if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
-        raise OptionError(f"expected beams of at least 1, got {beams!r}")
+    beams = whole_number("beams", beams, 1)
     if targets is not None and (len(targets) != len(texts) or isinstance(text, str) != isinstance(target, str)):
         raise OptionError(f"expected one target a text, got {len(texts)} texts and {len(targets)} targets")
     for name, several in (("text", texts), ("target", targets or [])):
@@ -138,10 +141,23 @@ def translate(
 
 
 def load_translator(model: str | Path | None = None) -> "Translator":
-    """The translator of a model name, folder, or None; loaded once, however it is asked for.
+    """The model that ``translate`` uses, and its tokenizer, for what needs more than a text; loaded once, then kept.
+
+    Args:
+        model: None for the embedded English–French model, a folder, or a hub name such as "Helsinki-NLP/opus-mt-en-fr".
+
+    Returns:
+        A Translator: ``.model`` is Transformers' model in evaluation mode, ``.tokenizer`` its tokenizer.
 
     Raises:
         ModelError: it cannot be found or read; the error says why and what to do.
+
+    Example:
+        >>> translator = load_translator()
+        >>> [translation.text for translation in translator.stream(["No.", "Yes."], beams=1)]
+        ['Non.', 'Oui.']
+        >>> translator.tokenizer.convert_ids_to_tokens(translator.check("The cat."))
+        ['▁The', '▁cat', '.', '</s>']
     """
     return _loaded(None if model is None else str(model))
 
@@ -156,20 +172,27 @@ def _loaded(model: str | None) -> "Translator":
 
 
 class Translator:
-    """A sequence-to-sequence model and its tokenizer."""
+    """A sequence-to-sequence model and its tokenizer.
+
+    Attributes:
+        model: Transformers' model, in evaluation mode.
+        tokenizer: its tokenizer.
+        positions: source and target positions that the model has; None where positions are relative, and have no end.
+        readings: the readings that align best together, where they were measured on gold alignments and stand in config.json.
+        reading: the first of them, the one to look at.
+        method: how their weights become links.
+        sinks: what becomes of weights on special tokens.
+        threshold: the least weight of a link.
+    """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model
         self.tokenizer = tokenizer
         config = model.config
-        #: source and target positions that the model has; unlimited for relative positions
         self.positions: int | None = getattr(config, "max_position_embeddings", None)
         rows = str(getattr(config, "alignment_rows", ROWS[0]))
-        #: the readings that align best together, measured on gold alignments and written into config.json, where somebody did
         self.readings = tuple(Reading(int(one), int(two), rows) for one, two in getattr(config, "alignment_heads", None) or ())
-        #: the first of them: the one to look at
         self.reading = self.readings[0] if self.readings else None
-        #: how their weights become links, and the least weight of a link
         self.method = str(getattr(config, "alignment_method", "argmax"))
         self.sinks = str(getattr(config, "alignment_sinks", "ignore"))
         self.threshold = float(getattr(config, "alignment_threshold", 0.0))
@@ -217,7 +240,9 @@ class Translator:
         rows: list[list[int]] = [self.tokenizer(text_target=target, verbose=False).input_ids for target in targets]
         for target, row in zip(targets, rows, strict=True):
             if self.positions is not None and len(row) > self.positions:
-                raise TooLongError(f"expected a target of at most {self.positions} tokens, got {len(row)} ({target[:40]!r}…)")
+                raise TooLongError(
+                    f"expected a target of at most {self.positions} tokens, got {len(row)} ({target[:40]!r}…); give it in parts"
+                )
         longest = max(map(len, rows))
         pad, start = self.model.config.pad_token_id, self.model.config.decoder_start_token_id
         return torch.tensor([[start, *row, *[pad] * (longest - len(row))] for row in rows])
@@ -228,7 +253,8 @@ class Translator:
         tokens = recording.queries
         if self.positions is not None and len(tokens) >= self.positions - 1 and tokens[-1] != self.tokenizer.eos_token:
             raise TooLongError(
-                f"the translation of {source[:40]!r}… did not end within {self.positions} tokens; translate it in parts"
+                f"expected a translation that ends within {self.positions} tokens, got a longer one of {source[:40]!r}…; "
+                "translate it in parts"
             )
         readings = self.readings or (guess_reading(recording.cross),)
         return Translation(
