@@ -1,4 +1,4 @@
-"""Heads and edges switched off: beside slices edited by hand, masks, and a model where one head is known to matter."""
+"""Heads and edges switched off: beside slices edited by hand, and masks."""
 
 import copy
 import re
@@ -13,13 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from transformers import (
     AlbertConfig,
     AlbertModel,
-    AttentionInterface,
-    BertConfig,
-    BertForMaskedLM,
     BloomConfig,
     BloomModel,
-    GPT2Config,
-    GPT2LMHeadModel,
     GptOssConfig,
     GptOssForCausalLM,
     T5Config,
@@ -29,24 +24,16 @@ from transformers import (
 )
 
 import regard
-from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
-from regard.measures import changed_tokens, edits, logit_difference, loss
+from regard.errors import DtypeError, OptionError, RecordingError
 from regard.recording.ablation import HeadSwitch, ablate
 from regard.recording.observe import observe
-from regard.recording.sweep import Sweep, sweep
-from support.tiny_models import NAMES, PAD, VOCABULARY, tiny, tiny_inputs
+from support.attention_modules import ByHand, Fused
+from support.tiny_models import NAMES, tiny, tiny_inputs
 
 each_model = pytest.mark.parametrize("name", NAMES)
 each_attention = pytest.mark.parametrize("attention", ["sdpa", "eager"])
 KINDS = {"bert": [None], "gpt2": [None], "llama": [None], "marian": ["encoder", "decoder", "cross"]}
 HEADS = {"bert": 2, "gpt2": 2, "llama": 6, "marian": 2}
-
-
-@pytest.fixture(autouse=True)
-def interface_is_left_as_found():
-    before = dict(AttentionInterface._global_mapping)
-    yield
-    assert AttentionInterface._global_mapping == before
 
 
 def projection(name, model, kind, layer):
@@ -358,16 +345,6 @@ def test_an_edge_off_is_a_mask_of_one_head(name, attention):
     assert not torch.allclose(found, plain, atol=1e-2)
 
 
-class Fused(nn.Module):
-    def forward(self, query, key, value, **options):
-        return functional.scaled_dot_product_attention(query, key, value, **options)
-
-
-class ByHand(nn.Module):
-    def forward(self, query, key, value):
-        return (query @ key.mT).softmax(-1) @ value
-
-
 def test_a_row_that_sees_nothing_else_is_zero():
     query, key, value = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
     with ablate(model := Fused(), edges=[(0, 1, 0, 0), (0, 1, 1, 0)]):
@@ -383,7 +360,7 @@ def test_an_edge_of_softmax_by_hand_and_of_shared_key_heads():
     query, key, value = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
     with ablate(model := ByHand(), edges=[(0, 1, 3, 2)]):
         found = model(query, key, value)
-    scores = (query @ key.mT)[0, 1, 3]
+    scores = (query @ key.mT)[0, 1, 3] / 2
     scores[2] = -torch.inf
     assert_close(found[0, 1, 3], scores.softmax(-1) @ value[0, 1])
     few, some = key[:, :1], value[:, :1]
@@ -455,109 +432,3 @@ def test_einsum_is_refused():
     refused = pytest.raises(RecordingError, match=r"as a matmul in layer\.0\.rel_attn, got an einsum")
     with refused, torch.no_grad(), ablate(model, [(0, 0)]):
         model(torch.arange(5)[None])
-
-
-# -- sweeps
-
-
-def one_head_model(layer=1, head=3):
-    """GPT-2 that takes only what one head of one layer says: every other way to the output is 0."""
-    config = GPT2Config(vocab_size=VOCABULARY, n_embd=20, n_layer=3, n_head=5, n_positions=16, bos_token_id=1, eos_token_id=2)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = GPT2LMHeadModel(config).eval()
-        with torch.no_grad():
-            for at, block in enumerate(model.transformer.h):
-                block.mlp.c_proj.weight.zero_()
-                dim = 4
-                keep = torch.zeros(20, 1)
-                if at == layer:
-                    keep[head * dim : (head + 1) * dim] = 3000.0
-                block.attn.c_proj.weight.mul_(keep)
-    return model
-
-
-def test_a_sweep_finds_the_head_that_matters():
-    model, ids = one_head_model(), torch.tensor([[5, 9, 7, 3, 8, 6]])
-    for measure in (logit_difference(right=4, wrong=11), logit_difference(4, 11, position=2)):
-        found = sweep(model, {"input_ids": ids}, measure)
-        assert found.measured.shape == (3, 5)
-        assert found.strongest() == [(1, 3)]
-        others = found.differences.clone()
-        assert others[1, 3].abs() > 1e-3
-        others[1, 3] = 0
-        assert (others == 0).all()
-        with torch.no_grad():
-            assert found.baseline == measure(model(ids))
-    assert found.kind == "self"
-    assert sweep(model, {"input_ids": ids, "labels": ids}, loss).strongest() == [(1, 3)]
-    text = str(found)
-    assert text.splitlines()[0].startswith("self heads, difference to")
-    assert len(text.splitlines()) == 5
-    regard.heatmap(found.differences)
-
-
-def test_a_sweep_of_generation_counts_changed_tokens():
-    model, ids = one_head_model(), torch.tensor([[5, 9, 7, 3]])
-
-    def run(model, inputs):
-        return model.generate(
-            inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=6, do_sample=False, eos_token_id=None
-        )
-
-    found = sweep(model, ids, changed_tokens(run(model, ids)), run=run)
-    assert found.baseline == 0
-    assert (found.differences != 0).nonzero().tolist() == [[1, 3]]
-    marian, inputs = tiny("marian"), tiny_inputs("marian")
-
-    def write(model, inputs):
-        return model.generate(inputs["input_ids"], max_new_tokens=6, eos_token_id=None)
-
-    cross = sweep(marian, inputs, changed_tokens(write(marian, inputs)), kind="cross", run=write)
-    assert cross.measured.shape == (3, 2)
-    assert (cross.differences > 0).any()
-
-
-def test_a_sweep_by_kind_and_mean():
-    model, inputs = tiny("marian"), tiny_inputs("marian")
-    measure = logit_difference(5, 6)
-    for kind, layers in (("encoder", 2), ("decoder", 3), ("cross", 3)):
-        found = sweep(model, inputs, measure, kind=kind, how="mean")
-        assert found.measured.shape == (layers, 2)
-        with torch.no_grad(), ablate(model, [(1, 1)], kind=kind, how="mean"):
-            assert found.measured[1, 1] == measure(model(**inputs))
-
-
-def test_sweep_refuses():
-    model, ids = tiny("gpt2"), torch.tensor([[5, 9, 7]])
-    with pytest.raises(OptionError, match="evaluation mode"):
-        sweep(tiny("gpt2").train(), ids, loss)
-    with pytest.raises(OptionError, match="give the model labels="):
-        sweep(model, ids, loss)
-    with pytest.raises(DtypeError, match="expected a number from the measure, got Tensor"):
-        sweep(model, ids, lambda output: output.logits)
-    with pytest.raises(RecordingError, match="expected cross attention, got none in this run"):
-        sweep(tiny("marian"), ids, lambda _: 0.0, kind="cross", run=lambda model, inputs: model.get_encoder()(inputs))
-    masked = BertForMaskedLM(BertConfig(vocab_size=53, hidden_size=12, num_hidden_layers=2, num_attention_heads=3)).eval()
-    assert sweep(masked, ids, logit_difference(1, 2, position=1)).measured.shape == (2, 3)
-    with pytest.raises(ShapeError, match="load the model with its head"):
-        sweep(tiny("bert"), ids, logit_difference(1, 2))
-
-
-def test_strongest_heads_and_layers_of_unequal_width():
-    found = Sweep("self", 1.0, torch.tensor([[1.5, torch.nan], [-2.0, 1.1]]))
-    assert found.strongest(4) == [(1, 0), (0, 0), (1, 1)]
-    assert "nan" not in str(found)
-
-
-@pytest.mark.parametrize(("before", "after", "truth"), [("", "", 0), ("abc", "", 3), ("abc", "abd", 1), ("flaw", "lawn", 2)])
-def test_edits(before, after, truth):
-    assert edits(before, after) == edits(after, before) == truth
-
-
-def test_changed_tokens_refuses_other_batches():
-    with pytest.raises(ShapeError, match=re.escape("expected sequences (1, length), got (2, 3)")):
-        changed_tokens(torch.zeros(1, 3))(torch.zeros(2, 3))
-    with pytest.raises(ShapeError, match="got str"):
-        changed_tokens(torch.zeros(1, 3))("text")
-    assert PAD == 0

@@ -1,4 +1,3 @@
-import re
 import sys
 from contextlib import suppress
 from unittest import mock
@@ -24,26 +23,12 @@ from transformers.models.bert.modeling_bert import BertSelfAttention
 
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, ScoreError
-from regard.recording.recording import Recording
-from support.tiny_models import NAMES, Tokenizer, tiny, tiny_inputs
+from support.recorded import ran
+from support.tiny_models import NAMES, tiny, tiny_inputs
 from witnesses.attention import dense_attention
 
 each_model = pytest.mark.parametrize("name", NAMES)
 KINDS = {"bert": ["self"], "gpt2": ["self"], "llama": ["self"], "marian": ["encoder", "decoder", "cross"]}
-
-
-@pytest.fixture(autouse=True)
-def interface_is_left_as_found():
-    before = dict(AttentionInterface._global_mapping)
-    yield
-    assert AttentionInterface._global_mapping == before
-
-
-def ran(model, inputs, **options):
-    """A recording of one pass, and what the model returned."""
-    with torch.no_grad(), regard.record(model, **options) as recording:
-        output = model(**inputs)
-    return recording, output
 
 
 def own_weights(name, inputs, seed=0):
@@ -145,12 +130,6 @@ def test_grouped_heads_are_kept_once():
     recording, _ = ran(tiny("llama"), tiny_inputs("llama"))
     assert recording.self[0].nbytes == 4 * 2 * 7 * 4 * (6 + 2)
     assert "2 key heads" in repr(recording.self[0])
-
-
-def test_repr():
-    recording, _ = ran(tiny("marian"), tiny_inputs("marian"))
-    assert re.fullmatch(r"Recording\(2 encoder, 3 decoder, 3 cross maps, 1 passes, \d+\.\d MiB\)", repr(recording))
-    assert repr(Recording()) == "Recording(no maps, 0 passes, 0.0 MiB)"
 
 
 def test_half_precision_is_the_exact_softmax_of_what_was_kept():
@@ -407,137 +386,7 @@ def test_kinds():
         recording.decoder  # noqa: B018
 
 
-# -- tokens
-
-
-def test_labels_of_one_sequence():
-    model, inputs = tiny("marian"), {key: value[:1] for key, value in tiny_inputs("marian").items()}
-    recording, _ = ran(model, inputs, tokenizer=Tokenizer())
-    source = tuple(f"<{token}>" for token in inputs["input_ids"][0].tolist())
-    target = tuple(f"<{token}>" for token in inputs["decoder_input_ids"][0].tolist())
-    assert (recording.keys, recording.queries, recording.consumed) == (source, target, target)
-    assert (recording.encoder[0].queries, recording.encoder[0].keys) == (source, source)
-    assert (recording.cross[0].queries, recording.cross[0].keys) == (target, source)
-    assert (recording.decoder[0].queries, recording.decoder[0].keys) == (target, target)
-
-
-def test_labels_of_a_batch_are_asked_by_sequence():
-    inputs = tiny_inputs("bert")
-    recording, _ = ran(tiny("bert"), inputs, tokenizer=Tokenizer())
-    for axis in ("queries", "keys"):
-        with pytest.raises(RecordingError, match=r"expected one sequence, got 2; .*sample\(0\)"):
-            getattr(recording, axis)
-    assert recording.self[0].queries is None
-    assert len(recording.sample(0).queries) == 7
-    assert recording.sample(1).keys == tuple(f"<{token}>" for token in inputs["input_ids"][1, :4].tolist())
-
-
-def test_no_tokenizer_no_labels():
-    recording, _ = ran(tiny("bert"), {"input_ids": tiny_inputs("bert")["input_ids"][:1]})
-    assert recording.queries is None
-    assert recording.keys is None
-    assert recording.self[0].queries is None
-
-
-@each_model
-def test_a_sample_is_the_sequence_alone(name):
-    model, inputs = tiny(name), tiny_inputs(name)
-    recording, _ = ran(model, inputs)
-    real = inputs["attention_mask"][1].bool()
-    alone = {"input_ids": inputs["input_ids"][1:, real]}
-    if name == "marian":
-        alone["decoder_input_ids"] = inputs["decoder_input_ids"][1:]
-    sample, single = recording.sample(1), ran(model, alone)[0]
-    for cut, whole in zip(sample.maps, single.maps, strict=True):
-        assert cut.shape == whole.shape
-        assert_close(cut.dense(), whole.dense(), atol=1e-5, rtol=0)  # rotary positions are relative: padding shifts none
-    assert sample.passes == 1
-    assert sample.calls == recording.calls
-    assert recording.maps[0].shape[0] == 2
-
-
-@pytest.mark.parametrize("how", ["by name", "by position", "as a dictionary in a wrapper"])
-def test_padding_is_found_however_the_mask_was_passed(how):
-    class Wrapper(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = model
-
-        def forward(self, input_ids, attention_mask):
-            return self.inner(input_ids=input_ids, attention_mask=attention_mask)
-
-    model, inputs = tiny("bert"), tiny_inputs("bert")
-    recorded = Wrapper() if "wrapper" in how else model
-    with torch.no_grad(), regard.record(recorded) as recording:
-        if how == "by position":
-            model(inputs["input_ids"], inputs["attention_mask"])
-        else:
-            recorded(**inputs)
-    assert recording.sample(1).self[0].shape == (1, 2, 4, 4)
-
-
-def test_a_sample_of_embeddings_has_no_labels_and_no_padding():
-    with torch.no_grad(), regard.record(model := tiny("bert"), tokenizer=Tokenizer()) as recording:
-        model(inputs_embeds=torch.ones(2, 5, 22))
-    assert recording.queries is None
-    assert recording.sample(1).self[0].shape == (1, 2, 5, 5)
-
-
-@pytest.mark.parametrize("item", [-1, 2])
-def test_a_sample_that_is_not_there(item):
-    recording, _ = ran(tiny("bert"), tiny_inputs("bert"))
-    with pytest.raises(OptionError, match=f"item: expected a whole number from 0 to 1, got {item}"):
-        recording.sample(item)
-
-
-def test_samples_of_passes_that_differ_are_refused():
-    model, ids = tiny("gpt2"), tiny_inputs("gpt2")["input_ids"]
-    with torch.no_grad(), regard.record(model) as recording:
-        model(ids[[0, 1, 0]])
-        model(ids)
-    with pytest.raises(RecordingError, match=r"expected maps of 2 sequences, got maps of \[3\]"):
-        recording.sample(0)
-
-
 # -- errors
-
-
-@each_model
-def test_no_pass_yet(name):
-    with regard.record(tiny(name)) as recording:
-        pass
-    for kind in KINDS[name]:
-        with pytest.raises(RecordingError, match=f"expected {kind} maps, got none: the model has not run"):
-            getattr(recording, kind)
-    assert recording.maps == []
-    with pytest.raises(OptionError, match="got 0"):
-        recording.sample(0)
-
-
-def test_a_kind_that_the_model_has_not():
-    bert, _ = ran(tiny("bert"), tiny_inputs("bert"))
-    with pytest.raises(RecordingError, match="expected cross maps, got self maps"):
-        bert.cross  # noqa: B018
-    marian, _ = ran(tiny("marian"), tiny_inputs("marian"))
-    with pytest.raises(RecordingError, match="expected self maps, got cross, decoder, encoder maps"):
-        marian.self  # noqa: B018
-
-
-@pytest.mark.parametrize("options", [{"kinds": ["cross"]}, {"layers": [99]}, {"layers": []}], ids=repr)
-def test_nothing_was_kept(options):
-    recording, _ = ran(tiny("bert"), tiny_inputs("bert"), **options)
-    with pytest.raises(RecordingError, match="expected self maps, got none: none was kept: see layers= and kinds="):
-        recording.self  # noqa: B018
-
-
-def test_two_passes_are_not_one():
-    model, inputs = tiny("bert"), tiny_inputs("bert")
-    with torch.no_grad(), regard.record(model) as recording:
-        model(**inputs)
-        model(**inputs)
-    with pytest.raises(RecordingError, match=r"expected one pass of the model for \.self, got 2; recording\.maps has every"):
-        recording.self  # noqa: B018
-    assert [amap.layer for amap in recording.maps] == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Attention outside of Transformers' interface: fused calls, PyTorch's own modules, and softmax by hand."""
 
 import gc
-import math
 import weakref
 
 import pytest
@@ -14,6 +13,7 @@ from transformers import BloomConfig, BloomModel, LongformerConfig, LongformerMo
 
 import regard
 from regard.errors import RecordingError
+from support.attention_modules import ByHand, Fused
 from support.tiny_models import tiny, tiny_inputs
 from witnesses.attention import dense_attention
 
@@ -22,25 +22,6 @@ BATCH, HEADS, QUERIES, KEYS, DIM = 2, 3, 5, 7, 4
 
 def drawn(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-class Fused(nn.Module):
-    """One call of the fused attention, with whatever options."""
-
-    def forward(self, query, key, value, **options):
-        return functional.scaled_dot_product_attention(query, key, value, **options)
-
-
-class ByHand(nn.Module):
-    """Attention as many a model writes it."""
-
-    def __init__(self, softmax=torch.softmax, product=torch.matmul, between=lambda weights: weights):
-        super().__init__()
-        self.softmax, self.product, self.between = softmax, product, between
-
-    def forward(self, query, key, value):
-        scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
-        return self.product(self.between(self.softmax(scores, dim=-1)), value)
 
 
 def ran(model, *inputs, **options):
