@@ -18,8 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import regard
 from measure import Call, Size, main
-from regard.maps.reading.rows import predicted_pool_seconds
-from regard.maps.statistics.summary import edges
+from regard.maps.statistics.cells import edges
 
 LAYERS = 4
 POOL, TOPK = (64, 64), 8
@@ -227,7 +226,7 @@ def pool_predicted(size: Size) -> Call:
 
     def run() -> float:
         amap = opened(size)
-        return predicted_pool_seconds(amap._source, amap._view, edges(amap.shape[3], CELLS[1]), ("mean",))
+        return amap.view.seconds(edges(amap.shape[3], CELLS[1]))
 
     return run
 

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import torch
-from test_attention_map import factors
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -16,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 import regard
 from regard.cli import main
 from regard.translation.translator import EMBEDDED
+from support.kinds_of_maps import factors
 from support.tiny_models import tiny
 
 TEXT = "w3 w4 w5 w6"
@@ -79,7 +79,7 @@ def test_a_text_from_a_file(models, tmp_path):
     assert main(["record", str(models / "gpt2"), *arguments, "-o", str(tmp_path / "it")]) == 0
     recording = regard.load(tmp_path / "it")
     assert recording.keys == tuple(TEXT.split())
-    assert recording.self[0]._source.query.dtype == torch.bfloat16
+    assert recording.self[0].factors.query.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,3 @@
-import functools
 import math
 import re
 
@@ -9,167 +8,12 @@ from torch.testing import assert_close
 
 from regard import AttentionMap, masks
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, TooLargeError
-from support.lazy_map_suite import LazyMapSuite
+from regard.maps.factors import Factors
+from support.kinds_of_maps import BATCH, BIAS, BOOL_MASK, HEADS, KEYS, KINDS, PADDING, QUERIES, SINKS, factors, normal
 from witnesses.attention import dense_attention
 
-BATCH, HEADS, QUERIES, KEYS, DIM = 2, 3, 5, 7, 11
-
-
-def normal(*shape, seed=0, dtype=torch.float32):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def factors(heads=HEADS, kv_heads=None, queries=QUERIES, keys=KEYS, dtype=torch.float32):
-    kv_heads = heads if kv_heads is None else kv_heads
-    return (
-        normal(BATCH, heads, queries, DIM, seed=1, dtype=dtype),
-        normal(BATCH, kv_heads, keys, DIM, seed=2, dtype=dtype),
-    )
-
-
-BOOL_MASK = normal(BATCH, 1, QUERIES, KEYS, seed=3) > 0
-BOOL_MASK[1, :, 2] = False  # a row that sees nothing
-PADDING = torch.tensor([[1, 1, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1, 1]], dtype=torch.bool)
-FLOAT_MASK = normal(HEADS, 1, KEYS, seed=4).masked_fill(normal(HEADS, 1, KEYS, seed=5) > 0.8, -math.inf)
-BIAS = normal(HEADS, QUERIES, KEYS, seed=6)
-SINKS = normal(HEADS, seed=7)
-
-
-class OfFactors(LazyMapSuite):
-    """A map of queries and keys, against loops over Python numbers: a subclass names its sizes and options."""
-
-    def __init_subclass__(cls, tolerance=1e-6, sizes=None, **options):
-        cls.tolerance, cls.sizes, cls.options = tolerance, sizes or {}, options
-
-    def make_map(self):
-        return AttentionMap(*factors(**self.sizes), **self.options)
-
-    @classmethod
-    @functools.cache
-    def truth(cls):
-        query, key = factors(**cls.sizes)
-        return dense_attention(query, key, key, **cls.options)
-
-    def dense_map(self):
-        return self.truth().weights
-
-    def dense_logsumexp(self):
-        return self.truth().logsumexp
-
-
-class TestPlain(OfFactors):
-    pass
-
-
-class TestCausal(OfFactors, sizes={"queries": 7}, causal=True):
-    pass
-
-
-class TestCausalWithFewerQueriesThanKeys(OfFactors, causal=True):
-    pass
-
-
-class TestCausalWithMoreQueriesThanKeys(OfFactors, sizes={"queries": 13}, causal=True):
-    """The first rows see nothing."""
-
-
-class TestWindow(OfFactors, sizes={"queries": 7}, window=3):
-    pass
-
-
-class TestCausalWindowWithFewerQueriesThanKeys(OfFactors, causal=True, window=2):
-    pass
-
-
-class TestBoolMask(OfFactors, mask=BOOL_MASK):
-    pass
-
-
-class TestPadding(OfFactors, mask=PADDING[:, None, None], causal=True):
-    pass
-
-
-class TestFloatMask(OfFactors, mask=FLOAT_MASK):
-    pass
-
-
-class TestBias(OfFactors, bias=BIAS):
-    pass
-
-
-class TestBiasAndFloatMask(OfFactors, bias=BIAS, mask=FLOAT_MASK):
-    pass
-
-
-class TestScale(OfFactors, scale=0.3):
-    pass
-
-
-class TestSoftcap(OfFactors, softcap=0.7):
-    pass
-
-
-class TestSinks(OfFactors, sinks=SINKS):
-    pass
-
-
-class TestEverythingAtOnce(OfFactors, mask=BOOL_MASK, causal=True, window=5, scale=0.4, bias=BIAS, softcap=1.3, sinks=SINKS):
-    pass
-
-
-class TestGroupedHeads(OfFactors, sizes={"heads": 6, "kv_heads": 2}):
-    pass
-
-
-class TestMultiQuery(OfFactors, sizes={"kv_heads": 1}, causal=True):
-    pass
-
-
-class TestHalfPrecision(
-    OfFactors, sizes={"dtype": torch.bfloat16}, bias=BIAS.bfloat16(), mask=FLOAT_MASK.bfloat16(), sinks=SINKS.bfloat16()
-):
-    """The sum of mask and bias in bfloat16 would be off by 1e-2."""
-
-
-class TestFloat64(OfFactors, sizes={"dtype": torch.float64}, tolerance=1e-14, bias=BIAS, causal=True):
-    def test_stays_float64(self):
-        amap = self.make_map()
-        kinds = {x.dtype for x in (amap.dense(), amap.received(), amap.entropy(), amap.logsumexp(), amap[0, 0, 0])}
-        assert kinds == {torch.float64}
-
-
-class TestDense(LazyMapSuite):
-    def make_map(self):
-        return AttentionMap.from_dense(self.dense_map().float())
-
-    def dense_map(self):
-        return normal(BATCH, HEADS, QUERIES, KEYS, dtype=torch.float64).softmax(-1)
-
-    def dense_logsumexp(self):
-        return None
-
-
-class TestDenseSigned(LazyMapSuite):
-    """Effective weights, as of linear attention: signed, and in one head nowhere above 0."""
-
-    def dense_map(self):
-        weights = normal(BATCH, HEADS, QUERIES, KEYS, seed=1).double().float().double()
-        weights[:, 0] = -weights[:, 0].abs()
-        return weights
-
-    def make_map(self):
-        return AttentionMap.from_dense(self.dense_map().float())
-
-    def dense_logsumexp(self):
-        return None
-
-
-class TestDenseHalf(TestDense):
-    def make_map(self):
-        return AttentionMap.from_dense(self.dense_map().bfloat16())
-
-    def dense_map(self):
-        return super().dense_map().bfloat16().double()
+for kind in KINDS:
+    globals()[f"Test{kind.__name__}"] = kind  # pytest collects it under this name
 
 
 # -- rows that see nothing, sinks, poison
@@ -185,7 +29,7 @@ def test_a_row_that_sees_nothing_is_zero():
 
 def test_a_row_whose_weights_cancel_sees_something():
     amap = AttentionMap.from_dense(torch.tensor([[1.0, -1.0], [0.0, 0.0], [2.0, -1.0]]))
-    assert amap.summary().unseeing.tolist() == [[1]]
+    assert amap.summary().masked_rows.tolist() == [[1]]
 
 
 def test_no_row_sees_anything():
@@ -228,7 +72,7 @@ def test_large_scores_do_not_overflow():
 
 @pytest.mark.parametrize(("value", "said"), [(math.nan, "nan"), (math.inf, "inf")])
 def test_scores_that_are_no_numbers_are_named_with_their_place(value, said, monkeypatch):
-    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 1)  # rows of later blocks count on
+    monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 1)  # rows of later blocks count on
     bias = torch.zeros(BATCH, HEADS, QUERIES, KEYS)
     bias[1, 2, 3, 6] = value
     amap = AttentionMap(*factors(), bias=bias)
@@ -332,13 +176,13 @@ def test_only_the_rows_that_are_read_are_materialised(monkeypatch):
     amap = AttentionMap(*factors(queries=11, keys=13))
     amap.logsumexp()
     seen = []
-    scores = type(amap._source).scores
+    scores = Factors.scores
 
-    def counted(source, *positions):
+    def counted(factors, *positions):
         seen.append(tuple(map(len, positions)))
-        return scores(source, *positions)
+        return scores(factors, *positions)
 
-    monkeypatch.setattr(type(amap._source), "scores", counted)
+    monkeypatch.setattr(Factors, "scores", counted)
     assert amap[1, 2, 3:5, -7:].shape == (2, 7)
     amap.select(queries=[5])[0, :, :, 2]
     assert seen == [(1, 1, 2, 7), (1, 3, 1, 1)]
@@ -350,7 +194,7 @@ def test_only_the_rows_that_are_read_are_materialised(monkeypatch):
 def test_narrowed_maps_share_the_denominators(monkeypatch):
     amap = AttentionMap(*factors())
     amap.received()
-    monkeypatch.setattr(type(amap._source), "_enter", lambda *_: pytest.fail("computed twice"))
+    monkeypatch.setattr("regard.maps.softmax_weights.denominators_of", lambda *_: pytest.fail("computed twice"))
     amap.dense()
     amap.select(queries=slice(2)).received()
 
@@ -420,7 +264,7 @@ def test_queries_and_keys_that_do_not_fit(query, key, error, text):
         (
             {"mask": ones(5, 5, dtype=torch.bool)},
             ShapeError,
-            "the map is (batch=2, heads=3, queries=5, keys=7) but the mask is (5, 5); expected axis -1 (keys) to be 7 or 1",
+            "expected the mask to stretch to the map's (batch=2, heads=3, queries=5, keys=7), got (5, 5); make axis -1",
         ),
         ({"mask": ones(5, 5)}, ShapeError, "the mask is (5, 5)"),
         ({"mask": ones(2, 7, dtype=torch.bool)}, ShapeError, "expected axis -2 (queries) to be 5 or 1"),

@@ -15,15 +15,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from test_attention_map import BIAS, SINKS, factors, normal
-from test_map_file import recorded
 from torch.testing import assert_close
 
 import regard
 from regard import AttentionMap, masks
 from regard.errors import DtypeError, FileFormatError
 from regard.maps.storage.map_file import _checksum
+from support.kinds_of_maps import BIAS, SINKS, factors, normal
 from support.lazy_map_suite import hypothetical
+from support.tiny_models import recorded
 
 ODD = masks.from_tensor(normal(5, 7) > 0) | masks.padding(torch.ones(2, 7)) & ~masks.documents(torch.ones(1, 7))
 
@@ -372,7 +372,7 @@ def test_a_map_is_saved_over_the_file_that_it_comes_from(tmp_path):
 def test_what_is_written_into_a_map_does_not_reach_the_file(tmp_path):
     a_map().save(tmp_path / "map")
     before = (tmp_path / "map").read_bytes()
-    regard.load(tmp_path / "map")._source.query.zero_()
+    regard.load(tmp_path / "map").factors.query.zero_()
     assert (tmp_path / "map").read_bytes() == before
 
 
@@ -453,5 +453,5 @@ def test_a_file_of_several_mappings(tmp_path, monkeypatch):
     recording = recorded("llama")
     recording.save(tmp_path / "pages")
     for one, other in zip(regard.load(tmp_path / "pages").maps, recording.maps, strict=True):
-        assert torch.equal(one._source.query, other._source.query)
-        assert torch.equal(one._source.key, other._source.key)
+        assert torch.equal(one.factors.query, other.factors.query)
+        assert torch.equal(one.factors.key, other.factors.key)

@@ -6,18 +6,29 @@ from typing import ClassVar
 
 import pytest
 import safetensors
-import test_attention_map
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_attention_map import BIAS, BOOL_MASK, FLOAT_MASK, HEADS, KEYS, PADDING, QUERIES, SINKS, factors, normal
 from torch.testing import assert_close
 
 import regard
 from regard import AttentionMap, masks
 from regard.errors import DtypeError, ShapeError, TooLargeError
+from support.kinds_of_maps import (
+    BIAS,
+    BOOL_MASK,
+    FLOAT_MASK,
+    HEADS,
+    KEYS,
+    KINDS,
+    PADDING,
+    QUERIES,
+    SINKS,
+    factors,
+    normal,
+)
 from support.lazy_map_suite import AXES, LazyMapSuite, choices, hypothetical
-from support.tiny_models import NAMES, Tokenizer, tiny, tiny_inputs
+from support.tiny_models import NAMES, Tokenizer, recorded, tiny, tiny_inputs
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "recording_v1.safetensors"
 
@@ -64,10 +75,8 @@ class FromFile:
         return regard.load(self.path)
 
 
-for suite in list(vars(test_attention_map).values()):
-    if isinstance(suite, type) and issubclass(suite, LazyMapSuite) and suite.__name__.startswith("Test"):
-        globals()[f"{suite.__name__}FromFile"] = type(f"{suite.__name__}FromFile", (FromFile, suite), {})
-del suite
+for kind in KINDS:
+    globals()[f"Test{kind.__name__}FromFile"] = type(f"Test{kind.__name__}FromFile", (FromFile, kind), {})
 
 
 class TestNarrowedFromFile(LazyMapSuite):
@@ -178,7 +187,7 @@ def test_a_bias_repeated_without_memory_is_written_once(folder):
 @pytest.mark.parametrize("kind", set(OPTIONS) - {"own", "bool", "bool by head"})
 def test_whole_masks_keep_their_name(folder, kind):
     amap = AttentionMap(*factors(), **OPTIONS[kind])
-    assert repr(again(amap, folder / "mask")._source.mask) == repr(amap._source.mask)
+    assert repr(again(amap, folder / "mask").factors.mask) == repr(amap.factors.mask)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +209,7 @@ def test_a_function_of_your_own_is_written_as_what_it_answers(folder, function, 
     amap = AttentionMap(*factors(), mask=masks.Mask(function, "own"))
     found = again(amap, folder / "own")
     if not (block == 1 and kept.endswith("1 x 7)")):  # one row at a time does not tell that all rows are the same
-        assert repr(found._source.mask) in (kept, kept.replace("x 1,", "x 5,"))
+        assert repr(found.factors.mask) in (kept, kept.replace("x 1,", "x 5,"))
     assert_close(found.dense(), amap.dense(), atol=1e-6, rtol=0)
 
 
@@ -232,7 +241,7 @@ def test_factors_keep_their_type(folder, dtype):
     assert {tensor.dtype for tensor in found.values()} == {dtype}
     assert torch.equal(found["maps.0.query"], query)
     assert torch.equal(found["maps.0.key"], key)
-    loaded = regard.load(folder / "type")._source
+    loaded = regard.load(folder / "type").factors
     assert torch.equal(loaded.query, query)
     assert torch.equal(loaded.sinks, SINKS.to(dtype))
 
@@ -272,13 +281,6 @@ def test_any_text_is_a_label(folder):
 
 
 # -- recordings
-
-
-def recorded(name, **options):
-    model = tiny(name)
-    with regard.record(model, tokenizer=Tokenizer(), **options) as recording, torch.no_grad():
-        model(**tiny_inputs(name))
-    return recording
 
 
 def generated(name):
@@ -378,7 +380,7 @@ def test_a_file_of_version_1_opens():
     assert recording.queries == ("▁a", "▁b", "</s>")
     assert recording.sequences.tolist() == [[7, 8, 9]]
     window, cross, dense = recording.maps
-    assert repr(window._source.mask) == "causal(1) & window(3, offset=1)"
+    assert repr(window.factors.mask) == "causal(1) & window(3, offset=1)"
     # By the loops of tests/witnesses/attention.py, when the file was made.
     assert_close(window[0, 1], torch.tensor(KNOWN_WINDOW), atol=1e-5, rtol=0)
     assert_close(cross[0, 1], torch.tensor(KNOWN_CROSS), atol=1e-5, rtol=0)

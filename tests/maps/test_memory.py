@@ -36,7 +36,7 @@ print(peak() - before)
         "amap[0, :, -512:, 100:612]",
         "amap[0, 1, 2000:2256]",
         "amap.select(queries=list(range(0, 4096, 2))).logsumexp()",
-        "import regard.maps.reading.rows as row_blocks; row_blocks.POOLED_ROW = 1; amap.pool(64, 32)",
+        "from regard.maps import view; view.POOLED_ROW = 1; amap.pool(64, 32)",
         "amap @ key",
         "amap.T @ query",
         "amap.select(queries=list(range(0, 4096, 2))).entropy()",

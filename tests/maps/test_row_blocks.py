@@ -5,29 +5,24 @@ import re
 from itertools import pairwise
 
 import pytest
-import test_attention_map
 import torch
-from test_masks import BATCH, HEADS, KEYS, QUERIES, RULES
 from torch.testing import assert_close
 
 from regard import AttentionMap
 from regard.errors import ScoreError
-from regard.maps.factors import blocks
-from regard.maps.reading import key_chunks
-from regard.maps.reading import rows as row_blocks
+from regard.maps import view
+from regard.maps.reading import key_chunks, timing
 from regard.maps.reading.key_chunks import KeyChunks
 from regard.maps.reading.long_rows import LongRows
+from regard.maps.reading.parts import blocks
 from regard.maps.reading.row_scores import RowScores
-from regard.maps.reading.rows import known_pooled_rows
-from regard.maps.statistics.summary import edges
+from regard.maps.statistics.cells import edges
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
-from support.lazy_map_suite import LazyMapSuite, cells
+from support.kinds_of_maps import KINDS, OfFactors
+from support.lazy_map_suite import cells
+from support.mask_rules import BATCH, HEADS, KEYS, QUERIES, RULES
 from witnesses.attention import dense_attention
-
-SUITES = [
-    suite for name, suite in vars(test_attention_map).items() if name.startswith("Test") and issubclass(suite, LazyMapSuite)
-]
 
 
 @pytest.fixture(params=[(1, 2), (4, 3)], ids=["runs of 2", "runs of 3"])
@@ -37,7 +32,7 @@ def long_rows(request, monkeypatch):
     read, whole = [], LongRows.read
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     monkeypatch.setattr("regard.maps.statistics.summary.RUN", run)
-    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", rows * 11 * 8)
+    monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", rows * 11 * 8)
     monkeypatch.setattr(LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
     return read
 
@@ -51,20 +46,20 @@ def chunks(request, monkeypatch):
     for name, size in (("ROWS", rows), ("KEYS", keys), ("APART", -(-rows // 2))):
         monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
     for name in ("POOLED_ROW", "POOLED_CELL"):
-        monkeypatch.setattr(row_blocks, name, 1)
+        monkeypatch.setattr(view, name, 1)
     monkeypatch.setattr(KeyChunks, "_read", lambda self, scores: read.append(tuple(scores.rows)) or whole(self, scores))
     monkeypatch.setattr(LongRows, "read", lambda *_: pytest.fail("whole rows, where chunks of them are enough"))
     return read
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+@pytest.mark.parametrize("suite", KINDS, ids=lambda suite: suite.__name__)
 def test_statistics_of_long_rows(suite, long_rows):
     made = suite()
     amap, truth = made.make_map(), made.dense_map()
     _, _, queries, keys = amap.shape
     pool = (queries - 1, keys - 1)
     found = amap.summary(pool=pool, how=("mean", "max"), topk=3)
-    assert bool(long_rows) == hasattr(amap._source, "query")
+    assert bool(long_rows) == (amap.factors is not None)
     made.close(found.received, truth.sum(2), factor=queries)
     made.close(found.entropy, torch.special.entr(truth).sum(3), factor=20)
     parts = [
@@ -74,13 +69,13 @@ def test_statistics_of_long_rows(suite, long_rows):
     made.close(found.pool[1], torch.stack([torch.stack([p.amax((2, 3)) for p in row], 2) for row in parts], 2))
     made.close(found.topk.values, truth.topk(3).values)
     made.close(found.topk.values, truth.gather(3, found.topk.keys))
-    assert torch.equal(found.unseeing, (truth.sum(3) == 0).sum(2))
+    assert torch.equal(found.masked_rows, (truth.sum(3) == 0).sum(2))
     if made.dense_logsumexp() is not None:
         made.close(amap.logsumexp(), made.dense_logsumexp(), factor=10)
     made.close(amap.dense(), truth)
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+@pytest.mark.parametrize("suite", KINDS, ids=lambda suite: suite.__name__)
 def test_products_of_long_rows(suite, long_rows):
     made = suite()
     amap, truth = made.make_map(), made.dense_map()
@@ -88,7 +83,7 @@ def test_products_of_long_rows(suite, long_rows):
     values, asked = torch.arange(amap.shape[3] * 2.0).view(-1, 2) / 10, torch.arange(6.0).view(3, 2) / 5
     made.close(narrow @ values.to(amap.dtype), part @ values.double(), factor=20)
     made.close(narrow.T @ asked.to(amap.dtype), part.transpose(2, 3) @ asked.double(), factor=20)
-    assert bool(long_rows) == hasattr(amap._source, "query")
+    assert bool(long_rows) == (amap.factors is not None)
 
 
 def test_a_pool_whose_cells_are_the_runs(long_rows):
@@ -111,7 +106,7 @@ def test_long_rows_that_are_no_neighbours(long_rows):
     assert {row for _, _, rows in long_rows for row in rows} == {0, 3, 5, 7, 10, 11}
 
 
-@pytest.mark.parametrize("suite", [suite for suite in SUITES if hasattr(suite, "options")], ids=lambda suite: suite.__name__)
+@pytest.mark.parametrize("suite", [suite for suite in KINDS if issubclass(suite, OfFactors)], ids=lambda suite: suite.__name__)
 def test_denominators_from_chunks_of_keys(suite, chunks):
     made = suite()
     truth = made.dense_logsumexp()
@@ -126,24 +121,24 @@ def test_denominators_from_chunks_of_keys(suite, chunks):
     assert len(chunks) == count > 0
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+@pytest.mark.parametrize("suite", KINDS, ids=lambda suite: suite.__name__)
 def test_pools_from_chunks_of_keys(suite, chunks):
     made = suite()
     amap, truth = made.make_map(), made.dense_map()
     keys = amap.shape[3]
     views = [(amap, truth), (amap.select(batch=0, heads=[-1], queries=slice(None, 0, -2)), truth[:1, -1:].flip(2)[:, :, :-1:2])]
-    for view, part in views:
+    for narrow, part in views:
         for rows, cols in ((1, 1), (2, keys - 1), (part.shape[2], 3), (part.shape[2], keys)):
-            found = view.summary(received=False, entropy=False, pool=(rows, cols), how=("max", "mean"))
+            found = narrow.summary(received=False, entropy=False, pool=(rows, cols), how=("max", "mean"))
             grid = [
                 [part[:, :, top:bottom, left:right] for left, right in cells(keys, cols)]
                 for top, bottom in cells(part.shape[2], rows)
             ]
             made.close(found.pool[0], torch.stack([torch.stack([one.amax((2, 3)) for one in row], 2) for row in grid], 2))
             made.close(found.pool[1], torch.stack([torch.stack([one.mean((2, 3)) for one in row], 2) for row in grid], 2))
-            assert torch.equal(view.pool(rows, cols), found.pool[1])
-            assert torch.equal(found.unseeing, (part.sum(3) == 0).sum(2))
-    assert bool(chunks) == hasattr(amap._source, "query")
+            assert torch.equal(narrow.pool(rows, cols), found.pool[1])
+            assert torch.equal(found.masked_rows, (part.sum(3) == 0).sum(2))
+    assert bool(chunks) == (amap.factors is not None)
 
 
 def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
@@ -157,8 +152,8 @@ def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
 def test_short_or_narrow_pools_are_read_as_whole_rows(monkeypatch):
     monkeypatch.setattr(KeyChunks, "_read", lambda *_: pytest.fail("chunks, where whole rows are faster"))
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
-    monkeypatch.setattr(row_blocks, "POOLED_ROW", 11)
-    monkeypatch.setattr(row_blocks, "POOLED_CELL", 4)
+    monkeypatch.setattr(view, "POOLED_ROW", 11)
+    monkeypatch.setattr(view, "POOLED_CELL", 4)
     query, key = torch.randn(1, 1, 3, 4), torch.randn(1, 1, 11, 4)
     AttentionMap(query, key).pool(2, 3)
     AttentionMap(query, key[:, :, :10]).pool(2, 2)
@@ -190,13 +185,13 @@ def overflowing(columns):
 @pytest.mark.parametrize("columns", [slice(2, 6), slice(None)], ids=["some keys", "all keys"])
 def test_scores_that_overflow_to_minus_infinity_have_no_weight(columns, long_rows):
     amap = AttentionMap(*overflowing(columns))
-    truth = torch.nan_to_num(amap._source.scores(*amap._view).double().softmax(-1))
+    truth = torch.nan_to_num(amap.factors.scores(*amap.view.ranges).double().softmax(-1))
     found = amap.summary(pool=(5, 11), how=("mean", "max"))
     for pooled in found.pool:
         assert_close(pooled.double(), truth, rtol=0, atol=1e-6)
     assert_close(found.entropy.double(), torch.special.entr(truth).sum(3), rtol=0, atol=1e-6)
-    assert_close(amap.logsumexp(), amap._source.scores(*amap._view).logsumexp(3))
-    assert int(found.unseeing) == (columns == slice(None))
+    assert_close(amap.logsumexp(), amap.factors.scores(*amap.view.ranges).logsumexp(3))
+    assert int(found.masked_rows) == (columns == slice(None))
     assert long_rows
 
 
@@ -204,7 +199,7 @@ def test_scores_that_overflow_to_minus_infinity_have_no_weight(columns, long_row
 def test_scores_in_chunks_that_overflow_to_minus_infinity_have_no_weight(columns, chunks):
     query, key = overflowing(columns)
     amap = AttentionMap(query, key)
-    truth = torch.nan_to_num(amap._source.scores(*amap._view).double().softmax(-1))
+    truth = torch.nan_to_num(amap.factors.scores(*amap.view.ranges).double().softmax(-1))
     assert_close(amap.pool(5, 11).double(), truth, rtol=0, atol=1e-6)
     assert_close(AttentionMap(query, key)[..., :3].double(), truth[..., :3], rtol=0, atol=1e-6)
     assert chunks
@@ -257,11 +252,11 @@ def test_only_what_is_visible_is_computed(monkeypatch):
         return Mask(lambda *at: asked.append(at[3]) or rule.function(*at), "watched", made=rule.made)
 
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
-    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 64 * 8)
+    monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 8 * 64 * 8)
     query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
     for rule in (causal(), window(20)):
         amap = AttentionMap(query, query, watched(rule))
-        widths = [rows.weights.shape[3] for rows in row_blocks.row_blocks(amap._source, amap._view, "", run=4)]
+        widths = [rows.weights.shape[3] for rows in amap.view.rows("", run=4)]
         assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.made[0] == "causal" else [8, 16, 24, 28, 28, 28, 28, 28])
         assert max(len(keys) for keys in asked) < 28
         asked.clear()
@@ -305,8 +300,8 @@ def test_blocks_end_where_high_cells_do():
 
 def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
     said = []
-    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
-    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    monkeypatch.setattr(timing, "LONG_PASS", 1)
+    monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
     query = torch.randn(1, 2, 12, 4)
     AttentionMap(query, query).received()
     assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
@@ -314,19 +309,19 @@ def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
 
 def test_rows_read_for_somebody_elses_bar_have_none_of_their_own(monkeypatch):
     said = []
-    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
-    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    monkeypatch.setattr(timing, "LONG_PASS", 1)
+    monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
     query = torch.randn(1, 2, 12, 4)
     amap = AttentionMap(query, query)
-    read = sum(rows.weights.sum() for rows in row_blocks.row_blocks(amap._source, amap._view, None))
+    read = sum(rows.weights.sum() for rows in amap.rows(progress=None))
     assert_close(read, torch.tensor(24.0))
     assert not said
 
 
 def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
     said = []
-    monkeypatch.setattr(row_blocks, "LONG_PASS", 1)
-    monkeypatch.setattr(row_blocks, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    monkeypatch.setattr(timing, "LONG_PASS", 1)
+    monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
     query = torch.randn(1, 2, 12, 4)
     AttentionMap(query, query).pool(3, 3)
     assert re.fullmatch(r"pooling the map, about \d+ ms", said[0])
@@ -336,7 +331,7 @@ def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
 def test_the_prediction_of_a_pool_counts_all_blocks(monkeypatch):
     now, whole = [0.0], KeyChunks.cells
     monkeypatch.setattr("regard.maps.reading.key_chunks.ROWS", 8)
-    monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
 
     def slow(self, batch, head, rows, edges, ways):
         now[0] += 1.0 + rows.start / 8
@@ -345,17 +340,17 @@ def test_the_prediction_of_a_pool_counts_all_blocks(monkeypatch):
     monkeypatch.setattr(KeyChunks, "cells", slow)
     query = torch.randn(1, 3, 8 * 36, 4)
     amap = AttentionMap(query, query[:, :, :12])
-    seconds = row_blocks.predicted_pool_seconds(amap._source, amap._view, range(0, 13, 4), ("max",))
+    seconds = amap.view.seconds(range(0, 13, 4))
     assert seconds == pytest.approx(3 * sum(1.0 + at for at in range(36)), rel=0.05)
 
 
 def test_the_prediction_counts_all_blocks(monkeypatch):
     """A clock that runs one second a block: the sample tells the seconds of the whole."""
-    monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 8 * 12 * 8)
+    monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 8 * 12 * 8)
     now = [0.0]
     whole = LongRows.read
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
-    monkeypatch.setattr(row_blocks.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
 
     def slow(self, batch, head, rows):
         now[0] += 1.0 + rows.start / 8  # later rows see more, as under a causal mask
@@ -389,11 +384,11 @@ class TestKnownRows:
         amap = AttentionMap(torch.randn(2, 4, 31, 7), torch.randn(2, 2, 37, 7), **KNOWN_KINDS[kind])
         part = amap.select(batch=1, heads=[3, 1], queries=queries, keys=slice(2, 36))
         bounds = [1, 4, 11, 20, 33]
-        assert known_pooled_rows(part._source, part._view, bounds, ("mean", "max")) is None
+        assert part.view.pooled(bounds, ("mean", "max"), known=True) is None
         expected = part.dense()[0]
         part.logsumexp()
         seen = []
-        for rows in known_pooled_rows(part._source, part._view, bounds, ("mean", "max")):
+        for rows in part.view.pooled(bounds, ("mean", "max"), known=True):
             seen.append((rows.head, rows.queries))
             for cell, (left, right) in enumerate(pairwise(bounds)):
                 weights = expected[rows.head, rows.queries, left:right]
@@ -406,14 +401,14 @@ class TestKnownRows:
         torch.manual_seed(4)
         amap = AttentionMap(*torch.randn(2, 1, 1, 41, 3), causal=True)
         amap.logsumexp()
-        (rows,) = known_pooled_rows(amap._source, amap._view, [3, 13, 40], ("mean", "max"))
+        (rows,) = amap.view.pooled([3, 13, 40], ("mean", "max"), known=True)
         dense = amap[0, 0]
         assert_close(rows.cells[0], torch.stack([dense[:, 3:13].sum(1), dense[:, 13:40].sum(1)], 1))
         assert_close(rows.cells[1], torch.stack([dense[:, 3:13].amax(1), dense[:, 13:40].amax(1)], 1))
 
     def test_other_kinds_of_maps_are_read_otherwise(self):
         dense = AttentionMap.from_dense(torch.eye(5))
-        assert known_pooled_rows(dense._source, dense._view, [0, 5], ("mean",)) is None
+        assert dense.view.pooled([0, 5], ("mean",), known=True) is None
         backwards = AttentionMap(*torch.randn(2, 1, 1, 5, 3)).select(keys=slice(None, None, -1))
         backwards.logsumexp()
-        assert known_pooled_rows(backwards._source, backwards._view, [0, 5], ("mean",)) is None
+        assert backwards.view.pooled([0, 5], ("mean",), known=True) is None

@@ -1,16 +1,14 @@
 """The same source on a CUDA device: maps, recordings, files. Skipped where there is none."""
 
 import pytest
-import test_attention_map
 import torch
-from test_attention_map import OfFactors, factors
 from torch.testing import assert_close
 
 import regard
 from regard import AttentionMap, masks
 from regard.masks import Mask
 from regard.mechanisms.catalogue import catalogue, example
-from support.lazy_map_suite import LazyMapSuite
+from support.kinds_of_maps import KINDS, OfFactors, factors
 from support.tiny_models import NAMES, tiny, tiny_inputs
 
 DEVICE = "cuda"
@@ -18,11 +16,7 @@ pytestmark = [
     pytest.mark.cuda,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
-SUITES = [
-    suite
-    for name, suite in vars(test_attention_map).items()
-    if name.startswith("Test") and issubclass(suite, LazyMapSuite) and issubclass(suite, OfFactors)
-]
+SUITES = [kind for kind in KINDS if issubclass(kind, OfFactors)]
 
 
 def moved(option, shape):

@@ -136,7 +136,7 @@ def test_half_precision_is_the_exact_softmax_of_what_was_kept():
     model = tiny("gpt2").bfloat16()
     inputs = {"input_ids": tiny_inputs("gpt2")["input_ids"][:1]}
     for amap in ran(model, inputs)[0].self:
-        query, key = amap._source.query, amap._source.key
+        query, key = amap.factors.query, amap.factors.key
         assert query.dtype == key.dtype == torch.bfloat16
         truth = dense_attention(query, key, key, causal=True)
         assert amap.dtype == torch.float32
@@ -307,8 +307,8 @@ def test_training_through_a_recorded_pass_gives_the_same_gradients(name):
         assert (gradient is None) == (seen[key] is None), key
         assert gradient is None or torch.equal(gradient, seen[key]), key
     for amap in recording.maps:
-        assert not amap._source.query.requires_grad
-        assert not amap._source.key.requires_grad
+        assert not amap.factors.query.requires_grad
+        assert not amap.factors.key.requires_grad
         assert not amap.dense().requires_grad
 
 
@@ -316,7 +316,7 @@ def test_a_recording_made_in_inference_mode_is_read_outside():
     model, inputs = tiny("bert"), tiny_inputs("bert")
     with torch.inference_mode(), regard.record(model) as recording:
         model(**inputs)
-    assert recording.self[0]._source.query.is_inference()
+    assert recording.self[0].factors.query.is_inference()
     assert_equals_own(recording, "bert", inputs)
 
 

@@ -432,7 +432,7 @@ def test_a_mask_that_changes_between_layers_is_read_again():
 
     mask = torch.ones(QUERIES, KEYS, dtype=torch.bool)
     recording, _ = ran(Hiding(), *factors(BATCH, HEADS), mask)
-    first, second, third, fourth = (amap._source.mask for amap in recording.self)
+    first, second, third, fourth = (amap.factors.mask for amap in recording.self)
     assert first is second
     assert third is fourth
     assert [amap[0, 0, 0, -1] > 0 for amap in recording.self] == [True, True, False, False]

@@ -394,7 +394,7 @@ class TestPreparation:
         return document(regard.AttentionMap(*torch.randn(2, 1, 2, 4099, 3).unbind(0), causal=True), max_work=10**7)
 
     def known(self, shown):
-        return shown.maps[0].amap._source._known((0,), range(2), range(4099)).isnan().logical_not()[0]
+        return shown.maps[0].amap.view.source.known((0,), range(2), range(4099)).isnan().logical_not()[0]
 
     def test_it_begins_with_the_head_that_is_looked_at(self, long, monkeypatch):
         monkeypatch.setattr(ahead, "WORK", 4099 * 3 * 1000)

@@ -92,8 +92,8 @@ def test_steps_are_those_of_trace(opened, small):
     opened.view("Steps")
     opened.page.get_by_role("toolbar", name="query").get_by_role("button").nth(7).click()
     opened.rest()
-    source = small._source
-    steps = regard.trace(source.query, source.key, torch.zeros(1, 3, 13, 2), causal=True)
+    factors = small.factors
+    steps = regard.trace(factors.query, factors.key, torch.zeros(1, 3, 13, 2), causal=True)
     _, _, rows = opened.table()
     shown = {row[0].split(":")[0]: row[1:14] for row in rows}
     for name, values in {"q · k": steps.scores, "scale": steps.scaled, "softmax": steps.weights}.items():

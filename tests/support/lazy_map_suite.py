@@ -241,15 +241,15 @@ class LazyMapSuite:
     def test_statistics_in_blocks(self, monkeypatch):
         whole = self.make_map()
         received, entropy = whole.received(), whole.entropy()
-        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * whole.shape[3] * 8)
+        monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 2 * whole.shape[3] * 8)
         amap = self.make_map()
-        blocks, kernel = [], type(amap._source).weights
+        blocks, kernel = [], type(amap.view.source).weights
 
         def counted(source, batch, heads, queries, keys):
             blocks.append((len(batch), len(heads), len(queries)))
             return kernel(source, batch, heads, queries, keys)
 
-        monkeypatch.setattr(type(amap._source), "weights", counted)
+        monkeypatch.setattr(type(amap.view.source), "weights", counted)
         self.close(amap.received(), received.double(), factor=amap.shape[2])
         assert len(blocks) == whole.shape[0] * whole.shape[1] * -(-amap.shape[2] // 2)
         assert max(blocks) == (1, 1, 2)
@@ -280,11 +280,11 @@ class LazyMapSuite:
 
     def test_pool_in_blocks(self, monkeypatch):
         truth = [self.make_map().pool(2, 3, how) for how in ("mean", "max")]
-        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 1)
+        monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 1)
         assert_close([self.make_map().pool(2, 3, how) for how in ("mean", "max")], truth, atol=self.tolerance, rtol=0)
 
     def test_topk(self, monkeypatch):
-        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * self.dense_map().shape[3] * 8)
+        monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 2 * self.dense_map().shape[3] * 8)
         amap, truth = self.make_map(), self.dense_map()
         for count in (1, 3, amap.shape[3]):
             values, keys = amap.topk(count)
@@ -295,13 +295,13 @@ class LazyMapSuite:
     def test_summary_is_every_statistic_from_one_pass(self, monkeypatch):
         amap = self.make_map()
         alone = amap.received(), amap.entropy(), amap.pool(2, 3, "max"), *amap.topk(2)
-        passes, kernel = [], type(amap._source).weights
-        monkeypatch.setattr(type(amap._source), "weights", lambda *at: passes.append(1) or kernel(*at))
+        passes, kernel = [], type(amap.view.source).weights
+        monkeypatch.setattr(type(amap.view.source), "weights", lambda *at: passes.append(1) or kernel(*at))
         found = amap.summary(received=True, entropy=True, pool=(2, 3), how="max", topk=2)
         assert passes == [1]
         for one, other in zip((found.received, found.entropy, found.pool, *found.topk), alone, strict=True):
             assert torch.equal(one, other)
-        assert torch.equal(found.unseeing, (self.dense_map().sum(3) == 0).sum(2))
+        assert torch.equal(found.masked_rows, (self.dense_map().sum(3) == 0).sum(2))
 
     def test_summary_gives_what_is_asked_for(self):
         found = self.make_map().summary(received=False, topk=1)
@@ -313,24 +313,24 @@ class LazyMapSuite:
         amap = self.make_map()
         rows, cols = amap.shape[2:]
         for wrong in ((rows + 1, 1), (0, 1), (True, 1), (1.0, 1)):
-            with pytest.raises(OptionError, match=f"pool: expected rows from 1 to {rows}, the map's queries, got"):
+            with pytest.raises(OptionError, match=f"pool: rows: expected a whole number from 1 to {rows}, got"):
                 amap.pool(*wrong)
-        with pytest.raises(OptionError, match=f"pool: expected cols from 1 to {cols}, the map's keys, got {cols + 1}"):
+        with pytest.raises(OptionError, match=f"pool: cols: expected a whole number from 1 to {cols}, got {cols + 1}"):
             amap.summary(pool=(1, cols + 1))
-        with pytest.raises(OptionError, match="expected how='mean', 'max' or both as a tuple, got 'sum'"):
+        with pytest.raises(OptionError, match="how: expected one of mean, max, got 'sum'"):
             amap.pool(1, 1, how="sum")
-        with pytest.raises(OptionError, match="expected how='mean', 'max' or both as a tuple, got 3"):
+        with pytest.raises(OptionError, match="how: expected one of mean, max, got 3; or give both as a tuple"):
             amap.summary(pool=(1, 1), how=3)
         with pytest.raises(OptionError, match=r"pool: expected \(rows, cols\), got 3"):
             amap.summary(pool=3)
         for wrong in (cols + 1, 0, -1, True, 1.5):
-            with pytest.raises(OptionError, match=f"topk: expected a number from 1 to {cols}"):
+            with pytest.raises(OptionError, match=f"topk: expected a whole number from 1 to {cols}"):
                 amap.topk(wrong)
 
     # -- products and tiles
 
     def test_products(self, monkeypatch):
-        monkeypatch.setattr("regard.maps.factors.BLOCK_BYTES", 2 * self.dense_map().shape[3] * 8)
+        monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 2 * self.dense_map().shape[3] * 8)
         amap, truth = self.make_map(), self.dense_map()
         batch, heads, queries, keys = amap.shape
         normal = torch.Generator().manual_seed(9)
@@ -367,7 +367,7 @@ class LazyMapSuite:
             covered[:, :, queries, keys] += 1
         assert torch.equal(covered, torch.ones_like(truth))
         for wrong in (0, -1, True, 2.0):
-            with pytest.raises(OptionError, match="tiles: expected cols of at least 1"):
+            with pytest.raises(OptionError, match="tiles: cols: expected a whole number of at least 1"):
                 amap.tiles(3, wrong)
 
     def test_logsumexp(self):

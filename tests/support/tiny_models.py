@@ -13,6 +13,8 @@ from transformers import (
     PreTrainedModel,
 )
 
+import regard
+
 VOCABULARY, PAD, BOS, EOS = 53, 0, 1, 2
 NAMES = ("bert", "gpt2", "llama", "marian")
 SPECIAL = {"vocab_size": VOCABULARY, "pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS}
@@ -61,3 +63,11 @@ def tiny_inputs(name: str) -> dict[str, torch.Tensor]:
     if name == "marian":
         inputs["decoder_input_ids"] = torch.randint(3, VOCABULARY, (2, 5), generator=torch.Generator().manual_seed(2))
     return inputs
+
+
+def recorded(name, **options):
+    """A recording of one pass of a model over its inputs."""
+    model = tiny(name)
+    with regard.record(model, tokenizer=Tokenizer(), **options) as recording, torch.no_grad():
+        model(**tiny_inputs(name))
+    return recording

@@ -62,7 +62,7 @@ def report(zoo: Zoo, half: bool = True) -> Report:
         recorded = run(model, inputs)
     own, output = own_weights(zoo.make("eager"), inputs)
     kinds = [str(amap.kind) for amap in recording.maps]
-    routes = {attention if isinstance(amap._source, Factors) else "by hand" for amap in recording.maps}
+    routes = {attention if amap.factors is not None else "by hand" for amap in recording.maps}
     return Report(
         zoo.name,
         " and ".join(sorted(routes, reverse=True)),
@@ -237,9 +237,9 @@ def half_precision(model: nn.Module, inputs: Inputs) -> float | None:
     with regard.record(model) as recording:
         run(model, small)
     apart = [
-        float((amap.dense().double() - softmax64(amap._source)).abs().max())
+        float((amap.dense().double() - softmax64(amap.factors)).abs().max())
         for amap in recording.maps
-        if isinstance(amap._source, Factors)
+        if amap.factors is not None
     ]
     return max(apart, default=None)
 

@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 import viewer_cases
-from regard.maps.factors import Factors
 from regard.viewer.answers.packing import unpack
 from witnesses.attention import dense_attention
 
@@ -72,16 +71,16 @@ def test_the_engine_in_torch_gives_the_same_answers(name):
 def test_the_answers_are_those_of_an_oracle(name):
     """The cases are computed from what stands in the page; here the page is held against the definition of attention."""
     amap = DOCUMENTS[name].maps[0].amap
-    source = amap._source
-    if not isinstance(source, Factors):
-        exact = source.values.double().numpy()
+    factors = amap.view.whole_factors
+    if factors is None:
+        exact = amap.view.source.values.double().numpy()
     else:
-        allowed = None if source.mask is None else source.mask.dense(*source.shape)
+        allowed = None if factors.mask is None else factors.mask.dense(*factors.shape)
         exact = dense_attention(
-            source.query, source.key, source.key, allowed,
-            scale=source.scale, bias=source.bias, softcap=source.softcap, sinks=source.sinks,
+            factors.query, factors.key, factors.key, allowed,
+            scale=factors.scale, bias=factors.bias, softcap=factors.softcap, sinks=factors.sinks,
         ).weights.numpy()  # fmt: skip
-    batch, heads, queries, keys = map(list, amap._view)
+    batch, heads, queries, keys = map(list, amap.view.ranges)
     exact = exact[np.ix_(batch, heads, queries, keys)][0]
     asked = next(one for one in stored(name)["questions"] if one["request"]["columns"]["count"] == exact.shape[2])
     [head] = asked["request"]["heads"]

@@ -12,7 +12,7 @@ from rich.text import Text
 import regard
 from regard.amounts import bytes_text
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import DenseWeights, Factors
+from regard.maps.source import DenseWeights
 from regard.recording.recording import Recording
 
 
@@ -38,12 +38,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _row(amap: AttentionMap) -> dict[str, Any]:
-    source = amap._source
+    source, factors = amap.view.source, amap.view.whole_factors
     kept, mask = source.describe(), None
-    if isinstance(source, Factors):
-        kept = f"{str(source.query.dtype).removeprefix('torch.')} q, k of {source.query.shape[3]}"
-        kept += "".join(f", {name}" for name in ("bias", "softcap", "sinks") if getattr(source, name) is not None)
-        mask = None if source.mask is None else repr(source.mask)
+    if factors is not None:
+        kept = f"{str(factors.query.dtype).removeprefix('torch.')} q, k of {factors.query.shape[3]}"
+        kept += "".join(f", {name}" for name in ("bias", "softcap", "sinks") if getattr(factors, name) is not None)
+        mask = None if factors.mask is None else repr(factors.mask)
     elif isinstance(source, DenseWeights):
         kept = f"{str(source.values.dtype).removeprefix('torch.')} weights"
     return {
@@ -54,7 +54,7 @@ def _row(amap: AttentionMap) -> dict[str, Any]:
         "kept": kept,
         "mask": mask,
         "kept_bytes": amap.nbytes,
-        "dense_bytes": amap._dense_bytes,
+        "dense_bytes": amap.dense_nbytes,
     }
 
 

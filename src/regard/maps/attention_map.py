@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -11,24 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.amounts import bytes_text
-from regard.errors import DtypeError, OptionError, ShapeError, TooLargeError
-from regard.maps.factors import DenseWeights, Factors, Source, check_broadcast, check_query_key, check_tensor, working_dtype
-from regard.maps.indexing import AXES, Choice, Index, narrow, spread, tile_places
+from regard.arguments import one_of, whole_number
+from regard.errors import TooLargeError
+from regard.maps.checks import AXES
+from regard.maps.factors import Factors
+from regard.maps.indexing import Choice, Index, Tile, chosen_labels, spread, tile_places
+from regard.maps.inputs import dense_from, factors_from
+from regard.maps.narrowed_factors import narrowed_factors
 from regard.maps.products import TransposedMap, times
-from regard.maps.reading.key_chunks import How
-from regard.maps.reading.rows import View, predicted_seconds
-from regard.maps.statistics.summary import Summary, TopWeights, check_how, check_pool, check_topk, summarise
-from regard.maps.storage.map_file import MapData, MapWriter
-from regard.masks import Mask, from_tensor
-from regard.masks.patterns import combined
-
-
-class Tile(NamedTuple):
-    """A region of a map: which queries and keys, and the weights there."""
-
-    queries: slice
-    keys: slice
-    weights: Tensor  #: (batch, heads, queries, keys)
+from regard.maps.reading.parts import Pooling, Rows
+from regard.maps.softmax_weights import SoftmaxWeights
+from regard.maps.statistics.cells import WAYS, checked_pool, checked_ways
+from regard.maps.statistics.strongest import TopWeights
+from regard.maps.statistics.summary import Summary, summarise
+from regard.maps.storage.map_file import MapWriter
+from regard.maps.view import MapData, MapView
+from regard.masks import Mask
 
 
 class AttentionMap:
@@ -75,47 +73,18 @@ class AttentionMap:
         softcap: float | None = None,
         sinks: Tensor | None = None,
     ) -> None:
-        check_query_key(query, key)
-        shape = (*query.shape[:-1], key.shape[-2])
-        if bias is not None:
-            check_tensor("bias", bias)
-            check_broadcast("bias", bias, shape)
-            bias = _four_axes(bias)
-        allowed = mask if isinstance(mask, Mask) else None
-        if mask is not None and allowed is None:
-            if not isinstance(mask, Tensor) or not (mask.dtype == torch.bool or mask.is_floating_point()):
-                raise DtypeError(
-                    "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got "
-                    f"{mask.dtype if isinstance(mask, Tensor) else type(mask).__name__}; "
-                    "convert a 0/1 mask with torch.as_tensor(mask).bool()"
-                )
-            check_broadcast("the mask", mask, shape)
-            if mask.dtype == torch.bool:
-                allowed = from_tensor(_four_axes(mask))
-            else:
-                # Added after the bias, and nothing stands between the two: one tensor serves both.
-                wide = working_dtype(query)
-                bias = _four_axes(mask) if bias is None else mask.to(wide) + bias.to(wide)
-        source = Factors(
-            query=query,
-            key=key,
-            scale=query.shape[-1] ** -0.5 if scale is None else scale,
-            mask=combined(allowed, causal, window, shape[3] - shape[2]),
-            bias=bias,
-            softcap=softcap,
-            sinks=sinks,
+        factors = factors_from(
+            query, key, mask, causal=causal, window=window, scale=scale, bias=bias, softcap=softcap, sinks=sinks
         )
-        self._open(source)
+        self._set(MapData(MapView.whole(SoftmaxWeights(factors))))
 
-    def _open(self, source: Source) -> None:
-        self._source = source
-        batch, heads, queries, keys = source.shape
-        self._view: View = (range(batch), range(heads), range(queries), range(keys))
-        self.name: str | None = None  #: qualified name of the module that computed it
-        self.kind: str | None = None  #: "encoder", "decoder", "cross" or "self"
-        self.layer: int | None = None  #: counted from 0 among the maps of its kind
-        self.queries: tuple[str, ...] | None = None  #: labels of the rows
-        self.keys: tuple[str, ...] | None = None  #: labels of the columns
+    def _set(self, data: MapData) -> None:
+        self._view = data.view
+        self.name = data.name  #: qualified name of the module that computed it
+        self.kind = data.kind  #: "encoder", "decoder", "cross" or "self"
+        self.layer = data.layer  #: counted from 0 among the maps of its kind
+        self.queries = data.queries  #: labels of the rows
+        self.keys = data.keys  #: labels of the columns
 
     @classmethod
     def from_dense(cls, weights: Tensor | NDArray[np.floating[Any]]) -> Self:
@@ -129,27 +98,26 @@ class AttentionMap:
             >>> AttentionMap.from_dense(torch.eye(2))
             AttentionMap(batch=1, heads=1, queries=2, keys=2; dense weights; 16 B kept, 16 B dense)
         """
-        values = weights if isinstance(weights, Tensor) else torch.tensor(np.asarray(weights))
-        if not values.is_floating_point():
-            raise DtypeError(f"expected weights of a floating type, got {values.dtype}; convert them with .float()")
-        if values.layout != torch.strided:
-            raise DtypeError(f"expected dense weights, got a tensor of layout {values.layout}; convert it with .to_dense()")
-        if not 2 <= values.ndim <= 4:
-            raise ShapeError(f"expected weights (batch, heads, queries, keys), got {tuple(values.shape)}; 2 to 4 axes are read")
-        made = cls.__new__(cls)
-        made._open(DenseWeights(_four_axes(values)))
-        return made
+        return cls.from_data(MapData(MapView.whole(dense_from(weights))))
 
     @classmethod
-    def _of(cls, data: MapData) -> Self:
+    def from_data(cls, data: MapData) -> Self:
+        """A map put together again from its parts, or from a source of weights of your own.
+
+        Example:
+            >>> import torch
+            >>> from dataclasses import replace
+            >>> amap = AttentionMap.from_dense(torch.eye(2))
+            >>> AttentionMap.from_data(replace(amap.to_data(), name="layers.3"))
+            AttentionMap(layers.3: batch=1, heads=1, queries=2, keys=2; dense weights; 16 B kept, 16 B dense)
+        """
         made = cls.__new__(cls)
-        made._open(data.source)
-        made._view, made.name, made.kind, made.layer = data.view, data.name, data.kind, data.layer
-        made.queries, made.keys = data.queries, data.keys
+        made._set(data)
         return made
 
-    def _data(self) -> MapData:
-        return MapData(self._source, self._view, self.name, self.kind, self.layer, self.queries, self.keys)
+    def to_data(self) -> MapData:
+        """The map taken apart: what it reads, what it is called, and its labels."""
+        return MapData(self._view, self.name, self.kind, self.layer, self.queries, self.keys)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the map to one file, as its factors; ``regard.load`` opens it. A narrowed map saves only what it shows.
@@ -165,35 +133,66 @@ class AttentionMap:
             >>> regard.load(path)[0, 0, 1]
             tensor([0., 1., 0.])
         """
-        MapWriter().write(path, [self._data()])
+        MapWriter().write(path, [self.to_data()])
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(batch, heads, queries, keys)."""
-        batch, heads, queries, keys = map(len, self._view)
-        return batch, heads, queries, keys
+        return self._view.shape
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights: float32, or float64 where the factors are."""
-        return self._source.dtype
+        return self._view.source.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the factors are, and the weights that are read; statistics come to the CPU."""
+        return self._view.source.device
 
     @property
     def nbytes(self) -> int:
         """Bytes that are kept, by this map and every narrowing of it together."""
-        return self._source.nbytes
+        return self._view.source.nbytes
 
     @property
-    def _dense_bytes(self) -> int:
+    def factors(self) -> Factors | None:
+        """What the weights follow from: query, key, scale, mask, bias, softcap and sinks, as kept; None where they are dense.
+
+        A narrowed map gives the factors of its sequences, heads and queries, and always those of all keys, as its rows'
+        denominators run over these: softmax first, then take the keys that the map shows. Tensors are views of what is kept
+        where the map shows a run of positions, and copies of the chosen ones elsewhere; a mask counts from 0 again.
+
+        Raises:
+            TooLargeError: a narrowed map's mask is a function of your own, no run of keys for each query, and too large as a
+                tensor.
+
+        Example:
+            >>> import torch
+            >>> query, key = torch.randn(1, 8, 5, 4), torch.randn(1, 2, 5, 4)
+            >>> factors = AttentionMap(query, key, causal=True).select(heads=[4, 5, 6, 7], keys=slice(2)).factors
+            >>> factors.query.shape, factors.key.shape, factors.scale, factors.mask
+            (torch.Size([1, 4, 5, 4]), torch.Size([1, 1, 5, 4]), 0.5, causal(0))
+        """
+        return narrowed_factors(self._view)
+
+    @property
+    def view(self) -> MapView:
+        """The source that the map reads, and the places of it that it shows: for code that makes maps of maps."""
+        return self._view
+
+    @property
+    def dense_nbytes(self) -> int:
+        """Bytes of the weights as one tensor."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis}={size}" for axis, size in zip(AXES, self.shape, strict=True))
         name = f"{self.name}: " if self.name else ""
-        cost = f"{bytes_text(self.nbytes)} kept, {bytes_text(self._dense_bytes)} dense"
-        return f"AttentionMap({name}{sizes}; {self._source.describe()}; {cost})"
+        cost = f"{bytes_text(self.nbytes)} kept, {bytes_text(self.dense_nbytes)} dense"
+        return f"AttentionMap({name}{sizes}; {self._view.source.describe()}; {cost})"
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -201,7 +200,7 @@ class AttentionMap:
         """The weights at a basic index, computed now: ``amap[b, h, i0:i1, j0:j1]``."""
         choices, reading = spread(index)
         narrowed = self.select(**dict(zip(AXES, choices, strict=True)))
-        return narrowed._source.weights(*narrowed._view)[reading]
+        return narrowed._view.weights()[reading]
 
     def select(
         self, *, batch: Choice = None, heads: Choice = None, queries: Choice = None, keys: Choice = None
@@ -217,15 +216,9 @@ class AttentionMap:
             tensor([[0., 1.],
                     [0., 0.]])
         """
-        made = AttentionMap.__new__(AttentionMap)
-        made._open(self._source)
-        made.name, made.kind, made.layer = self.name, self.kind, self.layer
-        chosen = zip(AXES, self._view, (batch, heads, queries, keys), strict=True)
-        b, h, q, k = (narrow(axis, positions, choice) for axis, positions, choice in chosen)
-        made._view = (b, h, q, k)
-        made.queries = _chosen_labels("queries", self.queries, queries)
-        made.keys = _chosen_labels("keys", self.keys, keys)
-        return made
+        view = self._view.select(batch, heads, queries, keys)
+        rows, columns = chosen_labels("queries", self.queries, queries), chosen_labels("keys", self.keys, keys)
+        return AttentionMap.from_data(MapData(view, self.name, self.kind, self.layer, rows, columns))
 
     def dense(self, max_bytes: int = 2**30) -> Tensor:
         """The whole map as one tensor, (batch, heads, queries, keys).
@@ -233,19 +226,41 @@ class AttentionMap:
         Raises:
             TooLargeError: it would take more than ``max_bytes``.
         """
-        size = self._dense_bytes
+        size = self.dense_nbytes
         if size > max_bytes:
             raise TooLargeError(
                 f"expected at most {max_bytes:,} bytes, got a map of {self.shape} = {size:,} bytes; read a region "
                 "(amap[b, h, i0:i1, j0:j1]), a statistic (amap.received(), amap.entropy()), or raise max_bytes="
             )
-        return self._source.weights(*self._view)
+        return self._view.weights()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The whole map as a numpy array, within ``dense``'s limit."""
         if copy is False:
             raise ValueError("expected copy=None or True, got False; the weights are computed when read")
         return np.asarray(self.dense().detach().cpu().numpy(), dtype=dtype)
+
+    def rows(self, *, entropy: bool = False, progress: str | None = "reading the map") -> Iterator[Rows]:
+        """The map's rows, some at a time: what a statistic of your own is made of. One streaming pass.
+
+        Each block has ``weights`` (batch, heads, queries, columns), whole rows but for columns where all are 0, and says with
+        the slices ``batch``, ``heads``, ``queries`` and ``columns`` which part of the map that is. Weights are good until the
+        next block is asked for: keep what you make of them, or a clone. A block takes up to 16 MiB, however long the map.
+
+        Args:
+            entropy: blocks have ``entropy``, (batch, heads, queries) in nats; None otherwise.
+            progress: name of a bar, which shows where the pass takes longer than a second; None for no bar.
+
+        Example:
+            >>> import torch
+            >>> amap = AttentionMap(torch.randn(1, 2, 5, 4), torch.randn(1, 2, 7, 4))
+            >>> largest = torch.zeros(1, 2, 5)
+            >>> for rows in amap.rows():
+            ...     largest[rows.batch, rows.heads, rows.queries] = rows.weights.amax(3)
+            >>> torch.equal(largest, amap.dense().amax(3))
+            True
+        """
+        return self._view.rows(progress, entropy=entropy)
 
     # -- statistics ------------------------------------------------------------------------------------------------
 
@@ -269,7 +284,7 @@ class AttentionMap:
         """
         return cast("Tensor", self.summary(received=False).entropy)
 
-    def pool(self, rows: int, cols: int, how: How = "mean") -> Tensor:
+    def pool(self, rows: int, cols: int, how: Pooling = "mean") -> Tensor:
         """The map seen from afar, (batch, heads, rows, cols): the mean or the maximum of each cell. One streaming pass.
 
         Cell (i, j) covers queries ⌊i·queries/rows⌋ to ⌊(i+1)·queries/rows⌋, and keys likewise.
@@ -283,8 +298,7 @@ class AttentionMap:
             tensor([[0.5000, 0.0000],
                     [0.0000, 0.5000]])
         """
-        if not isinstance(how, str):
-            raise OptionError(f"pool: expected how='mean' or 'max', got {how!r}; .summary(how=(...)) gives both at once")
+        one_of("how", how, WAYS, advice=".summary(how=(...)) gives both at once")
         return cast("Tensor", self.summary(received=False, entropy=False, pool=(rows, cols), how=how).pool)
 
     def topk(self, k: int) -> TopWeights:
@@ -298,8 +312,7 @@ class AttentionMap:
             >>> AttentionMap.from_dense(torch.tensor([[0.2, 0.5, 0.3]])).topk(2).keys
             tensor([[[[1, 2]]]])
         """
-        if k == 0:
-            check_topk(-1, self.shape[3])
+        k = whole_number("topk", k, 1, self.shape[3], advice="a row has as many weights as the map has keys")
         return cast("TopWeights", self.summary(received=False, entropy=False, topk=k).topk)
 
     def pass_seconds(self) -> float:
@@ -313,7 +326,7 @@ class AttentionMap:
             >>> AttentionMap(query, key).pass_seconds() < 10
             True
         """
-        return predicted_seconds(self._source, self._view)
+        return self._view.seconds()
 
     def summary(
         self,
@@ -321,7 +334,7 @@ class AttentionMap:
         received: bool = True,
         entropy: bool = True,
         pool: tuple[int, int] | None = None,
-        how: How | tuple[How, ...] = "mean",
+        how: Pooling | tuple[Pooling, ...] = "mean",
         topk: int = 0,
     ) -> Summary:
         """Several statistics from one streaming pass, as attributes of the same names.
@@ -334,7 +347,7 @@ class AttentionMap:
             topk: how many of the largest weights of each row.
 
         Returns:
-            A Summary; it also counts the rows without any weight (``unseeing``).
+            A Summary; it also counts the rows without any visible key (``masked_rows``).
 
         Raises:
             OptionError: more cells or weights than positions, or another way of pooling.
@@ -348,15 +361,15 @@ class AttentionMap:
             tensor([[1., 0.],
                     [0., 1.]])
         """
-        ways = check_how(how)
+        ways = checked_ways(how)
         if pool is not None:
-            check_pool(pool, *self.shape[2:])
-        check_topk(topk, self.shape[3])
-        return summarise(self._source, self._view, received=received, entropy=entropy, pool=pool, how=ways, topk=topk)
+            pool = checked_pool(pool, *self.shape[2:])
+        topk = whole_number("topk", topk, 0, self.shape[3], advice="a row has as many weights as the map has keys")
+        return summarise(self._view, received=received, entropy=entropy, pool=pool, how=ways, topk=topk)
 
     def logsumexp(self) -> Tensor:
-        """Logarithm of each row's denominator, sinks included, (batch, heads, queries); −inf where a row sees nothing."""
-        return self._source.denominators(*self._view[:3]).to("cpu", copy=True)
+        """Logarithm of each row's denominator, sinks included, (batch, heads, queries); −inf where a row has no visible key."""
+        return self._view.denominators().to("cpu", copy=True)
 
     # -- products and tiles ----------------------------------------------------------------------------------------
 
@@ -365,12 +378,12 @@ class AttentionMap:
 
         With the model's own values this is the output of the attention call, (batch, heads, queries, dim).
         """
-        return times(self._source, self._view, values)
+        return times(self._view, values)
 
     @property
     def T(self) -> TransposedMap:  # noqa: N802
         """The map from keys to queries, for products: ``amap.T @ x`` sums x over the queries that look at each key."""
-        return TransposedMap(self._source, self._view)
+        return TransposedMap(self._view)
 
     def tiles(self, rows: int, cols: int) -> Iterator[Tile]:
         """The map in tiles of ``rows`` queries and ``cols`` keys, row by row; the last ones may be smaller.
@@ -386,14 +399,3 @@ class AttentionMap:
             slice(2, 3, None) torch.Size([1, 1, 1, 3])
         """
         return (Tile(q, k, self[:, :, q, k]) for q, k in tile_places(self.shape[2:], rows, cols))
-
-
-def _four_axes(tensor: Tensor) -> Tensor:
-    """The tensor with leading axes of size 1 added up to four."""
-    return tensor[(None,) * (4 - tensor.ndim)] if tensor.ndim < 4 else tensor
-
-
-def _chosen_labels(axis: str, labels: tuple[str, ...] | None, choice: Choice) -> tuple[str, ...] | None:
-    if labels is None or choice is None:  # all of them: a long tuple is not copied for nothing
-        return labels
-    return tuple(labels[at] for at in narrow(axis, range(len(labels)), choice))

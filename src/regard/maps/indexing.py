@@ -4,19 +4,27 @@ import itertools
 import operator
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import SupportsIndex
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError, PlaceError, ShapeError
-from regard.maps.factors import Positions
+from regard.maps.source import Positions
 
-AXES = ("batch", "heads", "queries", "keys")
 Choice = int | slice | Sequence[int] | None
-Part = int | slice | EllipsisType | None
-Index = Part | tuple[Part, ...]
+OneIndex = int | slice | EllipsisType | None
+Index = OneIndex | tuple[OneIndex, ...]
+
+
+class Tile(NamedTuple):
+    """A region of a map: which queries and keys, and the weights there."""
+
+    queries: slice
+    keys: slice
+    weights: Tensor  #: (batch, heads, queries, keys)
 
 
 def spread(index: Index) -> tuple[list[int | slice], tuple[int | slice | None, ...]]:
@@ -55,6 +63,13 @@ def narrow(axis: str, positions: Positions, choice: Choice) -> Positions:
     return tuple(positions[one] for one in wanted)
 
 
+def chosen_labels(axis: str, labels: tuple[str, ...] | None, choice: Choice) -> tuple[str, ...] | None:
+    """The labels of the chosen positions of an axis."""
+    if labels is None or choice is None:  # all of them: a long tuple is not copied for nothing
+        return labels
+    return tuple(labels[at] for at in narrow(axis, range(len(labels)), choice))
+
+
 def _integer(axis: str, choice: SupportsIndex) -> int:
     """One position as a Python integer; a list of True and False would be taken for the positions 1 and 0."""
     truth = isinstance(choice, bool) or (isinstance(choice, Tensor) and choice.dtype == torch.bool)
@@ -69,8 +84,7 @@ def _integer(axis: str, choice: SupportsIndex) -> int:
 def tile_places(shape: tuple[int, int], rows: int, cols: int) -> list[tuple[slice, slice]]:
     """The (queries, keys) of tiles of ``rows`` by ``cols``, row by row."""
     for name, size in (("rows", rows), ("cols", cols)):
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise OptionError(f"tiles: expected {name} of at least 1, got {size!r}; for example amap.tiles(512, 512)")
+        whole_number(f"tiles: {name}", size, 1, advice="for example amap.tiles(512, 512)")
     tops, lefts = (
         [slice(at, min(at + step, size)) for at in range(0, size, step)] for size, step in zip(shape, (rows, cols), strict=True)
     )

@@ -3,15 +3,15 @@
 from torch import Tensor
 
 from regard.errors import ShapeError
-from regard.maps.factors import Source, check_tensor
-from regard.maps.reading.rows import View, row_blocks
+from regard.maps.checks import check_tensor
+from regard.maps.view import MapView
 
 
-def times(source: Source, places: View, values: Tensor) -> Tensor:
+def times(view: MapView, values: Tensor) -> Tensor:
     """The weights times (keys, dim) or (batch, heads, keys, dim): (batch, heads, queries, dim)."""
-    values = _factor(source, places, values, "keys")
-    made = values.new_empty(*map(len, places[:3]), values.shape[-1])
-    for rows in row_blocks(source, places, "multiplying"):
+    values = _factor(view, values, "keys")
+    made = values.new_empty(*view.shape[:3], values.shape[-1])
+    for rows in view.rows("multiplying"):
         made[rows.batch, rows.heads, rows.queries] = rows.weights @ values[rows.batch, rows.heads, rows.columns]
     return made
 
@@ -19,14 +19,13 @@ def times(source: Source, places: View, values: Tensor) -> Tensor:
 class TransposedMap:
     """``amap.T``: the same map, read from the keys' side."""
 
-    def __init__(self, source: Source, places: View) -> None:
-        self._source = source
-        self._places = places
+    def __init__(self, view: MapView) -> None:
+        self._view = view
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(batch, heads, keys, queries)."""
-        batch, heads, queries, keys = map(len, self._places)
+        batch, heads, queries, keys = self._view.shape
         return batch, heads, keys, queries
 
     def __repr__(self) -> str:
@@ -35,18 +34,18 @@ class TransposedMap:
 
     def __matmul__(self, values: Tensor) -> Tensor:
         """(queries, dim) or (batch, heads, queries, dim) summed over the queries, (batch, heads, keys, dim)."""
-        values = _factor(self._source, self._places, values, "queries")
+        values = _factor(self._view, values, "queries")
         made = values.new_zeros(*self.shape[:3], values.shape[-1])
-        for rows in row_blocks(self._source, self._places, "multiplying"):
+        for rows in self._view.rows("multiplying"):
             part = rows.weights.transpose(2, 3) @ values[rows.batch, rows.heads, rows.queries]
             made[rows.batch, rows.heads, rows.columns] += part
         return made
 
 
-def _factor(source: Source, places: View, values: Tensor, axis: str) -> Tensor:
+def _factor(view: MapView, values: Tensor, axis: str) -> Tensor:
     """What the map is multiplied with, as (batch, heads, positions, dim) in the type and on the device of the weights."""
     check_tensor("the right side of @", values)
-    batch, heads, queries, keys = map(len, places)
+    batch, heads, queries, keys = view.shape
     positions = keys if axis == "keys" else queries
     shape = tuple(values.shape)
     wide = (1,) * (4 - len(shape)) + shape
@@ -55,4 +54,4 @@ def _factor(source: Source, places: View, values: Tensor, axis: str) -> Tensor:
             f"expected ({axis}, dim)=({positions}, dim) or (batch, heads, {axis}, dim)=({batch}, {heads}, {positions}, dim) "
             f"on the right of @, got {shape}; repeat grouped heads, or transpose"
         )
-    return values.detach().to(source.device, source.dtype).expand(batch, heads, positions, shape[-1])
+    return values.detach().to(view.source.device, view.source.dtype).expand(batch, heads, positions, shape[-1])

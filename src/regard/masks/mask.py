@@ -104,7 +104,7 @@ class Mask:
                 [ True,  True,  True]])
         """
         query_start, key_start = whole_number("query_start", query_start, 0), whole_number("key_start", key_start, 0)
-        self._check_known((batch, heads, query_start + queries, key_start + keys))
+        self.check_known((batch, heads, query_start + queries, key_start + keys))
         return self(
             torch.arange(batch, device=device)[:, None, None, None],
             torch.arange(heads, device=device)[:, None, None],
@@ -130,7 +130,7 @@ class Mask:
         1 ■ ■ ⬚
         2 ⬚ ■ ■
         """
-        self._check_known((batch + 1, head + 1, queries, keys))
+        self.check_known((batch + 1, head + 1, queries, keys))
         visible = self(torch.tensor(batch), torch.tensor(head), torch.arange(queries)[:, None], torch.arange(keys))
         margin = len(str(queries - 1))
         rows: list[list[bool]] = visible.tolist()
@@ -145,7 +145,12 @@ class Mask:
         )
         return batch, heads, queries, keys
 
-    def _check_known(self, asked: tuple[int, int, int, int]) -> None:
+    def check_known(self, asked: tuple[int, int, int, int]) -> None:
+        """Refuse sizes (batch, heads, queries, keys) that the mask does not know.
+
+        Raises:
+            ShapeError: it was made from a tensor that is smaller.
+        """
         for axis, limit, size in zip(AXES, self.limits, asked, strict=True):
             if limit is not None and size > limit:
                 raise ShapeError(

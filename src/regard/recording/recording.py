@@ -10,7 +10,7 @@ from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapWriter
-from regard.maps.storage.tensor_file import Part
+from regard.maps.storage.tensor_file import TensorPart
 from regard.recording.axes import COLUMNS, ROLES, ROWS, Tokens
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.values import CallValues
@@ -215,7 +215,7 @@ class Recording:
         writer = MapWriter()
         shared: dict[str, Any] = {"model": self.model, "passes": self.passes, "calls": self.calls}
         if self.sequences is not None:
-            shared["sequences"] = writer.tensor("sequences", Part.whole(self.sequences))
+            shared["sequences"] = writer.tensor("sequences", TensorPart.whole(self.sequences))
         shared["tokens"] = {
             role: {
                 "spans": [[span.start, span.stop] for span in tokens.spans],
@@ -223,7 +223,7 @@ class Recording:
             }
             for role, tokens in self.tokens.items()
         }
-        writer.write(path, [amap._data() for amap in self.maps], shared)
+        writer.write(path, [amap.to_data() for amap in self.maps], shared)
 
     def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
         rows, columns = self.axes_of(amap)

@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
         tensor([0.3595, 0.6405, 0.0000])
     """
     file = MapFile(path)
-    maps = [AttentionMap._of(data) for data in file.maps()]
+    maps = [AttentionMap.from_data(data) for data in file.maps()]
     if file.recording is None:
         if len(maps) != 1:
             raise file.tensors.damaged("one map, or a recording", f"{len(maps)} maps")

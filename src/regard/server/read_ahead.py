@@ -7,7 +7,6 @@ known: four bytes a row and head.
 import asyncio
 from collections.abc import Callable
 
-from regard.maps.factors import Factors
 from regard.server.worker import BusyError, Worker
 from regard.viewer.document.document import Document
 
@@ -39,12 +38,13 @@ class Preparation:
         number, looked = self.document.looked_at
         amap = self.document.maps[number].amap
         _, heads, queries, keys = amap.shape
-        if keys < LONG or not isinstance(amap._source, Factors):
+        factors = amap.view.whole_factors
+        if keys < LONG or factors is None:
             return False
         for head in (looked, *(one for one in range(heads) if one != looked)):
             start = self._rows.get((number, head), 0)
             if start < queries:
-                rows = max(1, WORK // (keys * amap._source.query.shape[-1]))
+                rows = max(1, WORK // (keys * factors.query.shape[-1]))
                 amap.select(heads=head, queries=slice(start, start + rows)).logsumexp()
                 self._rows[number, head] = start + rows
                 return True

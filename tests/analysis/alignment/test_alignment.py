@@ -22,7 +22,7 @@ from regard.analysis.alignment import (
 )
 from regard.analysis.alignment.methods import is_punctuation, links_of
 from regard.errors import FileFormatError, OptionError, ShapeError, TooLargeError
-from regard.maps import factors
+from regard.maps.reading import parts
 from witnesses import alignment as oracles_alignment
 
 SOURCE = ("▁the", "▁bla", "ck", "▁cat", "</s>")
@@ -141,7 +141,7 @@ def test_rules_read_in_blocks_what_they_read_at_once(monkeypatch):
     names = [f"w{at}" for at in range(23)]
     rules = [Rule(method, 0.07 if method == "threshold" else 0.0, "special") for method in METHODS]
     whole = [links_of(rule_map(words, sink), rule, names[:17], names) for rule in rules]
-    monkeypatch.setattr(factors, "BLOCK_BYTES", 5 * 18 * 8)  # five rows
+    monkeypatch.setattr(parts, "BLOCK_BYTES", 5 * 18 * 8)  # five rows
     assert [links_of(rule_map(words, sink), rule, names[:17], names) for rule in rules] == whole
     assert all(whole)
 

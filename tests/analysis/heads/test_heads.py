@@ -14,7 +14,7 @@ from regard.analysis.heads.roles import THRESHOLDS, roles_of
 from regard.analysis.heads.statistics import head_statistics
 from regard.analysis.heads.table import heads, heads_text, sorted_heads, table_rows
 from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, ShapeError
-from regard.maps import factors
+from regard.maps.reading import parts
 from regard.masks import from_tensor
 from support.tiny_models import Tokenizer, tiny, tiny_inputs
 from witnesses.heads import detected, head_numbers, one_hot
@@ -73,14 +73,14 @@ def test_blocks_of_rows_make_no_difference(block, monkeypatch):
     amap = random_map(37, 37, causal=True)
     amap.keys = words_of(37)
     expected = [head_numbers(amap[0, head], amap.keys, special=SPECIAL, punctuation=PUNCTUATION) for head in range(3)]
-    monkeypatch.setattr(factors, "BLOCK_BYTES", block * 8)
+    monkeypatch.setattr(parts, "BLOCK_BYTES", block * 8)
     for found, wanted in zip(head_statistics(amap), expected, strict=True):
         close(found, wanted)
 
 
 def test_long_rows(monkeypatch):
     """From 1,024 keys on rows are read by a path of their own, in columns that the mask leaves."""
-    monkeypatch.setattr(factors, "BLOCK_BYTES", 2**19)
+    monkeypatch.setattr(parts, "BLOCK_BYTES", 2**19)
     for options in ({"causal": True}, {"causal": True, "window": 100}, {}):
         amap = random_map(1031, 1031, heads=2, **options)
         amap.keys = words_of(1031)
@@ -177,7 +177,7 @@ def test_nine_tenths_of_equal_weights_are_nine_tenths_of_the_keys(n):
 
 def test_uniform_attention_in_a_window(monkeypatch):
     """Blocks of rows begin at keys that are not the first one."""
-    monkeypatch.setattr(factors, "BLOCK_BYTES", 8 * 1280 * 8)
+    monkeypatch.setattr(parts, "BLOCK_BYTES", 8 * 1280 * 8)
     n, window = 1280, 129
     amap = AttentionMap(*torch.zeros(2, 1, 1, n, 2, dtype=torch.float64), causal=True, window=window)
     [found] = head_statistics(amap)
@@ -416,7 +416,7 @@ def test_nothing_of_the_size_of_the_matrix_is_kept():
     with Watch():
         [found] = head_statistics(amap, tokens=[at % 50 for at in range(n)])
     assert found.rows == n
-    assert largest <= 2 * factors.BLOCK_BYTES < n * n * 4
+    assert largest <= 2 * parts.BLOCK_BYTES < n * n * 4
 
 
 # -- roles

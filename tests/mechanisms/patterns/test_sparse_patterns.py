@@ -227,7 +227,7 @@ def test_a_map_with_such_a_mask_is_saved_and_loaded(tmp_path, mask, part):
     found.save(tmp_path / "again")
     assert_close(regard.load(tmp_path / "again").dense(), amap.dense())
     if not part:
-        assert repr(found._source.mask) == repr(mask)
+        assert repr(found.factors.mask) == repr(mask)
 
 
 def test_what_is_left_of_a_mask_is_small(tmp_path):
@@ -242,7 +242,7 @@ def test_what_is_left_of_a_mask_is_small(tmp_path):
         (masks.block_pairs(TABLE, 3), {"heads": [2]}, "block_pairs(1 x 4 x 5, size=3)"),
     ]:
         AttentionMap(query, key, mask).select(**part).save(tmp_path / "map")
-        assert repr(regard.load(tmp_path / "map")._source.mask) == left
+        assert repr(regard.load(tmp_path / "map").factors.mask) == left
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_long_rows_of_such_maps_are_read_as_short_ones(monkeypatch):
             short = AttentionMap(query, key, mask).summary(received=True, entropy=True)
             with monkeypatch.context() as patch:
                 patch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
-                patch.setattr("regard.maps.factors.BLOCK_BYTES", 4 * KEYS * 8)
+                patch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 4 * KEYS * 8)
                 long = AttentionMap(query, key, mask).summary(received=True, entropy=True)
             assert_close(long.received, short.received)
             assert_close(long.entropy, short.entropy)

@@ -237,7 +237,7 @@ def read_words(labels: Sequence[str] | None, given: GivenWords = None) -> Words:
 def map_of_words(maps: Sequence[AttentionMap], readings: Sequence[Reading], source: Words, target: Words) -> AttentionMap:
     """The map between words, (1, 1, target words, source words + 1): the last column is what special tokens got."""
     merged = mean_of([_read(maps[one.layer], one, source, target) for one in readings])
-    if merged._dense_bytes > HELD:
+    if merged.dense_nbytes > HELD:
         return merged
     held = AttentionMap.from_dense(merged.dense())
     held.name, held.kind, held.layer, held.queries, held.keys = (

@@ -13,7 +13,6 @@ from regard.analysis.alignment.error_rates import Link
 from regard.arguments import number, one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.reading.rows import row_blocks
 
 METHODS = ("argmax", "itermax", "threshold", "mutual")
 SINKS = ("ignore", "special", "punctuation")
@@ -88,7 +87,7 @@ class _Strongest:
         linked = torch.zeros(targets, dtype=torch.bool), torch.zeros(sources, dtype=torch.bool)
         for source, target in links:
             linked[0][target] = linked[1][source] = True
-        for rows in row_blocks(words._source, words._view, "aligning"):
+        for rows in words.rows(progress="aligning"):
             block = torch.zeros(rows.weights.shape[2], words.shape[3], dtype=words.dtype)
             block[:, rows.columns] = rows.weights[0, 0].cpu()  # (targets of the block, sources and sink)
             at = rows.queries

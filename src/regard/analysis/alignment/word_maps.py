@@ -1,7 +1,7 @@
 """A map from tokens to tokens, read as one from words to words: still lazy, and narrower."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import BLOCK_BYTES, Positions
-from regard.maps.storage.map_file import MapData
+from regard.maps.reading.parts import BLOCK_BYTES
+from regard.maps.source import Positions, positions_of
+from regard.maps.view import MapData, MapView
 from regard.tokens.words import Words, words_of
 
 Groups = tuple[tuple[int, ...], ...]
@@ -58,9 +59,8 @@ def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None =
             raise ShapeError(f"expected words with tokens from 0 to {size - 1}, the map's {axis}, got {wrong[0]}")
         chosen.append(words)
     rows, columns = chosen
-    source = WordWeights(amap, rows.tokens, columns.tokens)
-    view = tuple(range(size) for size in source.shape)
-    return AttentionMap._of(MapData(source, view, amap.name, amap.kind, amap.layer, rows.texts, columns.texts))  # type: ignore[arg-type]
+    view = MapView.whole(WordWeights(amap, rows.tokens, columns.tokens))
+    return AttentionMap.from_data(MapData(view, amap.name, amap.kind, amap.layer, rows.texts, columns.texts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +90,12 @@ class WordWeights:
     @property
     def device(self) -> torch.device:
         """That of the tokens' map."""
-        return self.amap._source.device
+        return self.amap.device
 
     def describe(self) -> str:
         """In a few words, how the weights are kept."""
         queries, keys = self.amap.shape[2:]
-        return f"words of a map of {queries} and {keys} tokens; {self.amap._source.describe()}"
+        return f"words of a map of {queries} and {keys} tokens; {self.amap.view.source.describe()}"
 
     def denominators(self, *_: Positions) -> Tensor:
         """Of a sum of weights there are none."""
@@ -160,9 +160,7 @@ def mean_of(maps: Sequence[AttentionMap]) -> AttentionMap:
     first = maps[0]
     if len(maps) == 1:
         return first
-    source = MeanWeights(tuple(maps))
-    view = tuple(range(size) for size in source.shape)
-    return AttentionMap._of(MapData(source, view, first.name, first.kind, first.layer, first.queries, first.keys))  # type: ignore[arg-type]
+    return AttentionMap.from_data(replace(first.to_data(), view=MapView.whole(MeanWeights(tuple(maps)))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,11 +187,11 @@ class MeanWeights:
     @property
     def device(self) -> torch.device:
         """That of the first map."""
-        return self.maps[0]._source.device
+        return self.maps[0].device
 
     def describe(self) -> str:
         """In a few words, how the weights are kept."""
-        return f"mean of {len(self.maps)} maps; {self.maps[0]._source.describe()}"
+        return f"mean of {len(self.maps)} maps; {self.maps[0].view.source.describe()}"
 
     def denominators(self, *_: Positions) -> Tensor:
         """Of a mean of weights there are none."""
@@ -203,16 +201,10 @@ class MeanWeights:
         """The weights at these positions, (batch, heads, queries, keys)."""
         made = torch.zeros(*map(len, (batch, heads, queries, keys)), dtype=self.dtype, device=self.device)
         for amap in self.maps:
-            source, view = amap._source, amap._view
-            chosen = ([at[one] for one in positions] for at, positions in zip(view, (batch, heads, queries, keys), strict=True))
-            made += source.weights(*map(_as_positions, chosen)).to(made)
+            ranges = zip(amap.view.ranges, (batch, heads, queries, keys), strict=True)
+            chosen = (positions_of([at[one] for one in positions]) for at, positions in ranges)
+            made += amap.view.source.weights(*chosen).to(made)
         return made / len(self.maps)
-
-
-def _as_positions(places: list[int]) -> Positions:
-    """The positions as a range where they are one: ranges are read without a copy."""
-    run = range(places[0], places[0] + len(places)) if places else range(0)
-    return run if places == list(run) else tuple(places)
 
 
 @dataclass(frozen=True)

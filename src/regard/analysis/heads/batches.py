@@ -15,7 +15,7 @@ from torch import Tensor
 from regard.analysis.heads.sums import diagonal_sums, fewest_keys, gini
 from regard.errors import RecordingError, ScoreError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.reading.rows import Rows, row_blocks
+from regard.maps.reading.parts import Rows
 
 RANKED = 2**16
 """Weights of a head that are ranked for ``span_90`` on one text: all of them up to 256 tokens, evenly chosen rows of longer
@@ -55,7 +55,7 @@ def sentence_statistics(amap: AttentionMap, rows: Tensor, keys: Axis, names: Seq
             "the tokens of the texts; record such a model text by text: regard.record(model)"
         )
     found = _Pass(amap, rows, keys)
-    for block in row_blocks(amap._source, amap._view, None, entropy=True):  # no bar of its own: a survey has one
+    for block in amap.rows(entropy=True, progress=None):  # no bar of its own: a survey has one
         found.add(block)
     if not bool(found.of["entropy"].isfinite().all()):
         raise ScoreError(f"expected weights of at least 0, got negative or NaN ones in {amap!r}; statistics are of shares")

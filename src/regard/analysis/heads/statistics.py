@@ -206,7 +206,7 @@ def _checked_tokens(tokens: Tensor | Sequence[Any] | None, maps: list[AttentionM
     batch = max(amap.shape[0] for amap in maps)
     if len(rows) not in (1, batch):
         raise ShapeError(f"tokens: expected 1 or {batch} sequences, as many as the maps have, got {len(rows)}")
-    lengths = {amap.shape[3] for amap in maps} | {amap._source.shape[3] for amap in maps}
+    lengths = {amap.shape[3] for amap in maps} | {amap.view.source.shape[3] for amap in maps}
     if len({len(row) for row in rows}) > 1 or len(rows[0]) not in lengths:
         wanted, got = (" or ".join(map(str, sorted(counts))) for counts in (lengths, {len(row) for row in rows}))
         raise ShapeError(f"tokens: expected one a key, {wanted} of them, got {got}")
@@ -217,8 +217,8 @@ def _tokens_of(amap: AttentionMap, given: list[list[Any]] | None, item: int) -> 
     """The tokens of the map's keys: those that were given, where they fit it; else its labels."""
     if given is not None:
         row = given[item] if len(given) > 1 else given[0]
-        if len(row) == amap._source.shape[3]:
-            return [row[at] for at in amap._view[3]]
+        if len(row) == amap.view.source.shape[3]:
+            return [row[at] for at in amap.view.keys]
         if len(row) == amap.shape[3]:
             return row
     return amap.keys

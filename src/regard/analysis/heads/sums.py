@@ -16,8 +16,7 @@ from torch import Tensor
 
 from regard.errors import ScoreError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Factors
-from regard.maps.reading.rows import Rows, row_blocks
+from regard.maps.reading.parts import Rows
 from regard.masks.extents import visible
 from regard.tokens.special import is_special
 
@@ -81,7 +80,7 @@ def add_map(
         sums.of["unseeing"] += amap.shape[2]
         return
     one = _Pass(amap, labels, special)
-    for block in row_blocks(amap._source, amap._view, "reading heads", entropy=True):
+    for block in amap.rows(entropy=True, progress="reading heads"):
         one.add(block)
     if not bool(one.of["entropy"].isfinite().all()):
         raise ScoreError(f"expected weights of at least 0, got negative or NaN ones in {amap!r}; statistics are of shares")
@@ -114,7 +113,7 @@ class _Pass:
         self.named = labels is not None and all(isinstance(label, str) for label in labels)
         kinds = kinds_of_keys(labels or (), special) if self.named else [torch.zeros(self.keys)] * 2
         self.kinds = torch.stack([torch.ones(self.keys), *kinds], 1)  # (keys, 3)
-        self.kinds = self.kinds.to(amap._source.device, amap.dtype)
+        self.kinds = self.kinds.to(amap.device, amap.dtype)
         self.step = -(-self.queries * self.keys // RANKED)  # from one row that is ranked to the next
 
     def add(self, block: Rows) -> None:
@@ -241,12 +240,12 @@ def _is_punctuation(token: str) -> bool:
 
 def _shift(amap: AttentionMap) -> int | None:
     """Row i stands at the position of key i + shift; None where rows and keys are not the same positions."""
-    queries, keys = amap._view[2:]
-    source = amap._source
-    of_rows, of_keys = source.shape[2:]
+    queries, keys = amap.view.queries, amap.view.keys
+    of_rows, of_keys = amap.view.source.shape[2:]
+    factors = amap.view.whole_factors
     same = of_rows == of_keys
-    if 1 < of_rows < of_keys and isinstance(source, Factors):  # the last queries of a text, if the first sees no later key
-        same = visible(source.mask, 0, 0, range(1), of_keys).stop == of_keys - of_rows + 1
+    if 1 < of_rows < of_keys and factors is not None:  # the last queries of a text, if the first sees no later key
+        same = visible(factors.mask, 0, 0, range(1), of_keys).stop == of_keys - of_rows + 1
     if amap.kind == "cross" or not same:
         return None
     if not all(isinstance(axis, range) and axis.step == 1 for axis in (queries, keys)):

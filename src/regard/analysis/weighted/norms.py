@@ -9,7 +9,7 @@ from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted, map_
 from regard.arguments import one_of
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Positions, take
+from regard.maps.source import Positions, take
 
 By = Literal["head", "layer"]
 
@@ -66,7 +66,7 @@ def _normed(amap: AttentionMap, call: Any, projection: Tensor | None, by: By) ->
             f"expected the {'output projection' if projection is None else 'values'} of {amap.name}, found none; "
             "give the projections yourself, projections=[(heads · dim, features) of each map], or leave it out with layers="
         )
-    source = amap._source
+    source = amap.view.source
     heads = source.shape[1]
     value = call.value.to(source.device, source.dtype)  # (batch, kv_heads, keys, dim)
     dim = value.shape[3]

@@ -15,7 +15,7 @@ from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
 from regard.arguments import whole_number
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Positions, take
+from regard.maps.source import Positions, take
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
@@ -117,7 +117,7 @@ def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:
 
 
 def _gradient_times_weights(amap: AttentionMap, call: Any, gradient: Tensor) -> AttentionMap:
-    source = amap._source
+    source = amap.view.source
     if call.value is None:
         raise RecordingError(
             f"{amap.name} multiplies its values in an einsum, where it is not known which axis is which; "

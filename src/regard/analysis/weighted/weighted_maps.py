@@ -4,15 +4,14 @@ A tile of each follows from the same tile of the weights and from vectors of key
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Positions, Source, take
-from regard.maps.storage.map_file import MapData
+from regard.maps.source import Positions, Source, take
 
 
 @dataclass(frozen=True)
@@ -126,12 +125,8 @@ class HeadsTogether:
 
 def map_of(source: Source, like: AttentionMap) -> AttentionMap:
     """A map of this source, with the names of another map; that one may be narrowed to some positions, not to some heads."""
-    data = like._data()
-    heads = range(source.shape[1]) if source.shape[1] == 1 else data.view[1]
-    batch, _, queries, keys = data.view
-    return AttentionMap._of(
-        MapData(source, (batch, heads, queries, keys), data.name, data.kind, data.layer, data.queries, data.keys)
-    )
+    heads = range(source.shape[1]) if source.shape[1] == 1 else like.view.heads
+    return AttentionMap.from_data(replace(like.to_data(), view=replace(like.view, source=source, heads=heads)))
 
 
 def key_heads(tensor: Tensor, heads: Positions, all_heads: int) -> Tensor:

@@ -4,22 +4,22 @@
 """
 
 import json
-import math
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count, groupby
+from itertools import count
 from typing import Any, cast
 
 from torch import Tensor
 
 from regard.errors import FileFormatError, RegardError, ShapeError
 from regard.files import as_path, checked_path
-from regard.maps.factors import DenseWeights, Factors, Positions, Source
-from regard.maps.reading.rows import View
+from regard.maps.factors import Factors, key_heads_read
+from regard.maps.softmax_weights import SoftmaxWeights
+from regard.maps.source import DenseWeights, Positions, Ranges, Source
 from regard.maps.storage.mask_file import as_data, from_data, narrowed
-from regard.maps.storage.tensor_file import CODES, HIGHEST, Part, TensorFile, table_of, write_tensors
+from regard.maps.storage.tensor_file import CODES, HIGHEST, TensorFile, TensorPart, table_of, write_tensors
+from regard.maps.view import MapData, MapView
 from regard.masks import Mask
 from regard.masks.tensors import unrepeated
 from regard.version import __version__
@@ -29,24 +29,11 @@ FACTORS = ("query", "key", "bias", "sinks")
 Labels = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class MapData:
-    """What a map consists of; ``AttentionMap`` takes itself apart into it, and is put together from it."""
-
-    source: Source
-    view: View
-    name: str | None = None
-    kind: str | None = None
-    layer: int | None = None
-    queries: Labels | None = None
-    keys: Labels | None = None
-
-
 class MapWriter:
     """Collects what goes into one file; what several maps share is there once."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, TensorPart] = {}
         self._names: dict[tuple[object, ...], str] = {}
         self._labels: dict[Labels, int] = {}
         self._masks: dict[tuple[object, ...], Mask] = {}
@@ -55,7 +42,7 @@ class MapWriter:
         """The number of these labels in the file's list of them."""
         return None if labels is None else self._labels.setdefault(tuple(map(str, labels)), len(self._labels))
 
-    def tensor(self, name: str, part: Part) -> str:
+    def tensor(self, name: str, part: TensorPart) -> str:
         """The name under which a tensor is written: this one, or that of a map which has the same."""
         found = self._names.setdefault(part.identity, name)
         self._parts.setdefault(found, part)
@@ -79,62 +66,55 @@ class MapWriter:
         write_tensors(place, parts, {KEY: json.dumps(text)})
 
     def _entry(self, place: str, data: MapData) -> dict[str, Any]:
-        source = data.source
+        source = data.view.source
         entry: dict[str, Any] = {"name": data.name, "kind": data.kind, "layer": data.layer}
-        for axis, labels, size in (("queries", data.queries, len(data.view[2])), ("keys", data.keys, len(data.view[3]))):
+        for axis, labels, size in (("queries", data.queries, data.view.shape[2]), ("keys", data.keys, data.view.shape[3])):
             if labels is not None and len(labels) != size:
                 raise ShapeError(f"expected {size} labels of {axis}, got {len(labels)}; set amap.{axis} to one a position")
             entry[f"{axis}_labels"] = self.labels(labels)
         if isinstance(source, DenseWeights):
-            entry["weights"] = self.tensor(f"{place}.weights", Part(source.values, data.view))
-        elif isinstance(source, Factors):
-            entry |= self._factors(place, source, data.view)
+            entry["weights"] = self.tensor(f"{place}.weights", TensorPart(source.values, data.view.ranges))
+        elif isinstance(source, SoftmaxWeights):
+            entry |= self._factors(place, source.factors, data.view.ranges)
         else:
             raise FileFormatError(
                 f"expected a map of factors or dense weights, got {source.describe()}; save amap.dense() as one"
             )
         return {name: value for name, value in entry.items() if value is not None}
 
-    def _factors(self, place: str, source: Factors, view: View) -> dict[str, Any]:
-        batch, heads, queries, columns = view
-        keys = source.shape[3]
-        group = source.shape[1] // source.key.shape[1]
+    def _factors(self, place: str, factors: Factors, ranges: Ranges) -> dict[str, Any]:
+        batch, heads, queries, columns = ranges
+        keys = factors.shape[3]
+        key_heads = key_heads_read(heads, factors.group)
         # Whole keys, whatever the view shows of them: the denominators run over all.
         parts = {
-            "query": Part(source.query, (batch, heads, queries, range(source.query.shape[3]))),
-            "key": Part(source.key, (batch, key_heads_read(heads, group), range(keys), range(source.key.shape[3]))),
+            "query": TensorPart(factors.query, (batch, heads, queries, range(factors.query.shape[3]))),
+            "key": TensorPart(factors.key, (batch, key_heads, range(keys), range(factors.key.shape[3]))),
         }
-        if source.bias is not None:
-            bias = unrepeated(source.bias)
-            axes: View = (batch, heads, queries, range(keys))
+        if factors.bias is not None:
+            bias = unrepeated(factors.bias)
+            axes: Ranges = (batch, heads, queries, range(keys))
             chosen = [at if size > 1 else range(size) for at, size in zip(axes, bias.shape, strict=True)]
-            parts["bias"] = Part(bias, tuple(chosen))
-        if source.sinks is not None:
-            parts["sinks"] = Part(source.sinks, (heads,))
+            parts["bias"] = TensorPart(bias, tuple(chosen))
+        if factors.sinks is not None:
+            parts["sinks"] = TensorPart(factors.sinks, (heads,))
         entry: dict[str, Any] = {name: self.tensor(f"{place}.{name}", part) for name, part in parts.items()}
-        entry["scale"] = float(source.scale)
-        entry["softcap"] = None if source.softcap is None else float(source.softcap)
-        if source.mask is not None:
-            asked = id(source.mask), batch, heads, queries, keys
+        entry["scale"] = float(factors.scale)
+        entry["softcap"] = None if factors.softcap is None else float(factors.softcap)
+        if factors.mask is not None:
+            asked = id(factors.mask), batch, heads, queries, keys
             if asked not in self._masks:
-                self._masks[asked] = narrowed(source.mask, batch, heads, queries, keys, source.device)
+                self._masks[asked] = narrowed(factors.mask, batch, heads, queries, keys, factors.device)
             number = count()
-            entry["mask"] = as_data(
-                self._masks[asked], lambda name, tensor: self.tensor(f"{place}.mask.{next(number)}.{name}", Part.whole(tensor))
-            )
+
+            def name_of(name: str, tensor: Tensor) -> str:
+                return self.tensor(f"{place}.mask.{next(number)}.{name}", TensorPart.whole(tensor))
+
+            entry["mask"] = as_data(self._masks[asked], name_of)
         if columns != range(keys):
             ends = [columns.start, columns.stop, columns.step] if isinstance(columns, range) else None
             entry["columns"] = {"range": ends} if ends else {"positions": list(columns)}
         return entry
-
-
-def key_heads_read(heads: Positions, group: int) -> Positions:
-    """Which key heads these query heads read, one a group of them, as large as the groups can be."""
-    read = [head // group for head in heads]
-    together = math.gcd(*(len(list(run)) for _, run in groupby(read))) or 1
-    chosen = tuple(read[::together]) or (0,)
-    run = range(chosen[0], chosen[-1] + 1)
-    return run if chosen == tuple(run) else chosen
 
 
 class MapFile:
@@ -229,8 +209,7 @@ class MapFile:
             if found is not None and len(found) != size:
                 raise self.tensors.damaged(f"{size} labels of {axis} in {what}", str(len(found)))
         return MapData(
-            source,
-            (range(batch), range(heads), range(queries), columns),
+            MapView(source, range(batch), range(heads), range(queries), columns),
             self.field(entry, "name", str),
             self.field(entry, "kind", str),
             layer,
@@ -249,7 +228,7 @@ class MapFile:
         bias = tensors.get("bias")
         if bias is not None and (bias.ndim != 4 or not bias.is_floating_point()):
             raise ShapeError(f"expected a floating bias of 4 axes, got {bias.dtype} {tuple(bias.shape)}")
-        return Factors(
+        factors = Factors(
             query=tensors["query"],
             key=tensors["key"],
             scale=cast("float", self.field(entry, "scale", float, int)),
@@ -258,6 +237,7 @@ class MapFile:
             softcap=self.field(entry, "softcap", float, int),
             sinks=tensors.get("sinks"),
         )
+        return SoftmaxWeights(factors)
 
     def _columns(self, entry: dict[str, Any], keys: int) -> Positions:
         said = entry.get("columns")

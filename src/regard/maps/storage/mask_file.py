@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from regard.errors import OptionError, TooLargeError
-from regard.maps.factors import Positions, take
+from regard.maps.source import Positions, take
 from regard.maps.storage.tensor_file import HIGHEST
 from regard.masks import (
     Mask,

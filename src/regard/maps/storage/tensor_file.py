@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from regard.errors import DtypeError, FileFormatError, TooLargeError
 from regard.files import refusal, written_whole
-from regard.maps.factors import Positions, take
+from regard.maps.source import Positions, take
 
 DTYPES = {
     "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64,
@@ -32,14 +32,14 @@ HIGHEST = 2**53  # whole numbers beyond are no sizes, and not the same in every 
 
 
 @dataclass(frozen=True)
-class Part:
+class TensorPart:
     """Of each axis of a tensor, the positions that are written, in order; nothing is copied before it is written."""
 
     tensor: Tensor
     chosen: tuple[Positions, ...]
 
     @classmethod
-    def whole(cls, tensor: Tensor) -> "Part":
+    def whole(cls, tensor: Tensor) -> "TensorPart":
         """All of a tensor."""
         return cls(tensor, tuple(map(range, tensor.shape)))
 
@@ -79,7 +79,7 @@ def _pieces(tensor: Tensor, chosen: tuple[Positions, ...]) -> Iterator[memoryvie
         yield piece.cpu().contiguous().as_strided((piece.numel(),), (1,)).view(torch.uint8).numpy().data
 
 
-def write_tensors(path: Path, parts: Mapping[str, Part], metadata: Mapping[str, str]) -> None:
+def write_tensors(path: Path, parts: Mapping[str, TensorPart], metadata: Mapping[str, str]) -> None:
     """Write tensors in this order, with texts of metadata; a bar shows where it takes longer than a second.
 
     Wide types should come first: each tensor then begins at a multiple of its item size, and can be read where it lies.
@@ -108,7 +108,7 @@ def write_tensors(path: Path, parts: Mapping[str, Part], metadata: Mapping[str, 
                 bar.update(len(piece))
 
 
-def table_of(parts: Mapping[str, Part]) -> dict[str, dict[str, Any]]:
+def table_of(parts: Mapping[str, TensorPart]) -> dict[str, dict[str, Any]]:
     """Type, shape and place of tensors that follow each other."""
     table, begin = {}, 0
     for name, part in parts.items():

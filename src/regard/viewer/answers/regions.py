@@ -5,15 +5,14 @@ Weights of several heads are averaged first; then rows are divided by their sums
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import DenseWeights, Factors
-from regard.maps.reading.rows import known_pooled_rows, pooled_rows, pools_in_chunks, row_blocks
+from regard.maps.source import DenseWeights
 from regard.viewer.answers.requests import Cells, How
 
 BLOCK = 2**22
@@ -59,9 +58,9 @@ class Reader:
 
     def __init__(self, amap: AttentionMap, max_work: int | None = None) -> None:
         self.amap, self.max_work = amap, max_work
-        source = amap._source
-        self.cost = source.query.shape[-1] if isinstance(source, Factors) else GUESSED_COST
-        if isinstance(source, DenseWeights):
+        factors = amap.view.whole_factors
+        self.cost = GUESSED_COST if factors is None else factors.query.shape[-1]
+        if isinstance(amap.view.source, DenseWeights):
             self.cost = 1
 
     def region(
@@ -142,18 +141,11 @@ class Reader:
 
         It is where denominators are known, for then no other key is needed; and on long rows of which most is wanted.
         """
-        narrow, keys = self.amap.select(heads=list(heads), queries=_choice(queries)), self.amap.shape[3]
-        ways: tuple[Literal["mean", "max"], ...] = ("mean", "max") if peaks else ("mean",)
-        known = known_pooled_rows(narrow._source, narrow._view, edges.tolist(), ways)
-        if known is not None:
-            return ((rows.queries, [cells.float().cpu().numpy() for cells in rows.cells]) for rows in known)
-        ends = sorted({0, *edges.tolist(), keys})
-        if 2 * (edges[-1] - edges[0]) < keys or not pools_in_chunks(narrow._source, narrow._view, len(ends) - 1):
+        narrow = self.amap.select(heads=list(heads), queries=_choice(queries))
+        pooled = narrow.view.pooled(edges.tolist(), ("mean", "max") if peaks else ("mean",), known=True)
+        if pooled is None:
             return None
-        first = int(edges[0] > 0)
-        inside = slice(first, first + len(edges) - 1)
-        read = pooled_rows(narrow._source, narrow._view, ends, ways)
-        return ((rows.queries, [cells[:, inside].float().cpu().numpy() for cells in rows.cells]) for rows in read)
+        return ((rows.queries, [cells.float().cpu().numpy() for cells in rows.cells]) for rows in pooled)
 
     def overview(self, side: int, *, probabilities: bool) -> tuple[Numbers, Numbers, int]:
         """Each head from afar: means and largest weights, (heads, rows, columns), at most ``side`` of these; and the sample."""
@@ -178,7 +170,7 @@ class Reader:
         read = Members.of(Cells.of_span(0, queries, 1), queries, sample=many)
         found = np.zeros(keys)
         tall = self.amap.select(heads=list(heads), queries=_choice(read.places))
-        for rows in row_blocks(tall._source, tall._view, "reading the map"):
+        for rows in tall.rows():
             found[rows.columns] += rows.weights.sum(2).sum((0, 1), dtype=torch.float64).cpu().numpy()
         return (found * (queries / len(read.places) / len(heads))).astype(np.float32), read.sampled
 
@@ -187,9 +179,9 @@ class Reader:
         found = np.zeros(len(queries))
         if not len(queries):
             return found.astype(np.float32)
-        if isinstance(self.amap._source, Factors) and (len(heads) == 1 or not averaged):
+        if self.amap.view.whole_factors is not None and (len(heads) == 1 or not averaged):
             tall = self.amap.select(heads=list(heads), queries=_choice(queries))
-            for rows in row_blocks(tall._source, tall._view, "reading the map", entropy=True):
+            for rows in tall.rows(entropy=True):
                 if rows.entropy is not None:
                     found[rows.queries] += rows.entropy[0].sum(0).cpu().numpy()
             return (found / len(heads)).astype(np.float32)
@@ -228,7 +220,7 @@ class Reader:
             block = np.zeros((part.stop - part.start, width), np.float32)
             for first in range(0, len(heads), together):
                 some = tall.select(heads=list(heads[first : first + together]))
-                for found in row_blocks(some._source, some._view, "reading the map"):
+                for found in some.rows():
                     block[found.queries, found.columns] += found.weights[0].sum(0).float().cpu().numpy()
             yield part, block / np.float32(len(heads))
 
@@ -249,34 +241,34 @@ def steps_of(amap: AttentionMap, head: int, value: torch.Tensor | None) -> tuple
 
     A stage that the map does not have is not there. The map is one of factors.
     """
-    source, (batch, heads, queries, keys) = amap._source, amap._view
-    if not isinstance(source, Factors):
-        raise TypeError(f"expected a map of factors, got {source.describe()}")
-    one = (batch[0],), (heads[head],), queries, keys
-    group = source.shape[1] // source.key.shape[1]
+    view, factors = amap.view, amap.view.whole_factors
+    if factors is None:
+        raise TypeError(f"expected a map of factors, got {amap!r}")
+    one = view.select(batch=[0], heads=[head])
+    (batch,), (at,), queries, keys = one.ranges
     with torch.no_grad():
-        query = source.query[batch[0], heads[head]][list(queries)].to(source.dtype)
-        key = source.key[batch[0], heads[head] // group][list(keys)].to(source.dtype)
+        query = factors.query[batch, at][list(queries)].to(factors.dtype)
+        key = factors.key[batch, at // factors.group][list(keys)].to(factors.dtype)
         made = {"query": query, "key": key, "scores": query @ key.T}
-        made["scaled"] = last = made["scores"] * source.scale
-        if source.softcap is not None:
-            made["capped"] = last = source.softcap * torch.tanh(last / source.softcap)
-        if source.bias is not None:
-            bias = source.bias.expand(source.shape)[batch[0], heads[head]][list(queries)][:, list(keys)]
+        made["scaled"] = last = made["scores"] * factors.scale
+        if factors.softcap is not None:
+            made["capped"] = last = factors.softcap * torch.tanh(last / factors.softcap)
+        if factors.bias is not None:
+            bias = factors.bias.expand(factors.shape)[batch, at][list(queries)][:, list(keys)]
             made["biased"] = last = last + bias
-        if source.mask is not None:
-            made["masked"] = last.masked_fill(~source._allowed(*one)[0, 0], -torch.inf)
-        made["weights"] = source.weights(*one)[0, 0]
+        if factors.mask is not None:
+            made["masked"] = last.masked_fill(~factors.allowed(*one.ranges)[0, 0], -torch.inf)
+        made["weights"] = one.weights()[0, 0]
         if value is not None:
-            carried = value[head * value.shape[0] // amap.shape[1]].to(source.dtype).to(source.device)
+            carried = value[head * value.shape[0] // amap.shape[1]].to(factors.dtype).to(factors.device)
             made |= {"value": carried, "output": made["weights"] @ carried}
-    sink = None if source.sinks is None else float(source.sinks[heads[head]])
+    sink = None if factors.sinks is None else float(factors.sinks[at])
     meta = {
         "queries": len(queries),
         "keys": len(keys),
         "dim": query.shape[1],
-        "scale": float(source.scale),
-        "softcap": None if source.softcap is None else float(source.softcap),
+        "scale": float(factors.scale),
+        "softcap": None if factors.softcap is None else float(factors.softcap),
         "sink": None if sink is None or sink == -np.inf else sink,
         "valueDim": 0 if value is None else value.shape[2],
     }

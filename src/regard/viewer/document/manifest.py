@@ -8,7 +8,6 @@ from regard.analysis.alignment.align import Alignment
 from regard.analysis.heads.statistics import head_statistics
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Factors
 from regard.tokens.special import is_special
 from regard.tokens.words import KINDS, words_of
 from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
@@ -139,14 +138,14 @@ def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) ->
         "columnAxis": axes.id(shown.columns),
         "probabilities": probabilities,
         "error": 0.0,
-        "steps": isinstance(amap._source, Factors) and queries * keys <= STEPS_CELLS,
+        "steps": amap.view.whole_factors is not None and queries * keys <= STEPS_CELLS,
         "statistics": _statistics(shown) if statistics and probabilities else {},
     }
 
 
 def _is_probable(amap: AttentionMap) -> bool:
     """Whether all weights are from 0 to 1: they are where a softmax makes them; else rows are read to see."""
-    if isinstance(amap._source, Factors):
+    if amap.view.whole_factors is not None:
         return True
     _, heads, queries, keys = amap.shape
     step = -(-heads * queries * keys // PROBED)  # from one row that is read to the next
@@ -190,7 +189,7 @@ def _notes(maps: Sequence[ShownMap], infos: Sequence[dict[str, Any]]) -> list[st
     notes = []
     if any(len(info["rowAxes"]) > 1 for info in infos):
         notes.append(ROWS_PRODUCED)
-    if any(isinstance(shown.amap._source, Factors) and shown.amap._source.sinks is not None for shown in maps):
+    if any(factors is not None and factors.sinks is not None for factors in (shown.amap.view.whole_factors for shown in maps)):
         notes.append("A sink takes part of each row's weight: rows may sum to less than 1.")
     if not all(info["probabilities"] for info in infos):
         notes.append("Some of these maps are not probabilities: their weights may be negative, or above 1.")

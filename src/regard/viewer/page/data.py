@@ -14,7 +14,6 @@ from tqdm import tqdm
 from regard.amounts import bytes_text
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Factors
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Reader
 from regard.viewer.document.document import Document
@@ -118,7 +117,7 @@ def _from_afar(
 def _packed_map(shown: ShownMap, precisions: Sequence[Precision], margins: dict[str, NDArray[Any]]) -> tuple[bytes, float]:
     """The pack of one map and the error of its weights: whichever is smaller, factors or codes of weights."""
     amap, plain = shown.amap, list(precisions) == [PRECISIONS["float32"]]
-    if isinstance(amap._source, Factors):
+    if amap.view.whole_factors is not None:
         factors = PageFactors.of(amap)
         if len(precisions) == 1 or factors.nbytes * 3 // 8 + factors.other_bytes < 2 * math.prod(amap.shape):
             if shown.value is not None and plain and len(shown.value) == factors.source.key.shape[1]:
@@ -178,17 +177,16 @@ def _overview_arrays(
 def _plain_bytes(amap: AttentionMap) -> int:
     """Bytes of a map in float32, as factors where it has some."""
     _, heads, queries, keys = amap.shape
-    source = amap._source
-    if not isinstance(source, Factors):
+    factors = amap.view.whole_factors
+    if factors is None:
         return 4 * heads * queries * keys
-    shared = source.shape[1] // source.key.shape[1]
-    return 4 * source.query.shape[3] * (heads * queries + -(-heads // shared) * keys)
+    return 4 * factors.query.shape[3] * (heads * queries + -(-heads // factors.group) * keys)
 
 
 def _least_bytes(amap: AttentionMap) -> int:
     """Bytes of a map in a page, at least, after compression."""
     plain = _plain_bytes(amap)
-    return plain * 3 // 8 if isinstance(amap._source, Factors) else plain // 32
+    return plain * 3 // 8 if amap.view.whole_factors is not None else plain // 32
 
 
 def check_size(size: int, max_bytes: int, *, at_least: bool = False) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.maps.attention_map import AttentionMap
-from regard.maps.factors import Factors, Positions, take
-from regard.maps.reading.rows import row_blocks
-from regard.maps.storage.map_file import MapData, key_heads_read
-from regard.maps.storage.mask_file import narrowed
+from regard.maps.factors import Factors
+from regard.maps.softmax_weights import SoftmaxWeights
+from regard.maps.source import Positions, take
+from regard.maps.view import MapData, MapView
 from regard.viewer.answers.packing import pack
 from regard.viewer.page.mask_runs import Runs, runs_of
 
@@ -54,27 +54,19 @@ class PageFactors:
     @classmethod
     def of(cls, amap: AttentionMap) -> "PageFactors":
         """Those of a map of factors."""
-        given, (batch, heads, queries, columns) = amap._source, amap._view
-        if not isinstance(given, Factors):
-            raise TypeError(f"expected a map of factors, got {given.describe()}")
-        keys = given.shape[3]
-        key_heads = key_heads_read(heads, given.shape[1] // given.key.shape[1])
-        mask = given.mask
-        if mask is not None and (batch, heads, queries) != tuple(map(range, given.shape[:3])):
-            mask = narrowed(mask, batch, heads, queries, keys, given.device)
-        bias = given.bias
-        for axis, positions in enumerate((batch, heads, queries)) if bias is not None else ():
-            bias = bias if bias is None or bias.shape[axis] == 1 else take(bias, axis, positions)
+        given, columns = amap.factors, amap.view.keys
+        if given is None:
+            raise TypeError(f"expected a map of factors, got {amap!r}")
         source = Factors(
-            query=_plain(take(take(take(given.query, 0, batch), 1, heads), 2, queries)),
-            key=_plain(take(take(given.key, 0, batch), 1, key_heads)),
+            query=_plain(given.query),
+            key=_plain(given.key),
             scale=float(given.scale),
-            mask=mask,
-            bias=None if bias is None else _plain(bias),
+            mask=given.mask,
+            bias=None if given.bias is None else _plain(given.bias),
             softcap=None if given.softcap is None else float(given.softcap),
-            sinks=None if given.sinks is None else _plain(take(given.sinks, 0, heads)),
+            sinks=None if given.sinks is None else _plain(given.sinks),
         )
-        runs = None if mask is None else runs_of(mask, len(heads), len(queries), columns)
+        runs = None if given.mask is None else runs_of(given.mask, *amap.shape[1:3], columns)
         return cls(source, columns, runs, {} if source.bias is None else _bias_arrays(source.bias, source.shape, columns))
 
     @property
@@ -135,12 +127,12 @@ class PageFactors:
             ):
                 arrays[axis] = take(codes, 2, shown)[0].to(torch.int16).numpy()
                 arrays[f"{axis}_step"] = take(steps, 2, shown)[0, :, :, 0].numpy()
-            source = replace(source, query=query * query_step, key=key * key_step, _denominators=[])
+            source = replace(source, query=query * query_step, key=key * key_step)
         page = _map_of(source, self.columns)
         denominators = page.logsumexp()
         if most:
             denominators = (denominators * DENOMINATOR_STEPS).round_() / DENOMINATOR_STEPS
-            page = _map_of(replace(source, _denominators=[denominators]), self.columns)
+            page = _map_of(source, self.columns, denominators)
         arrays["logsumexp"] = denominators[0].numpy()
         return (source, arrays, planes), _largest_error(exact, page)
 
@@ -175,16 +167,16 @@ def _shortened(array: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     return made
 
 
-def _map_of(source: Factors, columns: Positions) -> AttentionMap:
-    batch, heads, queries, _ = map(range, source.shape)
-    return AttentionMap._of(MapData(source, (batch, heads, queries, columns)))
+def _map_of(factors: Factors, columns: Positions, denominators: Tensor | None = None) -> AttentionMap:
+    batch, heads, queries, _ = map(range, factors.shape)
+    return AttentionMap.from_data(MapData(MapView(SoftmaxWeights(factors, denominators), batch, heads, queries, columns)))
 
 
 def _largest_error(exact: AttentionMap, shown: AttentionMap) -> float:
     """The largest difference of two weights, from one pass over both maps; it finds the denominators of ``shown``."""
     shown.logsumexp()
     worst = 0.0
-    for rows in row_blocks(exact._source, exact._view, "checking the page"):
+    for rows in exact.rows(progress="checking the page"):
         # What a block does not show is hidden in both maps: their masks are one.
         other = shown.select(heads=rows.heads, queries=rows.queries, keys=rows.columns)[...]
         if other.numel():

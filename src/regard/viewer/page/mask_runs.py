@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regard.maps.factors import Positions
+from regard.maps.source import Positions
 from regard.masks import Mask
 
 _BLOCK = 2**24  # truth values that are looked at together

@@ -1,0 +1,117 @@
+"""What a map reads its weights from, and how the places that it reads are named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from regard.errors import OptionError
+
+Positions = range | tuple[int, ...]
+"""Which places of an axis are read, in order."""
+
+Ranges = tuple[Positions, Positions, Positions, Positions]
+"""Places of all four axes: batch, heads, queries, keys."""
+
+
+class Source(Protocol):
+    """What an AttentionMap reads from."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, heads, queries, keys)."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights: float32, or float64 where the model runs in it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept."""
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """The weights at these positions, (batch, heads, queries, keys)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are computed."""
+
+    def denominators(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+        """Logarithm of these rows' denominators, (batch, heads, queries); −inf where a row has no visible key."""
+
+    def describe(self) -> str:
+        """In a few words, how the weights are kept."""
+
+
+@dataclass(frozen=True)
+class DenseWeights:
+    """Weights that are already there: a model that computes its own, or a matrix of the user's."""
+
+    values: Tensor  # (batch, heads, queries, keys)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, heads, queries, keys)."""
+        batch, heads, queries, keys = self.values.shape
+        return batch, heads, queries, keys
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights: float32, or float64 where the values are."""
+        return working_dtype(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return self.values.nbytes
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """The weights at these positions, (batch, heads, queries, keys)."""
+        tile = self.values
+        for axis, positions in enumerate((batch, heads, queries, keys)):
+            tile = take(tile, axis, positions)
+        return tile.to(self.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the values are."""
+        return self.values.device
+
+    def denominators(self, *_: Positions) -> Tensor:
+        """They are not known."""
+        raise OptionError(
+            "logsumexp: expected a map kept as queries and keys, got one kept as dense weights, whose denominators are "
+            "not known; record the model on its fused kernel, or build AttentionMap(query, key)"
+        )
+
+    def describe(self) -> str:
+        """In a few words, how the weights are kept."""
+        return "dense weights"
+
+
+def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
+    """The given positions of one axis: a view where they are a run, a copy where they are not."""
+    if isinstance(positions, range) and positions.step > 0:
+        start, stop = (positions[0], positions[-1] + 1) if len(positions) else (0, 0)
+        return tensor[(slice(None),) * axis + (slice(start, stop, positions.step),)]
+    return tensor.index_select(axis, torch.tensor(list(positions), dtype=torch.long, device=tensor.device))
+
+
+def index(positions: Positions) -> slice | list[int]:
+    """The positions as an index of a tensor: a view where that can be."""
+    if isinstance(positions, range) and positions.step > 0:
+        return slice(positions.start, positions.stop, positions.step)
+    return list(positions)
+
+
+def positions_of(places: Sequence[int]) -> Positions:
+    """The places as a range where they are one: ranges are read without a copy."""
+    run = range(places[0], places[0] + len(places)) if places else range(0)
+    return run if tuple(places) == tuple(run) else tuple(places)
+
+
+def working_dtype(tensor: Tensor) -> torch.dtype:
+    """What is computed in: float64 for float64, float32 for everything narrower."""
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
