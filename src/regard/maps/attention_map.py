@@ -166,8 +166,7 @@ class AttentionMap:
         where the map shows a run of positions, and copies of the chosen ones elsewhere; a mask counts from 0 again.
 
         Raises:
-            TooLargeError: a narrowed map's mask is a function of your own, no run of keys for each query, and too large as a
-                tensor.
+            TooLargeError: a narrowed map's mask is a function of your own, no run of keys a query, and too large as a tensor.
 
         Example:
             >>> import torch
