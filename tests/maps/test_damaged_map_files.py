@@ -211,7 +211,10 @@ def deep(text, _header):
         (put("maps", 0, "mask", value={"made": "eval"}), r"expected a mask of and, or, not, .* got 'eval'"),
         (put("maps", 0, "mask", value={"made": "causal"}), r"expected the mask causal of offset, got made"),
         (put("maps", 0, "mask", value={"made": "causal", "offset": 2**60}), r"expected offset of causal as a whole number"),
-        (put("maps", 0, "mask", value={"made": "window", "width": 0, "offset": 0}), r"window is 0"),
+        (
+            put("maps", 0, "mask", value={"made": "window", "width": 0, "offset": 0}),
+            r"window: expected a whole number of at least 1, got 0",
+        ),
         (put("maps", 0, "mask", value={"made": "padding", "keep": "maps.0.query"}), r"keep has shape"),
         (put("maps", 0, "mask", value={"made": "from_tensor", "tensor": "maps.0.bias"}), r"expected torch.bool"),
         (put("maps", 0, "mask", value="causal"), r"expected a mask of at most 64 levels, got str at level 0"),
