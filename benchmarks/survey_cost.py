@@ -127,7 +127,7 @@ def cost(pairs: Sequence[tuple[str, str]], *, quick: bool) -> list[str]:
 def measured(surveyor: Surveyor, lines: Sequence[tuple[str, str | None]], quick: bool) -> tuple[float, float, float, float]:
     """Seconds of the forward, of the forward without logits, of the survey; and texts a second."""
     chunk = Chunk(0, 0, list(enumerate(lines)), 0)
-    batches = list(surveyor._batches(surveyor._tokenized(chunk, Tally())))
+    batches = list(surveyor.batches(surveyor.tokenized(chunk, Tally())))
     calls: list[Callable[[], Any]] = [
         partial(forward, surveyor, batches, surveyor.model),
         partial(forward, surveyor, batches, surveyor.model.base_model),
@@ -147,10 +147,10 @@ def measured(surveyor: Surveyor, lines: Sequence[tuple[str, str | None]], quick:
 def forward(surveyor: Surveyor, batches: Sequence[Sequence[Text]], model: Any) -> None:
     """The model alone over the same batches."""
     for batch in batches:
-        ids, mask = surveyor._padded([text.ids for text in batch])
+        ids, mask = surveyor.padded([text.ids for text in batch])
         inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if surveyor.answers:
-            inputs["decoder_input_ids"], _ = surveyor._padded([[surveyor.start, *text.answer[:-1]] for text in batch])
+            inputs["decoder_input_ids"], _ = surveyor.padded([[surveyor.start, *text.answer[:-1]] for text in batch])
         model(**inputs)
 
 

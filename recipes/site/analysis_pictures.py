@@ -17,7 +17,6 @@ from tqdm import tqdm
 import regard
 from regard.analysis.alignment import from_pharaoh
 from regard.analysis.flow import rollout_edges
-from regard.analysis.heads.figure import heads_table
 from regard.translation import load_translator
 
 Drawing = Callable[[str], Any]  # a figure of a theme
@@ -25,8 +24,8 @@ Drawing = Callable[[str], Any]  # a figure of a theme
 
 def heads() -> Drawing:
     """Encoder heads in numbers: heads.md."""
-    table: Any = regard.heads(regard.translate("The old man who lives near the sea does not see the black cat.").recording)
-    return lambda theme: heads_table(table[table.kind == "encoder"], theme=theme)
+    table = regard.heads(regard.translate("The old man who lives near the sea does not see the black cat.").recording)
+    return lambda theme: table[table.kind == "encoder"].figure(theme=theme)
 
 
 def flow_scores() -> Drawing:

@@ -22,9 +22,6 @@ TEXTBOOK = "regard.mechanisms"  # its modules are there to be read
 DOTTED = re.compile(r"(?<![\w./-])regard(?:\.\w+)+")
 IMPORT = re.compile(r"^ *from (regard[\w.]*) import (\([^)]*\)|.+)$", re.MULTILINE)
 
-# Pictures that are to become a method of what they draw.
-EXCEPTIONS = {"docs/analysis/heads.md regard.analysis.heads.figure"}
-
 
 @cache
 def public_names(module):
@@ -71,7 +68,7 @@ def text_of(path):
 
 def test_documents_import_what_is_public():
     found = {f"{path.relative_to(ROOT)} {name}" for path in DOCUMENTS for name in hidden(text_of(path))}
-    assert found == EXCEPTIONS
+    assert found == set()
 
 
 @pytest.mark.parametrize(

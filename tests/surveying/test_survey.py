@@ -7,7 +7,6 @@ import statistics
 import sys
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -25,6 +24,7 @@ from regard.surveying.surveyor import described
 from regard.translation.translator import load_translator
 from support.forked import growth
 from support.survey_models import tokenizer_of
+from support.surveys import same, words, write
 from support.tiny_models import tiny
 
 PAIRS = [
@@ -36,30 +36,9 @@ PAIRS = [
 ]
 
 
-def words(count, seed=0, longest=13):
-    """Texts of words that the tiny models know."""
-    random = np.random.default_rng(seed)
-    return [" ".join(f"w{token}" for token in random.integers(5, 53, random.integers(1, longest))) for _ in range(count)]
-
-
-def write(path, lines):
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def pairs(tmp_path):
     return write(tmp_path / "pairs.tsv", ["\t".join(pair) for pair in PAIRS])
-
-
-def same(one, other):
-    """The same numbers, texts and lines left out."""
-    assert list(map(repr, one.rows())) == list(map(repr, other.rows()))
-    assert (one.tally.texts, one.tally.tokens, one.tally.left_out) == (
-        other.tally.texts,
-        other.tally.tokens,
-        other.tally.left_out,
-    )
 
 
 # -- what it says
@@ -266,6 +245,7 @@ import sys, torch
 sys.path.insert(0, "TESTS")
 from pathlib import Path
 from support.survey_models import tokenizer_of
+from support.surveys import same, words, write
 from support.tiny_models import tiny
 from regard.surveying.survey import survey
 

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 
 import pytest
-from test_survey import same, words, write
 
 from regard.errors import FileFormatError
 from regard.surveying import corpus as corpus_module
@@ -15,6 +14,7 @@ from regard.surveying import survey as survey_module
 from regard.surveying.survey import checkpoint_of, survey
 from regard.surveying.survey_file import Survey
 from support.survey_models import saved_model, tokenizer_of
+from support.surveys import same, words, write
 from support.tiny_models import tiny
 
 pytestmark = pytest.mark.slow

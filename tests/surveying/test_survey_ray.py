@@ -17,12 +17,12 @@ import pyarrow as pa
 import pytest
 import torch
 from pyarrow import parquet
-from test_survey import same, words, write
 
 from regard.surveying import corpus as corpus_module
 from regard.surveying.survey import checkpoint_of, survey
 from regard.surveying.survey_file import Survey
 from support.survey_models import saved_model
+from support.surveys import same, words, write
 
 pytestmark = [
     pytest.mark.slow,

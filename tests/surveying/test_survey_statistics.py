@@ -8,13 +8,15 @@ import torch
 
 import regard
 from regard import AttentionMap
-from regard.analysis.heads.batches import RANKED, Axis, sentence_statistics
+from regard.analysis.heads.batches import batch_statistics
+from regard.analysis.heads.keys import PaddedKeys, TextKeys
+from regard.analysis.heads.registry import in_table
 from regard.analysis.heads.statistics import head_statistics
 from regard.errors import OptionError, RecordingError, ScoreError
 from regard.recording.generation import replay
 from regard.surveying.corpus import Chunk
 from regard.surveying.records import Refusal
-from regard.surveying.scales import UNIT, statistic_names
+from regard.surveying.scales import UNIT
 from regard.surveying.surveyor import UNLIMITED_TOKENS, Settings, Surveyor
 from support.survey_models import tokenizer_of
 from support.tiny_models import PAD, tiny
@@ -39,9 +41,9 @@ def test_a_batch_is_its_texts_alone(name):
     surveyor = Surveyor(model, tokenizer, Settings(windows=WINDOWS))
     targets = TARGETS if name == "marian" else [None] * 4
     chunk = Chunk(0, 0, list(enumerate(zip(TEXTS, targets, strict=True))), 0)
-    texts = surveyor._tokenized(chunk, None)
-    values, heads = surveyor._statistics(texts)
-    assert values.shape == (4, len(heads), len(surveyor.statistics))
+    texts = surveyor.tokenized(chunk, None)
+    values, heads = surveyor.statistics(texts)
+    assert values.shape == (4, len(heads), len(surveyor.edges))
     for item, text in enumerate(texts):
         ids = torch.tensor([text.ids])
         if name == "marian":
@@ -52,30 +54,30 @@ def test_a_batch_is_its_texts_alone(name):
                 model(input_ids=ids)
         found = head_statistics(recording, windows=WINDOWS)
         assert [(one.kind, one.layer, one.name, one.head) for one in found] == [tuple(head) for head in heads]
-        assert_equal_statistics(values[item], found, surveyor.statistics)
+        assert_equal_statistics(values[item], found, surveyor.edges)
 
 
-def axis_of(lengths, positions, vocabulary=7):
+def keys_of(lengths, positions, vocabulary=7):
     ids = torch.randint(0, vocabulary, (len(lengths), positions), generator=torch.Generator().manual_seed(3))
     kinds = (
         torch.stack([ids == 1, ids == 2], -1).double() * (torch.arange(positions) < torch.tensor(lengths)[:, None])[..., None]
     )
     repeats = torch.tensor([[row[at] in row[:at] for at in range(positions)] for row in ids.tolist()])
-    return Axis(torch.tensor(lengths), ids, kinds, repeats)
+    return PaddedKeys(torch.tensor(lengths), ids, kinds, repeats)
 
 
 @pytest.mark.parametrize("positions", [37, 1103], ids=["short rows", "long rows"])
 @pytest.mark.parametrize("causal", [True, False])
 def test_maps_of_any_length(positions, causal, monkeypatch):
-    monkeypatch.setattr("regard.analysis.heads.sums.RANKED", RANKED)  # the same rows are ranked
+    monkeypatch.setattr(TextKeys, "ranked", PaddedKeys.ranked)  # the same rows are ranked
     lengths = [positions, positions - 11]
     random = torch.Generator().manual_seed(5)
     query, key = (torch.randn(2, 3, positions, 4, generator=random) for _ in range(2))
-    keys = axis_of(lengths, positions)
+    keys = keys_of(lengths, positions)
     seen = (torch.arange(positions) < keys.lengths[:, None])[:, None, None]
     amap = AttentionMap(query, key, mask=seen, causal=causal, scale=2.0)
-    names = statistic_names(WINDOWS)
-    values = sentence_statistics(amap, keys.lengths, keys, names, WINDOWS)
+    names = list(in_table(WINDOWS))
+    values = batch_statistics(amap, keys.lengths, keys, WINDOWS)
     for item, length in enumerate(lengths):
         one = AttentionMap(query[item, None, :, :length], key[item, None, :, :length], causal=causal, scale=2.0)
         labels = [{1: "<s>", 2: "."}.get(token, f"w{token}") for token in keys.ids[item, :length].tolist()]
@@ -88,9 +90,9 @@ def test_rows_that_see_nothing_and_weights_that_are_dense():
     weights[1, :, :, 5:] = 0
     weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-9) * 0.8
     weights[1, :, 5:] = torch.nan  # padding may hold anything
-    keys = axis_of([7, 5], 7)
-    names = statistic_names(WINDOWS)
-    values = sentence_statistics(AttentionMap.from_dense(weights), keys.lengths, keys, names, WINDOWS)
+    keys = keys_of([7, 5], 7)
+    names = list(in_table(WINDOWS))
+    values = batch_statistics(AttentionMap.from_dense(weights), keys.lengths, keys, WINDOWS)
     assert values[0, :, names.index("unseeing")].tolist() == [1, 1, 1]
     for item, length in enumerate((7, 5)):
         one = AttentionMap.from_dense(weights[item, :, :length, :length])
@@ -99,12 +101,12 @@ def test_rows_that_see_nothing_and_weights_that_are_dense():
 
 
 def test_what_is_no_map_of_the_texts_is_refused():
-    keys = axis_of([7, 5], 7)
+    keys = keys_of([7, 5], 7)
     amap = AttentionMap.from_dense(torch.rand(2, 3, 7, 8))
     with pytest.raises(RecordingError, match=r"expected maps \(texts=2, heads, queries=7, keys=7\)"):
-        sentence_statistics(amap, keys.lengths, keys, ("mass",), ())
+        batch_statistics(amap, keys.lengths, keys, ())
     with pytest.raises(ScoreError, match="expected weights of at least 0"):
-        sentence_statistics(AttentionMap.from_dense(torch.full((2, 3, 7, 7), -1.0)), keys.lengths, keys, ("mass",), ())
+        batch_statistics(AttentionMap.from_dense(torch.full((2, 3, 7, 7), -1.0)), keys.lengths, keys, ())
 
 
 # -- reading texts
@@ -152,8 +154,8 @@ def test_batches_do_not_matter_beyond_rounding(name):
 
 def test_batches_stay_within_their_tokens():
     surveyor = Surveyor(tiny("bert"), tokenizer_of("bert"), Settings(batch_tokens=12))
-    texts = surveyor._tokenized(Chunk(0, 0, [(at, (text, None)) for at, text in enumerate(TEXTS)], 0), None)
-    batches = list(surveyor._batches(texts))
+    texts = surveyor.tokenized(Chunk(0, 0, [(at, (text, None)) for at, text in enumerate(TEXTS)], 0), None)
+    batches = list(surveyor.batches(texts))
     assert sorted(text.place for batch in batches for text in batch) == [0, 1, 2, 3]
     assert [len(batch) for batch in batches] == [2, 1, 1]
     for batch in batches:
@@ -168,7 +170,7 @@ def test_an_answer_that_nobody_gives_is_the_models_own():
     tally = counted(surveyor, *((text, None) for text in TEXTS))
     assert tally.texts + sum(found.count for found in tally.left_out.values()) == 4
     assert tally.texts
-    texts = surveyor._tokenized(Chunk(0, 0, [(at, (text, None)) for at, text in enumerate(TEXTS)], 0), type(tally)())
+    texts = surveyor.tokenized(Chunk(0, 0, [(at, (text, None)) for at, text in enumerate(TEXTS)], 0), type(tally)())
     for text in texts:
         ids = torch.tensor([text.ids])
         written = model.generate(ids, num_beams=1, do_sample=False, max_length=18)[0, 1:].tolist()
@@ -195,7 +197,7 @@ EOS_NEVER = 52
         ({"max_tokens": 0}, "max_tokens: expected a whole number from 1 to 1,048,576, got 0"),
         ({"batch_tokens": True}, "batch_tokens: expected a whole number from 1"),
         ({"examples": -1}, "examples: expected a whole number from 0 to 100, got -1"),
-        ({"windows": (8, 0)}, "windows: expected whole numbers of at least 1, got 0"),
+        ({"windows": (8, 0)}, "windows: expected a whole number of at least 1, got 0"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(option, message):

@@ -38,6 +38,7 @@ def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8
     found = {
         "rows": len(rows),
         "unseeing": queries - len(rows),
+        "keys": keys,
         "mass": mean(mass),
         "entropy": mean(entropy),
         "span": mean(math.exp(nats / total + math.log(total)) for nats, total in zip(entropy, mass, strict=True)),

@@ -9,8 +9,9 @@ from typing import Any
 
 import regard
 from regard.analysis.heads.figure import heads_table
+from regard.analysis.heads.registry import STATISTICS, HeadStatistics
 from regard.analysis.heads.roles import checked_thresholds
-from regard.analysis.heads.statistics import HeadStatistics, head_statistics
+from regard.analysis.heads.statistics import head_statistics
 from regard.analysis.heads.table import TEXT_COLUMNS, heads_text, sorted_heads, table_rows
 from regard.figures.formats import checked_paths
 
@@ -30,9 +31,7 @@ def run(options: argparse.Namespace) -> int:
         table.writeheader()
         table.writerows(rows)
     else:
-        hidden = options.sort not in (None, *TEXT_COLUMNS, "kind", "layer", "head") and not str(options.sort).startswith(
-            "local_"
-        )
+        hidden = options.sort in STATISTICS and options.sort not in TEXT_COLUMNS
         print(heads_text(ranked, columns=(*TEXT_COLUMNS, options.sort) if hidden else TEXT_COLUMNS))
     sys.stdout.flush()
     if options.save:

@@ -16,9 +16,10 @@ from regard.figures.formats import checked_paths
 from regard.files import checked_path
 from regard.surveying.comparison import Difference, compare
 from regard.surveying.examples import record_examples
-from regard.surveying.figure import quantile, survey_picture
+from regard.surveying.figure import quantile
 from regard.surveying.survey import survey
-from regard.surveying.survey_file import Example, Row, Survey
+from regard.surveying.rows import Example, Row
+from regard.surveying.survey_file import Survey
 from regard.viewer.document.document import document
 from regard.viewer.page.page import page
 from regard.viewer.saving import PAGES
@@ -113,7 +114,7 @@ def _show(options: argparse.Namespace, found: Survey) -> int:
                 print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(found.statistics[4:9])} …")
     sys.stdout.flush()
     if paths:
-        regard.save(survey_picture(found, options.statistic, theme=options.theme or "light"), *paths)
+        regard.save(found.figure(options.statistic, theme=options.theme or "light"), *paths)
         print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
     for path in pages:
         row = max((row for row in rows if row.count), key=lambda row: row.mean)

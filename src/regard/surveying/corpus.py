@@ -205,5 +205,5 @@ def _files_of_folder(files: Any, path: str) -> list[str]:
 
 
 def _below(path: str, root: str) -> str:
-    """The path below the corpus's root: a survey says which file it read, and nobody's folders."""
+    """The path below the corpus's root: a survey says which file it read, and no one's folders."""
     return path.removeprefix(root).lstrip("/") or PurePosixPath(path).name

@@ -10,7 +10,8 @@ from regard.recording.generation import replay
 from regard.recording.record import record
 from regard.recording.recording import Recording
 from regard.surveying.corpus import Chunk
-from regard.surveying.survey_file import Row, Survey
+from regard.surveying.rows import Row
+from regard.surveying.survey_file import Survey
 from regard.surveying.surveyor import Loader, Settings, described
 from regard.surveying.tally import Tally
 from regard.translation.translator import EMBEDDED
@@ -51,11 +52,11 @@ def record_examples(survey: Survey, row: Row, model: str | Path | None = None, *
     if described(surveyor.model)["fingerprint"] != about["fingerprint"]:
         raise ModelError(f"expected the model that was surveyed, {about['name']}, got another one: {name}; pass its folder")
     items = [(at, (example.text, example.target)) for at, example in enumerate(examples)]
-    texts = surveyor._tokenized(Chunk(0, 0, list(items), 0), Tally())
-    ids, mask = surveyor._padded([text.ids for text in texts])
+    texts = surveyor.tokenized(Chunk(0, 0, list(items), 0), Tally())
+    ids, mask = surveyor.padded([text.ids for text in texts])
     inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
     if surveyor.answers:
-        sequences, _ = surveyor._padded([[surveyor.start, *text.answer] for text in texts])
+        sequences, _ = surveyor.padded([[surveyor.start, *text.answer] for text in texts])
         return replay(surveyor.model, inputs, sequences, ends=sorted(surveyor.ends), tokenizer=surveyor.tokenizer)
     with torch.no_grad(), record(surveyor.model, tokenizer=surveyor.tokenizer) as recording:
         surveyor.model(**inputs)

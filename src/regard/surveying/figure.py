@@ -1,19 +1,21 @@
 """A survey as a picture: for each statistic a matrix of layers by heads, and beside it every head with its error bars."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from regard.analysis.heads.figure import SHARES, SHOWN, TITLES, draw_cells, layer_names
+from regard.analysis.heads.figure import SHOWN, draw_cells, layer_names
+from regard.analysis.heads.registry import highest_of, title_of
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
 from regard.figures.themes import Theme, theme_named
+from regard.surveying.rows import Row
 
 CONFIDENCE = 1.959964
 """Standard errors on either side of a mean that hold it in 95 of 100 surveys."""
@@ -26,35 +28,17 @@ _GAP, _BETWEEN, _FOOT, _CELL, _SMALLEST, _SHORTEST = 26.0, 30.0, 28.0, 16.0, 5.0
 _NARROWEST, _WIDEST, _IN_ONE_COLUMN = 160.0, 420.0, 3
 
 
-class Counted(Protocol):
-    """One statistic of one head over a corpus: a row of a survey."""
-
-    @property
-    def statistic(self) -> str:
-        """Its name; kind, layer, head, module, count, mean, standard_error, edges and histogram stand beside it."""
-
-
-class Surveyed(Protocol):
-    """What has such rows: a survey."""
-
-    def rows(self, *, examples: bool = True) -> Iterable[Counted]:
-        """One for each statistic of each head."""
-
-
 class _Place(NamedTuple):
     kind: str | None
     layer: int | None
     module: str | None
 
 
-def survey_picture(survey: Surveyed, statistics: Sequence[str] | None = None, *, theme: str = "light") -> Figure:
-    """Draws statistics over a corpus: means of all heads as a matrix, and each head with its spread beside it.
-
-    A dot is a mean over texts; the thick bar about it holds the true mean with 95 % confidence (1.96 standard errors on either
-    side), which many texts make very short; the thin line spans the middle 80 % of the texts, read from the histogram.
+def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
+    """Draws ``Survey.figure``: means of all heads as a matrix, and each head with its spread beside it, from the histogram.
 
     Args:
-        survey: what ``regard.survey`` gives.
+        rows: of a survey.
         statistics: by name; the usual ones where not given.
         theme: "light" or "dark".
 
@@ -65,17 +49,16 @@ def survey_picture(survey: Surveyed, statistics: Sequence[str] | None = None, *,
         OptionError: a survey of nothing, a statistic that it does not have, another theme.
     """
     colours = theme_named(theme)
-    rows: list[Any] = list(survey.rows(examples=False))
     names = _names(rows, statistics)
     places = list(dict.fromkeys(_Place(row.kind, row.layer, row.module) for row in rows))
     kinds = list(dict.fromkeys(place.kind for place in places))
     places.sort(key=lambda place: kinds.index(place.kind))  # the layers of a kind together
-    heads = 1 + max(int(row.head) for row in rows)
+    heads = 1 + max(row.head for row in rows)
     labels = layer_names([(place.kind, place.layer, place.module) for place in places])
     cell = min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
     left = max(text_width(label, _LABEL_FONT) for label in labels) + 6
     tall = max(_SHORTEST, len(places) * cell)
-    wide = max(heads * cell, *(text_width(_title(name), _TITLE_FONT) for name in names))
+    wide = max(heads * cell, *(text_width(title_of(name), _TITLE_FONT) for name in names))
     pitch = max((heads + 1) * 4.0, 1.15 * max(text_width(label, _LABEL_FONT) for label in labels))
     bars = min(_WIDEST, max(_NARROWEST, len(places) * pitch))
     across, down = left + wide + _BETWEEN + bars, _TITLE + tall + _FOOT
@@ -86,12 +69,12 @@ def survey_picture(survey: Surveyed, statistics: Sequence[str] | None = None, *,
     for at, name in enumerate(names):
         line, column = divmod(at, columns)
         x, y = EDGE + left + column * (across + _GAP), EDGE + _TITLE + line * down
-        found = {(_Place(row.kind, row.layer, row.module), int(row.head)): row for row in rows if row.statistic == name}
+        found = {(_Place(row.kind, row.layer, row.module), row.head): row for row in rows if row.statistic == name}
         matrix = new_axes(figure, x, y, heads * cell, len(places) * cell)
         values = np.array([[_mean(found.get((place, head))) for head in range(heads)] for place in places])
-        draw_cells(matrix, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
+        draw_cells(matrix, values, highest_of(name), colours, cell)
         matrix.set_yticks(range(len(places)), labels, fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False)
-        matrix.set_title(_title(name), color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
+        matrix.set_title(title_of(name), color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
         whiskers = new_axes(figure, x + wide + _BETWEEN, y, bars, tall)
         _draw_whiskers(whiskers, [[found.get((place, head)) for head in range(heads)] for place in places], colours)
         step = -(-len(places) * pitch // bars)
@@ -102,7 +85,7 @@ def survey_picture(survey: Surveyed, statistics: Sequence[str] | None = None, *,
     return figure
 
 
-def _draw_whiskers(ax: Axes, layers: list[list[Any]], colours: Theme) -> None:
+def _draw_whiskers(ax: Axes, layers: list[list[Row | None]], colours: Theme) -> None:
     """Every head from the left, layer by layer."""
     start, ends, centres = 0, [0.0], []
     low, high = 0.0, 0.0
@@ -148,7 +131,7 @@ def quantile(edges: Sequence[float], histogram: Sequence[int], share: float) -> 
     return float(np.interp(share * heights[-1], heights, edges))
 
 
-def _names(rows: Sequence[Any], asked: Sequence[str] | None) -> list[str]:
+def _names(rows: Sequence[Row], asked: Sequence[str] | None) -> list[str]:
     there = list(dict.fromkeys(row.statistic for row in rows if row.count))
     if not there:
         raise OptionError("expected a survey of some texts, got one of none; see what was left out, and why: print(survey)")
@@ -162,9 +145,5 @@ def _names(rows: Sequence[Any], asked: Sequence[str] | None) -> list[str]:
     return list(asked)
 
 
-def _title(name: str) -> str:
-    return TITLES.get(name, name.replace("_", " "))
-
-
-def _mean(row: Any) -> float:
-    return float("nan") if row is None else float(row.mean)
+def _mean(row: Row | None) -> float:
+    return math.nan if row is None else row.mean

@@ -17,7 +17,7 @@ import torch
 from regard.errors import OptionError, RegardError
 from regard.surveying.corpus import Corpus
 from regard.surveying.surveyor import Loader, described
-from regard.surveying.tally import Done, Part
+from regard.surveying.tally import Done, ReadChunk
 
 WORKER_CPUS, READER_CPUS = 0.9, 0.1
 """Shares of a CPU. Workers that take whole ones leave none for the task that reads the corpus, and nothing ever starts."""
@@ -25,7 +25,8 @@ WORKER_CPUS, READER_CPUS = 0.9, 0.1
 OBJECTS = 2**29
 """Bytes of shared memory for chunks on their way, on a machine of one's own: each has a megabyte at most."""
 
-Rows = Mapping[str, Any]
+Columns = Mapping[str, Any]
+"""What Ray hands on: rows, by column."""
 
 
 class Pool:
@@ -44,7 +45,7 @@ class Pool:
             found: tuple[dict[str, Any], bool] = ray.get(task.remote(self.loader))
         return found
 
-    def read(self, corpus: Corpus, done: Done) -> Iterator[Part]:
+    def read(self, corpus: Corpus, done: Done) -> Iterator[ReadChunk]:
         """The parts of a corpus as they are found, in any order."""
         import ray.data
 
@@ -84,16 +85,16 @@ class Worker:
         torch.set_num_threads(threads)
         self.surveyor = loader.load()
 
-    def __call__(self, rows: Rows) -> Rows:
+    def __call__(self, rows: Columns) -> Columns:
         """What chunks add up to."""
         found = []
         for given in rows["chunk"]:
             chunk = pickle.loads(given)  # noqa: S301 - made by our own reader
-            found.append(pickle.dumps(Part(chunk.file, chunk.number, chunk.bytes, self.surveyor.read(chunk))))
+            found.append(pickle.dumps(ReadChunk(chunk.file, chunk.number, chunk.bytes, self.surveyor.read(chunk))))
         return {"part": found}
 
 
-def _chunks(rows: Rows, corpus: Corpus, done: Done) -> Iterator[Rows]:
+def _chunks(rows: Columns, corpus: Corpus, done: Done) -> Iterator[Columns]:
     """The chunks of files, one at a time."""
     for chunk in corpus.chunks(done, [int(file) for file in rows["file"]]):
         yield {"chunk": [pickle.dumps(chunk)]}

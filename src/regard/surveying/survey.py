@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from regard.analysis.heads.statistics import WINDOWS
+from regard.analysis.heads.registry import WINDOWS, in_table
+from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, FileFormatError, OptionError
 from regard.files import checked_path, refusal
 from regard.recording.pretrained import DTYPES
@@ -20,7 +21,7 @@ from regard.surveying.corpus import Corpus, find_corpus, require_pyarrow
 from regard.surveying.records import Columns
 from regard.surveying.survey_file import Survey
 from regard.surveying.surveyor import Loader, Settings, Surveyor, described
-from regard.surveying.tally import Done, Part, Tally
+from regard.surveying.tally import Done, ReadChunk, Tally
 from regard.translation.translator import EMBEDDED
 
 ENGINES = ("process", "ray")
@@ -130,20 +131,18 @@ def survey(
         return _finish(found, pool.read(corpus, found.done), corpus, path, checkpoint)
 
 
-def read_here(surveyor: Surveyor, corpus: Corpus, done: Done) -> Iterator[Part]:
+def read_here(surveyor: Surveyor, corpus: Corpus, done: Done) -> Iterator[ReadChunk]:
     """The parts of a corpus, one after another in this process."""
     for chunk in corpus.chunks(done):
-        yield Part(chunk.file, chunk.number, chunk.bytes, surveyor.read(chunk))
+        yield ReadChunk(chunk.file, chunk.number, chunk.bytes, surveyor.read(chunk))
 
 
 def _check(engine: str, dtype: str, workers: int | None, checkpoint: int, cluster: str | None) -> None:
-    if engine not in ENGINES:
-        raise OptionError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
-    if dtype not in DTYPES:
-        raise OptionError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-    for name, value in (("workers", workers), ("checkpoint", checkpoint)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise OptionError(f"{name}: expected a whole number of at least 1, got {value!r}")
+    one_of("engine", engine, ENGINES)
+    one_of("dtype", dtype, DTYPES)
+    if workers is not None:
+        whole_number("workers", workers, 1)
+    whole_number("checkpoint", checkpoint, 1)
     if engine == "process" and (workers is not None or cluster is not None):
         raise OptionError("expected workers and cluster with engine='ray' only, got them with engine='process'")
 
@@ -204,6 +203,8 @@ def _resumed(begun: Survey, path: Path | None, restart: bool) -> Survey:
     for name in COMPARED:
         if kept.about[name] != begun.about[name]:
             _refuse_checkpoint(place, name, f"got one of {_shown(kept.about[name])}, not of {_shown(begun.about[name])}")
+    if kept.tally.totals is not None and (odd := set(kept.statistics) ^ set(in_table(begun.about["settings"]["windows"]))):
+        _refuse_checkpoint(place, "statistics", f"got one of a version of Regard with others ({', '.join(sorted(odd))})")
     return Survey(begun.about, kept.tally, kept.done)
 
 
@@ -227,7 +228,7 @@ def checkpoint_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.checkpoint")
 
 
-def _finish(found: Survey, parts: Iterable[Part], corpus: Corpus, path: Path | None, every: int) -> Survey:
+def _finish(found: Survey, parts: Iterable[ReadChunk], corpus: Corpus, path: Path | None, every: int) -> Survey:
     """Merge the parts as they come, keep a checkpoint, and write the file."""
     before, again, earlier = found.tally.texts, Tally(), Done(found.done.runs)
     expected, seen, saved = dict(found.tally.digests), 0, time.monotonic()

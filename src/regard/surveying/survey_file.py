@@ -5,58 +5,27 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from regard.analysis.heads.statistics import HeadStatistics
+from regard.analysis.heads.registry import OFFSET, HeadStatistics, head_row, statistic_named
 from regard.errors import FileFormatError, OptionError
 from regard.files import as_path, checked_path, refusal, written_whole
 from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
+from regard.surveying.rows import Example, Row
 from regard.surveying.scales import UNIT
 from regard.surveying.tally import Done, LeftOut, Tally
 from regard.surveying.totals import Head, Passage, Totals
 
+if TYPE_CHECKING:
+    from regard.figures.figure_files import NotebookFigure
+
 VERSION = 1
 METADATA = b"regard.survey"
-
-
-class Example(NamedTuple):
-    """A text on which a statistic of a head is extreme."""
-
-    value: float
-    file: str
-    line: int  #: counted from 1
-    text: str  #: its first 500 characters
-    target: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One statistic of one head over a corpus; a text counts once, whatever its length."""
-
-    kind: str | None  #: "encoder", "decoder", "cross" or "self"
-    layer: int | None
-    head: int
-    module: str | None
-    statistic: str
-    count: int  #: texts on which it has a meaning
-    mean: float
-    variance: float  #: of texts, with count − 1 below
-    standard_error: float  #: of the mean: √(variance / count)
-    edges: tuple[float, ...]
-    histogram: tuple[int, ...]  #: texts with edges[i] ≤ value < edges[i + 1]; the outer bins have what lies beyond, too
-    highest: tuple[Example, ...]
-    lowest: tuple[Example, ...]
-
-    def plain(self) -> dict[str, Any]:
-        """The row by column, as JSON and Parquet have it: None for NaN, lists and mappings for the rest."""
-        values: dict[str, Any] = {at.name: getattr(self, at.name) for at in fields(self)}
-        values |= {side: [one._asdict() for one in values[side]] for side in ("highest", "lowest")}
-        return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -140,21 +109,40 @@ class Survey:
         """The table of heads, with the means over texts: for ``roles_of``, ``heads_text`` and ``heads_table``.
 
         ``offset`` is the one that gets most in most texts. ``regard.heads`` has means over rows, where long texts count more.
+        A statistic that this version has and the file lacks is NaN; one that only the file has is in ``rows`` alone.
         """
         totals = self.tally.totals
         if totals is None:
             return []
         names = totals.statistics
+        windows = self.about["settings"].get("windows", ())
         found = []
         for at, place in enumerate(totals.heads):
-            cells = {name: self._row(totals, at * len(names) + step, examples=False) for step, name in enumerate(names)}
-            values: dict[str, Any] = {name: cells[name].mean for name in names if not name.startswith("local_")}
-            for name in ("rows", "unseeing"):
-                values[name] = round(cells[name].mean * cells[name].count) if cells[name].count else 0
-            values["offset"] = _mode(cells["offset"])
-            values["local"] = {int(name[6:]): cells[name].mean for name in names if name.startswith("local_")}
-            found.append(HeadStatistics(kind=place.kind, layer=place.layer, head=place.head, name=place.name, **values))
+            rows = {name: self._row(totals, at * len(names) + step, examples=False) for step, name in enumerate(names)}
+            values = {name: _value(row) for name, row in rows.items()}
+            found.append(head_row(place.kind, place.layer, place.head, place.name, values, windows))
         return found
+
+    def figure(self, statistic: str | Sequence[str] | None = None, *, theme: str = "light") -> "NotebookFigure":
+        """Statistics over the corpus: means of all heads as a matrix, and each head with its spread beside it.
+
+        A dot is a mean over texts; the thick bar about it holds the true mean with 95 % confidence (1.96 standard errors on
+        either side), which many texts make very short; the thin line spans the middle 80 % of the texts.
+
+        Args:
+            statistic: by name, one or several; the usual ones where not given.
+            theme: "light" or "dark".
+
+        Returns:
+            The figure, unknown to pyplot; its axes are two for each statistic, in their order.
+
+        Raises:
+            OptionError: a survey of nothing, a statistic that it does not have, another theme.
+        """
+        from regard.surveying.figure import survey_figure
+
+        rows = list(self.rows(examples=False))
+        return survey_figure(rows, [statistic] if isinstance(statistic, str) else statistic, theme=theme)
 
     def _row(self, totals: Totals, cell: int, *, examples: bool) -> Row:
         at, step = divmod(cell, len(totals.statistics))
@@ -307,18 +295,20 @@ def _read(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, Don
 
 
 def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
-    names = list(dict.fromkeys(row["statistic"] for row in rows))
     heads = list(dict.fromkeys(Head(row["kind"], row["layer"], row["module"], row["head"]) for row in rows))
-    totals = Totals(heads, names, about["settings"]["examples"])
+    edges = {row["statistic"]: row["edges"] for row in rows[: len(rows) // len(heads)]}
+    totals = Totals(heads, edges, about["settings"]["examples"])
     if len(rows) != len(totals.count):
-        raise ValueError(f"{len(rows)} rows for {len(heads)} heads and {len(names)} statistics")
+        raise ValueError(f"{len(rows)} rows for {len(heads)} heads and {len(edges)} statistics")
     files = {source["name"]: at for at, source in enumerate(about["corpus"])}
     for cell, row in enumerate(rows):
-        edges = totals.edges[cell % len(names)]
-        if row["edges"] != edges.tolist():
+        known, bins = statistic_named(row["statistic"]), edges[row["statistic"]]
+        if row["statistic"] != totals.statistics[cell % len(edges)]:
+            raise ValueError(f"row {cell} is of {row['statistic']}")
+        if row["edges"] != bins or (known and bins != list(known.quantity.edges)):
             raise ValueError(f"other bins of {row['statistic']}")
         totals.count[cell], totals.sums[cell], totals.squares[cell] = row["count"], int(row["sum"]), int(row["sum_of_squares"])
-        totals.histogram[cell, : len(edges) - 1] = row["histogram"]
+        totals.histogram[cell, : len(bins) - 1] = row["histogram"]
         for side, sign in (("highest", 1), ("lowest", -1)):
             extremes: Extremes = getattr(totals, side)
             for at, one in enumerate(row[side]):
@@ -327,6 +317,14 @@ def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
                 extremes.places[cell, at], extremes.keys[cell, at] = place, passage.key
                 totals.passages[place] = passage
     return totals
+
+
+def _value(row: Row) -> float:
+    """What the table of heads has: the mean; of rows, how many there were in all; of offsets, the one that most texts have."""
+    known = statistic_named(row.statistic)
+    if known and known.over is None:
+        return round(row.mean * row.count) if row.count else 0
+    return _mode(row) if known and known.quantity is OFFSET else row.mean
 
 
 def _mode(offset: Row) -> float:

@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from regard.analysis.heads.batches import Axis, sentence_statistics
-from regard.analysis.heads.statistics import WINDOWS
-from regard.analysis.heads.sums import kinds_of_keys
-from regard.errors import OptionError, RecordingError
+from regard.analysis.heads.batches import batch_statistics
+from regard.analysis.heads.keys import PaddedKeys, kinds_of_keys
+from regard.analysis.heads.registry import WINDOWS, in_table
+from regard.analysis.heads.statistics import checked_windows
+from regard.arguments import whole_number
+from regard.errors import RecordingError
 from regard.recording.pretrained import load_text_model
 from regard.recording.record import record
 from regard.surveying.corpus import Chunk
 from regard.surveying.records import Refusal
-from regard.surveying.scales import LARGEST, statistic_names
+from regard.surveying.scales import LARGEST
 from regard.surveying.tally import Tally
 from regard.surveying.totals import Head, Passage, Totals
 
@@ -25,7 +27,7 @@ SHOWN_LETTERS = 500
 """How much of a text is kept where it is an example."""
 
 UNLIMITED_TOKENS = 4096
-"""The longest text for a model without a number of positions, where nobody says another."""
+"""The longest text for a model without a number of positions, where none is given."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,9 @@ class Settings:
             OptionError: which one, and why.
         """
         for name, least, most in (("max_tokens", 1, LARGEST), ("batch_tokens", 1, LARGEST), ("examples", 0, 100)):
-            value = getattr(self, name)
-            if value is None and name == "max_tokens":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise OptionError(f"{name}: expected a whole number from {least} to {most:,}, got {value!r}")
-        for window in self.windows:
-            if isinstance(window, bool) or not isinstance(window, int) or window < 1:
-                raise OptionError(f"windows: expected whole numbers of at least 1, got {window!r}; for example (8, 64)")
+            if name != "max_tokens" or self.max_tokens is not None:
+                whole_number(name, getattr(self, name), least, most)
+        checked_windows(self.windows)
 
 
 class Text(NamedTuple):
@@ -80,7 +77,7 @@ class Surveyor:
     def __init__(self, model: Any, tokenizer: Any, settings: Settings) -> None:
         self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings
         self.answers = bool(model.config.is_encoder_decoder)
-        self.statistics = statistic_names(settings.windows)
+        self.edges = {name: known.quantity.edges for name, known in in_table(settings.windows).items()}
         self.takes = set(inspect.signature(model.base_model.forward).parameters)
         # Some models have positions that no text may use, as RoBERTa: their tokenizers know better.
         limits = (getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length)
@@ -99,11 +96,11 @@ class Surveyor:
     def read(self, chunk: Chunk) -> Tally:
         """What the records of a chunk add up to."""
         tally = Tally(digests={chunk.file: chunk.digest})
-        texts = self._tokenized(chunk, tally)
-        for batch in self._batches(texts):
-            values, heads = self._statistics(batch)
+        texts = self.tokenized(chunk, tally)
+        for batch in self.batches(texts):
+            values, heads = self.statistics(batch)
             if tally.totals is None:
-                tally.totals = Totals(heads, self.statistics, self.settings.examples)
+                tally.totals = Totals(heads, self.edges, self.settings.examples)
             elif tally.totals.heads != heads:
                 raise RecordingError(
                     f"expected the attention calls of the first pass, {len(tally.totals.heads)} heads, got {len(heads)}; a "
@@ -115,7 +112,7 @@ class Surveyor:
             tally.tokens += sum(sum(text.size()) for text in batch)
         return tally
 
-    def _tokenized(self, chunk: Chunk, tally: Tally) -> list[Text]:
+    def tokenized(self, chunk: Chunk, tally: Tally) -> list[Text]:
         """The texts of a chunk that can be surveyed; the others are counted."""
         kept: list[tuple[int, str, str | None]] = []
         for place, item in chunk.items:
@@ -145,10 +142,10 @@ class Surveyor:
         return self._answered(texts, tally) if self.answers else texts
 
     def _answered(self, texts: list[Text], tally: Tally) -> list[Text]:
-        """The texts with what the model writes, where nobody says what it should."""
+        """The texts with what the model writes, where no target is given."""
         done = [text for text in texts if text.answer]
-        for batch in self._batches([text for text in texts if not text.answer]):
-            ids, mask = self._padded([text.ids for text in batch])
+        for batch in self.batches([text for text in texts if not text.answer]):
+            ids, mask = self.padded([text.ids for text in batch])
             options = {"num_beams": 1, "do_sample": False, "max_length": self.longest + 1}
             with torch.no_grad():
                 written = self.model.generate(input_ids=ids, attention_mask=mask, **options)
@@ -161,7 +158,7 @@ class Surveyor:
                 done.append(text._replace(answer=row[: end + 1], target=target))
         return done
 
-    def _batches(self, texts: Sequence[Text]) -> Iterator[list[Text]]:
+    def batches(self, texts: Sequence[Text]) -> Iterator[list[Text]]:
         """Texts of like length together: at most ``batch_tokens`` in one, padding included."""
         batch: list[Text] = []
         source = answer = 0
@@ -174,14 +171,14 @@ class Surveyor:
         if batch:
             yield batch
 
-    def _statistics(self, batch: Sequence[Text]) -> tuple[Tensor, tuple[Head, ...]]:
+    def statistics(self, batch: Sequence[Text]) -> tuple[Tensor, tuple[Head, ...]]:
         """(texts, heads, statistics) of a batch, and the heads."""
-        read = self._axis([text.ids for text in batch])
-        _, mask = self._padded([text.ids for text in batch])
+        read = self._keys([text.ids for text in batch])
+        _, mask = self.padded([text.ids for text in batch])
         inputs: dict[str, Any] = {"input_ids": read.ids.to(self.model.device), "attention_mask": mask, "use_cache": False}
         axes = {"encoder": (read, read), "self": (read, read)}
         if self.answers:
-            consumed = self._axis([[self.start, *text.answer[:-1]] for text in batch])
+            consumed = self._keys([[self.start, *text.answer[:-1]] for text in batch])
             inputs["decoder_input_ids"] = consumed.ids.to(self.model.device)
             axes |= {"decoder": (consumed, consumed), "cross": (consumed, read)}
         with torch.no_grad(), record(self.model) as recording:
@@ -193,18 +190,18 @@ class Surveyor:
         found, heads = [], []
         for amap in recording.maps:
             rows, keys = axes[str(amap.kind)]
-            found.append(sentence_statistics(amap, rows.lengths, keys, self.statistics, self.settings.windows))
+            found.append(batch_statistics(amap, rows.lengths, keys, self.settings.windows))
             heads += [Head(amap.kind, amap.layer, amap.name, head) for head in range(amap.shape[1])]
         return torch.cat(found, 1), tuple(heads)
 
-    def _padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Ids and attention mask on the model's device, padded on the right: real tokens keep their positions."""
         longest = max(map(len, rows))
         ids = torch.tensor([[*row, *[self.padding] * (longest - len(row))] for row in rows])
         mask = torch.arange(longest) < torch.tensor([len(row) for row in rows])[:, None]
         return ids.to(self.model.device), mask.long().to(self.model.device)
 
-    def _axis(self, rows: Sequence[Sequence[int]]) -> Axis:
+    def _keys(self, rows: Sequence[Sequence[int]]) -> PaddedKeys:
         """The tokens of one side of the maps."""
         longest = max(map(len, rows))
         lengths = torch.tensor([len(row) for row in rows])
@@ -212,7 +209,7 @@ class Surveyor:
         ids = torch.tensor([[*row, *padding[len(row) :]] for row in rows])
         kinds = torch.tensor([[*map(self._kind, row), *[(0.0, 0.0)] * (longest - len(row))] for row in rows])
         repeats = torch.tensor([[*_repeats(row), *padding[len(row) :]] for row in rows]).bool()
-        return Axis(lengths, ids, kinds.double(), repeats)
+        return PaddedKeys(lengths, ids, kinds.double(), repeats)
 
     def _kind(self, token: int) -> tuple[float, float]:
         """Whether a token is special, and whether it is punctuation."""

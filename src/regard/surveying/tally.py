@@ -61,7 +61,7 @@ class Tally:
             self.digests[file] = (self.digests.get(file, 0) + digest) % 2**64
 
 
-class Part(NamedTuple):
+class ReadChunk(NamedTuple):
     """What one chunk of the corpus adds up to."""
 
     file: int

@@ -6,7 +6,7 @@ running variance avoid (Chan, Golub & LeVeque 1983).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from regard.errors import RecordingError
 from regard.surveying.extremes import NOTHING, Extremes, Integers
-from regard.surveying.scales import UNIT, edges_of
+from regard.surveying.scales import UNIT
 
 Numbers = NDArray[np.float64]
 
@@ -45,13 +45,13 @@ class Totals:
 
     Args:
         heads: in the order of the values that will be added.
-        statistics: names of the values of a head.
+        edges: the values of a head by name, and where the bins of each begin and end.
         examples: how many extreme texts are kept at either end of each cell.
     """
 
-    def __init__(self, heads: Sequence[Head], statistics: Sequence[str], examples: int) -> None:
-        self.heads, self.statistics, self.examples = tuple(heads), tuple(statistics), examples
-        self.edges = [np.array(edges_of(name)) for name in self.statistics]
+    def __init__(self, heads: Sequence[Head], edges: Mapping[str, Sequence[float]], examples: int) -> None:
+        self.heads, self.statistics, self.examples = tuple(heads), tuple(edges), examples
+        self.edges = [np.array(bins) for bins in edges.values()]
         self.bins = max(map(len, self.edges)) - 1
         cells = len(self.heads) * len(self.statistics)
         self.count: Integers = np.zeros(cells, dtype=np.int64)

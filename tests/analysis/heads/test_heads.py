@@ -2,14 +2,13 @@
 
 import math
 import sys
-import types
 
 import pytest
 import torch
 
 import regard
 from regard import AttentionMap
-from regard.analysis.heads import sums as head_sums
+from regard.analysis.heads.keys import TextKeys, is_punctuation
 from regard.analysis.heads.roles import THRESHOLDS, roles_of
 from regard.analysis.heads.statistics import head_statistics
 from regard.analysis.heads.table import heads, heads_text, sorted_heads, table_rows
@@ -106,7 +105,7 @@ def test_float32_and_half_factors():
 
 def test_rows_of_span_90_are_chosen_evenly_on_long_maps(monkeypatch):
     amap = random_map(41, 41, heads=1, causal=True)
-    monkeypatch.setattr(head_sums, "RANKED", 41 * 10)  # every fifth row
+    monkeypatch.setattr(TextKeys, "ranked", 41 * 10)  # every fifth row
     rows = torch.arange(0, 41, 5)
     expected = [head_numbers(amap[0, 0, row : row + 1])["span_90"] for row in rows.tolist()]
     assert head_statistics(amap)[0].span_90 == pytest.approx(sum(expected) / len(expected))
@@ -277,7 +276,7 @@ def test_marks_and_special_tokens():
     ],
 )
 def test_punctuation(token, is_mark):
-    assert head_sums._is_punctuation(token) is is_mark
+    assert is_punctuation(token) is is_mark
 
 
 # -- TransformerLens' definitions
@@ -447,7 +446,10 @@ def test_every_role_has_a_threshold_and_can_be_had():
 
 @pytest.mark.parametrize(
     ("thresholds", "words"),
-    [({"inductive": 0.3}, "expected roles among previous-token"), ({"sink": "high"}, "expected a number for sink, got 'high'")],
+    [
+        ({"inductive": 0.3}, "thresholds: expected one of previous-token"),
+        ({"sink": "high"}, "expected a number for sink, got 'high'"),
+    ],
 )
 def test_thresholds_that_nobody_knows(thresholds, words):
     with pytest.raises(OptionError, match=words):
@@ -480,6 +482,7 @@ def test_text():
 
 def test_without_pandas(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.delitem(sys.modules, "regard.analysis.heads.data_frame", raising=False)
     with pytest.raises(ImportError, match=r"pip install pandas, or take the same table as a list: .*head_statistics"):
         heads(random_map(3, 3))
 
@@ -493,15 +496,11 @@ def test_a_data_frame():
     assert {"layer", "head", "local_8", "received_gini", "roles"} <= set(table.columns)
 
 
-def test_what_the_data_frame_is_made_of(monkeypatch):
-    class Frame:
-        def __init__(self, rows):
-            self.rows, self.attrs = rows, {}
-
-    monkeypatch.setitem(sys.modules, "pandas", types.SimpleNamespace(DataFrame=Frame))
+def test_what_the_data_frame_is_made_of():
     amap = random_map(7, 7)
+    amap.layer, amap.kind, amap.name = 2, "self", "attention"
     table = heads(amap, tokens=list("abcabca"), windows=(3,))
-    assert table.rows == table_rows(head_statistics(amap, tokens=list("abcabca"), windows=(3,)))
+    assert table.to_dict("records") == table_rows(head_statistics(amap, tokens=list("abcabca"), windows=(3,)))
     assert table.attrs["thresholds"] == THRESHOLDS
 
 
@@ -528,7 +527,7 @@ def test_no_maps(arguments, error, words):
         ({"tokens": "abc"}, DtypeError, "tokens: expected ids or labels"),
         ({"tokens": [1, 2]}, ShapeError, "tokens: expected one a key, 3 of them, got 2"),
         ({"tokens": [[1, 2, 3], [1, 2, 3]]}, ShapeError, "expected 1 or 1 sequences"),
-        ({"windows": (0,)}, OptionError, "windows: expected whole numbers of at least 1, got 0"),
+        ({"windows": (0,)}, OptionError, "windows: expected a whole number of at least 1, got 0"),
         ({"windows": (True,)}, OptionError, "got True"),
     ],
 )

@@ -83,6 +83,21 @@ def test_layers_of_different_heads():
     assert np.isnan(cells(heads_table(found, ["entropy"]).axes[0])).tolist() == [[False, False, True], [False] * 3]
 
 
+def test_the_table_draws_itself(tmp_path):
+    table = regard.heads(maps())
+    assert [ax.get_title(loc="left") for ax in table.figure().axes] == [
+        ax.get_title(loc="left") for ax in heads_table(head_statistics(maps())).axes
+    ]
+    part = table[table.layer == 1].sort_values("entropy")
+    [ax] = part.figure("previous", theme="dark").axes
+    expected = [one.previous for one in head_statistics(maps()) if one.layer == 1]
+    assert cells(ax)[0].tolist() == pytest.approx(expected)
+    [path] = regard.save(part.figure(["own"]), tmp_path / "own.svg")
+    assert "own" in path.read_text(encoding="utf-8")
+    with pytest.raises(OptionError, match="expected names of columns with numbers"):
+        table.figure("owen")
+
+
 def test_negative_numbers_have_a_scale_of_two_sides():
     figure = heads_table(head_statistics(maps()), ["offset"])
     low, high = figure.axes[0].collections[0].get_clim()
@@ -203,7 +218,7 @@ def test_a_picture(file, tmp_path, capsys):
     [
         (["--sort", "owen"], "sort: expected one of layer, head"),
         (["--save", "x.bmp"], "bmp"),
-        (["--windows", "0"], "windows: expected whole numbers of at least 1, got 0"),
+        (["--windows", "0"], "windows: expected a whole number of at least 1, got 0"),
     ],
 )
 def test_mistakes_are_one_line(file, arguments, words, capsys):

@@ -7,22 +7,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from regard.analysis.heads.registry import highest_of, title_of
 from regard.errors import DtypeError, OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
 from regard.figures.themes import Theme, theme_named
 
 SHOWN = ("previous", "induction", "duplicate", "first", "special", "punctuation", "own", "distance", "entropy", "received_gini")
-"""The statistics that are drawn where nobody asks for others, as far as the heads have them."""
+"""The statistics that are drawn where no others are asked for, as far as the heads have them."""
 
-SHARES = {
-    *("previous", "next", "own", "offset_mass", "first", "special", "punctuation", "duplicate", "induction", "repeats", "mass"),
-    "received_gini",
-}
-TITLES = {"first": "first token", "received_gini": "received: Gini", "span_90": "span of 90 %", "offset_mass": "best offset"}
 _TITLE, _TITLE_FONT, _RANGE_FONT, _LABEL_FONT = 15.0, 9.0, 7.5, 7.0
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
 _STEPS = (1, 2, 5, 10, 20, 50)
@@ -30,7 +25,7 @@ _STEPS = (1, 2, 5, 10, 20, 50)
 Place = tuple[Any, Any, Any]  # kind, layer, name of the module
 
 
-def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: str = "light") -> Figure:
+def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
     """Draws each statistic of all heads: a row for each layer, from the top, a column for each head.
 
     Shares of weight are drawn on one scale, from 0 to 1; other statistics from 0 to their largest value, which stands below. A
@@ -61,7 +56,7 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
     labels = layer_names(places)
     cell = min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
     left = max(text_width(label, _LABEL_FONT) for label in labels) + 6
-    titles = [TITLES.get(name, name.replace("_", " ")) for name in names]
+    titles = [title_of(name) for name in names]
     wide = max(heads * cell, *(text_width(title, _TITLE_FONT) for title in titles), 54.0)
     columns = max(1, min(len(names), int((_WIDEST - 2 * EDGE - left) // (wide + _GAP))))
     lines = -(-len(names) // columns)
@@ -76,7 +71,7 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
         values = np.full((len(places), heads), np.nan)
         for row in rows:
             values[places.index(_place(row)), int(row["head"])] = _number(row.get(name))
-        draw_cells(ax, values, 1.0 if name in SHARES or name.startswith("local_") else None, colours, cell)
+        draw_cells(ax, values, highest_of(name), colours, cell)
         ax.set_title(title, color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
         if column == 0:
             step = next((step for step in _STEPS if step * cell >= _LABEL_FONT + 1), _STEPS[-1])

@@ -1,43 +1,43 @@
 """What a head may be called, and the number that gives it the name."""
 
+import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any, NamedTuple
 
-from regard.analysis.heads.statistics import HeadStatistics
+from regard.analysis.heads.registry import LOCAL, HeadStatistics
+from regard.arguments import one_of
 from regard.errors import OptionError
 
-THRESHOLDS: dict[str, float] = {
-    "previous-token": 0.5,
-    "next-token": 0.5,
-    "current-token": 0.5,
-    "positional": 0.5,
-    "induction": 0.5,
-    "duplicate-token": 0.5,
-    "sink": 0.5,
-    "special-token": 0.5,
-    "punctuation": 0.5,
-    "local": 0.8,
-    "broad": 0.4,
+
+class _Rule(NamedTuple):
+    """What gives a head a role."""
+
+    statistic: str
+    least: float
+
+
+_RULES = {
+    "previous-token": _Rule("previous", 0.5),
+    "next-token": _Rule("next", 0.5),
+    "current-token": _Rule("own", 0.5),
+    "positional": _Rule("offset_mass", 0.5),
+    "induction": _Rule("induction", 0.5),
+    "duplicate-token": _Rule("duplicate", 0.5),
+    "sink": _Rule("first", 0.5),
+    "special-token": _Rule("special", 0.5),
+    "punctuation": _Rule("punctuation", 0.5),
+    "local": _Rule("local", 0.8),
+    "broad": _Rule("span/keys", 0.4),
 }
+
+THRESHOLDS: dict[str, float] = {role: rule.least for role, rule in _RULES.items()}
 """The least value that gives a head a role.
 
 A role that says which keys a head looks at asks for half of its mass there, on average. "local" asks for 0.8 within the
 smallest window, on maps of more than twice as many keys: on shorter ones every head is local. "broad" asks for an effective
 span of 0.4 of the keys; a uniform causal head has about half of them, for an early row sees few.
 """
-
-_STATISTICS = {
-    "previous-token": "previous",
-    "next-token": "next",
-    "current-token": "own",
-    "positional": "offset_mass",
-    "induction": "induction",
-    "duplicate-token": "duplicate",
-    "sink": "first",
-    "special-token": "special",
-    "punctuation": "punctuation",
-}
 
 
 class Role(NamedTuple):
@@ -75,7 +75,7 @@ def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None 
         The roles, each with the value that gave it and its threshold.
 
     Raises:
-        OptionError: a role that nobody knows, or a threshold that is no number.
+        OptionError: an unknown role, or a threshold that is no number.
 
     Example:
         >>> import torch
@@ -86,21 +86,21 @@ def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None 
         ['previous-token (previous 1.00 ≥ 0.5)']
     """
     least = checked_thresholds(thresholds)
-    values = {role: (name, float(getattr(statistics, name))) for role, name in _STATISTICS.items()}
-    if statistics.offset in (-1, 0, 1):
+    known = statistics.flat()
+    values = {role: (rule.statistic, float(known[rule.statistic])) for role, rule in _RULES.items() if rule.statistic in known}
+    if statistics.offset in (-1, 0, 1) or math.isnan(statistics.offset):
         del values["positional"]
     window = min(statistics.local, default=None)
     if window is not None and statistics.keys > 2 * window:
-        values["local"] = f"local_{window}", statistics.local[window]
-    values["broad"] = "span/keys", statistics.span / statistics.keys if statistics.keys else float("nan")
+        values["local"] = f"{LOCAL}{window}", statistics.local[window]
+    values["broad"] = _RULES["broad"].statistic, statistics.span / statistics.keys if statistics.keys else math.nan
     return tuple(Role(role, *values[role], least[role]) for role in least if role in values and values[role][1] >= least[role])
 
 
 def checked_thresholds(thresholds: Mapping[str, Any] | None) -> dict[str, float]:
     """``THRESHOLDS`` with those that are given in their place."""
     for role, value in (thresholds or {}).items():
-        if role not in THRESHOLDS:
-            raise OptionError(f"thresholds: expected roles among {', '.join(THRESHOLDS)}, got {role!r}")
+        one_of("thresholds", role, THRESHOLDS)
         if isinstance(value, bool) or not isinstance(value, Real):
             raise OptionError(f"thresholds: expected a number for {role}, got {value!r}; for example {{'{role}': 0.4}}")
     return THRESHOLDS | dict(thresholds or {})

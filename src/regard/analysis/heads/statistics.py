@@ -1,53 +1,15 @@
 """What a head does, in numbers: one row a head, from one pass over each map, at any length."""
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
-from regard.analysis.heads.sums import HeadSums, add_map
-from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
+from regard.analysis.heads.registry import WINDOWS, HeadStatistics, head_row
+from regard.analysis.heads.sequences import HeadSums
+from regard.arguments import whole_number
+from regard.errors import DtypeError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-
-WINDOWS = (8, 64)
-"""Distances within which mass is called local, where nobody asks for others."""
-
-
-class HeadStatistics(NamedTuple):
-    """One head in numbers; ``head_statistics`` has the formulas. NaN is what has no meaning for its map."""
-
-    kind: str | None  #: "encoder", "decoder", "cross" or "self"
-    layer: int | None
-    head: int
-    name: str | None  #: of the module
-    rows: int  #: rows that see something, of all sequences
-    unseeing: int  #: rows without any weight; they are in no mean
-    keys: float  #: keys that a row could see without a mask
-    mass: float  #: sum of a row; less than 1 where a sink takes the rest
-    entropy: float  #: in nats
-    span: float  #: effective number of keys
-    span_90: float  #: fewest keys that hold 90 % of a row's mass
-    distance: float  #: from the row's own position
-    own: float  #: mass on the row's own key: diagonality
-    previous: float  #: mass on the key before it
-    next: float  #: mass on the key after it
-    offset: float  #: which key, counted from the row's own, gets most
-    offset_mass: float  #: mass on that one
-    first: float  #: mass on the first key
-    special: float  #: mass on special tokens
-    punctuation: float  #: mass on punctuation
-    repeats: float  #: share of the rows whose token has occurred before
-    duplicate: float  #: mass on earlier equal tokens, of these rows
-    induction: float  #: mass on what came after them, of these rows
-    local: dict[int, float]  #: mass within a window, by its width
-    received_gini: float  #: how unequally keys are looked at
-
-    def flat(self) -> dict[str, Any]:
-        """The statistics by name, windows as ``local_8`` and so on."""
-        fields = self._asdict()
-        local = fields.pop("local")
-        gini = fields.pop("received_gini")
-        return fields | {f"local_{window}": mass for window, mass in local.items()} | {"received_gini": gini}
 
 
 def head_statistics(
@@ -59,31 +21,9 @@ def head_statistics(
 ) -> list[HeadStatistics]:
     """Statistics of every head: one pass over each map, and O(n) numbers a head.
 
-    w[i, j] is the weight of query i on key j, m[i] = Σⱼ w[i, j] the mass of its row, p(i) the key at the query's own position,
-    t[j] the token of key j. Means are over the rows with m[i] > 0, of all sequences together; the others are counted in
-    ``unseeing``. A mean over a place (own, previous, next, duplicate, induction) is over the rows that have such a key, so that
-    1 is a perfect head.
-
-    =====================  ==========================================================================================
-    statistic              formula, a mean over rows i unless said otherwise
-    =====================  ==========================================================================================
-    mass                   m[i]
-    entropy                H[i] = −Σⱼ w[i, j] ln w[i, j]
-    span                   exp(H[i]/m[i] + ln m[i]), which is exp H[i] where m[i] = 1
-    span_90                the least k with (Σ of the k largest w[i, ·]) ≥ 0.9 m[i]
-    distance               Σⱼ w[i, j] |p(i) − j|
-    own, previous, next    w[i, p(i)], w[i, p(i) − 1], w[i, p(i) + 1]
-    offset                 the d with the largest Σᵢ w[i, p(i) + d]
-    offset_mass            w[i, p(i) + d] of that d, over all rows: else one row would make the farthest offset
-    first                  w[i, 0]
-    special, punctuation   Σ w[i, j] over the keys j that are special tokens, or punctuation
-    repeats                the share of rows whose token t[p(i)] is equal to an earlier t[j], j < p(i)
-    duplicate              Σ w[i, j] over those j, a mean over those rows
-    induction              Σ w[i, j + 1] over those j, a mean over those rows
-    local                  Σ w[i, j] over |p(i) − j| < window
-    received_gini          Σⱼ (2j − n − 1) r[j] / (n Σⱼ r[j]) with r[j] = Σᵢ w[i, j] in ascending order, j from 1 to n: 0
-                           where all keys receive the same, 1 − 1/n where one gets all; a mean over sequences by their rows
-    =====================  ==========================================================================================
+    The formulas stand beside the statistics, in ``regard.analysis.heads.registry.HeadStatistics``. Means are over the rows
+    with any weight, of all sequences together; the others are counted in ``unseeing``. A mean over a place (own, previous,
+    next, duplicate, induction) is over the rows that have such a key, so that 1 is a perfect head.
 
     The scores of TransformerLens' ``detect_head`` (with error measure "mul") are means over all rows of one sequence:
     duplicate · repeats, induction · repeats, and previous · (n − 1)/n.
@@ -119,54 +59,30 @@ def head_statistics(
         (1.0, -1.0, 0.5, 0.0)
     """
     maps = _maps_of(recording)
-    for window in windows:
-        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
-            raise OptionError(f"windows: expected whole numbers of at least 1, got {window!r}; for example windows=(8, 64)")
+    windows = checked_windows(windows)
     given = _checked_tokens(tokens, maps)
     found: dict[tuple[str | None, int | None, str | None, int], HeadSums] = {}
     for item, at, amap in _sequences(recording, maps):
         layer = amap.layer if amap.layer is not None else at if len(maps) > 1 else None
         place = amap.kind, layer, amap.name, amap.shape[1]
         sums = found.setdefault(place, HeadSums(amap.shape[1]))
-        add_map(sums, amap, _tokens_of(amap, given, item), special, windows)
-    return [
-        _statistics(sums, kind, layer, head, name, windows)
-        for (kind, layer, name, heads), sums in found.items()
-        for head in range(heads)
-    ]
+        sums.add_map(amap, _tokens_of(amap, given, item), special, windows)
+    table: list[HeadStatistics] = []
+    for (kind, layer, name, heads), sums in found.items():
+        means = sums.means(windows)
+        for head in range(heads):
+            values = {statistic: each[head] for statistic, each in means.items()}
+            table.append(head_row(kind, layer, head, name, values, windows))
+    return table
 
 
-def _statistics(
-    sums: HeadSums, kind: str | None, layer: int | None, head: int, name: str | None, windows: Sequence[int]
-) -> HeadStatistics:
-    offset, offset_mass = sums.best_offset(head)
-    return HeadStatistics(
-        kind=kind,
-        layer=layer,
-        head=head,
-        name=name,
-        rows=int(sums.of["rows"][head]),
-        unseeing=int(sums.of["unseeing"][head]),
-        keys=sums.mean("keys", head),
-        mass=sums.mean("mass", head),
-        entropy=sums.mean("entropy", head),
-        span=sums.mean("span", head),
-        span_90=sums.mean("span_90", head, over="rows_ranked"),
-        distance=sums.mean("distance", head),
-        own=sums.mean("own", head, over="rows_own"),
-        previous=sums.mean("previous", head, over="rows_previous"),
-        next=sums.mean("next", head, over="rows_next"),
-        offset=offset,
-        offset_mass=offset_mass,
-        first=sums.mean("first", head),
-        special=sums.mean("special", head),
-        punctuation=sums.mean("punctuation", head),
-        repeats=sums.mean("rows_repeating", head),
-        duplicate=sums.mean("duplicate", head, over="rows_repeating"),
-        induction=sums.mean("induction", head, over="rows_repeating"),
-        local={window: sums.mean(f"local_{window}", head) for window in windows},
-        received_gini=sums.mean("gini", head),
-    )
+def checked_windows(windows: Sequence[int]) -> tuple[int, ...]:
+    """Widths in which mass is local.
+
+    Raises:
+        OptionError: one that is no whole number of at least 1.
+    """
+    return tuple(whole_number("windows", window, 1, advice="for example windows=(8, 64)") for window in windows)
 
 
 def _maps_of(recording: Any) -> list[AttentionMap]:

@@ -2,32 +2,22 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from regard.analysis.heads.registry import LOCAL, STATISTICS, WINDOWS, HeadStatistics, statistic_named
 from regard.analysis.heads.roles import checked_thresholds, roles_of
-from regard.analysis.heads.statistics import WINDOWS, HeadStatistics, head_statistics
-from regard.errors import OptionError
+from regard.analysis.heads.statistics import head_statistics
+from regard.arguments import one_of
 
-TEXT_COLUMNS = (
-    *("entropy", "span", "distance", "own", "previous", "first", "special", "punctuation", "duplicate", "induction", "local"),
-    "received_gini",
-)
+if TYPE_CHECKING:
+    from regard.analysis.heads.data_frame import HeadTable
+
+TEXT_COLUMNS = tuple(name for name, known in STATISTICS.items() if known.heading is not None)
 """What the table shows as text: as much as fits a wide terminal."""
 
-_PLACES = ("kind", "layer", "head")
-_WHOLE = ("layer", "head", "offset", "rows", "unseeing")
-_SHORT = {
-    "distance": "dist",
-    "previous": "prev",
-    "special": "spec",
-    "punctuation": "punct",
-    "duplicate": "dup",
-    "induction": "induct",
-    "received_gini": "gini",
-}
+_LABELS = ("kind", "layer", "head")
 
 
 def heads(
@@ -38,7 +28,7 @@ def heads(
     windows: Sequence[int] = WINDOWS,
     thresholds: Mapping[str, float] | None = None,
     sort: str | None = None,
-) -> Any:
+) -> "HeadTable":
     """The table of heads as a pandas DataFrame, one row a head: its statistics, and the roles that they give it.
 
     The formulas are those of ``head_statistics``, which is the same table without pandas; the roles those of ``roles_of``.
@@ -52,11 +42,12 @@ def heads(
         sort: a column to sort by, the largest first; the order of the recording where not given.
 
     Returns:
-        The DataFrame. Its column ``roles`` has their names, split by commas; ``table.attrs["thresholds"]`` what gave them.
+        The DataFrame, which draws itself: ``table.figure()``, ``table[table.kind == "encoder"].figure("previous")``. Its column
+        ``roles`` has their names, split by commas; ``table.attrs["thresholds"]`` what gave them.
 
     Raises:
         ImportError: pandas is not installed.
-        OptionError, RecordingError, ShapeError, ScoreError, DtypeError: as ``head_statistics``; a role or column nobody knows.
+        OptionError, RecordingError, ShapeError, ScoreError, DtypeError: as ``head_statistics``; an unknown role or column.
 
     Example:
         >>> import regard
@@ -64,14 +55,14 @@ def heads(
         >>> table[table.roles.str.contains("previous-token")]  # doctest: +SKIP
     """
     try:
-        pandas = import_module("pandas")
+        from regard.analysis.heads.data_frame import HeadTable
     except ImportError as error:
         raise ImportError(
             "expected pandas for a DataFrame, got none; pip install pandas, or take the same table as a list: "
             "regard.analysis.heads.statistics.head_statistics(recording)"
         ) from error
     found = sorted_heads(head_statistics(recording, tokens=tokens, special=special, windows=windows), sort)
-    table = pandas.DataFrame(table_rows(found, thresholds))
+    table = HeadTable(table_rows(found, thresholds))
     table.attrs["thresholds"] = checked_thresholds(thresholds)
     return table
 
@@ -97,8 +88,7 @@ def sorted_heads(found: Sequence[HeadStatistics], by: str | None) -> list[HeadSt
     if by is None:
         return list(found)
     numbers = [name for name, value in found[0].flat().items() if isinstance(value, int | float)] if found else [by]
-    if by not in numbers:
-        raise OptionError(f"sort: expected one of {', '.join(numbers)}, got {by!r}")
+    one_of("sort", by, numbers)
 
     def rank(one: HeadStatistics) -> float:
         value = float(one.flat()[by])
@@ -133,13 +123,13 @@ def heads_text(
     if not rows:
         return "no heads"
     several_kinds = len({row["kind"] for row in rows}) > 1
-    windows = [name for name in rows[0] if name.startswith("local_")]
+    windows = [name for name in rows[0] if name.startswith(LOCAL)]
     wanted = [name for column in columns for name in (windows if column == "local" else [column])]
     shown = [
-        *(name for name in _PLACES if any(row[name] is not None for row in rows) and (name != "kind" or several_kinds)),
+        *(name for name in _LABELS if any(row[name] is not None for row in rows) and (name != "kind" or several_kinds)),
         *(name for name in wanted if any(not math.isnan(row[name]) for row in rows)),
     ]
-    lines = [[_SHORT.get(name, name) for name in shown], *([_cell(name, row[name]) for name in shown] for row in rows)]
+    lines = [[_heading(name) for name in shown], *([_cell(name, row[name]) for name in shown] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(shown))]
     ends = ["roles", *(row["roles"] for row in rows)]
     text = [
@@ -152,11 +142,19 @@ def heads_text(
     return "\n".join([*text, "", "; ".join(reasons[role] for role in least if role in reasons)]).rstrip()
 
 
+def _heading(name: str) -> str:
+    """Of a column of the text; a window's is its name."""
+    known = STATISTICS.get(name)
+    return (known.heading if known else None) or name
+
+
 def _cell(name: str, value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, str):
         return value
-    if name in _WHOLE:
+    known = statistic_named(name)
+    digits = known.digits if known else 0  # layers and heads are numbered
+    if digits == 0:
         return f"{value:.0f}".replace("-", "−")
-    return f"{value:.1f}" if name in ("span", "span_90") or value >= 100 else f"{value:.2f}"
+    return f"{value:.{1 if value >= 100 else digits}f}"

@@ -1,0 +1,37 @@
+"""The table of heads as a DataFrame that draws itself. It needs pandas, and is imported when a table is made."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from regard.figures.figure_files import NotebookFigure
+
+
+class HeadTable(pd.DataFrame):  # type: ignore[misc]  # pandas says nothing of its types
+    """The table of ``regard.heads``: a DataFrame whose parts, sorted or chosen, are such tables too.
+
+    Example:
+        >>> table = HeadTable([{"layer": layer, "head": head, "previous": 0.5} for layer in (0, 1) for head in (0, 1, 2)])
+        >>> [axes.get_title(loc="left") for axes in table[table.layer == 1].figure().axes]
+        ['previous']
+    """
+
+    @property
+    def _constructor(self) -> "Callable[..., HeadTable]":
+        return HeadTable
+
+    def figure(self, statistic: str | Sequence[str] | None = None, *, theme: str = "light") -> "NotebookFigure":
+        """Each statistic as a matrix: a row for each layer, a column for each head.
+
+        Args:
+            statistic: a column, or several; the usual ones where not given.
+            theme: "light" or "dark".
+
+        Raises:
+            OptionError: no heads, a column that is not there or has no number, another theme.
+        """
+        from regard.analysis.heads.figure import heads_table
+
+        return heads_table(self, [statistic] if isinstance(statistic, str) else statistic, theme=theme)

@@ -1,0 +1,281 @@
+"""The statistics of a head, a row each; tables, surveys, pictures, the command line and tests loop over the rows.
+
+A new one is a row in ``HeadStatistics``, its sum in ``sums.Pass``, a witness in ``tests/witnesses/heads.py`` and a row in
+``docs/analysis/heads.md``.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+
+WINDOWS = (8, 64)
+"""Distances within which mass is called local, where no others are asked for."""
+
+LOCAL = "local_"
+"""What the statistic ``local`` is called in a table, before the width of its window."""
+
+
+class Quantity(NamedTuple):
+    """What the values of a statistic are."""
+
+    name: str
+    edges: tuple[float, ...]
+    """Of the bins in which surveys count: bin i has edges[i] ≤ value < edges[i + 1]. The first bin also has everything below,
+    the last everything above, so that nothing is left out."""
+    highest: float | None = None  #: the end of its scale in pictures; the largest value that is there where None
+
+
+_DOUBLING = (0.0, *(round(math.sqrt(2.0) ** at, 2) for at in range(35)))  # every second edge is twice as far
+ROWS = Quantity("rows", _DOUBLING)
+KEYS = Quantity("keys", _DOUBLING)
+NATS = Quantity("nats", tuple(at / 4 for at in range(41)))
+OFFSET = Quantity("keys after the row's own", tuple(at - 16.5 for at in range(34)))
+SHARE = Quantity("share", tuple(round(at / 20, 2) for at in range(21)), 1.0)
+
+
+class Statistic(NamedTuple):
+    """What is known of a statistic; its name is that of its field in ``HeadStatistics``."""
+
+    quantity: Quantity
+    meaning: str
+    formula: str
+    over: str | None = "rows"
+    """Which rows it is a mean over, by the name of their number in a pass; None for a number of rows itself, and "text" for a
+    value that a text has as a whole: where texts are taken together, a mean of theirs by their rows."""
+    needs: Literal["", "positions", "names", "repeats"] = ""
+    """Without what it has no meaning: rows and keys that are the same positions; names of the keys; positions, and tokens that
+    can be compared."""
+    title: str | None = None  #: above its picture; its name where None
+    heading: str | None = None  #: in the table on the command line; it is not there unless it is asked for where None
+    digits: int = 2  #: there, after the point
+    compared: bool = True  #: whether it says something about a head, and has a mean: what ``survey diff`` compares
+
+
+class HeadStatistics(NamedTuple):
+    """One head in numbers. NaN is what has no meaning for its map.
+
+    w[i, j] is the weight of query i on key j, m[i] = Σⱼ w[i, j] the mass of its row, H[i] its entropy, p(i) the key at the
+    query's own position, t[j] the token of key j, n the number of keys. A statistic is the mean of its formula over the rows
+    with m[i] > 0, of all sequences together, unless its formula says otherwise.
+    """
+
+    kind: str | None  #: "encoder", "decoder", "cross" or "self"
+    layer: int | None
+    head: int
+    name: str | None  #: of the module
+    rows: Annotated[
+        int, Statistic(ROWS, "rows that see something, of all sequences", "|{i: m[i] > 0}|", None, digits=0, compared=False)
+    ]
+    unseeing: Annotated[
+        int, Statistic(ROWS, "rows without any weight; they are in no mean", "|{i: m[i] = 0}|", None, digits=0, compared=False)
+    ]
+    keys: Annotated[float, Statistic(KEYS, "keys that a row could see without a mask", "n", "text", compared=False)]
+    mass: Annotated[float, Statistic(SHARE, "sum of a row; less than 1 where a sink takes the rest", "m[i]")]
+    entropy: Annotated[float, Statistic(NATS, "in nats", "H[i] = −Σⱼ w[i, j] ln w[i, j]", heading="entropy")]
+    span: Annotated[
+        float,
+        Statistic(
+            KEYS, "effective number of keys", "exp(H[i]/m[i] + ln m[i]): exp H[i] where m[i] = 1", heading="span", digits=1
+        ),
+    ]
+    span_90: Annotated[
+        float,
+        Statistic(
+            KEYS,
+            "fewest keys that hold 90 % of a row's mass",
+            "the least k with (Σ of the k largest w[i, ·]) ≥ 0.9 m[i]; of long texts, over evenly chosen rows",
+            over="rows_ranked",
+            title="span of 90 %",
+            digits=1,
+        ),
+    ]
+    distance: Annotated[
+        float, Statistic(KEYS, "from the row's own position", "Σⱼ w[i, j] |p(i) − j|", needs="positions", heading="dist")
+    ]
+    own: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mass on the row's own key: diagonality",
+            "w[i, p(i)], over the rows that have such a key",
+            over="rows_own",
+            needs="positions",
+            heading="own",
+        ),
+    ]
+    previous: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mass on the key before it",
+            "w[i, p(i) − 1], over the rows that have such a key",
+            over="rows_previous",
+            needs="positions",
+            heading="prev",
+        ),
+    ]
+    next: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mass on the key after it",
+            "w[i, p(i) + 1], over the rows that have such a key",
+            over="rows_next",
+            needs="positions",
+        ),
+    ]
+    offset: Annotated[
+        float,
+        Statistic(
+            OFFSET,
+            "which key, counted from the row's own, gets most",
+            "the d with the largest Σᵢ w[i, p(i) + d]",
+            over="text",
+            needs="positions",
+            digits=0,
+            compared=False,
+        ),
+    ]
+    offset_mass: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mass on that one",
+            "w[i, p(i) + d] of that d, over all rows: else one row would make the farthest offset",
+            needs="positions",
+            title="best offset",
+        ),
+    ]
+    first: Annotated[float, Statistic(SHARE, "mass on the first key", "w[i, 0]", title="first token", heading="first")]
+    special: Annotated[
+        float,
+        Statistic(SHARE, "mass on special tokens", "Σ w[i, j] over those keys j", needs="names", heading="spec"),
+    ]
+    punctuation: Annotated[
+        float,
+        Statistic(SHARE, "mass on punctuation", "Σ w[i, j] over those keys j", needs="names", heading="punct"),
+    ]
+    repeats: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "share of the rows whose token has occurred before",
+            "1 where t[p(i)] is equal to an earlier t[j], j < p(i), else 0",
+            needs="repeats",
+            compared=False,
+        ),
+    ]
+    duplicate: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mass on earlier equal tokens, of these rows",
+            "Σ w[i, j] over those j, over those rows",
+            over="rows_repeating",
+            needs="repeats",
+            heading="dup",
+        ),
+    ]
+    induction: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mass on what came after them, of these rows",
+            "Σ w[i, j + 1] over those j, over those rows",
+            over="rows_repeating",
+            needs="repeats",
+            heading="induct",
+        ),
+    ]
+    local: Annotated[
+        dict[int, float],
+        Statistic(
+            SHARE,
+            "mass within a window, by its width",
+            "Σ w[i, j] over |p(i) − j| < window",
+            needs="positions",
+            heading="local",
+        ),
+    ]
+    received_gini: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "how unequally keys are looked at",
+            "Σⱼ (2j − n − 1) r[j] / (n Σⱼ r[j]) with r[j] = Σᵢ w[i, j] in ascending order, j from 1 to n: 0 where all keys "
+            "receive the same, 1 − 1/n where one gets all",
+            over="text",
+            title="received: Gini",
+            heading="gini",
+        ),
+    ]
+
+    def flat(self) -> dict[str, Any]:
+        """The statistics by name, windows as ``local_8`` and so on, in the order of the table."""
+        found: dict[str, Any] = {}
+        for name, value in self._asdict().items():
+            found |= {f"{LOCAL}{window}": mass for window, mass in value.items()} if name == "local" else {name: value}
+        return found
+
+
+STATISTICS: dict[str, Statistic] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(HeadStatistics, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+"""By name, in the order of the table."""
+
+PLACES = tuple(name for name in HeadStatistics._fields if name not in STATISTICS)
+"""The fields that say which head it is."""
+
+
+def in_table(windows: Sequence[int]) -> dict[str, Statistic]:
+    """The statistics by the names that they have in a table, in its order: ``local`` once for each window.
+
+    Example:
+        >>> list(in_table((8,)))[-3:]
+        ['induction', 'local_8', 'received_gini']
+    """
+    found: dict[str, Statistic] = {}
+    for name, known in STATISTICS.items():
+        found |= dict.fromkeys([f"{LOCAL}{window}" for window in windows] if name == "local" else [name], known)
+    return found
+
+
+def statistic_named(name: str) -> Statistic | None:
+    """What is known of a column of the table; None of one that is no statistic of this version.
+
+    Example:
+        >>> statistic_named("local_8").meaning, statistic_named("entropy").quantity.edges[:3], statistic_named("mood")
+        ('mass within a window, by its width', (0.0, 0.25, 0.5), None)
+    """
+    return STATISTICS["local"] if name.removeprefix(LOCAL).isdecimal() else STATISTICS.get(name)
+
+
+def title_of(name: str) -> str:
+    """What stands above the picture of a column.
+
+    Example:
+        >>> title_of("received_gini"), title_of("local_8")
+        ('received: Gini', 'local 8')
+    """
+    found = statistic_named(name)
+    return (found.title if found else None) or name.replace("_", " ")
+
+
+def highest_of(name: str) -> float | None:
+    """Where the scale of a column ends in pictures; None for its largest value."""
+    found = statistic_named(name)
+    return found.quantity.highest if found else None
+
+
+def head_row(
+    kind: str | None, layer: int | None, head: int, name: str | None, values: Mapping[str, float], windows: Sequence[int]
+) -> HeadStatistics:
+    """The row of a head from its values by the names of the table; a statistic that is not there is NaN."""
+    fields: dict[str, Any] = {one: values.get(one, math.nan) for one in STATISTICS}
+    for one, known in STATISTICS.items():
+        if known.over is None and not math.isnan(fields[one]):
+            fields[one] = int(fields[one])
+    fields["local"] = {window: values.get(f"{LOCAL}{window}", math.nan) for window in windows}
+    return HeadStatistics(kind=kind, layer=layer, head=head, name=name, **fields)

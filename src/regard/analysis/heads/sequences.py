@@ -1,0 +1,85 @@
+"""What the rows of all sequences of a recording add up to, head by head: their passes, taken together."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regard.analysis.heads.keys import TextKeys
+from regard.analysis.heads.registry import STATISTICS
+from regard.analysis.heads.sums import Pass, means
+from regard.errors import ShapeError
+from regard.maps.attention_map import AttentionMap
+from regard.masks.extents import visible
+
+
+class HeadSums:
+    """What the rows of one module's maps add up to, for each head."""
+
+    def __init__(self, heads: int) -> None:
+        self.of: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(heads, dtype=torch.float64))
+        self.offsets = torch.zeros(heads, 0, dtype=torch.float64)  # (heads, offsets): mass by distance to the own key
+        self.lowest = 0  # the first offset
+
+    def add_map(
+        self, amap: AttentionMap, labels: Sequence[Any] | None, special: Collection[str] | None, windows: Sequence[int]
+    ) -> None:
+        """Add the map of one sequence, in one pass.
+
+        Args:
+            amap: (1, heads, queries, keys).
+            labels: what its keys are called, or their ids.
+            special: the names of tokens that stand for no text; known by themselves where not given.
+            windows: widths in which mass is local.
+
+        Raises:
+            ShapeError: more or fewer labels than keys.
+            ScoreError: negative or NaN weights.
+        """
+        _, _, queries, keys = amap.shape
+        if labels is not None and len(labels) != keys:
+            raise ShapeError(f"expected {keys} labels, one a key of {amap!r}, got {len(labels)}")
+        if queries == 0 or keys == 0:
+            self.of["unseeing"] += queries
+            return
+        like = torch.empty(0, dtype=amap.dtype, device=amap.device)
+        one = Pass(amap, TextKeys(labels, special, keys, like), torch.tensor([queries]), _shift(amap))
+        one.read(amap, "reading heads")
+        one.close(windows)
+        for name, values in one.of.items():
+            known = STATISTICS.get(name)
+            self.of[name] += values[0] * one.of["rows"][0] if known and known.over == "text" else values[0]
+        if one.shift is not None:
+            self._add_offsets(one.offsets[0], one.lowest)
+
+    def _add_offsets(self, mass: Tensor, lowest: int) -> None:
+        """Mass by offset, of a map that may have others than those before."""
+        first = min(lowest, self.lowest)
+        size = max(lowest + mass.shape[1], self.lowest + self.offsets.shape[1]) - first
+        both = mass.new_zeros(len(mass), size)
+        for part, start in ((self.offsets, self.lowest - first), (mass, lowest - first)):
+            both[:, start : start + part.shape[1]] += part
+        self.offsets, self.lowest = both, first
+
+    def means(self, windows: Sequence[int]) -> dict[str, list[float]]:
+        """Every statistic of each head, by its name in a table."""
+        rows = self.of["rows"]
+        of = {name: self.of[name] / rows if known.over == "text" else self.of[name] for name, known in STATISTICS.items()}
+        return {name: values.tolist() for name, values in means(self.of | of, self.offsets, self.lowest, windows).items()}
+
+
+def _shift(amap: AttentionMap) -> int | None:
+    """Row i stands at the position of key i + shift; None where rows and keys are not the same positions."""
+    queries, keys = amap.view.queries, amap.view.keys
+    of_rows, of_keys = amap.view.source.shape[2:]
+    factors = amap.view.whole_factors
+    same = of_rows == of_keys
+    if 1 < of_rows < of_keys and factors is not None:  # the last queries of a text, if the first sees no later key
+        same = visible(factors.mask, 0, 0, range(1), of_keys).stop == of_keys - of_rows + 1
+    if amap.kind == "cross" or not same:
+        return None
+    if not all(isinstance(axis, range) and axis.step == 1 for axis in (queries, keys)):
+        return None
+    return queries[0] + of_keys - of_rows - keys[0]

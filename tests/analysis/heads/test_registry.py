@@ -1,0 +1,113 @@
+"""Every statistic of the registry has a witness, a row in the documentation, and what tables and pictures say of it."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from regard import AttentionMap
+from regard.analysis.heads.figure import SHOWN, heads_table
+from regard.analysis.heads.keys import PaddedKeys, TextKeys
+from regard.analysis.heads.registry import (
+    PLACES,
+    STATISTICS,
+    WINDOWS,
+    head_row,
+    highest_of,
+    in_table,
+    statistic_named,
+    title_of,
+)
+from regard.analysis.heads.roles import THRESHOLDS, roles_of
+from regard.analysis.heads.statistics import head_statistics
+from regard.analysis.heads.sums import Pass, means
+from regard.analysis.heads.table import TEXT_COLUMNS, heads_text
+from witnesses.heads import head_numbers
+
+PAGE = Path(__file__).parents[3] / "docs" / "analysis" / "heads.md"
+TOKENS = ("<s>", "a", ",", "a", "b")
+
+
+def different(names, others):
+    """What one of them has and the other has not."""
+    return sorted({*names} ^ {*others})
+
+
+def witnessed():
+    weights = torch.softmax(torch.randn(5, 5, generator=torch.Generator().manual_seed(0)), -1)
+    return head_numbers(weights, TOKENS, special={"<s>"}, punctuation={","}, windows=WINDOWS)
+
+
+def documented(text):
+    """The columns that the page explains: names as code at the beginning of a row."""
+    rows = re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+
+def test_every_statistic_has_a_witness():
+    assert different(in_table(WINDOWS), witnessed()) == []
+
+
+def test_every_statistic_has_a_row_in_the_documentation():
+    assert different(in_table(WINDOWS), documented(PAGE.read_text(encoding="utf-8"))) == []
+
+
+def test_the_tests_above_can_fail():
+    text = PAGE.read_text(encoding="utf-8")
+    assert different([*in_table(WINDOWS), "last"], witnessed()) == ["last"]
+    assert different([*in_table(WINDOWS), "last"], documented(text)) == ["last"]
+    assert different(in_table(WINDOWS), documented(text.replace("`span_90`", "span_90"))) == ["span_90"]
+
+
+def test_the_table_has_the_statistics_in_their_order():
+    [found] = head_statistics(AttentionMap.from_dense(torch.eye(5)), tokens=TOKENS)
+    assert list(found.flat()) == [*PLACES, *in_table(WINDOWS)]
+    assert {name for name, value in found.flat().items() if isinstance(value, int) and name in STATISTICS} == {
+        name for name, known in STATISTICS.items() if known.over is None
+    }
+
+
+def test_what_is_shown_is_in_the_registry():
+    assert different(SHOWN, [name for name in SHOWN if name in STATISTICS]) == []
+    assert different(TEXT_COLUMNS, [name for name in STATISTICS if STATISTICS[name].heading]) == []
+    for known in STATISTICS.values():
+        assert known.meaning
+        assert known.formula
+        assert list(known.quantity.edges) == sorted(known.quantity.edges)
+    assert (title_of("first"), title_of("local_64"), title_of("mood_of")) == ("first token", "local 64", "mood of")
+    assert (highest_of("own"), highest_of("local_3"), highest_of("span"), highest_of("mood")) == (1.0, 1.0, None, None)
+    assert statistic_named("local_max") is None
+
+
+@pytest.mark.parametrize("name", in_table(WINDOWS))
+def test_a_statistic_that_is_missing_is_nan_everywhere(name):
+    [found] = head_statistics(AttentionMap.from_dense(torch.eye(40).roll(1, 0)), tokens=[*TOKENS] * 8)
+    values = {other: value for other, value in found.flat().items() if other != name}
+    row = head_row("self", 0, 0, "attention", values, WINDOWS)
+    assert math.isnan(row.flat()[name])
+    assert {other: row.flat()[other] for other in values if other not in PLACES} == {
+        other: value for other, value in values.items() if other not in PLACES
+    }
+    assert {role.statistic for role in roles_of(row, dict.fromkeys(THRESHOLDS, 0.0))}.isdisjoint({name})
+    assert len(heads_text([row]).splitlines()) > 1
+    heads_table([row], [other for other in SHOWN if other != name])
+
+
+def test_one_text_is_a_batch_of_one():
+    """The two ways to read keys, on the same map: sums of float32 in another order."""
+    random = torch.Generator().manual_seed(3)
+    amap = AttentionMap(*torch.randn(2, 1, 3, 37, 5, generator=random), causal=True)
+    ids = torch.randint(0, 7, (1, 37), generator=random)
+    labels = [{1: "<s>", 2: "."}.get(token, f"w{token}") for token in ids[0].tolist()]
+    repeats = torch.tensor([[token in labels[:at] for at, token in enumerate(labels)]])
+    kinds = torch.stack([ids == 1, ids == 2], -1).double()
+    found = []
+    for keys in (TextKeys(labels, None, 37, torch.empty(0)), PaddedKeys(torch.tensor([37]), ids, kinds, repeats)):
+        one = Pass(amap, keys, torch.tensor([37]), 0)
+        one.read(amap, None)
+        one.close(WINDOWS)
+        found.append(means(one.of, one.offsets, one.lowest, WINDOWS))
+    for name in in_table(WINDOWS):
+        torch.testing.assert_close(found[0][name], found[1][name], rtol=2e-5, atol=5e-6, msg=name)

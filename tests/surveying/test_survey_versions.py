@@ -1,0 +1,106 @@
+"""Surveys of older and newer versions: a statistic that a file lacks is missing in the table, one that only it has is kept."""
+
+import math
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from regard.analysis.heads.registry import WINDOWS, in_table
+from regard.analysis.heads.roles import roles_of
+from regard.analysis.heads.table import heads_text
+from regard.cli import main
+from regard.errors import FileFormatError
+from regard.surveying.comparison import compare
+from regard.surveying.survey import checkpoint_of, survey
+from regard.surveying.survey_file import Survey
+from support.survey_models import tokenizer_of
+from support.surveys import same, words, write
+from support.tiny_models import tiny
+
+SHIPPED = Path(__file__).parents[2] / "docs" / "survey" / "tatoeba.parquet"
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return parquet.read_table(SHIPPED)
+
+
+def without(table, name):
+    """The file as a version wrote it that did not know the statistic."""
+    return table.filter(pa.compute.not_equal(table["statistic"], name))
+
+
+def with_another(table, name, like="entropy"):
+    """The file as a version will write it that knows one more, with bins of its own."""
+    rows = []
+    for row in table.to_pylist():
+        rows.append(row)
+        if row["statistic"] == like:
+            rows.append(row | {"statistic": name, "edges": [edge / 2 for edge in row["edges"]]})
+    return pa.Table.from_pylist(rows, table.schema)
+
+
+def lacks(found, name):
+    """Whether the table has no number there for any head."""
+    return all(math.isnan(one.flat()[name]) for one in found.heads())
+
+
+@pytest.mark.parametrize("name", in_table(WINDOWS))
+def test_a_file_of_an_older_version(shipped, tmp_path, name, capsys):
+    parquet.write_table(without(shipped, name), tmp_path / "older.parquet")
+    found, whole = Survey.load(tmp_path / "older.parquet"), Survey.load(SHIPPED)
+    assert lacks(found, name)
+    assert not lacks(whole, name)  # the line above can fail
+    for one, other in zip(found.heads(), whole.heads(), strict=True):
+        assert repr({**other.flat(), name: math.nan}) == repr(one.flat())
+        assert name not in {role.statistic for role in roles_of(one)}
+    assert len(heads_text(found.heads()).splitlines()) > 32
+    found.save(tmp_path / "again.parquet")
+    same(found, Survey.load(tmp_path / "again.parquet"))
+    assert main(["survey", "show", str(tmp_path / "older.parquet")]) == 0
+    assert "model_eng_fra on" in capsys.readouterr().out
+
+
+def test_a_file_of_a_newer_version(shipped, tmp_path, capsys):
+    path = tmp_path / "newer.parquet"
+    parquet.write_table(with_another(shipped, "mood"), path)
+    found, whole = Survey.load(path), Survey.load(SHIPPED)
+    assert repr(found.heads()) == repr(whole.heads())
+    row, like = (found.row("encoder", 0, 1, name) for name in ("mood", "entropy"))
+    assert (row.mean, row.count, row.histogram, row.highest) == (like.mean, like.count, like.histogram, like.highest)
+    assert row.edges == tuple(edge / 2 for edge in like.edges)
+    found.save(tmp_path / "again.parquet")
+    same(found, Survey.load(tmp_path / "again.parquet"))
+    assert [ax.get_title(loc="left") for ax in found.figure("mood").axes] == ["mood", ""]
+    assert "mood" not in {one.statistic for one in compare(found, found)}
+    assert {one.statistic for one in compare(found, found, ["mood"])} == {"mood"}
+    assert main(["survey", "show", str(path)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert main(["survey", "show", str(SHIPPED)]) == 0
+    assert shown[:-1] == capsys.readouterr().out.splitlines()[:-1]  # the last line names some statistics of the file
+    assert main(["survey", "show", str(path), "--statistic", "mood"]) == 0
+    assert "middle 80 %" in capsys.readouterr().out
+
+
+def test_other_bins_of_a_known_statistic_are_damage(shipped, tmp_path):
+    rows = [row | {"edges": [edge / 2 for edge in row["edges"]]} for row in shipped.to_pylist()]
+    parquet.write_table(pa.Table.from_pylist(rows, shipped.schema), tmp_path / "other.parquet")
+    with pytest.raises(FileFormatError, match="other bins of rows"):
+        Survey.load(tmp_path / "other.parquet")
+    rows = shipped.to_pylist()
+    rows[23]["statistic"], rows[24]["statistic"] = rows[24]["statistic"], rows[23]["statistic"]
+    parquet.write_table(pa.Table.from_pylist(rows, shipped.schema), tmp_path / "mixed.parquet")
+    with pytest.raises(FileFormatError, match="row 23 is of keys"):
+        Survey.load(tmp_path / "mixed.parquet")
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path):
+    corpus, path = write(tmp_path / "c.txt", words(7)), tmp_path / "heads.parquet"
+    model, tokenizer = tiny("gpt2"), tokenizer_of("gpt2")
+    survey(model, str(corpus), path, tokenizer=tokenizer)
+    parquet.write_table(without(parquet.read_table(path), "span"), checkpoint_of(path))
+    with pytest.raises(FileFormatError, match=r"a checkpoint of the same statistics, got one of a version .* \(span\)"):
+        survey(model, str(corpus), path, tokenizer=tokenizer)
+    assert survey(model, str(corpus), path, tokenizer=tokenizer, restart=True).tally.texts == 7
