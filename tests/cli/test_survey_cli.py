@@ -9,19 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_survey import words, write
-from test_survey_comparison import drawn, survey_of
 
 import regard
 from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import ModelError, OptionError
 from regard.surveying.examples import record_examples
-from regard.surveying.figure import CONFIDENCE, quantile, survey_picture
+from regard.surveying.figure import CONFIDENCE, quantile
 from regard.surveying.survey import survey
 from regard.surveying.survey_file import Survey
 from regard.translation.translator import EMBEDDED
 from support.survey_models import saved_model
+from support.surveys import drawn, survey_of, words, write
 
 
 @pytest.fixture(scope="module")
@@ -137,33 +136,55 @@ def test_two_surveys_differ(folder, capsys):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["show"], "expected regard survey show FILE, got show"),
-        (["diff", "a"], "expected regard survey diff FILE FILE, got diff a"),
-        (["a", "b"], "expected one MODEL, or show FILE, or diff FILE FILE, got a b"),
-        (["a"], "expected --text CORPUS and -o FILE, got less"),
-        (["--text", "c"], "expected --text CORPUS and -o FILE, got less"),
-        (["show", "a", "--text", "c"], "expected regard survey show FILE without --text, which does nothing there"),
-        (["show", "a", "--top", "3"], "expected regard survey show FILE without --top"),
-        (["diff", "a", "b", "--max-tokens", "3"], "without --max-tokens, which does nothing there"),
-        (["a", "--text", "c", "-o", "d", "--statistic", "own"], "expected regard survey MODEL without --statistic"),
-        (["show", "no.parquet"], "there is no such file"),
-        (["show", "a", "--examples", "0"], "expected regard survey show FILE without --examples"),
-        (["--text", "c", "-o", "d", "--max-tokens", "0"], "max_tokens: expected a whole number from 1 to 1,048,576, got 0"),
+        (["show"], "regard survey show: error: the following arguments are required: FILE"),
+        (["diff", "a"], "regard survey diff: error: the following arguments are required: FILE"),
+        (["a", "b", "--text", "c", "-o", "d"], "unrecognized arguments: b"),
+        (["a"], "regard survey: error: the following arguments are required: --text, -o/--output"),
+        (["--text", "c"], "the following arguments are required: -o/--output"),
+        (["show", "a", "--text", "c"], "unrecognized arguments: --text c"),
+        (["show", "a", "--top", "3"], "unrecognized arguments: --top 3"),
+        (["diff", "a", "b", "--max-tokens", "3"], "unrecognized arguments: --max-tokens 3"),
+        (["a", "--text", "c", "-o", "d", "--statistic", "own"], "unrecognized arguments: --statistic"),
+        (["show", "a", "--examples", "0"], "unrecognized arguments: --examples 0"),
     ],
 )
 def test_commands_that_mean_nothing(command, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["survey", *command])
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["show", "no.parquet"], "there is no such file"),
+        (["--text", "c", "-o", "d", "--max-tokens", "0"], "max_tokens: expected a whole number from 1 to 1,048,576, got 0"),
+    ],
+)
+def test_files_and_numbers_that_mean_nothing(command, message, capsys):
     assert main(["survey", *command]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_help_says_what_each_command_takes(capsys):
+    for command, wanted in (
+        (["survey"], "--text CORPUS"),
+        (["survey", "show"], "--sort COLUMN"),
+        (["survey", "diff"], "--alpha P"),
+    ):
+        with pytest.raises(SystemExit, match="0"):
+            main([*command, "--help"])
+        assert wanted in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["show", "--statistic", "no"], "expected --statistic of rows, unseeing"),
+        (["show", "--statistic", "no"], "--statistic: expected one of rows, unseeing"),
         (["show", "--sort", "no"], "sort: expected one of layer, head"),
         (["show", "--save", "a.bmp"], "expected a name ending in .png"),
-        (["diff", "--alpha", "1"], "expected --alpha between 0 and 1, got 1.0"),
-        (["diff", "--top", "0"], "expected --top of at least 1, got 0"),
+        (["diff", "--alpha", "1"], "--alpha: expected a number above 0 and below 1, got 1.0"),
+        (["diff", "--top", "0"], "--top: expected a whole number of at least 1, got 0"),
     ],
 )
 def test_options_that_mean_nothing(folder, options, message, capsys):
@@ -229,7 +250,7 @@ def test_the_picture_has_every_head(folder, tmp_path, capsys):
     assert f"picture: {path}" in capsys.readouterr().err
     assert path.read_bytes().startswith(b"\x89PNG")
     found = Survey.load(folder / "one.parquet")
-    figure = survey_picture(found, ["entropy", "previous"])
+    figure = found.figure(["entropy", "previous"])
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["entropy", "", "previous", ""]
     for matrix, whiskers, name in ((*figure.axes[:2], "entropy"), (*figure.axes[2:], "previous")):
         cells = np.asarray(matrix.collections[0].get_array())
@@ -250,7 +271,7 @@ def test_the_picture_has_every_head(folder, tmp_path, capsys):
 def test_heads_without_a_meaning_are_dots():
     values = drawn(5)
     values[:, 0, 0] = math.nan
-    figure = survey_picture(survey_of(values), ["entropy"])
+    figure = survey_of(values).figure(["entropy"])
     matrix, whiskers = figure.axes
     assert len(matrix.lines) == 1
     assert sum(line.get_marker() == "o" for line in whiskers.lines) == 1
@@ -259,7 +280,7 @@ def test_heads_without_a_meaning_are_dots():
 def test_large_models_have_room(tmp_path):
     heads = [(layer, head) for layer in range(31) for head in range(37)]
     values = np.random.default_rng(0).uniform(0, 1, (3, len(heads), 3))
-    figure = survey_picture(survey_of(values, heads=heads), ["entropy", "own"])
+    figure = survey_of(values, heads=heads).figure(["entropy", "own"])
     width, height = figure.get_size_inches()
     assert width < 15
     assert height < 15
@@ -268,11 +289,11 @@ def test_large_models_have_room(tmp_path):
 
 def test_what_cannot_be_drawn():
     with pytest.raises(OptionError, match="expected a survey of some texts, got one of none"):
-        survey_picture(survey_of(np.full((1, 2, 3), math.nan)))
+        survey_of(np.full((1, 2, 3), math.nan)).figure()
     with pytest.raises(OptionError, match="statistics: expected some of entropy, offset, own, got 'span'"):
-        survey_picture(survey_of(drawn(3)), ["span"])
-    with pytest.raises(OptionError, match="statistics: expected a list of names, got 'own'"):
-        survey_picture(survey_of(drawn(3)), "own")
+        survey_of(drawn(3)).figure(["span"])
+    with pytest.raises(OptionError, match=r"statistics: expected a list of names, got \[\]"):
+        survey_of(drawn(3)).figure([])
 
 
 def test_quantiles_of_a_histogram():

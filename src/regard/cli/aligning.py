@@ -173,7 +173,7 @@ def _aligned(
 
 
 def _recorded(translator: Translator, pairs: Iterable[TextPair]) -> Iterator[tuple[TextPair, Recording | RegardError]]:
-    """The pairs with what was recorded, in batches; a pair that cannot be read stops nobody else."""
+    """The pairs with what was recorded, in batches; a pair that cannot be read stops no other."""
     pairs = iter(pairs)
     while batch := list(itertools.islice(pairs, BATCH)):
         try:

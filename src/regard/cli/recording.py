@@ -8,6 +8,7 @@ import torch
 
 import regard
 from regard.amounts import bytes_text
+from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError, TooLongError
 from regard.files import checked_path
 from regard.recording.generation import replay
@@ -59,14 +60,13 @@ def _layers(recording: Recording) -> dict[str, set[int | None]]:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.dtype not in DTYPES:
-        raise OptionError(f"expected --dtype {', '.join(DTYPES)}, got {options.dtype}")
-    if unknown := set(options.kinds or ()) - set(ATTENTION_KINDS):
-        raise OptionError(f"expected --kinds of {', '.join(ATTENTION_KINDS)}, got {', '.join(sorted(unknown))}")
+    one_of("--dtype", options.dtype, DTYPES)
+    for kind in options.kinds or ():
+        one_of("--kinds", kind, ATTENTION_KINDS)
     for name in ("generate", "beams"):
         value = getattr(options, name)
-        if value is not None and value < 1:
-            raise OptionError(f"expected --{name} of at least 1, got {value}")
+        if value is not None:
+            whole_number(f"--{name}", value, 1)
     if options.target is not None and options.generate is not None:
         raise OptionError("expected --target or --generate, got both; a known answer is read, not written")
 
@@ -97,7 +97,7 @@ def _record(options: argparse.Namespace, model: Any, tokenizer: Any, text: str) 
         most = min(most, _positions(model) or most)
         return regard.generate(model, inputs, max_length=most, num_beams=options.beams, do_sample=False, **kept)
     takes = inspect.signature(model.forward).parameters
-    # Nobody reads the logits, and for a long text they are larger than all the rest; nor the cache.
+    # The logits are not read, and for a long text they are larger than all the rest; nor is the cache.
     spared = {name: value for name, value in (("logits_to_keep", 1), ("use_cache", False)) if name in takes}
     inputs = {name: value for name, value in inputs.items() if name in takes}
     with torch.no_grad(), regard.record(model, **kept) as recording:

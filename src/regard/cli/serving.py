@@ -14,7 +14,7 @@ from regard.viewer.document.document import Document, document
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until somebody stops it."""
+    """Serve until it is stopped."""
     token = checked_address(options.host, options.port, options.token)
     if options.model is not None:
         known_name(options.model)  # now, not at the first translation

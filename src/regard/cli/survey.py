@@ -10,6 +10,7 @@ from dataclasses import fields
 import regard
 from regard.amounts import bytes_text
 from regard.analysis.heads.table import heads_text, sorted_heads
+from regard.arguments import number, one_of, whole_number
 from regard.cli.reports import complain
 from regard.errors import OptionError
 from regard.figures.formats import checked_paths
@@ -17,18 +18,13 @@ from regard.files import checked_path
 from regard.surveying.comparison import Difference, compare
 from regard.surveying.examples import record_examples
 from regard.surveying.figure import quantile
-from regard.surveying.survey import survey
 from regard.surveying.rows import Example, Row
+from regard.surveying.survey import survey
 from regard.surveying.survey_file import Survey
 from regard.viewer.document.document import document
 from regard.viewer.page.page import page
 from regard.viewer.saving import PAGES
 
-READS = (
-    *("text", "output", "column", "target_column", "max_tokens", "batch_tokens", "windows", "examples", "dtype", "device"),
-    *("engine", "workers", "cluster", "checkpoint", "restart"),
-)
-SHOWS, COMPARES = ("sort", "csv", "save", "theme", "model"), ("top", "alpha")
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -42,50 +38,22 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    words = options.words
-    if words[:1] == ["show"]:
-        _expect(options, words, 1, "show FILE", (*READS, *COMPARES))
-        return _show(options, Survey.load(words[1]))
-    if words[:1] == ["diff"]:
-        _expect(options, words, 2, "diff FILE FILE", (*READS, *SHOWS))
-        return _diff(options, Survey.load(words[1]), Survey.load(words[2]))
-    if len(words) > 1:
-        raise OptionError(f"expected one MODEL, or show FILE, or diff FILE FILE, got {' '.join(words)}")
-    _refuse(options, "MODEL", (*SHOWS, *COMPARES, "statistic", "json"))
-    if not options.text or options.output is None:
-        raise OptionError(
-            "expected --text CORPUS and -o FILE, got less; or regard survey show FILE, regard survey diff FILE FILE"
-        )
-    given = {name: getattr(options, name) for name in READS if _given(options, name)}
-    found = survey(words[0] if words else None, **given)
+    if options.reader == "show":
+        return _show(options, Survey.load(options.file))
+    if options.reader == "diff":
+        return _diff(options, Survey.load(options.file), Survey.load(options.other))
+    own = ("model", "module", "reader")
+    given = {name: value for name, value in vars(options).items() if name not in own and value is not None}
+    found = survey(options.model, **given)
     print(found)
     print(f"saved: {options.output} ({bytes_text(options.output.stat().st_size)})")
     print(f"next:  regard survey show {options.output}")
     return 0
 
 
-def _expect(options: argparse.Namespace, words: list[str], files: int, usage: str, others: tuple[str, ...]) -> None:
-    if len(words) != files + 1:
-        raise OptionError(f"expected regard survey {usage}, got {' '.join(words)}; a model called so: ./{words[0]}")
-    _refuse(options, usage, others)
-
-
-def _refuse(options: argparse.Namespace, usage: str, others: tuple[str, ...]) -> None:
-    """Refuse options that would change nothing."""
-    for name in others:
-        if _given(options, name):
-            raise OptionError(f"expected regard survey {usage} without --{name.replace('_', '-')}, which does nothing there")
-
-
-def _given(options: argparse.Namespace, name: str) -> bool:
-    """Whether the user typed it; a number typed may be 0, which is equal to False."""
-    value = getattr(options, name)
-    return value is not None and value is not False
-
-
 def _show(options: argparse.Namespace, found: Survey) -> int:
-    pages = [checked_path(path) for path in options.save or () if path.suffix.lower() in PAGES]  # before anything is printed
-    paths = [path for path in options.save or () if path.suffix.lower() not in PAGES]
+    pages = [checked_path(path) for path in options.save if path.suffix.lower() in PAGES]  # before anything is printed
+    paths = [path for path in options.save if path.suffix.lower() not in PAGES]
     if paths:
         checked_paths(paths)
     if pages and len(options.statistic or ()) != 1:
@@ -94,8 +62,7 @@ def _show(options: argparse.Namespace, found: Survey) -> int:
         raise OptionError(f"expected a survey of some texts, got one of none: {str(found).replace(chr(10), '; ')}")
     rows = [row for row in found.rows() if not options.statistic or row.statistic in options.statistic]
     for name in options.statistic or ():
-        if name not in found.statistics:
-            raise OptionError(f"expected --statistic of {', '.join(found.statistics)}, got {name}")
+        one_of("--statistic", name, found.statistics)
     table = sorted_heads(found.heads(), options.sort)
     if options.json:
         print(json.dumps({**found.about, "rows": [row.plain() for row in rows]}, ensure_ascii=False))
@@ -114,7 +81,7 @@ def _show(options: argparse.Namespace, found: Survey) -> int:
                 print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(found.statistics[4:9])} …")
     sys.stdout.flush()
     if paths:
-        regard.save(found.figure(options.statistic, theme=options.theme or "light"), *paths)
+        regard.save(found.figure(options.statistic, theme=options.theme), *paths)
         print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
     for path in pages:
         row = max((row for row in rows if row.count), key=lambda row: row.mean)
@@ -176,12 +143,8 @@ def _told(example: Example) -> str:
 
 
 def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
-    alpha = 0.05 if options.alpha is None else options.alpha
-    top = 20 if options.top is None else options.top
-    if not 0 < alpha < 1:
-        raise OptionError(f"expected --alpha between 0 and 1, got {alpha}")
-    if top < 1:
-        raise OptionError(f"expected --top of at least 1, got {top}")
+    alpha = number("--alpha", options.alpha, above=0, below=1)
+    top = whole_number("--top", options.top, 1)
     found = compare(one, other, options.statistic)
     if options.json:
         rows = [

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 import regard
 from regard.analysis.alignment.align import Alignment, align
+from regard.arguments import whole_number
 from regard.cli.reports import complain
 from regard.errors import OptionError, RegardError
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
@@ -75,11 +76,10 @@ def _save(options: argparse.Namespace, translation: Translation) -> None:
 
 
 def _lines(translator: Translator, lines: Iterable[str], beams: int) -> Iterator[Line]:
-    """Input lines in order, translated in batches; an empty line stays one, and a bad one stops nobody else."""
-    if beams < 1:
-        raise OptionError(f"expected beams of at least 1, got {beams}")
+    """Input lines in order, translated in batches; an empty line stays one, and a bad one stops no other."""
+    whole_number("--beams", beams, 1)
     numbered = enumerate((line.rstrip("\n") for line in lines), 1)
-    # Somebody who types wants an answer to each line.
+    # A person who types wants an answer to each line.
     batch = 1 if sys.stdin.isatty() else BATCH
     with tqdm(desc="translating", unit="line", disable=None) as bar:
         while chunk := [Line(number, text) for number, text in itertools.islice(numbered, batch)]:

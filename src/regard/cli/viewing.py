@@ -21,7 +21,7 @@ RECORDED = ("target", "generate", "layers", "kinds")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve what there is to see until somebody stops it, or write it down as a page."""
+    """Serve what there is to see until it is stopped, or write it down as a page."""
     texts = options.text is not None or options.text_file is not None
     if (options.file is None) != texts:
         raise OptionError("expected a FILE, or --text with or without --model, got " + ("both" if texts else "neither"))
