@@ -3,6 +3,7 @@
 import itertools
 import math
 import statistics
+import sys
 
 import mpmath
 import numpy as np
@@ -11,26 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.errors import OptionError
-from regard.surveying.comparison import NOT_COMPARED, compare, holm, two_sided
-from regard.surveying.survey_file import Survey
-from regard.surveying.tally import Tally
-from regard.surveying.totals import Head, Passage, Totals
-
-STATISTICS = ("entropy", "offset", "own")
-
-
-def survey_of(values, *, heads=((0, 0), (0, 1)), name="tiny", statistics=STATISTICS):
-    """A survey of (texts, heads, statistics) values."""
-    totals = Totals([Head("self", layer, f"layers.{layer}", head) for layer, head in heads], statistics, 0)
-    totals.add(np.array(values), range(len(values)), [Passage("", None)] * len(values))
-    about = {"finished": True, "model": {"name": name}, "corpus": [{"name": "c"}], "settings": {"examples": 0}}
-    return Survey(about, Tally(totals, texts=len(values)))
-
-
-def drawn(texts, shift=0.0, seed=0):
-    values = np.random.default_rng(seed).normal(0.5, 0.1, (texts, 2, 3))
-    values[:, 1, 0] += shift
-    return values
+from regard.surveying.comparison import compare, holm, two_sided
+from support.surveys import drawn, survey_of
 
 
 @pytest.mark.parametrize(
@@ -99,7 +82,6 @@ def test_values_without_spread():
 def test_what_says_nothing_about_heads_is_left_out():
     found = compare(survey_of(drawn(5)), survey_of(drawn(5, seed=1)))
     assert {row.statistic for row in found} == {"entropy", "own"}
-    assert "offset" in NOT_COMPARED
     assert {row.statistic for row in compare(survey_of(drawn(5)), survey_of(drawn(5)), ["offset"])} == {"offset"}
 
 
@@ -110,5 +92,11 @@ def test_only_what_both_have_is_compared():
     assert [(row.layer, row.head, row.statistic) for row in found] == [(0, 0, "own")]
     with pytest.raises(OptionError, match="expected surveys with heads in common, got tiny and other"):
         compare(survey_of(values), survey_of(drawn(5), heads=((2, 0), (2, 1)), name="other"))
-    with pytest.raises(OptionError, match="statistics: expected some of entropy, offset, own, got 'span'"):
+    with pytest.raises(OptionError, match="statistics: expected one of entropy, offset, own, got 'span'"):
         compare(survey_of(values), survey_of(values), ["span"])
+
+
+def test_scipy_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ImportError, match=r'expected scipy to compare surveys, got none; pip install "regard\[survey\]"'):
+        two_sided(1.0, 7.0)
