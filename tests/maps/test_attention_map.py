@@ -274,7 +274,7 @@ def test_queries_and_keys_that_do_not_fit(query, key, error, text):
         ({"mask": np.ones((5, 7), dtype=bool)}, DtypeError, "as mask, got ndarray"),
         ({"mask": [[True]]}, DtypeError, "as mask, got list"),
         ({"mask": True}, DtypeError, "as mask, got bool"),
-        ({"mask": masks.padding(ones(2, 5))}, ShapeError, "knows keys=5 but keys=7 was asked"),
+        ({"mask": masks.padding(ones(2, 5))}, ShapeError, "expected keys=5 or less, got keys=7"),
         ({"bias": ones(3, 7, 7)}, ShapeError, "got (3, 7, 7); make axis -2 (queries) 5 or 1 long"),
         ({"bias": ones(3, 3, 5, 7)}, ShapeError, "make axis -4 (batch) 2 or 1 long"),
         ({"bias": ones(5, 7, dtype=torch.bool)}, DtypeError, "bias of a floating type, got torch.bool"),

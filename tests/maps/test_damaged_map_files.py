@@ -215,7 +215,10 @@ def deep(text, _header):
             put("maps", 0, "mask", value={"made": "window", "width": 0, "offset": 0}),
             r"window: expected a whole number of at least 1, got 0",
         ),
-        (put("maps", 0, "mask", value={"made": "padding", "keep": "maps.0.query"}), r"keep has shape"),
+        (
+            put("maps", 0, "mask", value={"made": "padding", "keep": "maps.0.query"}),
+            r"keep: expected 2 axes \(batch, keys\), got",
+        ),
         (put("maps", 0, "mask", value={"made": "from_tensor", "tensor": "maps.0.bias"}), r"expected torch.bool"),
         (put("maps", 0, "mask", value="causal"), r"expected a mask of at most 64 levels, got str at level 0"),
         (deep, r"expected a mask of at most 64 levels, got dict at level 65"),

@@ -205,7 +205,7 @@ def test_whole_masks_keep_their_name(folder, kind):
 )
 @pytest.mark.parametrize("block", [1, 2**24])
 def test_a_function_of_your_own_is_written_as_what_it_answers(folder, function, kept, block, monkeypatch):
-    monkeypatch.setattr("regard.maps.storage.mask_file._BLOCK", block)
+    monkeypatch.setattr("regard.masks.narrowing._BLOCK", block)
     amap = AttentionMap(*factors(), mask=masks.Mask(function, "own"))
     found = again(amap, folder / "own")
     if not (block == 1 and kept.endswith("1 x 7)")):  # one row at a time does not tell that all rows are the same
@@ -214,7 +214,7 @@ def test_a_function_of_your_own_is_written_as_what_it_answers(folder, function, 
 
 
 def test_a_function_that_is_too_large_as_a_tensor(folder, monkeypatch):
-    monkeypatch.setattr("regard.maps.storage.mask_file.MAX_TENSOR_BYTES", 104)
+    monkeypatch.setattr("regard.masks.narrowing.MAX_TENSOR_BYTES", 104)
     amap = AttentionMap(*factors(), mask=masks.Mask(lambda _b, h, q, k: (k + q + h) % 2 == 0, "own"))
     with pytest.raises(TooLargeError, match=r"at most 104 truth values, got own with 105; compose it .* fewer heads"):
         amap.save(folder / "large")

@@ -101,7 +101,7 @@ def test_a_function_of_ones_own_that_fits_no_tensor_has_no_narrow_factors(monkey
     amap = AttentionMap(*factors(), own)
     assert amap.factors.mask is not None
     assert_close(amap.select(queries=[4, 1]).factors.mask.dense(1, 1, 2, 3)[0, 0].long(), torch.tensor([[1, 0, 1], [0, 1, 0]]))
-    monkeypatch.setattr("regard.maps.storage.mask_file.MAX_TENSOR_BYTES", 4)
+    monkeypatch.setattr("regard.masks.narrowing.MAX_TENSOR_BYTES", 4)
     with pytest.raises(TooLargeError, match="stripes"):
         _ = amap.select(queries=[4, 1]).factors
 

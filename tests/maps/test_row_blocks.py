@@ -1,5 +1,6 @@
 """The paths of long rows equal the general one, run where they should, and ask masks only where their answer is open."""
 
+import copy
 import math
 import re
 from itertools import pairwise
@@ -249,7 +250,9 @@ def test_only_what_is_visible_is_computed(monkeypatch):
     asked = []
 
     def watched(rule):
-        return Mask(lambda *at: asked.append(at[3]) or rule.function(*at), "watched", made=rule.made)
+        pattern = copy.copy(rule.pattern)
+        pattern.sees = lambda *at: asked.append(at[3]) or rule.pattern.sees(*at)
+        return Mask.of(pattern)
 
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", 8 * 64 * 8)
@@ -257,7 +260,7 @@ def test_only_what_is_visible_is_computed(monkeypatch):
     for rule in (causal(), window(20)):
         amap = AttentionMap(query, query, watched(rule))
         widths = [rows.weights.shape[3] for rows in amap.view.rows("", run=4)]
-        assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.made[0] == "causal" else [8, 16, 24, 28, 28, 28, 28, 28])
+        assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.pattern.name == "causal" else [8, 16, 24, 28, 28, 28, 28, 28])
         assert max(len(keys) for keys in asked) < 28
         asked.clear()
 
@@ -267,7 +270,9 @@ def test_chunks_hold_only_what_is_visible(monkeypatch):
     write = RowScores.write
 
     def watched(rule):
-        return Mask(lambda *at: asked.append(at[2].numel() * at[3].numel()) or rule.function(*at), "watched", made=rule.made)
+        pattern = copy.copy(rule.pattern)
+        pattern.sees = lambda *at: asked.append(at[2].numel() * at[3].numel()) or rule.pattern.sees(*at)
+        return Mask.of(pattern)
 
     def counted(scores, start, keys, out):
         computed.append(out.numel())

@@ -111,49 +111,53 @@ def test_picture_shows_one_head_and_lines_up_beyond_ten_rows():
         (
             lambda: centred_window(4),
             OptionError,
-            "window is 4; expected an odd number: a window of W keys around the query",
+            "window: expected an odd number, which has as many keys before the query as after it, got 4; take 3 or 5",
         ),
-        (lambda: centred_window(4), OptionError, "Take 3 or 5, or look back only, with causal=True"),
+        (lambda: centred_window(4), OptionError, "take 3 or 5, or look back only, with causal=True"),
         (lambda: centred_window(0), OptionError, "window: expected a whole number of at least 1, got 0"),
         (lambda: window(0), OptionError, "window: expected a whole number of at least 1, got 0"),
         (lambda: window(2.5), OptionError, "window: expected a whole number of at least 1, got 2.5"),
         (lambda: window(True), OptionError, "window: expected a whole number of at least 1, got True"),
         (lambda: causal("2"), OptionError, "offset: expected a whole number, got '2'"),
         (lambda: prefix(-1), OptionError, "length: expected a whole number of at least 0, got -1"),
-        (lambda: documents(IDS[0]), ShapeError, "ids has shape (7,); expected 2 axes: (batch, positions)"),
-        (lambda: documents([[1, 2]]), DtypeError, "ids is a list; expected a tensor: write torch.as_tensor(ids)"),
-        (lambda: padding(KEEP[None]), ShapeError, "keep has shape (1, 2, 7); expected 2 axes: (batch, keys)"),
+        (lambda: documents(IDS[0]), ShapeError, "ids: expected 2 axes (batch, positions), got (7,)"),
+        (lambda: documents([[1, 2]]), DtypeError, "ids: expected a tensor, got list; write torch.as_tensor(ids)"),
+        (lambda: padding(KEEP[None]), ShapeError, "keep: expected 2 axes (batch, keys), got (1, 2, 7)"),
         (
             lambda: padding(KEEP - 1),
             OptionError,
-            "keep holds values other than 0 and 1; expected 1 (or True) for a token",
+            "keep: expected 1 (or True) for a token and 0 for padding, got other values too; write keep != 0",
         ),
-        (lambda: from_tensor(KEEP), DtypeError, "tensor is torch.int64; expected torch.bool, True = may attend"),
-        (lambda: from_tensor([True]), DtypeError, "tensor is a list; expected a tensor"),
+        (
+            lambda: from_tensor(KEEP),
+            DtypeError,
+            "tensor: expected torch.bool, True = may attend, got torch.int64; write tensor.bool()",
+        ),
+        (lambda: from_tensor([True]), DtypeError, "tensor: expected a tensor, got list"),
         (
             lambda: from_tensor(TABLE[None, None]),
             ShapeError,
-            "tensor has 5 axes, (1, 1, 3, 1, 7); expected at most 4: (batch, heads, queries, keys)",
+            "tensor: expected at most 4 axes (batch, heads, queries, keys), got 5: (1, 1, 3, 1, 7)",
         ),
         (
             lambda: (causal() & padding(KEEP)).dense(2, 3, 5, 8),
             ShapeError,
-            "causal(0) & padding(batch=2, keys=7) knows keys=7 but keys=8 was asked; expected at most 7",
+            "causal(0) & padding(batch=2, keys=7): expected keys=7 or less, got keys=8; make the mask from a tensor",
         ),
-        (lambda: padding(KEEP).dense(3, 1, 5, 7), ShapeError, "knows batch=2 but batch=3 was asked"),
-        (lambda: from_tensor(TABLE).dense(1, 5, 5, 7), ShapeError, "knows heads=3 but heads=5 was asked"),
+        (lambda: padding(KEEP).dense(3, 1, 5, 7), ShapeError, "expected batch=2 or less, got batch=3"),
+        (lambda: from_tensor(TABLE).dense(1, 5, 5, 7), ShapeError, "expected heads=3 or less, got heads=5"),
         (
             lambda: documents(IDS).dense(2, 1, 3, 7, query_start=5),
             ShapeError,
-            "knows queries=7 but queries=8 was asked",
+            "expected queries=7 or less, got queries=8",
         ),
-        (lambda: (padding(KEEP) | padding(KEEP[:, :5])).picture(1, 6), ShapeError, "knows keys=5 but keys=6 was asked"),
-        (lambda: (~padding(KEEP)).picture(1, 8), ShapeError, "knows keys=7 but keys=8 was asked"),
-        (lambda: padding(KEEP).picture(1, 7, batch=2), ShapeError, "knows batch=2 but batch=3 was asked"),
+        (lambda: (padding(KEEP) | padding(KEEP[:, :5])).picture(1, 6), ShapeError, "expected keys=5 or less, got keys=6"),
+        (lambda: (~padding(KEEP)).picture(1, 8), ShapeError, "expected keys=7 or less, got keys=8"),
+        (lambda: padding(KEEP).picture(1, 7, batch=2), ShapeError, "expected batch=2 or less, got batch=3"),
         (
             lambda: causal().dense(1, 1, 2, 2, key_start=-1),
             OptionError,
-            "key_start: expected a whole number, got -1 of at",
+            "key_start: expected a whole number of at least 0, got -1",
         ),
         (lambda: causal() & TABLE, TypeError, "unsupported operand"),
         (lambda: causal() | 1, TypeError, "unsupported operand"),
@@ -215,7 +219,7 @@ def test_what_is_recognised_does_not_follow_the_tensor():
 
 
 def test_a_long_mask_is_read_in_blocks():
-    with mock.patch("regard.masks.tensors._BLOCK", 40):
+    with mock.patch("regard.masks.recognition._BLOCK", 40):
         assert repr(recognised(window(5).dense(2, 3, 37, 37))) == "window(5)"
         assert repr(recognised(padding(KEEP).dense(2, 1, 37, 7))) == "spans(2 x 1 x 1, keys=7)"
 
@@ -223,12 +227,12 @@ def test_a_long_mask_is_read_in_blocks():
 @pytest.mark.parametrize(
     ("starts", "stops", "error", "text"),
     [
-        ([[[0.0]]], [[[1.0]]], DtypeError, "starts is torch.float32; expected whole numbers"),
-        ([[[0]]], [[[True]]], DtypeError, "stops is torch.bool; expected whole numbers"),
-        ([[0]], [[1]], ShapeError, "starts is (1, 1); expected starts and stops of one shape (batch, heads, queries)"),
-        ([[[0]]], [[[1, 2]]], ShapeError, "stops is (1, 1, 2)"),
-        ([[[-1]]], [[[1]]], OptionError, "starts go from -1 to -1; expected places from 0 to 3"),
-        ([[[0]]], [[[4]]], OptionError, "stops go from 4 to 4"),
+        ([[[0.0]]], [[[1.0]]], DtypeError, "starts: expected whole numbers, got torch.float32; write starts.long()"),
+        ([[[0]]], [[[True]]], DtypeError, "stops: expected whole numbers, got torch.bool"),
+        ([[0]], [[1]], ShapeError, "starts: expected starts and stops of one shape (batch, heads, queries), got (1, 1)"),
+        ([[[0]]], [[[1, 2]]], ShapeError, "one shape (batch, heads, queries), got (1, 1, 2)"),
+        ([[[-1]]], [[[1]]], OptionError, "starts: expected places from 0 to 3, the keys, got -1 to -1"),
+        ([[[0]]], [[[4]]], OptionError, "stops: expected places from 0 to 3, the keys, got 4 to 4"),
     ],
 )
 def test_spans_that_are_none(starts, stops, error, text):
@@ -236,12 +240,14 @@ def test_spans_that_are_none(starts, stops, error, text):
         spans(torch.tensor(starts), torch.tensor(stops), 3)
 
 
-def test_a_mask_is_data_too():
+def test_a_mask_is_made_of_patterns():
     mask = ~(causal(2) & padding(KEEP)) | prefix(1)
-    kind, parts = mask.made
-    assert kind == "or"
-    assert parts["right"].made == ("prefix", {"length": 1})
-    inner = parts["left"].made[1]["mask"].made
-    assert inner[1]["left"].made == ("causal", {"offset": 2})
-    assert_close(inner[1]["right"].made[1]["keep"], KEEP.bool())
-    assert Mask(lambda b, h, q, k: k == q, "mine").made is None
+    assert mask.pattern.name == "or"
+    assert mask.pattern.right.arguments() == {"length": 1}
+    both = mask.pattern.left.mask
+    assert both.left.arguments() == {"offset": 2}
+    assert_close(both.right.keep, KEEP.bool())
+    assert [leaf.name for leaf in mask.pattern.leaves()] == ["causal", "padding", "prefix"]
+    own = Mask(lambda b, h, q, k: k == q, "mine").pattern
+    assert own.arguments() == {}
+    assert list((mask & Mask.of(own)).pattern.leaves())[-1] is own

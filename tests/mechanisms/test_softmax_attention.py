@@ -331,7 +331,7 @@ MISTAKES = [
     ((Q, K, V), {"softcap": math.inf}, OptionError, "softcap: expected a number above 0, got inf"),
     ((Q, K, V), {"window": 0}, OptionError, "window: expected a whole number of at least 1, got 0"),
     ((Q, K, V), {"window": -3, "causal": True}, OptionError, "window: expected a whole number of at least 1, got -3"),
-    ((Q, K, V), {"window": 4}, OptionError, "window is 4; expected an odd number"),
+    ((Q, K, V), {"window": 4}, OptionError, "window: expected an odd number"),
     (
         (Q, K, V),
         {"mask": BOOL_MASK.int()},
@@ -390,7 +390,7 @@ MISTAKES = [
         (Q, K, V),
         {"mask": masks.padding(torch.ones(2, 5))},
         ShapeError,
-        "padding(batch=2, keys=5) knows keys=5 but keys=7",
+        "padding(batch=2, keys=5): expected keys=5 or less, got keys=7",
     ),
     (
         (Q, K, V),

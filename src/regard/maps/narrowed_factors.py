@@ -2,8 +2,8 @@
 
 from regard.maps.factors import Factors, key_heads_read
 from regard.maps.source import take
-from regard.maps.storage.mask_file import narrowed
 from regard.maps.view import MapView
+from regard.masks.narrowing import narrowed
 
 
 def narrowed_factors(view: MapView) -> Factors | None:

@@ -1,4 +1,4 @@
-"""The mask itself: a predicate over positions, with its name, its limits, and what it was made of."""
+"""The mask itself: a question about positions, put to a pattern."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,39 @@ from torch import Tensor
 
 from regard.arguments import whole_number
 from regard.errors import ShapeError
+from regard.masks.combined import And, Not, Or
+from regard.masks.pattern import UNLIMITED, Extent, Limits, Pattern, Selection
 
 MaskFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-Limits = tuple[int | None, int | None, int | None, int | None]
-Made = tuple[str, dict[str, "int | Tensor | Mask"]]
-"""The function of this module that made a mask, by name, and its arguments: a mask as data."""
 
 AXES = ("batch", "heads", "queries", "keys")
-_UNLIMITED: Limits = (None, None, None, None)
+
+
+class OwnFunction(Pattern):
+    """A function of the user's own, of which nothing is known before it is asked. Files keep its answers."""
+
+    def __init__(self, function: MaskFunction, title: str, limits: Limits) -> None:
+        self.function, self.title, self._limits = function, title, limits
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return self.function(batch, head, query, key)
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        return Extent.unknown(keys)
+
+    def narrowed(self, kept: Selection) -> None:
+        return None
+
+    @property
+    def limits(self) -> Limits:
+        return self._limits
+
+    @property
+    def differs_by_head(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return self.title
 
 
 class Mask:
@@ -25,48 +50,43 @@ class Mask:
             that broadcasts to the same shape.
         name: what `repr` shows.
         limits: how many (batch, heads, queries, keys) the function knows; None where any index has an answer.
-        made: which function of this module made it, of what; None for a function of your own.
 
-    >>> from regard.masks import causal
-    >>> stripes = Mask(lambda b, h, q, k: (q - k) % 2 == 0, "stripes")
-    >>> print((stripes & causal()).picture(4, 4))
-    0 ■ ⬚ ⬚ ⬚
-    1 ⬚ ■ ⬚ ⬚
-    2 ■ ⬚ ■ ⬚
-    3 ⬚ ■ ⬚ ■
+    Example:
+        >>> from regard.masks import causal
+        >>> stripes = Mask(lambda b, h, q, k: (q - k) % 2 == 0, "stripes")
+        >>> print((stripes & causal()).picture(4, 4))
+        0 ■ ⬚ ⬚ ⬚
+        1 ⬚ ■ ⬚ ⬚
+        2 ■ ⬚ ■ ⬚
+        3 ⬚ ■ ⬚ ■
     """
 
-    def __init__(self, function: MaskFunction, name: str, limits: Limits = _UNLIMITED, made: Made | None = None) -> None:
-        self.function = function
-        self.name = name
-        self.limits = limits
-        self.made = made
+    def __init__(self, function: MaskFunction, name: str, limits: Limits = UNLIMITED) -> None:
+        self.pattern: Pattern = OwnFunction(function, name, limits)
+
+    @classmethod
+    def of(cls, pattern: Pattern) -> "Mask":
+        """The mask of a pattern."""
+        mask = cls.__new__(cls)
+        mask.pattern = pattern
+        return mask
 
     def __call__(self, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         """Ask about positions: four integer tensors that broadcast together, a bool tensor of their common shape."""
         together = torch.broadcast_shapes(b.shape, h.shape, q.shape, k.shape)
-        return self.function(b, h, q, k).expand(together)
+        return self.pattern.sees(b, h, q, k).expand(together)
 
     def __and__(self, other: "Mask") -> "Mask":
-        if not isinstance(other, Mask):
-            return NotImplemented
-        name = " & ".join(f"({mask.name})" if " | " in mask.name else mask.name for mask in (self, other))
-        made: Made = ("and", {"left": self, "right": other})
-        return Mask(lambda *at: self.function(*at) & other.function(*at), name, self._limits_with(other), made)
+        return Mask.of(And(self.pattern, other.pattern)) if isinstance(other, Mask) else NotImplemented
 
     def __or__(self, other: "Mask") -> "Mask":
-        if not isinstance(other, Mask):
-            return NotImplemented
-        name = " | ".join(f"({mask.name})" if " & " in mask.name else mask.name for mask in (self, other))
-        made: Made = ("or", {"left": self, "right": other})
-        return Mask(lambda *at: self.function(*at) | other.function(*at), name, self._limits_with(other), made)
+        return Mask.of(Or(self.pattern, other.pattern)) if isinstance(other, Mask) else NotImplemented
 
     def __invert__(self) -> "Mask":
-        name = f"~({self.name})" if " & " in self.name or " | " in self.name else f"~{self.name}"
-        return Mask(lambda *at: ~self.function(*at), name, self.limits, ("not", {"mask": self}))
+        return Mask.of(Not(self.pattern))
 
     def __repr__(self) -> str:
-        return self.name
+        return repr(self.pattern)
 
     def dense(
         self,
@@ -98,10 +118,11 @@ class Mask:
             ShapeError: if the mask was made from a tensor that is smaller than what is asked.
             OptionError: if a start is negative.
 
-        >>> from regard.masks import causal
-        >>> causal().dense(1, 1, 2, 3, query_start=1)[0, 0]
-        tensor([[ True,  True, False],
-                [ True,  True,  True]])
+        Example:
+            >>> from regard.masks import causal
+            >>> causal().dense(1, 1, 2, 3, query_start=1)[0, 0]
+            tensor([[ True,  True, False],
+                    [ True,  True,  True]])
         """
         query_start, key_start = whole_number("query_start", query_start, 0), whole_number("key_start", key_start, 0)
         self.check_known((batch, heads, query_start + queries, key_start + keys))
@@ -124,11 +145,12 @@ class Mask:
         Raises:
             ShapeError: if the mask was made from a tensor that is smaller than what is asked.
 
-        >>> from regard.masks import window
-        >>> print(window(2).picture(3, 3))
-        0 ■ ⬚ ⬚
-        1 ■ ■ ⬚
-        2 ⬚ ■ ■
+        Example:
+            >>> from regard.masks import window
+            >>> print(window(2).picture(3, 3))
+            0 ■ ⬚ ⬚
+            1 ■ ■ ⬚
+            2 ⬚ ■ ■
         """
         self.check_known((batch + 1, head + 1, queries, keys))
         visible = self(torch.tensor(batch), torch.tensor(head), torch.arange(queries)[:, None], torch.arange(keys))
@@ -138,22 +160,14 @@ class Mask:
             f"{query:>{margin}} " + " ".join("■" if seen else "⬚" for seen in row) for query, row in enumerate(rows)
         )
 
-    def _limits_with(self, other: "Mask") -> Limits:
-        batch, heads, queries, keys = (
-            min((size for size in pair if size is not None), default=None)
-            for pair in zip(self.limits, other.limits, strict=True)
-        )
-        return batch, heads, queries, keys
-
-    def check_known(self, asked: tuple[int, int, int, int]) -> None:
-        """Refuse sizes (batch, heads, queries, keys) that the mask does not know.
+    def check_known(self, shape: tuple[int, int, int, int]) -> None:
+        """Refuse to answer for more (batch, heads, queries, keys) than the mask knows.
 
         Raises:
             ShapeError: it was made from a tensor that is smaller.
         """
-        for axis, limit, size in zip(AXES, self.limits, asked, strict=True):
-            if limit is not None and size > limit:
+        for axis, known, size in zip(AXES, self.pattern.limits, shape, strict=True):
+            if known is not None and size > known:
                 raise ShapeError(
-                    f"{self} knows {axis}={limit} but {axis}={size} was asked; "
-                    f"expected at most {limit}: make the mask from a tensor of the full size"
+                    f"{self}: expected {axis}={known} or less, got {axis}={size}; make the mask from a tensor of the full size"
                 )

@@ -1,47 +1,168 @@
-"""Masks that follow from the positions alone."""
+"""Masks that follow from the positions alone, by which each query sees one run of keys."""
 
 import functools
 import operator
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from regard.arguments import whole_number
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import OptionError
 from regard.masks.mask import Mask
+from regard.masks.pattern import Extent, Pattern, Selection
+from regard.masks.tensors import Spans
+
+Place = TypeVar("Place", int, Tensor)
+
+
+@dataclass(eq=False, repr=False)
+class Everything(Pattern):
+    """Every query sees every key; see `everything`."""
+
+    name: ClassVar = "everything"
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return torch.ones((), dtype=torch.bool, device=key.device)
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        return Extent.everything(keys)
+
+    def narrowed(self, kept: Selection) -> Pattern:
+        return self
+
+    def __repr__(self) -> str:
+        return "everything()"
 
 
 def everything() -> Mask:
-    """Everybody may look at everybody: the neutral element of ``&``.
+    """Every query sees every key: the neutral element of ``&``.
 
-    >>> print(everything().picture(2, 3))
-    0 ■ ■ ■
-    1 ■ ■ ■
+    Example:
+        >>> print(everything().picture(2, 3))
+        0 ■ ■ ■
+        1 ■ ■ ■
     """
-    return Mask(
-        lambda _b, _h, _q, k: torch.ones((), dtype=torch.bool, device=k.device), "everything()", made=("everything", {})
-    )
+    return Mask.of(Everything())
+
+
+@dataclass(eq=False, repr=False)
+class Prefix(Pattern):
+    """The first keys are seen by every query; see `prefix`."""
+
+    name: ClassVar = "prefix"
+    length: int
+
+    def __post_init__(self) -> None:
+        self.length = whole_number("length", self.length, 0)
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return key < self.length
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        return Extent.within(keys, 0, self.length, 0, self.length)
+
+    def narrowed(self, kept: Selection) -> Pattern:
+        return self
+
+
+def prefix(length: int) -> Mask:
+    """Every query sees the first ``length`` keys; join it to another mask with ``|``.
+
+    Args:
+        length: how many keys.
+
+    Raises:
+        OptionError: if the length is not a whole number of at least 0.
+
+    Example:
+        >>> print((causal() | prefix(3)).picture(5, 5))
+        0 ■ ■ ■ ⬚ ⬚
+        1 ■ ■ ■ ⬚ ⬚
+        2 ■ ■ ■ ⬚ ⬚
+        3 ■ ■ ■ ■ ⬚
+        4 ■ ■ ■ ■ ■
+    """
+    return Mask.of(Prefix(length))
+
+
+class MovingRun(Pattern):
+    """A run of keys that moves on with the query: its ends are all that extents and narrowed masks need."""
+
+    offset: int
+
+    @abstractmethod
+    def run(self, place: Place) -> tuple[Place, Place]:
+        """The first key that the query at this place among the keys sees, and one past the last; there need be no such keys."""
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        start, open_stop = self.run(rows.start + self.offset)
+        open_start, stop = self.run(rows.stop - 1 + self.offset)
+        return Extent.within(keys, start, stop, open_start, open_stop)
+
+    def narrowed(self, kept: Selection) -> Pattern:
+        if (first := kept.first) is not None:
+            return self.changed(offset=self.offset + first)
+        starts, stops = self.run(torch.tensor(list(kept.queries), dtype=torch.long) + self.offset)
+        return Spans(starts.clamp(0, kept.keys)[None, None], stops.clamp(0, kept.keys)[None, None], kept.keys)
+
+
+@dataclass(eq=False, repr=False)
+class Causal(MovingRun):
+    """No query sees a later key; see `causal`."""
+
+    name: ClassVar = "causal"
+    offset: int
+
+    def __post_init__(self) -> None:
+        self.offset = whole_number("offset", self.offset)
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return key <= query + self.offset
+
+    def run(self, place: Place) -> tuple[Place, Place]:
+        return place * 0, place + 1
 
 
 def causal(offset: int = 0) -> Mask:
-    """Nobody looks ahead: ``key <= query + offset``.
+    """No query sees a later key: ``key <= query + offset``.
 
     Args:
         offset: how many keys came before the first query. ``offset = keys - queries`` lets the last query see every
             key (bottom-right), which is what decoding with a cache needs.
 
-    >>> print(causal().picture(5, 5))
-    0 ■ ⬚ ⬚ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚ ⬚
-    2 ■ ■ ■ ⬚ ⬚
-    3 ■ ■ ■ ■ ⬚
-    4 ■ ■ ■ ■ ■
-    >>> print(causal(offset=3).picture(2, 5))
-    0 ■ ■ ■ ■ ⬚
-    1 ■ ■ ■ ■ ■
+    Example:
+        >>> print(causal().picture(5, 5))
+        0 ■ ⬚ ⬚ ⬚ ⬚
+        1 ■ ■ ⬚ ⬚ ⬚
+        2 ■ ■ ■ ⬚ ⬚
+        3 ■ ■ ■ ■ ⬚
+        4 ■ ■ ■ ■ ■
+        >>> print(causal(offset=3).picture(2, 5))
+        0 ■ ■ ■ ■ ⬚
+        1 ■ ■ ■ ■ ■
     """
-    offset = whole_number("offset", offset)
-    return Mask(lambda _b, _h, q, k: k <= q + offset, f"causal({offset})", made=("causal", {"offset": offset}))
+    return Mask.of(Causal(offset))
+
+
+@dataclass(eq=False, repr=False)
+class Window(MovingRun):
+    """The query's own key and some before it; see `window`."""
+
+    name: ClassVar = "window"
+    width: int
+    offset: int
+
+    def __post_init__(self) -> None:
+        self.width, self.offset = whole_number("window", self.width, 1), whole_number("offset", self.offset)
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (key <= query + self.offset) & (key > query + self.offset - self.width)
+
+    def run(self, place: Place) -> tuple[Place, Place]:
+        return place - self.width + 1, place + 1
 
 
 def window(width: int, offset: int = 0) -> Mask:
@@ -54,19 +175,38 @@ def window(width: int, offset: int = 0) -> Mask:
     Raises:
         OptionError: if the width is not a whole number of at least 1.
 
-    >>> print(window(3).picture(5, 5))
-    0 ■ ⬚ ⬚ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚ ⬚
-    2 ■ ■ ■ ⬚ ⬚
-    3 ⬚ ■ ■ ■ ⬚
-    4 ⬚ ⬚ ■ ■ ■
+    Example:
+        >>> print(window(3).picture(5, 5))
+        0 ■ ⬚ ⬚ ⬚ ⬚
+        1 ■ ■ ⬚ ⬚ ⬚
+        2 ■ ■ ■ ⬚ ⬚
+        3 ⬚ ■ ■ ■ ⬚
+        4 ⬚ ⬚ ■ ■ ■
     """
-    width, offset = whole_number("window", width, 1), whole_number("offset", offset)
-    return Mask(
-        lambda _b, _h, q, k: (k <= q + offset) & (k > q + offset - width),
-        f"window({width}, offset={offset})" if offset else f"window({width})",
-        made=("window", {"width": width, "offset": offset}),
-    )
+    return Mask.of(Window(width, offset))
+
+
+@dataclass(eq=False, repr=False)
+class CentredWindow(MovingRun):
+    """The query's own key and as many before as after it; see `centred_window`."""
+
+    name: ClassVar = "centred_window"
+    width: int
+    offset: int
+
+    def __post_init__(self) -> None:
+        self.width, self.offset = whole_number("window", self.width, 1), whole_number("offset", self.offset)
+        if self.width % 2 == 0:
+            raise OptionError(
+                f"window: expected an odd number, which has as many keys before the query as after it, got {self.width}; "
+                f"take {self.width - 1} or {self.width + 1}, or look back only, with causal=True"
+            )
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (key - query - self.offset).abs() <= self.width // 2
+
+    def run(self, place: Place) -> tuple[Place, Place]:
+        return place - self.width // 2, place + self.width // 2 + 1
 
 
 def centred_window(width: int, offset: int = 0) -> Mask:
@@ -79,86 +219,40 @@ def centred_window(width: int, offset: int = 0) -> Mask:
     Raises:
         OptionError: if the width is not a whole number of at least 1, or even.
 
-    >>> print(centred_window(3).picture(5, 5))
-    0 ■ ■ ⬚ ⬚ ⬚
-    1 ■ ■ ■ ⬚ ⬚
-    2 ⬚ ■ ■ ■ ⬚
-    3 ⬚ ⬚ ■ ■ ■
-    4 ⬚ ⬚ ⬚ ■ ■
+    Example:
+        >>> print(centred_window(3).picture(5, 5))
+        0 ■ ■ ⬚ ⬚ ⬚
+        1 ■ ■ ■ ⬚ ⬚
+        2 ⬚ ■ ■ ■ ⬚
+        3 ⬚ ⬚ ■ ■ ■
+        4 ⬚ ⬚ ⬚ ■ ■
     """
-    width, offset = whole_number("window", width, 1), whole_number("offset", offset)
-    if width % 2 == 0:
-        raise OptionError(
-            f"window is {width}; expected an odd number: a window of W keys around the query, its own included, has as "
-            f"many keys before as after. Take {width - 1} or {width + 1}, or look back only, with causal=True"
-        )
-    return Mask(
-        lambda _b, _h, q, k: (k - q - offset).abs() <= width // 2,
-        f"centred_window({width}, offset={offset})" if offset else f"centred_window({width})",
-        made=("centred_window", {"width": width, "offset": offset}),
-    )
+    return Mask.of(CentredWindow(width, offset))
 
 
-def prefix(length: int) -> Mask:
-    """The first ``length`` keys are visible to everybody; join it to another mask with ``|``.
+@dataclass(eq=False, repr=False)
+class Blocks(MovingRun):
+    """The query's block of keys and those next to it; see `blocks`."""
 
-    Args:
-        length: how many keys.
+    name: ClassVar = "blocks"
+    size: int
+    neighbours: int
+    offset: int
 
-    Raises:
-        OptionError: if the length is not a whole number of at least 0.
+    def __post_init__(self) -> None:
+        self.size, self.neighbours = whole_number("size", self.size, 1), whole_number("neighbours", self.neighbours, 0)
+        self.offset = whole_number("offset", self.offset)
 
-    >>> print((causal() | prefix(3)).picture(5, 5))
-    0 ■ ■ ■ ⬚ ⬚
-    1 ■ ■ ■ ⬚ ⬚
-    2 ■ ■ ■ ⬚ ⬚
-    3 ■ ■ ■ ■ ⬚
-    4 ■ ■ ■ ■ ■
-    """
-    length = whole_number("length", length, 0)
-    return Mask(lambda _b, _h, _q, k: k < length, f"prefix({length})", made=("prefix", {"length": length}))
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return ((query + self.offset) // self.size - key // self.size).abs() <= self.neighbours
 
-
-def dilated(step: int, offset: int = 0) -> Mask:
-    """Every ``step``-th key, counted from the query's own: ``(query + offset - key) % step == 0``.
-
-    Joined to others, ``window(step * (W - 1) + 1) & dilated(step)`` are W keys, ``step`` apart: Longformer's dilated window
-    (Beltagy et al. 2020, section 3.1). ``causal() & dilated(step)`` is the strided head of Sparse Transformers (Child et al.
-    2019, section 4.3), whose other head is a window.
-
-    Args:
-        step: from one key to the next, at least 1.
-        offset: how many keys came before the first query.
-
-    Raises:
-        OptionError: if the step is not a whole number of at least 1.
-
-    >>> print((window(5) & dilated(2)).picture(6, 6))
-    0 ■ ⬚ ⬚ ⬚ ⬚ ⬚
-    1 ⬚ ■ ⬚ ⬚ ⬚ ⬚
-    2 ■ ⬚ ■ ⬚ ⬚ ⬚
-    3 ⬚ ■ ⬚ ■ ⬚ ⬚
-    4 ■ ⬚ ■ ⬚ ■ ⬚
-    5 ⬚ ■ ⬚ ■ ⬚ ■
-    >>> print((causal() & (window(3) | dilated(3))).picture(7, 7))
-    0 ■ ⬚ ⬚ ⬚ ⬚ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚ ⬚ ⬚ ⬚
-    2 ■ ■ ■ ⬚ ⬚ ⬚ ⬚
-    3 ■ ■ ■ ■ ⬚ ⬚ ⬚
-    4 ⬚ ■ ■ ■ ■ ⬚ ⬚
-    5 ⬚ ⬚ ■ ■ ■ ■ ⬚
-    6 ■ ⬚ ⬚ ■ ■ ■ ■
-    """
-    step, offset = whole_number("step", step, 1), whole_number("offset", offset)
-    return Mask(
-        lambda _b, _h, q, k: (q + offset - k) % step == 0,
-        f"dilated({step}, offset={offset})" if offset else f"dilated({step})",
-        made=("dilated", {"step": step, "offset": offset}),
-    )
+    def run(self, place: Place) -> tuple[Place, Place]:
+        block = place // self.size
+        return (block - self.neighbours) * self.size, (block + self.neighbours + 1) * self.size
 
 
 def blocks(size: int, neighbours: int = 0, offset: int = 0) -> Mask:
-    """The query's own block, and blocks beside it: ``|⌊(query + offset) / size⌋ - ⌊key / size⌋| <= neighbours``.
+    """The query's own block, and blocks next to it: ``|⌊(query + offset) / size⌋ - ⌊key / size⌋| <= neighbours``.
 
     ``causal() & blocks(size)`` is chunked attention (Llama 4), ``blocks(size, neighbours=1)`` BigBird's window of blocks.
 
@@ -170,142 +264,15 @@ def blocks(size: int, neighbours: int = 0, offset: int = 0) -> Mask:
     Raises:
         OptionError: if the size is not a whole number of at least 1, or neighbours not one of at least 0.
 
-    >>> print(blocks(2).picture(5, 5))
-    0 ■ ■ ⬚ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚ ⬚
-    2 ⬚ ⬚ ■ ■ ⬚
-    3 ⬚ ⬚ ■ ■ ⬚
-    4 ⬚ ⬚ ⬚ ⬚ ■
+    Example:
+        >>> print(blocks(2).picture(5, 5))
+        0 ■ ■ ⬚ ⬚ ⬚
+        1 ■ ■ ⬚ ⬚ ⬚
+        2 ⬚ ⬚ ■ ■ ⬚
+        3 ⬚ ⬚ ■ ■ ⬚
+        4 ⬚ ⬚ ⬚ ⬚ ■
     """
-    size, neighbours = whole_number("size", size, 1), whole_number("neighbours", neighbours, 0)
-    offset = whole_number("offset", offset)
-    beside = f", neighbours={neighbours}" if neighbours else ""
-    before = f", offset={offset}" if offset else ""
-    return Mask(
-        lambda _b, _h, q, k: ((q + offset) // size - k // size).abs() <= neighbours,
-        f"blocks({size}{beside}{before})",
-        made=("blocks", {"size": size, "neighbours": neighbours, "offset": offset}),
-    )
-
-
-def global_positions(positions: Tensor, offset: int = 0) -> Mask:
-    """Whoever stands here sees everybody and is seen by everybody; join it to another mask with ``|``.
-
-    Longformer's global attention (Beltagy et al. 2020, section 3.1): a whole row and a whole column for each position.
-
-    Args:
-        positions: (count,) whole numbers of at least 0: places of the keys, in any order.
-        offset: how many keys came before the first query.
-
-    Raises:
-        DtypeError: if positions is no tensor of whole numbers.
-        ShapeError: if positions does not have one axis.
-        OptionError: if a position is below 0.
-
-    >>> print((centred_window(3) | global_positions(torch.tensor([0, 4]))).picture(7, 7))
-    0 ■ ■ ■ ■ ■ ■ ■
-    1 ■ ■ ■ ⬚ ■ ⬚ ⬚
-    2 ■ ■ ■ ■ ■ ⬚ ⬚
-    3 ■ ⬚ ■ ■ ■ ⬚ ⬚
-    4 ■ ■ ■ ■ ■ ■ ■
-    5 ■ ⬚ ⬚ ⬚ ■ ■ ■
-    6 ■ ⬚ ⬚ ⬚ ■ ■ ■
-    """
-    check_tensor("positions", positions)
-    if positions.is_floating_point() or positions.dtype == torch.bool:
-        raise DtypeError(f"positions is {positions.dtype}; expected whole numbers: of 0 and 1, take positions.nonzero()[:, 0]")
-    if positions.ndim != 1:
-        raise ShapeError(f"positions is {tuple(positions.shape)}; expected (count,), the same for every sequence and head")
-    offset = whole_number("offset", offset)
-    least, last = (int(positions.min()), int(positions.max())) if len(positions) else (0, -1)
-    if least < 0:
-        raise OptionError(f"positions go down to {least}; expected places of at least 0: count from the first key")
-    table = torch.zeros(last + 3, dtype=torch.bool)  # one more at either end, where everybody else is looked up
-    table[positions.cpu() + 1] = True
-    positions = positions.clone()  # what the table was made of, whatever becomes of the tensor
-
-    def seen(_b: Tensor, _h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        here = table.to(k.device)
-        row, column = (here[(place + 1).clamp(0, last + 2)] for place in (q + offset, k))
-        return row | column
-
-    name = f"global_positions({len(positions)} of {last + 1}{f', offset={offset}' if offset else ''})"
-    return Mask(seen, name, made=("global_positions", {"positions": positions, "offset": offset}))
-
-
-def block_pairs(table: Tensor, size: int, offset: int = 0) -> Mask:
-    """Which blocks see which, from a table: ``table[head, ⌊(query + offset) / size⌋, ⌊key / size⌋]``.
-
-    Args:
-        table: (heads, query blocks, key blocks), bool, True = may attend. A single head serves all.
-        size: positions of a block, at least 1.
-        offset: how many keys came before the first query.
-
-    Raises:
-        DtypeError: if table is no boolean tensor.
-        ShapeError: if table does not have three axes.
-        OptionError: if the size is not a whole number of at least 1, or the offset not one of at least 0.
-
-    >>> print(block_pairs(torch.tensor([[[True, False], [True, True]]]), size=2).picture(4, 4))
-    0 ■ ■ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚
-    2 ■ ■ ■ ■
-    3 ■ ■ ■ ■
-    """
-    check_tensor("table", table)
-    if table.dtype != torch.bool:
-        raise DtypeError(f"table is {table.dtype}; expected torch.bool, True = may attend: write table.bool() if 1 means so")
-    if table.ndim != 3:
-        raise ShapeError(f"table is {tuple(table.shape)}; expected 3 axes: (heads, query blocks, key blocks)")
-    size, offset = whole_number("size", size, 1), whole_number("offset", offset, 0)
-    heads, rows, columns = table.shape
-
-    def look_up(_b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        head = torch.zeros_like(h) if heads == 1 else h
-        return table.to(k.device)[head, (q + offset) // size, k // size]
-
-    before = f", offset={offset}" if offset else ""
-    return Mask(
-        look_up,
-        f"block_pairs({heads} x {rows} x {columns}, size={size}{before})",
-        (None, None if heads == 1 else heads, max(0, rows * size - offset), columns * size),
-        ("block_pairs", {"table": table, "size": size, "offset": offset}),
-    )
-
-
-def random_blocks(count: int, size: int, blocks: int, heads: int = 1, seed: int = 0) -> Mask:
-    """Each block of queries sees ``count`` blocks of keys, drawn once (BigBird, Zaheer et al. 2020, section 2).
-
-    Drawn among the blocks that BigBird does not show anyway: neither the own one and its neighbours, nor the first and the
-    last. Fewer where there are no more. What comes out is a `block_pairs` mask: files keep the draw, not the seed.
-
-    Args:
-        count: how many blocks of keys, at least 1.
-        size: positions of a block, at least 1.
-        blocks: how many blocks the sequence has, at least 1.
-        heads: how many heads draw for themselves; a single draw serves all.
-        seed: the same seed draws the same blocks.
-
-    Raises:
-        OptionError: if a number is not whole, or too small.
-
-    >>> print(random_blocks(count=1, size=1, blocks=7).picture(7, 7))
-    0 ⬚ ⬚ ⬚ ⬚ ⬚ ■ ⬚
-    1 ⬚ ⬚ ⬚ ⬚ ■ ⬚ ⬚
-    2 ⬚ ⬚ ⬚ ⬚ ⬚ ■ ⬚
-    3 ⬚ ⬚ ⬚ ⬚ ⬚ ■ ⬚
-    4 ⬚ ■ ⬚ ⬚ ⬚ ⬚ ⬚
-    5 ⬚ ⬚ ■ ⬚ ⬚ ⬚ ⬚
-    6 ⬚ ⬚ ⬚ ⬚ ■ ⬚ ⬚
-    """
-    count, blocks, heads = (
-        whole_number(name, number, 1) for name, number in (("count", count), ("blocks", blocks), ("heads", heads))
-    )
-    place = torch.arange(blocks)
-    free = ((place[:, None] - place).abs() > 1) & (place > 0) & (place < blocks - 1)  # (query blocks, key blocks)
-    luck = torch.rand(heads, blocks, blocks, generator=torch.Generator().manual_seed(whole_number("seed", seed)))
-    rank = luck.masked_fill(~free, -1).argsort(-1, descending=True).argsort(-1)  # 0 for the luckiest
-    return block_pairs(free & (rank < count), size)
+    return Mask.of(Blocks(size, neighbours, offset))
 
 
 def combined(allowed: Mask | None, causally: bool, width: int | None, offset: int) -> Mask | None:
@@ -313,7 +280,7 @@ def combined(allowed: Mask | None, causally: bool, width: int | None, offset: in
 
     Args:
         allowed: a mask that is there already.
-        causally: nobody looks ahead; a window then looks back, and is centred otherwise.
+        causally: no query sees a later key; a window then looks back, and is centred otherwise.
         width: of the window, if there is one.
         offset: keys − queries, so that the last query sees every key (bottom-right).
     """
@@ -323,9 +290,3 @@ def combined(allowed: Mask | None, causally: bool, width: int | None, offset: in
     if width is not None:
         parts.append(window(width, offset) if causally else centred_window(width, offset))
     return functools.reduce(operator.and_, parts) if parts else None
-
-
-def check_tensor(name: str, tensor: Tensor) -> None:
-    """Refuse what is not a tensor."""
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"{name} is a {type(tensor).__name__}; expected a tensor: write torch.as_tensor({name})")

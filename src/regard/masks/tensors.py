@@ -1,6 +1,7 @@
-"""Masks that somebody else has computed, or that follow from what stands in the sequences."""
+"""Masks that were computed elsewhere, or that follow from what stands in the sequences."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -8,9 +9,37 @@ from torch import Tensor
 from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks.mask import AXES, Mask
-from regard.masks.patterns import causal, check_tensor, everything, window
+from regard.masks.pattern import Extent, Limits, Pattern, Selection, at, cut, limit
 
-_BLOCK = 2**24  # truth values that are looked at together
+
+@dataclass(eq=False, repr=False)
+class Documents(Pattern):
+    """Positions of one document see each other; see `documents`."""
+
+    name: ClassVar = "documents"
+    ids: Tensor
+
+    def __post_init__(self) -> None:
+        check_tensor("ids", self.ids)
+        check_axes("ids", self.ids, "batch, positions")
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        ids, row = self.ids.to(key.device), at(batch, len(self.ids))
+        return ids[row, query] == ids[row, key]
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        return Extent.unknown(keys)
+
+    def narrowed(self, kept: Selection) -> Pattern | None:
+        return Documents(cut(self.ids, kept.batch)) if kept.first == 0 else None
+
+    @property
+    def limits(self) -> Limits:
+        batch, positions = self.ids.shape
+        return limit(batch), None, positions, positions
+
+    def __repr__(self) -> str:
+        return "documents(batch={}, positions={})".format(*self.ids.shape)
 
 
 def documents(ids: Tensor) -> Mask:
@@ -23,21 +52,48 @@ def documents(ids: Tensor) -> Mask:
         DtypeError: if ids is not a tensor.
         ShapeError: if ids does not have two axes.
 
-    >>> print(documents(torch.tensor([[0, 0, 1, 1, 1]])).picture(5, 5))
-    0 ■ ■ ⬚ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚ ⬚
-    2 ⬚ ⬚ ■ ■ ■
-    3 ⬚ ⬚ ■ ■ ■
-    4 ⬚ ⬚ ■ ■ ■
+    Example:
+        >>> print(documents(torch.tensor([[0, 0, 1, 1, 1]])).picture(5, 5))
+        0 ■ ■ ⬚ ⬚ ⬚
+        1 ■ ■ ⬚ ⬚ ⬚
+        2 ⬚ ⬚ ■ ■ ■
+        3 ⬚ ⬚ ■ ■ ■
+        4 ⬚ ⬚ ■ ■ ■
     """
-    batch, positions = _two_axes("ids", ids, "positions")
+    return Mask.of(Documents(ids))
 
-    def same_document(b: Tensor, _h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        here, row = ids.to(k.device), _row(b, batch)
-        return here[row, q] == here[row, k]
 
-    limits = (_limit(batch), None, positions, positions)
-    return Mask(same_document, f"documents(batch={batch}, positions={positions})", limits, ("documents", {"ids": ids}))
+@dataclass(eq=False, repr=False)
+class Padding(Pattern):
+    """Real tokens are seen, whoever asks; see `padding`."""
+
+    name: ClassVar = "padding"
+    keep: Tensor
+
+    def __post_init__(self) -> None:
+        check_tensor("keep", self.keep)
+        check_axes("keep", self.keep, "batch, keys")
+        if not bool(((self.keep == 0) | (self.keep == 1)).all()):
+            raise OptionError("keep: expected 1 (or True) for a token and 0 for padding, got other values too; write keep != 0")
+        self.keep = self.keep != 0
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return self.keep.to(key.device)[at(batch, len(self.keep)), key]
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        real = self.keep[batch if len(self.keep) > 1 else 0]
+        return Extent.within(keys, *ends(real, real))
+
+    def narrowed(self, kept: Selection) -> Pattern:
+        return Padding(cut(self.keep, kept.batch))
+
+    @property
+    def limits(self) -> Limits:
+        batch, keys = self.keep.shape
+        return limit(batch), None, None, keys
+
+    def __repr__(self) -> str:
+        return "padding(batch={}, keys={})".format(*self.keep.shape)
 
 
 def padding(keep: Tensor) -> Mask:
@@ -51,20 +107,64 @@ def padding(keep: Tensor) -> Mask:
         ShapeError: if keep does not have two axes.
         OptionError: if keep holds anything but 0 and 1.
 
-    >>> print(padding(torch.tensor([[1, 1, 1, 0, 0]])).picture(2, 5))
-    0 ■ ■ ■ ⬚ ⬚
-    1 ■ ■ ■ ⬚ ⬚
+    Example:
+        >>> print(padding(torch.tensor([[1, 1, 1, 0, 0]])).picture(2, 5))
+        0 ■ ■ ■ ⬚ ⬚
+        1 ■ ■ ■ ⬚ ⬚
     """
-    batch, keys = _two_axes("keep", keep, "keys")
-    if not bool(((keep == 0) | (keep == 1)).all()):
-        raise OptionError("keep holds values other than 0 and 1; expected 1 (or True) for a token and 0 for padding")
-    real = keep != 0
-    return Mask(
-        lambda b, _h, _q, k: real.to(k.device)[_row(b, batch), k],
-        f"padding(batch={batch}, keys={keys})",
-        (_limit(batch), None, None, keys),
-        ("padding", {"keep": real}),
-    )
+    return Mask.of(Padding(keep))
+
+
+@dataclass(eq=False, repr=False)
+class Spans(Pattern):
+    """Each query sees its own run of keys; see `spans`."""
+
+    name: ClassVar = "spans"
+    starts: Tensor
+    stops: Tensor
+    keys: int
+
+    def __post_init__(self) -> None:
+        self.keys = whole_number("keys", self.keys, 0)
+        for name, tensor in (("starts", self.starts), ("stops", self.stops)):
+            check_tensor(name, tensor)
+            if tensor.is_floating_point() or tensor.dtype == torch.bool:
+                raise DtypeError(f"{name}: expected whole numbers, got {tensor.dtype}; write {name}.long()")
+            if tensor.ndim != 3 or tensor.shape != self.starts.shape:
+                raise ShapeError(
+                    f"{name}: expected starts and stops of one shape (batch, heads, queries), got {tuple(tensor.shape)}"
+                )
+            least, most = (int(tensor.min()), int(tensor.max())) if tensor.numel() else (0, 0)
+            if not 0 <= least <= most <= self.keys:
+                raise OptionError(
+                    f"{name}: expected places from 0 to {self.keys}, the keys, got {least} to {most}; "
+                    f"write {name}.clamp(0, {self.keys})"
+                )
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        batches, heads, queries = self.starts.shape
+        row = at(batch, batches), at(head, heads), at(query, queries)
+        return (key >= self.starts.to(key.device)[row]) & (key < self.stops.to(key.device)[row])
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        starts, stops = (
+            edge[batch if edge.shape[0] > 1 else 0, head if edge.shape[1] > 1 else 0] for edge in (self.starts, self.stops)
+        )
+        if len(starts) > 1:
+            starts, stops = starts[rows.start : rows.stop], stops[rows.start : rows.stop]
+        return Extent.within(keys, int(starts.min()), int(stops.max()), int(starts.max()), int(stops.min()))
+
+    def narrowed(self, kept: Selection) -> Pattern:
+        starts, stops = (cut(edge, kept.batch, kept.heads, kept.queries) for edge in (self.starts, self.stops))
+        return Spans(starts, stops, self.keys)
+
+    @property
+    def limits(self) -> Limits:
+        batch, heads, queries = map(limit, self.starts.shape)
+        return batch, heads, queries, self.keys
+
+    def __repr__(self) -> str:
+        return f"spans({' x '.join(map(str, self.starts.shape))}, keys={self.keys})"
 
 
 def spans(starts: Tensor, stops: Tensor, keys: int) -> Mask:
@@ -72,7 +172,7 @@ def spans(starts: Tensor, stops: Tensor, keys: int) -> Mask:
 
     Args:
         starts: (batch, heads, queries), the first key that a query sees; axes of 1 serve every index.
-        stops: the same shape, one past the last key; not beyond ``start`` for a query that sees nothing.
+        stops: the same shape, one past the last key; not beyond ``start`` for a query that sees no key.
         keys: how many keys there are.
 
     Raises:
@@ -80,32 +180,43 @@ def spans(starts: Tensor, stops: Tensor, keys: int) -> Mask:
         ShapeError: if they do not have three axes of the same sizes.
         OptionError: if a run of keys leaves the axis.
 
-    >>> print(spans(torch.tensor([[[0, 0, 2, 2]]]), torch.tensor([[[1, 2, 3, 4]]]), keys=4).picture(4, 4))
-    0 ■ ⬚ ⬚ ⬚
-    1 ■ ■ ⬚ ⬚
-    2 ⬚ ⬚ ■ ⬚
-    3 ⬚ ⬚ ■ ■
+    Example:
+        >>> print(spans(torch.tensor([[[0, 0, 2, 2]]]), torch.tensor([[[1, 2, 3, 4]]]), keys=4).picture(4, 4))
+        0 ■ ⬚ ⬚ ⬚
+        1 ■ ■ ⬚ ⬚
+        2 ⬚ ⬚ ■ ⬚
+        3 ⬚ ⬚ ■ ■
     """
-    keys = whole_number("keys", keys, 0)
-    for name, tensor in (("starts", starts), ("stops", stops)):
-        check_tensor(name, tensor)
-        if tensor.is_floating_point() or tensor.dtype == torch.bool:
-            raise DtypeError(f"{name} is {tensor.dtype}; expected whole numbers: write {name}.long()")
-        if tensor.ndim != 3 or tensor.shape != starts.shape:
-            raise ShapeError(f"{name} is {tuple(tensor.shape)}; expected starts and stops of one shape (batch, heads, queries)")
-        if tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) <= keys:
-            raise OptionError(
-                f"{name} go from {int(tensor.min())} to {int(tensor.max())}; expected places from 0 to {keys}, the keys"
-            )
-    batch, heads, queries = starts.shape
+    return Mask.of(Spans(starts, stops, keys))
 
-    def within(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        row = _row(b, batch), _row(h, heads), _row(q, queries)
-        return (k >= starts.to(k.device)[row]) & (k < stops.to(k.device)[row])
 
-    limits = (_limit(batch), _limit(heads), _limit(queries), keys)
-    name = f"spans({' x '.join(map(str, starts.shape))}, keys={keys})"
-    return Mask(within, name, limits, ("spans", {"starts": starts, "stops": stops, "keys": keys}))
+@dataclass(eq=False, repr=False)
+class FromTensor(Pattern):
+    """Truth values, looked up; see `from_tensor`."""
+
+    name: ClassVar = "from_tensor"
+    tensor: Tensor
+
+    def __post_init__(self) -> None:
+        self._values = four_axes(self.tensor)
+
+    def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        places = (at(index, size) for index, size in zip((batch, head, query, key), self._values.shape, strict=True))
+        return self._values.to(key.device)[tuple(places)]
+
+    def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
+        return Extent.unknown(keys)
+
+    def narrowed(self, kept: Selection) -> Pattern:
+        return FromTensor(cut(unrepeated(self._values), kept.batch, kept.heads, kept.queries))
+
+    @property
+    def limits(self) -> Limits:
+        batch, heads, queries, keys = map(limit, self._values.shape)
+        return batch, heads, queries, keys
+
+    def __repr__(self) -> str:
+        return f"from_tensor({' x '.join(map(str, self.tensor.shape))})"
 
 
 def from_tensor(tensor: Tensor) -> Mask:
@@ -119,60 +230,30 @@ def from_tensor(tensor: Tensor) -> Mask:
         DtypeError: if it is not a boolean tensor.
         ShapeError: if the tensor has more than four axes.
 
-    >>> print(from_tensor(torch.tensor([[True, False, True], [False, True, True]])).picture(2, 3))
-    0 ■ ⬚ ■
-    1 ⬚ ■ ■
+    Example:
+        >>> print(from_tensor(torch.tensor([[True, False, True], [False, True, True]])).picture(2, 3))
+        0 ■ ⬚ ■
+        1 ⬚ ■ ■
     """
-    full = _four_axes(tensor)
-    batch, heads, queries, keys = full.shape
-
-    def look_up(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return full.to(k.device)[_row(b, batch), _row(h, heads), _row(q, queries), _row(k, keys)]
-
-    limits = (_limit(batch), _limit(heads), _limit(queries), _limit(keys))
-    return Mask(look_up, f"from_tensor({' x '.join(map(str, tensor.shape))})", limits, ("from_tensor", {"tensor": tensor}))
+    return Mask.of(FromTensor(tensor))
 
 
-def recognised(tensor: Tensor) -> Mask:
-    """The simplest mask that equals this tensor: causal, a window, spans of keys; a copy of the tensor where none fits.
+def four_axes(tensor: Tensor) -> Tensor:
+    """Truth values of up to four axes as (batch, heads, queries, keys).
 
-    A mask of n² truth values is read once, and kept as two numbers a query wherever each query sees one run of keys.
-
-    Args:
-        tensor: as in ``from_tensor``.
-
-    >>> recognised(torch.ones(5, 7, dtype=torch.bool).tril(2))
-    causal(2)
-    >>> recognised(torch.tensor([[True, True, False], [True, True, False], [False, False, True]]))
-    spans(1 x 1 x 3, keys=3)
-    >>> recognised(torch.tensor([[True, False, True]]))
-    from_tensor(1 x 1 x 1 x 3)
+    Raises:
+        DtypeError: they are no boolean tensor.
+        ShapeError: there are more than four axes.
     """
-    full = unrepeated(_four_axes(tensor))
-    if full.numel() == 0:
-        return from_tensor(full.clone())
-    blocks = full.split(max(1, _BLOCK // (full[:, :, 0].numel())), dim=2)
-    return of_runs(blocks, tensor.shape[-1]) or from_tensor(full.clone())
-
-
-def of_runs(blocks: Iterable[Tensor], keys: int) -> Mask | None:
-    """The simplest mask that equals these truth values, if each query sees one run of keys.
-
-    Args:
-        blocks: (batch, heads, some queries, keys) each, one after another; none is looked at beyond the first failure.
-        keys: how many there are.
-    """
-    edges = []
-    for block in blocks:
-        first, last, single = _runs(block)
-        if not single:
-            return None
-        edges.append((first, last))
-    starts, stops = (torch.cat(parts, dim=2) for parts in zip(*edges, strict=True))
-    for axis in (0, 1):
-        if all(bool((edge == edge.narrow(axis, 0, 1)).all()) for edge in (starts, stops)):
-            starts, stops = starts.narrow(axis, 0, 1), stops.narrow(axis, 0, 1)
-    return _pattern(starts, stops, keys) or spans(starts.contiguous(), stops.contiguous(), keys)
+    check_tensor("tensor", tensor)
+    if tensor.dtype != torch.bool:
+        raise DtypeError(
+            f"tensor: expected torch.bool, True = may attend, got {tensor.dtype}; "
+            "write tensor.bool() if 1 means so, tensor == 0 if it is an additive mask"
+        )
+    if tensor.ndim > 4:
+        raise ShapeError(f"tensor: expected at most 4 axes ({', '.join(AXES)}), got {tensor.ndim}: {tuple(tensor.shape)}")
+    return tensor[(None,) * (4 - tensor.ndim)]
 
 
 def unrepeated(full: Tensor) -> Tensor:
@@ -180,60 +261,21 @@ def unrepeated(full: Tensor) -> Tensor:
     return full[tuple(slice(1 if stride == 0 else None) for stride in full.stride()[:3])]
 
 
-def _runs(rows: Tensor) -> tuple[Tensor, Tensor, bool]:
-    """Where each row's run of True begins and ends, (batch, heads, queries); and whether no row has two of them."""
-    rises = (rows[..., 1:] & ~rows[..., :-1]).sum(-1) + rows[..., 0]
-    starts = rows.to(torch.uint8).argmax(-1)  # the first of the largest
-    return starts, starts + rows.sum(-1), not bool((rises > 1).any())
+def ends(some: Tensor, every: Tensor) -> tuple[int, int, int, int]:
+    """Where the True of ``some`` begin and end; and those of ``every``, if there is no gap between them."""
+    places, sure = some.nonzero().flatten(), every.nonzero().flatten()
+    start, stop = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+    open_start, open_stop = (int(sure[0]), int(sure[-1]) + 1) if len(sure) else (start, start)
+    return start, stop, open_start, open_stop if open_stop - open_start == len(sure) else open_start
 
 
-def _pattern(starts: Tensor, stops: Tensor, keys: int) -> Mask | None:
-    """The causal or windowed mask that has these edges, if one has."""
-    if starts.shape[:2] != (1, 1):
-        return None
-    first, last = starts[0, 0], stops[0, 0]
-    if bool((first == 0).all() & (last == keys).all()):
-        return everything()
-    if len(last) == 1:  # one row may stand for every query
-        return None
-    queries = torch.arange(len(last), device=last.device)
-    inner = ((last > 0) & (last < keys)).nonzero().flatten()
-    if not len(inner):
-        return None
-    offset = int(last[inner[0]] - inner[0]) - 1
-    if not torch.equal(last, (queries + offset + 1).clamp(0, keys)):
-        return None
-    if bool((first == 0).all()):
-        return causal(offset)
-    cut = int((first > 0).nonzero()[0])
-    width = cut + offset + 1 - int(first[cut])
-    return window(width, offset) if torch.equal(first, (queries + offset + 1 - width).clamp(0)) else None
+def check_axes(name: str, tensor: Tensor, axes: str) -> None:
+    """Refuse a tensor that does not have these axes."""
+    if tensor.ndim != len(axes.split(", ")):
+        raise ShapeError(f"{name}: expected {len(axes.split(', '))} axes ({axes}), got {tuple(tensor.shape)}")
 
 
-def _four_axes(tensor: Tensor) -> Tensor:
-    """The truth values as (batch, heads, queries, keys)."""
-    check_tensor("tensor", tensor)
-    if tensor.dtype != torch.bool:
-        raise DtypeError(
-            f"tensor is {tensor.dtype}; expected torch.bool, True = may attend: "
-            "write tensor.bool() if 1 means so, tensor == 0 if it is an additive mask"
-        )
-    if tensor.ndim > 4:
-        raise ShapeError(f"tensor has {tensor.ndim} axes, {tuple(tensor.shape)}; expected at most 4: ({', '.join(AXES)})")
-    return tensor[(None,) * (4 - tensor.ndim)]
-
-
-def _row(index: Tensor, size: int) -> Tensor:
-    """The index to read along an axis of this size: broadcasting reads 0 along an axis of 1."""
-    return torch.zeros_like(index) if size == 1 else index
-
-
-def _limit(size: int) -> int | None:
-    return None if size == 1 else size
-
-
-def _two_axes(name: str, tensor: Tensor, positions: str) -> tuple[int, int]:
-    check_tensor(name, tensor)
-    if tensor.ndim != 2:
-        raise ShapeError(f"{name} has shape {tuple(tensor.shape)}; expected 2 axes: (batch, {positions})")
-    return tensor.shape[0], tensor.shape[1]
+def check_tensor(name: str, tensor: Tensor) -> None:
+    """Refuse what is not a tensor."""
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}; write torch.as_tensor({name})")

@@ -40,7 +40,7 @@ class RowScores:
             for left, right in ((start, opened[0]), (opened[1], stop)) if opened[1] > opened[0] else ((start, stop),):
                 if right > left:
                     b, h, queries = (torch.tensor(at, device=out.device) for at in (self.batch, self.head, tuple(self.rows)))
-                    seen = factors.mask.function(b, h, queries[:, None], torch.arange(left, right, device=out.device))
+                    seen = factors.mask.pattern.sees(b, h, queries[:, None], torch.arange(left, right, device=out.device))
                     out[:, left - start : right - start].masked_fill_(~seen, self.hidden)
 
     def checked(self, lse: Tensor) -> Tensor:

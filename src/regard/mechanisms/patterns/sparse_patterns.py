@@ -14,8 +14,7 @@ read: the result is the same.
 
 import functools
 import operator
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from regard import masks
 from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
+from regard.masks.sparse import BlockPairs
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 
@@ -122,9 +122,12 @@ def bigbird(query: Tensor, key: Tensor, value: Tensor, random: Mask, size: int) 
             f"expected whole blocks, got {length} positions and size={size}; pad to {-(-length // size) * size} positions, "
             f"or take a size that divides {length}"
         )
-    for table, drawn_for in _tables(random):
-        if drawn_for != size:
-            raise OptionError(f"random: expected blocks of size={size}, got blocks of {drawn_for}; draw it with that size")
+    for drawn in random.pattern.leaves():
+        if not isinstance(drawn, BlockPairs):
+            continue
+        table = drawn.table
+        if drawn.size != size:
+            raise OptionError(f"random: expected blocks of size={size}, got blocks of {drawn.size}; draw it with that size")
         if table.shape[1:] != (length // size, length // size):
             raise ShapeError(
                 f"random: expected {length // size} · {length // size} blocks as in the sequence, got {table.shape[1]} · "
@@ -174,16 +177,6 @@ def dilated_heads(
         return around(step * (window - 1) + 1, offset) & gaps & masks.from_tensor(mine[:, None, None])
 
     return attention(query, key, value, functools.reduce(operator.or_, map(stretched, sorted(set(steps)))))
-
-
-def _tables(mask: Mask) -> Iterator[tuple[Tensor, int]]:
-    """The tables of `block_pairs` that a mask is made of, each with the size of its blocks."""
-    kind, given = mask.made or ("unknown", {})
-    if kind == "block_pairs":
-        yield cast("Tensor", given["table"]), cast("int", given["size"])
-    for part in given.values():
-        if isinstance(part, Mask):
-            yield from _tables(part)
 
 
 def _one_sequence(query: Tensor, key: Tensor, value: Tensor) -> int:

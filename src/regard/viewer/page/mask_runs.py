@@ -45,7 +45,7 @@ def runs_of(mask: Mask, heads: int, queries: int, columns: Positions) -> Runs | 
     found: dict[bytes, int] = {}
     lists: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
     of_head = np.zeros(heads, np.int32)
-    for head in range(heads if _knows_heads(mask) else 1):
+    for head in range(heads if mask.pattern.differs_by_head else 1):
         first, ends = _of_head(mask, head, queries, columns)
         own = first.tobytes() + ends.tobytes()
         if own not in found:
@@ -74,10 +74,3 @@ def _of_head(mask: Mask, head: int, queries: int, columns: Positions) -> tuple[N
         ends.append(places)
     first = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
     return first.astype(np.int32), np.concatenate(ends).astype(np.int32)
-
-
-def _knows_heads(mask: Mask) -> bool:
-    """Whether it may answer differently for two heads: it knows how many there are, or is somebody's own function."""
-    if mask.made is None or mask.limits[1] is not None:
-        return True
-    return any(isinstance(part, Mask) and _knows_heads(part) for part in mask.made[1].values())
