@@ -15,8 +15,9 @@ from torch import Tensor
 from regard.arguments import number
 from regard.errors import ScoreError, ShapeError
 from regard.maps.checks import check_broadcast, check_query_key, check_tensor
-from regard.maps.source import Positions, positions_of, take, working_dtype
+from regard.maps.source import working_dtype
 from regard.masks import Mask
+from regard.positions import Positions, positions_of, take
 
 
 @dataclass(frozen=True, eq=False, repr=False)

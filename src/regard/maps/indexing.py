@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regard.arguments import whole_number
 from regard.errors import OptionError, PlaceError, ShapeError
-from regard.maps.source import Positions
+from regard.positions import Positions
 
 Choice = int | slice | Sequence[int] | None
 OneIndex = int | slice | EllipsisType | None

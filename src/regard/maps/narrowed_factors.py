@@ -1,9 +1,9 @@
 """The factors of a part of a map."""
 
 from regard.maps.factors import Factors, key_heads_read
-from regard.maps.source import take
 from regard.maps.view import MapView
 from regard.masks.narrowing import narrowed
+from regard.positions import take
 
 
 def narrowed_factors(view: MapView) -> Factors | None:

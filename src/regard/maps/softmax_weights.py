@@ -10,7 +10,7 @@ from regard.maps.reading.denominators import denominators_of
 from regard.maps.reading.key_chunks import KeyChunks, row_groups
 from regard.maps.reading.long_rows import is_long
 from regard.maps.reading.parts import blocks
-from regard.maps.source import Positions, index, positions_of, take
+from regard.positions import Positions, index, positions_of, take
 
 
 class SoftmaxWeights:

@@ -1,6 +1,5 @@
-"""What a map reads its weights from, and how the places that it reads are named."""
+"""What a map reads its weights from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,9 +7,7 @@ import torch
 from torch import Tensor
 
 from regard.errors import OptionError
-
-Positions = range | tuple[int, ...]
-"""Which places of an axis are read, in order."""
+from regard.positions import Positions, take
 
 Ranges = tuple[Positions, Positions, Positions, Positions]
 """Places of all four axes: batch, heads, queries, keys."""
@@ -89,27 +86,6 @@ class DenseWeights:
     def describe(self) -> str:
         """In a few words, how the weights are kept."""
         return "dense weights"
-
-
-def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
-    """The given positions of one axis: a view where they are a run, a copy where they are not."""
-    if isinstance(positions, range) and positions.step > 0:
-        start, stop = (positions[0], positions[-1] + 1) if len(positions) else (0, 0)
-        return tensor[(slice(None),) * axis + (slice(start, stop, positions.step),)]
-    return tensor.index_select(axis, torch.tensor(list(positions), dtype=torch.long, device=tensor.device))
-
-
-def index(positions: Positions) -> slice | list[int]:
-    """The positions as an index of a tensor: a view where that can be."""
-    if isinstance(positions, range) and positions.step > 0:
-        return slice(positions.start, positions.stop, positions.step)
-    return list(positions)
-
-
-def positions_of(places: Sequence[int]) -> Positions:
-    """The places as a range where they are one: ranges are read without a copy."""
-    run = range(places[0], places[0] + len(places)) if places else range(0)
-    return run if tuple(places) == tuple(run) else tuple(places)
 
 
 def working_dtype(tensor: Tensor) -> torch.dtype:

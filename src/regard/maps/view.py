@@ -15,7 +15,8 @@ from regard.maps.reading.long_rows import RUN, LongRows, is_long
 from regard.maps.reading.parts import Block, PooledRows, Pooling, Rows, blocks
 from regard.maps.reading.timing import predicted_seconds, with_progress
 from regard.maps.softmax_weights import SoftmaxWeights
-from regard.maps.source import Positions, Ranges, Source
+from regard.maps.source import Ranges, Source
+from regard.positions import Positions
 
 POOLED_ROW, POOLED_CELL = 2**15, 128
 """Rows and cells of so many keys are pooled in chunks: shorter rows are as fast whole, and narrower cells slower one by one."""

@@ -8,10 +8,11 @@ from tqdm import tqdm
 
 from regard.errors import TooLargeError
 from regard.masks.mask import Mask
-from regard.masks.pattern import Pattern, Positions, Selection
+from regard.masks.pattern import Pattern, Selection
 from regard.masks.patterns import Everything
 from regard.masks.recognition import of_runs
 from regard.masks.tensors import FromTensor, unrepeated
+from regard.positions import Positions
 
 MAX_TENSOR_BYTES = 2**30
 _BLOCK = 2**24  # truth values that are looked at together

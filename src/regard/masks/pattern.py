@@ -8,10 +8,10 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from regard.positions import Positions, take
+
 Limits = tuple[int | None, int | None, int | None, int | None]
 """How many (batch, heads, queries, keys) a mask has answers for; None where any index has one."""
-
-Positions = range | tuple[int, ...]
 
 UNLIMITED: Limits = (None, None, None, None)
 MAX_DEPTH = 64
@@ -135,14 +135,6 @@ class Pattern(ABC):
         """The call that makes it: the first argument, and the others by name unless they are 0."""
         first, *others = self.arguments().items()
         return f"{self.name}({', '.join([str(first[1]), *(f'{name}={value}' for name, value in others if value)])})"
-
-
-def take(tensor: Tensor, axis: int, positions: Positions) -> Tensor:
-    """The given positions of one axis: a view where they are a run, a copy where they are not."""
-    if isinstance(positions, range) and positions.step > 0:
-        start, stop = (positions[0], positions[-1] + 1) if len(positions) else (0, 0)
-        return tensor[(slice(None),) * axis + (slice(start, stop, positions.step),)]
-    return tensor.index_select(axis, torch.tensor(list(positions), dtype=torch.long, device=tensor.device))
 
 
 def cut(tensor: Tensor, *axes: Positions) -> Tensor:

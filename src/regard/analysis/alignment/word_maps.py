@@ -11,8 +11,8 @@ from torch import Tensor
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.reading.parts import BLOCK_BYTES
-from regard.maps.source import Positions, positions_of
 from regard.maps.view import MapData, MapView
+from regard.positions import Positions, positions_of
 from regard.tokens.words import Words, words_of
 
 Groups = tuple[tuple[int, ...], ...]

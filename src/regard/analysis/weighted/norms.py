@@ -9,7 +9,7 @@ from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted, map_
 from regard.arguments import one_of
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.source import Positions, take
+from regard.positions import Positions, take
 
 By = Literal["head", "layer"]
 

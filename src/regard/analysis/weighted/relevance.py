@@ -15,7 +15,7 @@ from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
 from regard.arguments import whole_number
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.source import Positions, take
+from regard.positions import Positions, take
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure

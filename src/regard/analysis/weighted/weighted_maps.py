@@ -11,7 +11,8 @@ from torch import Tensor
 
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.source import Positions, Source, take
+from regard.maps.source import Source
+from regard.positions import Positions, take
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from regard.errors import ScoreError
 from regard.maps.factors import Factors
-from regard.maps.source import Positions, take
+from regard.positions import Positions, take
 
 
 def denominators_of(factors: Factors, batch: Positions, heads: Positions, queries: Positions, scores: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from regard.maps.factors import Factors
 from regard.maps.reading.parts import Pooling
 from regard.maps.reading.row_scores import RowScores, logsumexp
-from regard.maps.source import Positions
+from regard.positions import Positions
 
 ROWS, KEYS = 512, 4096
 """Rows and keys that meet at a time: 8 MiB of scores and as much of weights."""

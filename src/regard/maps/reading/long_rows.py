@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regard.maps.factors import Factors
 from regard.maps.reading.row_scores import RowScores, logsumexp
-from regard.maps.source import Positions
+from regard.positions import Positions
 
 LONG_ROW = 1024
 """Rows of so many keys take the path of their own: below, its bookkeeping costs more than it saves."""

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from regard.maps.factors import Factors
 from regard.maps.reading.denominators import denominators_of
-from regard.maps.source import Positions, index
 from regard.masks.extents import visible
+from regard.positions import Positions, index
 
 
 class RowScores:

@@ -16,13 +16,14 @@ from regard.errors import FileFormatError, RegardError, ShapeError
 from regard.files import as_path, checked_path
 from regard.maps.factors import Factors, key_heads_read
 from regard.maps.softmax_weights import SoftmaxWeights
-from regard.maps.source import DenseWeights, Positions, Ranges, Source
+from regard.maps.source import DenseWeights, Ranges, Source
 from regard.maps.storage.mask_file import as_data, from_data
 from regard.maps.storage.tensor_file import CODES, HIGHEST, TensorFile, TensorPart, table_of, write_tensors
 from regard.maps.view import MapData, MapView
 from regard.masks import Mask
 from regard.masks.narrowing import narrowed
 from regard.masks.tensors import unrepeated
+from regard.positions import Positions
 from regard.version import __version__
 
 KEY, VERSION = "regard", 1

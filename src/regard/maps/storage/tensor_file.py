@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from regard.errors import DtypeError, FileFormatError, TooLargeError
 from regard.files import refusal, written_whole
-from regard.maps.source import Positions, take
+from regard.positions import Positions, take
 
 DTYPES = {
     "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64,

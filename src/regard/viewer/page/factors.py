@@ -12,8 +12,8 @@ from torch import Tensor
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
 from regard.maps.softmax_weights import SoftmaxWeights
-from regard.maps.source import Positions, take
 from regard.maps.view import MapData, MapView
+from regard.positions import Positions, take
 from regard.viewer.answers.packing import pack
 from regard.viewer.page.mask_runs import Runs, runs_of
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regard.maps.source import Positions
 from regard.masks import Mask
+from regard.positions import Positions
 
 _BLOCK = 2**24  # truth values that are looked at together
 
