@@ -19,7 +19,7 @@ TITLES = {
     "analysis": "Alignment",
 }
 WHOLE = {"masks", "mechanisms"}  # rooms of which whole modules are shown
-HIDDEN = {"Cards", "Latent cards"}  # shown by the catalogue's pages
+HIDDEN = {"Cards"}  # shown by the catalogue's pages
 
 
 def write_pages(folder: Path) -> list[str]:

@@ -2,19 +2,22 @@
 
 import importlib
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from decoding import NOT_AS_APPLIED, step
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 from regard.errors import OptionError, ScoreError
+from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.card import Sizes
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import catalogue, example
+from witnesses import WITNESS
 
 HEADS, LENGTH, DIM = 4, 16, 8
+WALKS = ("monotonic", "mocha")  # decoding takes the walk that training has the mean of
 WHOLE = ("global-local", "bigbird", "swin-window", "graph")  # patterns of a sequence that looks at itself
 
 
@@ -49,6 +52,59 @@ def test_float32_is_float64_to_rounding(card, factors):
     expected = card.apply(*(factor.float().double() for factor in factors))
     assert_close(weights.double(), expected.weights, atol=2e-5, rtol=2e-4)
     assert_close(output.double(), expected.output, atol=2e-5, rtol=2e-4)
+
+
+def against_witness(card, factors, witness):
+    """Refuse a card that computes other numbers than its witness does."""
+    expected = witness(*factors)
+    output, weights = expected if isinstance(expected, tuple) else (expected, None)
+    found = card.apply(*factors)
+    assert_close(found.output, output, atol=1e-10, rtol=1e-7)
+    if weights is not None:
+        assert_close(found.weights, weights, atol=1e-10, rtol=1e-7)
+
+
+@CARDS
+def test_it_computes_what_its_witness_does(card, factors):
+    against_witness(card, factors, WITNESS[card.name])
+
+
+def without_witness(cards, witnesses):
+    """Names that only one of the two has."""
+    return {card.name for card in cards} ^ set(witnesses)
+
+
+def test_every_card_has_a_witness_and_every_witness_a_card():
+    assert without_witness(catalogue(), WITNESS) == set()
+
+
+def test_a_wrong_formula_and_a_missing_witness_are_found(factors):
+    def with_half_of_everything(query, key, value):
+        output, weights = card_named("off-by-one").apply(query, key, value)
+        return output / 2, weights / 2
+
+    wrong = replace(card_named("off-by-one"), function=with_half_of_everything)
+    with pytest.raises(AssertionError, match="not close"):
+        against_witness(wrong, factors, WITNESS["off-by-one"])
+    capped = replace(card_named("softcap"), factors=lambda query, key: {"query": query, "key": key, "softcap": 2.1})
+    with pytest.raises(AssertionError, match="not close"):
+        against_witness(capped, factors, WITNESS["softcap"])
+    new = replace(card_named("off-by-one"), name="off-by-two")
+    assert without_witness([*catalogue(), new], WITNESS) == {"off-by-two"}
+    assert without_witness(catalogue()[1:], WITNESS) == {"additive"}
+
+
+@of_cards(lambda card: card.factors(*example()[:2]) is not None)
+@pytest.mark.parametrize("queries", [16, 3])
+def test_a_map_of_its_factors_has_its_weights(card, factors, queries):
+    query, key, value = factors
+    query = query[:, :, -queries:]
+    assert_close(AttentionMap(**card.factors(query, key)).dense(), card.apply(query, key, value).weights)
+
+
+def test_a_card_without_function_and_factors_is_refused(factors):
+    with pytest.raises(OptionError, match="expected a card with a function or with factors, got Card"):
+        replace(card_named("general"), function=None).apply(*factors)
 
 
 @CARDS
@@ -177,14 +233,24 @@ def test_operations_of_one_step_are_those_of_the_card(card):
     assert counted == card.flops.count(sizes)
 
 
-@of_cards(lambda card: card.kept(*example()) and card.name not in NOT_AS_APPLIED)
+def decodes(card):
+    return bool(card.kept(*example())) and card.name not in WALKS
+
+
+@of_cards(decodes)
 @pytest.mark.parametrize("length", [5, 8, 16])
 def test_what_decoding_keeps_is_enough_to_go_on(card, factors, length):
     """The last token, from what the card says is kept of those before it: as if all were read at once."""
     factors = [factor[:, :, :length] for factor in factors]
     kept = card.kept(*(factor[:, :, :-1] for factor in factors))
-    output = step(card, *(factor[:, :, -1:] for factor in factors), kept)
+    output = card.step(*(factor[:, :, -1:] for factor in factors), kept)
     assert_close(output, card.apply(*factors).output[:, :, -1:])
+
+
+@of_cards(lambda card: not decodes(card))
+def test_what_does_not_decode_token_by_token_says_so(card, factors):
+    with pytest.raises(OptionError, match=r"expected a mechanism .*, got"):
+        card.step(*(factor[:, :, -1:] for factor in factors), card.kept(*factors))
 
 
 @CARDS

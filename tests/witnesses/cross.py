@@ -113,6 +113,32 @@ def average_alignment(probabilities: Tensor) -> Tensor:
     return result
 
 
+def expected_stops(probabilities: list[list[float]]) -> list[list[float]]:
+    """The same as a sum over the place k where the walk stopped before (Raffel et al. 2017, equation 9), for more keys."""
+    before, rows = [1.0] + [0.0] * (len(probabilities[0]) - 1), []
+    for row in probabilities:
+        before = [
+            p * math.fsum(before[k] * math.prod(1 - row[passed] for passed in range(k, j)) for k in range(j + 1))
+            for j, p in enumerate(row)
+        ]
+        rows.append(before)
+    return rows
+
+
+def shared_chunks(stops: list[list[float]], scores: list[list[float]], width: int) -> list[list[float]]:
+    """Each stop's probability, shared among the width keys that end there (Chiu and Raffel 2017, equation 17)."""
+    rows = []
+    for stop, score in zip(stops, scores, strict=True):
+        row = [0.0] * len(score)
+        for k, probability in enumerate(stop):
+            chunk = range(max(0, k - width + 1), k + 1)
+            total = math.fsum(math.exp(score[inside]) for inside in chunk)
+            for j in chunk:
+                row[j] += probability * math.exp(score[j]) / total
+        rows.append(row)
+    return rows
+
+
 def chunk_weights(place: int | None, scores: list[float], width: int) -> list[float]:
     """Softmax of scores over the width keys that end at a place."""
     if place is None:

@@ -125,11 +125,12 @@ def forgetting(query, key, value, log_forget):
     return mean_by_loops(weights, value), weights
 
 
-def latent_attention(layer, x: Tensor):
+def latent_attention(layer, x: Tensor, memory: Tensor | None = None):
     """The layer's weights applied with complex numbers and loops: output before the last projection, and weights.
 
-    Everything is rebuilt for each head; rotary pairs are (0, 1), (2, 3) ...
+    Everything is rebuilt for each head; rotary pairs are (0, 1), (2, 3) ... Latents are made of ``memory``, or of x as well.
     """
+    memory = x if memory is None else memory
     weight = {name: tensor.detach() for name, tensor in layer.state_dict().items()}
     heads = layer.heads
     batches, length, _ = x.shape
@@ -153,7 +154,7 @@ def latent_attention(layer, x: Tensor):
     for b in range(batches):
         latents, shared, queries = [], [], []
         for t in range(length):
-            compressed = weight["down.weight"] @ x[b, t]
+            compressed = weight["down.weight"] @ memory[b, t]
             latents.append(normalised(compressed[:latent_dim], weight["norm.weight"]))
             shared.append(turned(compressed[latent_dim:], t))
             asks = x[b, t]

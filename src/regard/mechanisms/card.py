@@ -1,13 +1,14 @@
-"""One card a mechanism: its formula, where it comes from, what it costs, and a way to run it on any input."""
+"""One card a mechanism: its formula, where it comes from, what it costs, how it runs, decodes and is kept as a map."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from regard.errors import OptionError
+from regard.mechanisms.softmax_attention import attention
 
 Family = Literal["scores", "heads", "positions", "patterns", "normalisers", "linear", "cross"]
 Rows = Literal["one", "at most one", "any"]
@@ -40,7 +41,15 @@ class Cost:
     count: Callable[[Sizes], int]
 
 
-Apply = Callable[[Tensor, Tensor, Tensor], Attended]
+Function = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  #: query, key and value to output and weights
+MapArguments = dict[str, Any]
+Kept = tuple[Tensor, ...]
+Step = Callable[[Tensor, Tensor, Tensor, Kept], Tensor]
+
+
+def no_map(_query: Tensor, _key: Tensor) -> MapArguments | None:
+    """The factors of a mechanism whose weights are no softmax over scores that a map can keep."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +73,11 @@ class Card:
         cache_per_token: bytes that decoding keeps for each key; 0 for what does not decode token by token.
         state: bytes that decoding keeps whatever the length.
         code: the function or module to read, under ``regard.mechanisms``.
-        apply: runs it on (batch, heads, positions, dim) queries, keys and values of as many heads; what a model would learn is
-            drawn once and for all (`learned`). `catalogue.example` says which sizes suit every card.
         kept: what decoding holds after these keys and values: the tensors of which cache_per_token and state tell the bytes.
+        function: what ``apply`` runs; where None, attention over the factors.
+        factors: of query and key, the arguments of an ``AttentionMap`` that has these weights: it shows how they come about,
+            step by step. None where no such map can be had.
+        step_function: what ``step`` runs; where None, ``apply`` on the keys and values that were kept and the new ones.
         runs_as: the form whose products are ``flops``; ``apply`` itself where None.
         sparse: only visible pairs cost: the readable form computes all of them and hides.
         causal: no output depends on later positions.
@@ -91,8 +102,10 @@ class Card:
     cache_per_token: Cost
     state: Cost
     code: str
-    apply: Apply
-    kept: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
+    kept: Callable[[Tensor, Tensor, Tensor], Kept]
+    function: Function | None = None
+    factors: Callable[[Tensor, Tensor], MapArguments | None] = no_map
+    step_function: Step | None = None
     symbols: str = ""
     runs_as: Callable[[Tensor, Tensor, Tensor], object] | None = None
     sparse: bool = False
@@ -104,6 +117,31 @@ class Card:
 
     def __repr__(self) -> str:
         return f"Card({self.name}: {self.title}, {self.year})"
+
+    def apply(self, query: Tensor, key: Tensor, value: Tensor) -> Attended:
+        """Runs it on queries, keys and values (batch, heads, positions, dim) of as many heads.
+
+        What a model would learn is drawn once and for all (`learned`). `catalogue.example` says which sizes suit every card.
+        """
+        if self.function is not None:
+            return Attended(*self.function(query, key, value))
+        factors = self.factors(query, key)
+        if factors is None:
+            raise OptionError(f"expected a card with a function or with factors, got {self!r} with neither; give it one")
+        return Attended(*attention(value=values_for(factors["key"], value), **factors))
+
+    def step(self, query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+        """The output of one more token, (batch, heads, 1, value_dim), from itself and what is ``kept`` of those before.
+
+        Raises:
+            OptionError: a mechanism that does not decode so.
+        """
+        if self.step_function is not None:
+            return self.step_function(query, key, value, kept)
+        if not kept:
+            raise OptionError(f"expected a mechanism that decodes token by token, got {self.name}; apply it to all tokens")
+        keys, values = kept
+        return self.apply(query, appended(keys, key), appended(values, value)).output
 
 
 def pairs(s: Sizes, seen: Callable[[int], int]) -> int:
@@ -133,14 +171,41 @@ FULL_PRODUCTS = Cost(
 KEYS_AND_VALUES = Cost("heads·(dim + value_dim)·itemsize", lambda s: s.heads * (s.dim + s.value_dim) * s.itemsize)
 
 
-def keys_and_values(_query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+def keys_and_values(_query: Tensor, key: Tensor, value: Tensor) -> Kept:
     """What most mechanisms keep when they decode."""
     return key, value
 
 
-def nothing(_query: Tensor, _key: Tensor, _value: Tensor) -> tuple[Tensor, ...]:
+def nothing(_query: Tensor, _key: Tensor, _value: Tensor) -> Kept:
     """What is kept by mechanisms that do not decode token by token."""
     return ()
+
+
+def appended(kept: Tensor, new: Tensor) -> Tensor:
+    """What was kept, (..., positions, dim), and what is new after it.
+
+    >>> appended(torch.ones(1, 3, 2), torch.ones(1, 1, 2)).shape
+    torch.Size([1, 4, 2])
+    """
+    return torch.cat([kept, new], dim=-2)
+
+
+def values_for(key: Tensor, value: Tensor) -> Tensor:
+    """The heads of values that go with the heads of keys, where several query heads share one.
+
+    >>> values_for(torch.ones(1, 2, 5, 3), torch.ones(1, 4, 5, 3)).shape
+    torch.Size([1, 2, 5, 3])
+    """
+    return value[:, :: value.shape[1] // key.shape[1]]
+
+
+def query_and_key(**options: Any) -> Callable[[Tensor, Tensor], MapArguments]:
+    """Factors of a mechanism that scores queries and keys as they are: options of ``AttentionMap`` say the rest.
+
+    >>> sorted(query_and_key(causal=True)(torch.ones(2, 3), torch.ones(2, 3)))
+    ['causal', 'key', 'query']
+    """
+    return lambda query, key: {"query": query, "key": key, **options}
 
 
 def learned(*shape: int, like: Tensor, seed: int = 0) -> Tensor:

@@ -10,23 +10,14 @@ from regard.errors import OptionError
 from regard.mechanisms.card import Card
 from regard.mechanisms.cross import cards as cross
 from regard.mechanisms.heads import cards as heads
-from regard.mechanisms.heads import latent_cards as latent
 from regard.mechanisms.linear import cards as linear
 from regard.mechanisms.normalisers import cards as normalisers
 from regard.mechanisms.patterns import cards as patterns
 from regard.mechanisms.positions import cards as positions
 from regard.mechanisms.scores import cards as scores
 
-CARDS: tuple[Card, ...] = (
-    *scores.CARDS,
-    *heads.CARDS,
-    *latent.CARDS,
-    *positions.CARDS,
-    *patterns.CARDS,
-    *normalisers.CARDS,
-    *linear.CARDS,
-    *cross.CARDS,
-)
+FAMILIES = (scores, heads, positions, patterns, normalisers, linear, cross)
+CARDS: tuple[Card, ...] = tuple(one for family in FAMILIES for one in family.CARDS)
 
 
 def catalogue() -> list[Card]:

@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor
 
+from regard.errors import OptionError
 from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
-    Attended,
     Card,
     Cost,
+    Kept,
     Sizes,
     keys_and_values,
     learned,
@@ -28,26 +29,22 @@ LATENTS = 4
 CHUNK = 4
 
 
-def _cross(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value))
-
-
-def _perceiver(_query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _perceiver(_query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Four learned latents look; what asks afterwards are the latents, so the queries are not used."""
     latents = learned(key.shape[1], LATENTS, key.shape[3], like=key)
-    return Attended(*read_into_latents(latents, key, value))
+    return read_into_latents(latents, key, value)
 
 
-def _set_pooling(_query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _set_pooling(_query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """One seed: the set becomes a vector."""
     seed = learned(key.shape[1], 1, key.shape[3], like=key, seed=1)
-    return Attended(*read_into_latents(seed, key, value))
+    return read_into_latents(seed, key, value)
 
 
-def _induced_set(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _induced_set(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """The product of the two maps is formed to be looked at; `_through_points` is what runs."""
     seen = induced_attention(query, _points(key), key, value)
-    return Attended(seen.output, seen.write @ seen.read)
+    return seen.output, seen.write @ seen.read
 
 
 def _through_points(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -58,10 +55,10 @@ def _points(key: Tensor) -> Tensor:
     return learned(key.shape[1], LATENTS, key.shape[3], like=key, seed=2)
 
 
-def _pointer(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _pointer(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """The weights are the answer; the output is the mean of the values under them."""
     weights = pointer(query, key, *_pointing(key))
-    return Attended(weights @ value, weights)
+    return weights @ value, weights
 
 
 def _pointing_at_values(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -74,7 +71,7 @@ def _pointing(key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return learned(dim, dim, like=key, seed=3), learned(dim, dim, like=key, seed=4), 4 * learned(dim, like=key, seed=5)
 
 
-def _copy(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _copy(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """The word of a key is the highest number of its value; the weights are the copied part, and the rest is generated."""
     context, attended = attention(query, key, value)
     state = torch.cat([query, context], dim=-1)  # (batch, heads, queries, dim + value_dim)
@@ -83,13 +80,13 @@ def _copy(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     tokens, words = value.argmax(dim=-1), value.shape[3]  # (batch, heads, keys)
     p, known, copied, source = (x.flatten(0, 1) for x in (generating.squeeze(-1), vocabulary, attended, tokens))
     mixed = copy_distribution(p, known, copied, source, words)  # (batch · heads, queries, words)
-    return Attended(mixed.unflatten(0, key.shape[:2]), (1 - generating) * attended)
+    return mixed.unflatten(0, key.shape[:2]), (1 - generating) * attended
 
 
-def _hard(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _hard(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """The likeliest place, as at test time, so that the answer is always the same; `hard_attention` draws one."""
     seen = likeliest_attention(query @ key.mT / key.shape[3] ** 0.5, value)
-    return Attended(seen.output, seen.weights)
+    return seen.output, seen.weights
 
 
 def _one_value(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -104,22 +101,29 @@ def _stops(query: Tensor, key: Tensor) -> Tensor:
     return scores
 
 
-def _monotonic(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*monotonic_attention(_stops(query, key), value))
+def _monotonic(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    return monotonic_attention(_stops(query, key), value)
 
 
-def _mocha(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _mocha(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     dim = key.shape[3]
     chunk_scores = query @ learned(dim, dim, like=key, seed=8) @ key.mT / dim**0.5
-    return Attended(*mocha_attention(_stops(query, key), chunk_scores, value, CHUNK))
+    return mocha_attention(_stops(query, key), chunk_scores, value, CHUNK)
 
 
-def _graph(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _walk(_query: Tensor, _key: Tensor, _value: Tensor, _kept: Kept) -> Tensor:
+    raise OptionError(
+        "expected a mechanism whose tokens are decoded as `apply` computes them, got a walk, of which `apply` is the mean over "
+        "all walks; decode with monotonic_decoding or mocha_decoding"
+    )
+
+
+def _graph(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """A ring: each node sees itself and its two neighbours."""
     nodes = torch.arange(key.shape[2], device=key.device)
     apart = (nodes[:, None] - nodes) % len(nodes)  # (nodes, nodes)
     ring = (apart <= 1) | (apart == len(nodes) - 1)
-    return Attended(*graph_attention(query, key, value, learned(key.shape[1], key.shape[3], like=key, seed=9), ring))
+    return graph_attention(query, key, value, learned(key.shape[1], key.shape[3], like=key, seed=9), ring)
 
 
 def _read_products(latents: int) -> Cost:
@@ -151,7 +155,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="attention_layers.MultiHeadAttention",
-        apply=_cross,
+        function=attention,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -172,7 +176,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.latents_and_sets.read_into_latents",
-        apply=_perceiver,
+        function=_perceiver,
         kept=nothing,
         without_gradient=("query",),
         permutable=True,
@@ -198,7 +202,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.latents_and_sets.induced_attention",
-        apply=_induced_set,
+        function=_induced_set,
         kept=nothing,
         runs_as=_through_points,
         permutable=True,
@@ -221,7 +225,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.latents_and_sets.read_into_latents",
-        apply=_set_pooling,
+        function=_set_pooling,
         kept=nothing,
         without_gradient=("query",),
         permutable=True,
@@ -246,7 +250,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="cross.pointing.pointer",
-        apply=_pointer,
+        function=_pointer,
         kept=keys_and_values,
         runs_as=_pointing_at_values,
         permutable=True,
@@ -272,7 +276,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="cross.pointing.copy_distribution",
-        apply=_copy,
+        function=_copy,
         kept=keys_and_values,
         rows="at most one",
         permutable=True,
@@ -297,7 +301,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="cross.hard_attention.likeliest_attention",
-        apply=_hard,
+        function=_hard,
         kept=keys_and_values,
         runs_as=_one_value,
         without_gradient=("query", "key"),
@@ -324,8 +328,9 @@ CARDS = (
             "heads·(dim + value_dim)·itemsize: the place of the walk", lambda s: s.heads * (s.dim + s.value_dim) * s.itemsize
         ),
         code="cross.monotonic_attention.monotonic_attention",
-        apply=_monotonic,
+        function=_monotonic,
         kept=lambda _, key, value: (key[:, :, -1:], value[:, :, -1:]),
+        step_function=_walk,
         rows="at most one",
     ),
     Card(
@@ -351,8 +356,9 @@ CARDS = (
             lambda s: s.heads * CHUNK * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="cross.monotonic_attention.mocha_attention",
-        apply=_mocha,
+        function=_mocha,
         kept=lambda _, key, value: (key[:, :, -CHUNK:], value[:, :, -CHUNK:]),
+        step_function=_walk,
         rows="at most one",
     ),
     Card(
@@ -377,7 +383,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.graph_attention.graph_attention",
-        apply=_graph,
+        function=_graph,
         kept=nothing,
         sparse=True,
     ),

@@ -1,31 +1,81 @@
 """Cards of head sharing: who has keys and values of their own."""
 
+import torch
 from torch import Tensor
 
 from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
-    Attended,
     Card,
     Cost,
+    Kept,
+    Sizes,
+    appended,
     keys_and_values,
+    learned,
+    query_and_key,
 )
+from regard.mechanisms.heads.latent_attention import LatentAttention, LatentCache
 from regard.mechanisms.softmax_attention import attention
 
 
-def _multi_head(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value))
+def _step_of_shared_heads(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    keys, values = kept
+    group = query.shape[1] // keys.shape[1]
+    return attention(query, appended(keys, key[:, ::group]), appended(values, value[:, ::group]))[0]
 
 
-def _grouped(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """Two query heads a key head: every second one is kept."""
-    return Attended(*attention(query, key[:, ::2], value[:, ::2]))
+def _latent(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Hidden states of what asks are the queries of all heads, side by side; of what is asked, the sum of keys and values."""
+    layer = _layer(query)
+    output, weights = layer.expanded(_hidden(query), layer.compress(_hidden(key + value)))
+    return _by_heads(output, query.shape[1]), weights
 
 
-def _multi_query(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """All query heads read the first key head."""
-    return Attended(*attention(query, key[:, :1], value[:, :1]))
+def _latent_cache(query: Tensor, key: Tensor, value: Tensor) -> LatentCache:
+    return _layer(query).compress(_hidden(key + value))
+
+
+def _latent_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    layer = _layer(query)
+    cache = layer.compress(_hidden(key + value), LatentCache(*kept))
+    return _by_heads(layer.absorbed(_hidden(query), cache)[0], query.shape[1])
+
+
+def _hidden(heads: Tensor) -> Tensor:
+    return heads.transpose(1, 2).flatten(2)  # (batch, positions, heads · dim)
+
+
+def _by_heads(hidden: Tensor, heads: int) -> Tensor:
+    output: Tensor = hidden.unflatten(2, (heads, -1)).transpose(1, 2)  # (batch, heads, positions, dim)
+    return output
+
+
+def _layer(query: Tensor) -> LatentAttention:
+    """In the proportions of DeepSeek-V2: a latent of four heads' features, half a head for the position."""
+    heads, dim = query.shape[1], query.shape[3]
+    with torch.device("meta"):
+        layer = LatentAttention(heads * dim, heads, head_dim=dim, latent_dim=4 * dim, rotary_dim=_rotary(dim))
+    numbers = {
+        name: learned(*shaped.shape, like=query, seed=seed) for seed, (name, shaped) in enumerate(layer.state_dict().items())
+    }
+    layer.load_state_dict(numbers | {"norm.weight": query.new_ones(4 * dim)}, assign=True)
+    return layer.requires_grad_(requires_grad=False)
+
+
+def _rotary(dim: int) -> int:
+    return max(2, dim // 4 * 2)
+
+
+def _flops(s: Sizes) -> int:
+    hidden, latent, rotary = s.heads * s.dim, 4 * s.dim, _rotary(s.dim)
+    query = s.queries * hidden * s.heads * (s.dim + rotary)
+    down = s.keys * hidden * (latent + rotary)
+    up = s.keys * latent * s.heads * (s.dim + s.value_dim)
+    attention = s.heads * s.queries * s.keys * (s.dim + rotary + s.value_dim)
+    output = s.queries * s.heads * s.value_dim * hidden
+    return 2 * (query + down + up + attention + output)
 
 
 CARDS = (
@@ -46,7 +96,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="attention_layers.MultiHeadAttention",
-        apply=_multi_head,
+        factors=query_and_key(),
         kept=keys_and_values,
         permutable=True,
     ),
@@ -67,8 +117,9 @@ CARDS = (
         cache_per_token=Cost("(dim + value_dim)·itemsize", lambda s: (s.dim + s.value_dim) * s.itemsize),
         state=NOTHING,
         code="attention_layers.MultiHeadAttention",
-        apply=_multi_query,
+        factors=lambda query, key: {"query": query, "key": key[:, :1]},
         kept=lambda _, key, value: (key[:, :1], value[:, :1]),
+        step_function=_step_of_shared_heads,
         permutable=True,
     ),
     Card(
@@ -91,8 +142,49 @@ CARDS = (
         ),
         state=NOTHING,
         code="attention_layers.MultiHeadAttention",
-        apply=_grouped,
+        factors=lambda query, key: {"query": query, "key": key[:, ::2]},  # two query heads a key head
         kept=lambda _, key, value: (key[:, ::2], value[:, ::2]),
+        step_function=_step_of_shared_heads,
         permutable=True,
+    ),
+    Card(
+        name="latent",
+        title="Multi-head latent attention (MLA)",
+        family="heads",
+        formula=(
+            "output_h = softmax([Q_h, R_h] · [C K_hᵀ, r]ᵀ / √(dim + rotary)) C V_hᵀ, with the latents C = norm(X W_down) and a "
+            "rotary key r for all heads"
+        ),
+        latex=(
+            r"O_h = \operatorname{softmax}\!\left(\frac{Q_h (C W^{UK\top}_h)^\top + R_h r^\top}{\sqrt{d + d^R}}\right) "
+            r"C W^{UV\top}_h,\quad C = \operatorname{norm}(X W^{D})"
+        ),
+        symbols="our C is their c^KV, our latent their d_c, our rotary their d_h^R, our dim and value_dim their d_h",
+        paper=(
+            "DeepSeek-AI 2024, DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language Model, "
+            "arXiv:2405.04434, section 2.1"
+        ),
+        year=2024,
+        change="Not heads are shared but what they are made of: one latent a token, from which each head has keys of its own.",
+        use="DeepSeek-V2, V3 and R1; Kimi K2.",
+        wins="Serving long contexts to many readers: the cache is that of some two heads, whatever their number.",
+        loses="Decoding where arithmetic is the limit: absorbed, a pair costs 2·heads·(2·latent + rotary) operations.",
+        flops=Cost(
+            "expanded, with the projections from and to hidden states: 2·heads·queries·keys·(dim + rotary + value_dim) "
+            "+ 2·queries·heads·dim·heads·(dim + rotary + value_dim) + 2·keys·heads·dim·(latent + rotary) "
+            "+ 2·keys·latent·heads·(dim + value_dim), here latent = 4·dim and rotary = dim/2",
+            _flops,
+        ),
+        cache_per_token=Cost(
+            "(latent + rotary)·itemsize, here latent = 4·dim and rotary = dim/2",
+            lambda s: (4 * s.dim + _rotary(s.dim)) * s.itemsize,
+        ),
+        state=NOTHING,
+        code="heads.latent_attention.LatentAttention",
+        function=_latent,
+        kept=_latent_cache,
+        step_function=_latent_step,
+        causal=True,
+        reconstructs=False,
     ),
 )

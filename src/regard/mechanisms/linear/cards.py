@@ -1,19 +1,24 @@
 """Cards of mechanisms with a state: what earlier tokens left, in a matrix of fixed size."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize, softplus
 
-from regard.mechanisms.card import NOTHING, Attended, Card, Cost, learned
+from regard.mechanisms.card import NOTHING, Card, Cost, Kept, Step, learned
 from regard.mechanisms.linear.delta_rule import delta_rule_parallel, delta_rule_recurrent
 from regard.mechanisms.linear.gated_delta_rule import gated_delta_parallel, gated_delta_recurrent
 from regard.mechanisms.linear.gated_linear_attention import gated_linear_parallel, gated_linear_recurrent
-from regard.mechanisms.linear.linear_attention import linear_attention_parallel, linear_attention_recurrent
+from regard.mechanisms.linear.linear_attention import LinearState, linear_attention_parallel, linear_attention_recurrent
 from regard.mechanisms.linear.random_features import orthogonal_projection, performer_parallel, performer_recurrent
 from regard.mechanisms.linear.retention import retention_parallel, retention_recurrent
 from regard.mechanisms.linear.state_space_duality import state_space_parallel, state_space_recurrent
 
-Factors = tuple[Tensor, Tensor, Tensor]
+Recurrence = Callable[..., tuple[Tensor, Any]]
+"""Of query, key, value and the state before them: their outputs, and the state after them."""
 
 _FEATURES = 64
 
@@ -29,32 +34,35 @@ READ_WRITE_AND_READ = Cost(
 )
 
 
-def _linear(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*linear_attention_parallel(query, key, value, causal=True))
+def _state_after(steps: Recurrence) -> Callable[[Tensor, Tensor, Tensor], Kept]:
+    """What is kept: the state that these tokens leave."""
+
+    def kept(query: Tensor, key: Tensor, value: Tensor) -> Kept:
+        state = steps(query, key, value)[1]
+        return state if isinstance(state, tuple) else (state,)
+
+    return kept
 
 
-def _linear_state(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-    return linear_attention_recurrent(query, key, value)[1]
+def _one_step(steps: Recurrence) -> Step:
+    """One more token: the same steps, from the state that is kept."""
+
+    def step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+        return steps(query, key, value, state=kept[0] if len(kept) == 1 else LinearState(*kept))[0]
+
+    return step
 
 
 def _directions(query: Tensor) -> Tensor:
     return orthogonal_projection(_FEATURES, query.shape[-1]).to(query)
 
 
-def _performer(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*performer_parallel(query, key, value, _directions(query), causal=True))
+def _performer(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    return performer_parallel(query, key, value, _directions(query), causal=True)
 
 
-def _performer_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    return performer_recurrent(query, key, value, _directions(query))
-
-
-def _retention(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*retention_parallel(query, key, value))
-
-
-def _retention_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    return retention_recurrent(query, key, value)
+def _performer_steps(query: Tensor, key: Tensor, value: Tensor, state: LinearState | None = None) -> tuple[Tensor, LinearState]:
+    return performer_recurrent(query, key, value, _directions(query), state=state)
 
 
 def _number(key: Tensor, seed: int) -> Tensor:
@@ -66,12 +74,12 @@ def _channel_gates(key: Tensor) -> Tensor:
     return logsigmoid(key * learned(1, key.shape[-1], like=key) + 2)  # (batch, heads, positions, dim), mostly near log 0.9
 
 
-def _gated_linear(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*gated_linear_parallel(query, key, value, _channel_gates(key)))
+def _gated_linear(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    return gated_linear_parallel(query, key, value, _channel_gates(key))
 
 
-def _gated_linear_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    return gated_linear_recurrent(query, key, value, _channel_gates(key))
+def _gated_linear_steps(query: Tensor, key: Tensor, value: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    return gated_linear_recurrent(query, key, value, _channel_gates(key), state=state)
 
 
 def _step_gates(key: Tensor) -> Tensor:
@@ -80,37 +88,37 @@ def _step_gates(key: Tensor) -> Tensor:
     return -softplus(_number(key, seed=0) - 3) * rates[:, None]  # (batch, heads, positions)
 
 
-def _state_space(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*state_space_parallel(query, key, value, _step_gates(key)))
+def _state_space(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    return state_space_parallel(query, key, value, _step_gates(key))
 
 
-def _state_space_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    return state_space_recurrent(query, key, value, _step_gates(key))
+def _state_space_steps(query: Tensor, key: Tensor, value: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    return state_space_recurrent(query, key, value, _step_gates(key), state=state)
 
 
-def _delta_inputs(query: Tensor, key: Tensor) -> Factors:
+def _delta_inputs(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries and keys of length 1, and how strongly each step writes: what layers with a delta rule hand in."""
     return normalize(query, dim=-1), normalize(key, dim=-1), _number(key, seed=1).sigmoid()
 
 
-def _delta(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _delta(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     q, k, beta = _delta_inputs(query, key)
-    return Attended(*delta_rule_parallel(q, k, value, beta))
+    return delta_rule_parallel(q, k, value, beta)
 
 
-def _delta_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+def _delta_steps(query: Tensor, key: Tensor, value: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     q, k, beta = _delta_inputs(query, key)
-    return delta_rule_recurrent(q, k, value, beta)
+    return delta_rule_recurrent(q, k, value, beta, state=state)
 
 
-def _gated_delta(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _gated_delta(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     q, k, beta = _delta_inputs(query, key)
-    return Attended(*gated_delta_parallel(q, k, value, beta, _step_gates(key)))
+    return gated_delta_parallel(q, k, value, beta, _step_gates(key))
 
 
-def _gated_delta_steps(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+def _gated_delta_steps(query: Tensor, key: Tensor, value: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     q, k, beta = _delta_inputs(query, key)
-    return gated_delta_recurrent(q, k, value, beta, _step_gates(key))
+    return gated_delta_recurrent(q, k, value, beta, _step_gates(key), state=state)
 
 
 CARDS = (
@@ -137,8 +145,9 @@ CARDS = (
         cache_per_token=NOTHING,
         state=Cost("heads·dim·(value_dim + 1)·itemsize", lambda s: s.heads * s.dim * (s.value_dim + 1) * s.itemsize),
         code="linear.linear_attention.linear_attention_recurrent",
-        apply=_linear,
-        kept=_linear_state,
+        function=partial(linear_attention_parallel, causal=True),
+        kept=_state_after(linear_attention_recurrent),
+        step_function=_one_step(linear_attention_recurrent),
         runs_as=linear_attention_recurrent,
         causal=True,
     ),
@@ -166,8 +175,9 @@ CARDS = (
             "heads·m·(value_dim + 1)·itemsize with m = 64", lambda s: s.heads * _FEATURES * (s.value_dim + 1) * s.itemsize
         ),
         code="linear.random_features.performer_recurrent",
-        apply=_performer,
-        kept=lambda query, key, value: _performer_steps(query, key, value)[1],
+        function=_performer,
+        kept=_state_after(_performer_steps),
+        step_function=_one_step(_performer_steps),
         runs_as=_performer_steps,
         causal=True,
     ),
@@ -191,9 +201,10 @@ CARDS = (
         cache_per_token=NOTHING,
         state=STATE,
         code="linear.retention.retention_recurrent",
-        apply=_retention,
-        kept=lambda query, key, value: (_retention_steps(query, key, value)[1],),
-        runs_as=_retention_steps,
+        function=retention_parallel,
+        kept=_state_after(retention_recurrent),
+        step_function=_one_step(retention_recurrent),
+        runs_as=retention_recurrent,
         causal=True,
         rows="any",
     ),
@@ -216,8 +227,9 @@ CARDS = (
         cache_per_token=NOTHING,
         state=STATE,
         code="linear.gated_linear_attention.gated_linear_recurrent",
-        apply=_gated_linear,
-        kept=lambda query, key, value: (_gated_linear_steps(query, key, value)[1],),
+        function=_gated_linear,
+        kept=_state_after(_gated_linear_steps),
+        step_function=_one_step(_gated_linear_steps),
         runs_as=_gated_linear_steps,
         causal=True,
         rows="any",
@@ -242,8 +254,9 @@ CARDS = (
         cache_per_token=NOTHING,
         state=STATE,
         code="linear.state_space_duality.state_space_recurrent",
-        apply=_state_space,
-        kept=lambda query, key, value: (_state_space_steps(query, key, value)[1],),
+        function=_state_space,
+        kept=_state_after(_state_space_steps),
+        step_function=_one_step(_state_space_steps),
         runs_as=_state_space_steps,
         causal=True,
         rows="any",
@@ -269,8 +282,9 @@ CARDS = (
         cache_per_token=NOTHING,
         state=STATE,
         code="linear.delta_rule.delta_rule_recurrent",
-        apply=_delta,
-        kept=lambda query, key, value: (_delta_steps(query, key, value)[1],),
+        function=_delta,
+        kept=_state_after(_delta_steps),
+        step_function=_one_step(_delta_steps),
         runs_as=_delta_steps,
         causal=True,
         rows="any",
@@ -292,8 +306,9 @@ CARDS = (
         cache_per_token=NOTHING,
         state=STATE,
         code="linear.gated_delta_rule.gated_delta_recurrent",
-        apply=_gated_delta,
-        kept=lambda query, key, value: (_gated_delta_steps(query, key, value)[1],),
+        function=_gated_delta,
+        kept=_state_after(_gated_delta_steps),
+        step_function=_one_step(_gated_delta_steps),
         runs_as=_gated_delta_steps,
         causal=True,
         rows="any",

@@ -1,5 +1,6 @@
 """Cards of normalisers and gates: what may stand where softmax stood, or after it."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -7,11 +8,14 @@ from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
-    Attended,
     Card,
     Cost,
+    Kept,
+    MapArguments,
+    appended,
     keys_and_values,
     learned,
+    query_and_key,
 )
 from regard.mechanisms.normalisers.dense_normalisers import (
     differential_attention,
@@ -25,54 +29,42 @@ from regard.mechanisms.normalisers.sparse_normalisers import entmax_attention, s
 from regard.mechanisms.softmax_attention import attention
 
 
-def _softcap(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """Gemma 2 caps at 50, beyond the scores of an example: at 2 the cap shows."""
-    return Attended(*attention(query, key, value, softcap=2.0))
+def _sinks(query: Tensor, key: Tensor) -> MapArguments:
+    return {"query": query, "key": key, "sinks": 2 * learned(query.shape[1], like=query)}
 
 
-def _sinks(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value, sinks=2 * learned(query.shape[1], like=query)))
-
-
-def _off_by_one(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*off_by_one_attention(query, key, value))
-
-
-def _sparsemax(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*sparsemax_attention(query, key, value))
-
-
-def _entmax(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*entmax_attention(query, key, value))
-
-
-def _sigmoid(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*sigmoid_attention(query, key, value))
-
-
-def _differential(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _differential(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Layer 4 of a model: λ_init is 0.8 − 0.6·exp(−0.9)."""
     query1, key1, query2, key2 = (0.1 * learned(query.shape[-1] // 2, like=query, seed=seed) for seed in range(4))
     lam = differential_lambda(query1, key1, query2, key2, lambda_init=0.556)
-    return Attended(*differential_attention(query, key, value, lam))
+    return differential_attention(query, key, value, lam)
 
 
-def _talking_heads(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _talking_heads(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     mix_scores, mix_weights = (learned(query.shape[1], query.shape[1], like=query, seed=seed) for seed in (0, 1))
-    return Attended(*talking_heads_attention(query, key, value, mix_scores, mix_weights))
+    return talking_heads_attention(query, key, value, mix_scores, mix_weights)
 
 
-def _gated(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _gated(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """The gates come from the queries of all heads, side by side, which stand for the hidden states."""
     hidden = query.transpose(1, 2).flatten(2)  # (batch, queries, heads · dim)
     features = value.shape[1] * value.shape[3]
     gate = hidden @ learned(hidden.shape[2], features, like=query)  # (batch, queries, heads · value_dim)
     gate = gate.unflatten(2, (value.shape[1], -1)).transpose(1, 2)  # (batch, heads, queries, value_dim)
-    return Attended(*gated_attention(query, key, value, gate))
+    return gated_attention(query, key, value, gate)
 
 
-def _forgetting(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*forgetting_attention(query, key, value, _log_forget(key)))
+def _forgetting(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    return forgetting_attention(query, key, value, _log_forget(key))
+
+
+def _forgetting_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    """What a key lost is the sum of the logarithms since then: their running totals are kept beside the keys."""
+    keys, values, totals = kept
+    so_far = totals[..., -1:] if totals.shape[-1] else 0
+    totals = torch.cat([totals, so_far + _log_forget(key)], dim=-1)  # (batch, heads, keys)
+    bias = (totals[..., -1:] - totals)[:, :, None].to(query)  # (batch, heads, 1, keys)
+    return attention(query, appended(keys, key), appended(values, value), bias=bias)[0]
 
 
 def _log_forget(key: Tensor) -> Tensor:
@@ -99,7 +91,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_softcap,
+        factors=query_and_key(softcap=2.0),  # Gemma 2 caps at 50, beyond the scores of an example: at 2 the cap shows
         kept=keys_and_values,
         permutable=True,
     ),
@@ -122,7 +114,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_sinks,
+        factors=_sinks,
         kept=keys_and_values,
         rows="at most one",
         permutable=True,
@@ -143,7 +135,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.dense_normalisers.off_by_one_attention",
-        apply=_off_by_one,
+        function=off_by_one_attention,
         kept=keys_and_values,
         rows="at most one",
         permutable=True,
@@ -168,7 +160,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.sparse_normalisers.sparsemax_attention",
-        apply=_sparsemax,
+        function=sparsemax_attention,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -192,7 +184,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.sparse_normalisers.entmax_attention",
-        apply=_entmax,
+        function=entmax_attention,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -213,7 +205,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.dense_normalisers.sigmoid_attention",
-        apply=_sigmoid,
+        function=sigmoid_attention,
         kept=keys_and_values,
         rows="any",
         permutable=True,
@@ -241,7 +233,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.dense_normalisers.differential_attention",
-        apply=_differential,
+        function=_differential,
         kept=keys_and_values,
         rows="any",
         permutable=True,
@@ -266,7 +258,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.dense_normalisers.talking_heads_attention",
-        apply=_talking_heads,
+        function=_talking_heads,
         kept=keys_and_values,
         rows="any",
         permutable=True,
@@ -294,7 +286,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="normalisers.gates.gated_attention",
-        apply=_gated,
+        function=_gated,
         kept=keys_and_values,
         permutable=True,
         reconstructs=False,
@@ -322,8 +314,9 @@ CARDS = (
         ),
         state=NOTHING,
         code="normalisers.gates.forgetting_attention",
-        apply=_forgetting,
+        function=_forgetting,
         kept=lambda _, key, value: (key, value, _log_forget(key).double().cumsum(2)),
+        step_function=_forgetting_step,
         causal=True,
     ),
 )

@@ -9,14 +9,17 @@ from regard import masks
 from regard.mechanisms.card import (
     KEYS_AND_VALUES,
     NOTHING,
-    Attended,
     Card,
     Cost,
+    Kept,
+    MapArguments,
+    appended,
     keys_and_values,
     learned,
     nothing,
     one_sequence,
     pairs,
+    query_and_key,
 )
 from regard.mechanisms.patterns.selected_blocks import compress, native_sparse_attention, native_sparse_gathered
 from regard.mechanisms.patterns.shifted_windows import shifted_window_attention
@@ -31,57 +34,59 @@ PREFIX = 12
 BLOCK = 4
 SMALL = 2  # BigBird's block, which shows five blocks of a row and more
 SELECTED = 2
+SPARSE: dict[str, int] = {"block": BLOCK, "selected": SELECTED, "window": WINDOW}
 RANDOM = 1
 IMAGE_WINDOW = 2
 GLOBAL = torch.tensor([0])
 
 
-def _causal(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value, causal=True))
-
-
-def _window(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value, causal=True, window=WINDOW))
-
-
-def _dilated(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _dilated(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Head h looks at keys h + 1 apart."""
-    return Attended(*dilated_heads(query, key, value, WINDOW, range(1, query.shape[1] + 1), causal=True))
+    return dilated_heads(query, key, value, WINDOW, range(1, query.shape[1] + 1), causal=True)
 
 
-def _prefix(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _dilated_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    """Each head keeps as many tokens as its own window reaches back: first the keys of all heads, then their values."""
+    outputs = []
+    for head, (keys, values) in enumerate(zip(kept[: len(kept) // 2], kept[len(kept) // 2 :], strict=True)):
+        keys, values = appended(keys, key[:, head])[:, None], appended(values, value[:, head])[:, None]
+        outputs.append(dilated_heads(query[:, [head]], keys, values, WINDOW, [head + 1], causal=True)[0])
+    return torch.cat(outputs, dim=1)
+
+
+def _prefix(query: Tensor, key: Tensor) -> MapArguments:
     before = key.shape[2] - query.shape[2]
-    return Attended(*attention(query, key, value, masks.causal(before) | masks.prefix(PREFIX)))
+    return {"query": query, "key": key, "mask": masks.causal(before) | masks.prefix(PREFIX)}
 
 
-def _documents(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _documents(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Documents of 3, 5, 3, 5 ... tokens: `masks.documents`, for queries that are the last of the keys."""
     place = torch.arange(key.shape[2], device=key.device)
     ids = place // 8 * 2 + (place % 8 >= 3)  # (keys,)
-    return Attended(*attention(query, key, value, ids[-query.shape[2] :, None] == ids, causal=True))
+    return attention(query, key, value, ids[-query.shape[2] :, None] == ids, causal=True)
 
 
-def _blocks(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _blocks(query: Tensor, key: Tensor) -> MapArguments:
     before = key.shape[2] - query.shape[2]
-    return Attended(*attention(query, key, value, masks.causal(before) & masks.blocks(BLOCK, offset=before)))
+    return {"query": query, "key": key, "mask": masks.causal(before) & masks.blocks(BLOCK, offset=before)}
 
 
 def _last_block(x: Tensor) -> Tensor:
     return x[:, :, (x.shape[2] - 1) // BLOCK * BLOCK :]
 
 
-def _global_local(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _global_local(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Second projections stand on the first ones, for want of the tokens that both are made of."""
     global_query, global_key, global_value = (
         tensor @ learned(tensor.shape[-1], tensor.shape[-1], like=tensor, seed=seed)
         for seed, tensor in enumerate((query, key, value))
     )
-    return Attended(*global_local(query, key, value, global_query, global_key, global_value, AROUND, GLOBAL))
+    return global_local(query, key, value, global_query, global_key, global_value, AROUND, GLOBAL)
 
 
-def _bigbird(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _bigbird(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     random = masks.random_blocks(RANDOM, SMALL, key.shape[2] // SMALL, heads=key.shape[1])
-    return Attended(*bigbird(query, key, value, random, SMALL))
+    return bigbird(query, key, value, random, SMALL)
 
 
 def _gates(query: Tensor) -> Tensor:
@@ -89,27 +94,20 @@ def _gates(query: Tensor) -> Tensor:
     return torch.sigmoid(query @ learned(query.shape[-1], 3, like=query))
 
 
-def _native_sparse(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    gates = _gates(query)
-    return Attended(*native_sparse_attention(query, key, value, gates, block=BLOCK, selected=SELECTED, window=WINDOW))
+def _native_sparse(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    return native_sparse_attention(query, key, value, _gates(query), **SPARSE)
 
 
 def _native_sparse_gathered(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    gates = _gates(query)
-    return native_sparse_gathered(query, key, value, gates, block=BLOCK, selected=SELECTED, window=WINDOW)
+    return native_sparse_gathered(query, key, value, _gates(query), **SPARSE)
 
 
-def _native_sparse_kept(_query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-    return key, value, compress(key, BLOCK), compress(value, BLOCK)
-
-
-def _swin(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _swin(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Tokens as a square image, in windows shifted by half a window."""
     side, heads = math.isqrt(key.shape[2]), query.shape[1]
     table = learned(heads, 2 * IMAGE_WINDOW - 1, 2 * IMAGE_WINDOW - 1, like=query)
-    return Attended(
-        *shifted_window_attention(query, key, value, (side, side), IMAGE_WINDOW, shift=IMAGE_WINDOW // 2, bias_table=table)
-    )
+    shift = IMAGE_WINDOW // 2
+    return shifted_window_attention(query, key, value, (side, side), IMAGE_WINDOW, shift=shift, bias_table=table)
 
 
 CARDS = (
@@ -132,7 +130,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_causal,
+        factors=query_and_key(causal=True),
         kept=keys_and_values,
         sparse=True,
         causal=True,
@@ -160,7 +158,7 @@ CARDS = (
             lambda s: s.heads * WINDOW * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="softmax_attention.attention",
-        apply=_window,
+        factors=query_and_key(causal=True, window=WINDOW),
         kept=lambda _, key, value: (key[:, :, -WINDOW:], value[:, :, -WINDOW:]),
         sparse=True,
         causal=True,
@@ -194,10 +192,11 @@ CARDS = (
             lambda s: ((WINDOW - 1) * s.heads * (s.heads + 1) // 2 + s.heads) * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="patterns.sparse_patterns.dilated_heads",
-        apply=_dilated,
+        function=_dilated,
         kept=lambda _, key, value: tuple(
             tensor[:, head, -((WINDOW - 1) * (head + 1) + 1) :] for tensor in (key, value) for head in range(key.shape[1])
         ),
+        step_function=_dilated_step,
         sparse=True,
         causal=True,
     ),
@@ -221,7 +220,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_prefix,
+        factors=_prefix,
         kept=keys_and_values,
         sparse=True,
     ),
@@ -244,7 +243,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_documents,
+        function=_documents,
         kept=keys_and_values,
         sparse=True,
         causal=True,
@@ -272,7 +271,7 @@ CARDS = (
             lambda s: s.heads * BLOCK * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="softmax_attention.attention",
-        apply=_blocks,
+        factors=_blocks,
         kept=lambda _, key, value: (_last_block(key), _last_block(value)),
         sparse=True,
         causal=True,
@@ -299,7 +298,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="patterns.sparse_patterns.global_local",
-        apply=_global_local,
+        function=_global_local,
         kept=nothing,
         sparse=True,
         reconstructs=False,
@@ -329,7 +328,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="patterns.sparse_patterns.bigbird",
-        apply=_bigbird,
+        function=_bigbird,
         kept=nothing,
         sparse=True,
     ),
@@ -354,7 +353,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="patterns.shifted_windows.shifted_window_attention",
-        apply=_swin,
+        function=_swin,
         kept=nothing,
     ),
     Card(
@@ -388,8 +387,9 @@ CARDS = (
         ),
         state=NOTHING,
         code="patterns.selected_blocks.native_sparse_attention",
-        apply=_native_sparse,
-        kept=_native_sparse_kept,
+        function=_native_sparse,
+        kept=lambda _, key, value: (key, value, compress(key, BLOCK), compress(value, BLOCK)),
+        step_function=lambda q, k, v, kept: _native_sparse_gathered(q, appended(kept[0], k), appended(kept[1], v)),
         runs_as=_native_sparse_gathered,
         causal=True,
         rows="any",

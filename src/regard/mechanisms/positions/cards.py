@@ -3,17 +3,23 @@
 In a model, positions meet the queries and keys of its projections; here those are the given ones.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
-    Attended,
     Card,
     Cost,
+    Kept,
+    MapArguments,
+    Step,
+    appended,
     keys_and_values,
     learned,
+    query_and_key,
 )
 from regard.mechanisms.positions.relative_keys import shaw, transformer_xl
 from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
@@ -24,49 +30,52 @@ from regard.mechanisms.softmax_attention import attention
 CLIP = 4
 
 
-def _no_position(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """The causal mask is all that tells one order from another."""
-    return Attended(*attention(query, key, value, causal=True))
-
-
-def _sinusoidal(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _sinusoidal(query: Tensor, key: Tensor) -> MapArguments:
     """A model adds them to its embeddings, so that queries, keys and values have them; here queries and keys do."""
     table = sinusoids(key.shape[2], key.shape[3], dtype=key.dtype, device=key.device)  # (keys, dim)
-    return Attended(*attention(query + table[-query.shape[2] :], key + table, value))
+    return {"query": query + table[-query.shape[2] :], "key": key + table}
 
 
-def _shaw(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _shaw(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     table = 3 * learned(2 * CLIP + 1, query.shape[3], like=query)  # as large as keys are
-    return Attended(*shaw(query, key, value, table))
+    return shaw(query, key, value, table)
 
 
-def _transformer_xl(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _transformer_xl(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """As many features as dims: a model has as many as its embeddings."""
     heads, dim = query.shape[1], query.shape[3]
     content_bias, position_bias = (learned(heads, dim, like=query, seed=seed) for seed in (1, 2))
     weight = learned(heads, dim, dim, like=query, seed=3)
-    return Attended(*transformer_xl(query, key, value, content_bias, position_bias, weight, causal=True))
+    return transformer_xl(query, key, value, content_bias, position_bias, weight, causal=True)
 
 
-def _t5_bias(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _t5_bias(query: Tensor, key: Tensor) -> MapArguments:
     table = 9 * learned(32, query.shape[1], like=query)  # large enough to be seen beside scores without a scale
     bias = t5_bias(table, query.shape[2], key.shape[2])
-    return Attended(*attention(query, key, value, bias=bias, scale=1.0))
+    return {"query": query, "key": key, "bias": bias, "scale": 1.0}
 
 
-def _alibi(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _alibi(query: Tensor, key: Tensor) -> MapArguments:
     bias = alibi_bias(query.shape[1], query.shape[2], key.shape[2], dtype=query.dtype, device=query.device)
-    return Attended(*attention(query, key, value, bias=bias, causal=True))
+    return {"query": query, "key": key, "bias": bias, "causal": True}
 
 
-def _rotary_half(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    before = key.shape[2] - query.shape[2]
-    return Attended(*attention(rotary_half(query, start=before), rotary_half(key), value))
+def _rotary(turn: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], MapArguments]:
+    def factors(query: Tensor, key: Tensor) -> MapArguments:
+        return {"query": turn(query, start=key.shape[2] - query.shape[2]), "key": turn(key)}
+
+    return factors
 
 
-def _rotary_interleaved(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    before = key.shape[2] - query.shape[2]
-    return Attended(*attention(rotary_interleaved(query, start=before), rotary_interleaved(key), value))
+def _rotary_step(turn: Callable[..., Tensor]) -> Step:
+    """Keys are kept as they were turned; the new ones are turned by the place that comes next."""
+
+    def step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+        keys, values = kept
+        place = keys.shape[2]
+        return attention(turn(query, start=place), appended(keys, turn(key, start=place)), appended(values, value))[0]
+
+    return step
 
 
 CARDS = (
@@ -87,7 +96,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_no_position,
+        factors=query_and_key(causal=True),  # the mask is all that tells one order from another
         kept=keys_and_values,
         causal=True,
     ),
@@ -108,7 +117,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.sinusoids.sinusoids",
-        apply=_sinusoidal,
+        factors=_sinusoidal,
         kept=keys_and_values,
     ),
     Card(
@@ -132,7 +141,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.relative_keys.shaw",
-        apply=_shaw,
+        function=_shaw,
         kept=keys_and_values,
     ),
     Card(
@@ -160,7 +169,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.relative_keys.transformer_xl",
-        apply=_transformer_xl,
+        function=_transformer_xl,
         kept=keys_and_values,
         causal=True,
     ),
@@ -181,7 +190,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.score_biases.t5_bias",
-        apply=_t5_bias,
+        factors=_t5_bias,
         kept=keys_and_values,
     ),
     Card(
@@ -202,7 +211,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.score_biases.alibi_bias",
-        apply=_alibi,
+        factors=_alibi,
         kept=keys_and_values,
         causal=True,
     ),
@@ -225,8 +234,9 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.rotary.rotary_half",
-        apply=_rotary_half,
+        factors=_rotary(rotary_half),
         kept=lambda _, key, value: (rotary_half(key), value),
+        step_function=_rotary_step(rotary_half),
     ),
     Card(
         name="rotary-interleaved",
@@ -247,7 +257,8 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="positions.rotary.rotary_interleaved",
-        apply=_rotary_interleaved,
+        factors=_rotary(rotary_interleaved),
         kept=lambda _, key, value: (rotary_interleaved(key), value),
+        step_function=_rotary_step(rotary_interleaved),
     ),
 )

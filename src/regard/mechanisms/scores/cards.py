@@ -6,66 +6,56 @@ from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
-    Attended,
     Card,
     Cost,
+    Kept,
     Sizes,
+    appended,
     keys_and_values,
     learned,
+    query_and_key,
 )
 from regard.mechanisms.scores import score_functions as scores
-from regard.mechanisms.softmax_attention import attention
 
 LUONG = "Luong, Pham, Manning 2015, Effective Approaches to Attention-based Neural Machine Translation, arXiv:1508.04025"
 
 
-def _additive(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _additive(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     dim = query.shape[-1]
     query_weight, key_weight = (learned(dim, dim, like=query, seed=seed) for seed in (1, 2))
-    return Attended(*scores.additive(query, key, value, query_weight, key_weight, 3 * learned(dim, like=query, seed=3)))
+    return scores.additive(query, key, value, query_weight, key_weight, 3 * learned(dim, like=query, seed=3))
 
 
-def _dot(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*scores.dot(query, key, value))
-
-
-def _general(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _general(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     dim = query.shape[-1]
-    return Attended(*scores.general(query, key, value, learned(dim, dim, like=query)))
+    return scores.general(query, key, value, learned(dim, dim, like=query))
 
 
-def _concat(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _concat(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     dim = query.shape[-1]
     weight = learned(dim, 2 * dim, like=query, seed=1)
-    return Attended(*scores.concat(query, key, value, weight, 3 * learned(dim, like=query, seed=2)))
+    return scores.concat(query, key, value, weight, 3 * learned(dim, like=query, seed=2))
 
 
-def _location(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    """The keys are not looked at: only how many there are."""
-    return Attended(*scores.location(query, value, 3 * learned(key.shape[2], query.shape[-1], like=query)))
+def _location(query: Tensor, _key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """The keys are not looked at: only how many there are, as values."""
+    return scores.location(query, value, 3 * learned(value.shape[2], query.shape[-1], like=query))
 
 
-def _scaled_dot(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*attention(query, key, value))
+def _location_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    (values,) = kept
+    return _location(query, key, appended(values, value))[0]
 
 
-def _cosine(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _cosine(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Scale 10 in every head, where Swin V2 begins."""
-    return Attended(*scores.cosine(query, key, value, query.new_full((query.shape[1],), 10.0)))
+    return scores.cosine(query, key, value, query.new_full((query.shape[1],), 10.0))
 
 
-def _qk_norm(query: Tensor, key: Tensor, value: Tensor) -> Attended:
+def _qk_norm(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Gains around 1, where models begin."""
     query_gain, key_gain = (1 + 0.3 * learned(query.shape[-1], like=query, seed=seed) for seed in (1, 2))
-    return Attended(*scores.qk_norm(query, key, value, query_gain, key_gain))
-
-
-def _kernel_regression(query: Tensor, key: Tensor, value: Tensor) -> Attended:
-    return Attended(*scores.kernel_regression(query, key, value))
-
-
-def _values(_query: Tensor, _key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-    return (value,)
+    return scores.qk_norm(query, key, value, query_gain, key_gain)
 
 
 def _network(s: Sizes) -> int:
@@ -100,7 +90,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.additive",
-        apply=_additive,
+        function=_additive,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -121,7 +111,8 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.dot",
-        apply=_dot,
+        function=scores.dot,
+        factors=query_and_key(scale=1.0),
         kept=keys_and_values,
         permutable=True,
     ),
@@ -145,7 +136,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.general",
-        apply=_general,
+        function=_general,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -166,7 +157,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.concat",
-        apply=_concat,
+        function=_concat,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -187,8 +178,9 @@ CARDS = (
         cache_per_token=Cost("heads·value_dim·itemsize", lambda s: s.heads * s.value_dim * s.itemsize),
         state=NOTHING,
         code="scores.score_functions.location",
-        apply=_location,
-        kept=_values,
+        function=_location,
+        kept=lambda _query, _key, value: (value,),
+        step_function=_location_step,
         without_gradient=("key",),
     ),
     Card(
@@ -208,7 +200,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        apply=_scaled_dot,
+        factors=query_and_key(),
         kept=keys_and_values,
         permutable=True,
     ),
@@ -229,7 +221,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.cosine",
-        apply=_cosine,
+        function=_cosine,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -253,7 +245,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.qk_norm",
-        apply=_qk_norm,
+        function=_qk_norm,
         kept=keys_and_values,
         permutable=True,
     ),
@@ -277,7 +269,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="scores.score_functions.kernel_regression",
-        apply=_kernel_regression,
+        function=scores.kernel_regression,
         kept=keys_and_values,
         permutable=True,
     ),
