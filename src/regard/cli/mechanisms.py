@@ -15,10 +15,10 @@ from torch import Tensor
 import regard
 from regard.amounts import bytes_text
 from regard.errors import OptionError
-from regard.figures.heatmap import heatmap
 from regard.mechanisms.card import Card, Sizes
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import example
+from regard.viewer.document.mechanisms import MechanismPicture
 
 LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
 """What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""
@@ -48,8 +48,7 @@ def run(options: argparse.Namespace) -> int:
         _show(card, weights)
     sys.stdout.flush()
     if options.save:
-        highest = float(weights.abs().max()) or 1.0
-        paths = regard.save(heatmap(weights, title=card.title, vmax=highest, theme=options.theme), *options.save)
+        paths = regard.save(MechanismPicture(card).figure(theme=options.theme), *options.save)
         print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
     return 0
 

@@ -7,6 +7,8 @@ from typing import Any
 from regard.arguments import number
 from regard.errors import OptionError
 from regard.figures.formats import FORMATS, checked_paths
+from regard.mechanisms.card import Card
+from regard.viewer.document.mechanisms import MechanismPicture
 
 PAGES = (".html", ".htm")
 ENDINGS = (*PAGES, *FORMATS)
@@ -20,9 +22,9 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
 
     Args:
         thing: for pictures a figure; axes, with all of the figure that they are in; anything with a method
-            ``figure(**options)``, such as a translation, an alignment, a survey or a sweep; or a map or weights, as
-            ``regard.heatmap`` takes them. For pages what ``regard.page`` takes: a translation, a recording, a map, weights, or
-            a list of these.
+            ``figure(**options)``, such as a translation, an alignment, a survey or a sweep; a mechanism, as its card;
+            or a map or weights, as ``regard.heatmap`` takes them. For pages what ``regard.page`` takes: a translation, a
+            recording, a mechanism, a map, weights, or a list of these.
         paths: where to; files that exist are replaced.
         dpi: pixels an inch, of pictures.
         options: for pictures, arguments of ``thing.figure`` or of ``regard.heatmap``; for pages, of ``regard.page``.
@@ -57,10 +59,15 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
         from regard.figures.figure_files import write_figure
         from regard.figures.pictures import picture_of
 
-        write_figure(picture_of(thing, **options), pictures, dpi)
+        write_figure(picture_of(_drawn(thing), **options), pictures, dpi)
     if pages:
         from regard.viewer.page.page import page
 
         for place in pages:
             page(thing, place, **options)
     return places
+
+
+def _drawn(thing: Any) -> Any:
+    """What figures can draw: of a mechanism, its picture."""
+    return MechanismPicture(thing) if isinstance(thing, Card) else thing

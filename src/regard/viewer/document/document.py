@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from regard.arguments import whole_number
 from regard.errors import OptionError
+from regard.mechanisms.card import Card
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Members, Numbers, Reader, steps_of
 from regard.viewer.answers.requests import (
@@ -23,6 +24,7 @@ from regard.viewer.answers.requests import (
 )
 from regard.viewer.document.images import image_info
 from regard.viewer.document.manifest import manifest_of
+from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
 
 QUESTIONS = ("manifest", "region", "margins", "overview", "steps")
@@ -189,7 +191,8 @@ def document(
 
     Args:
         subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
-            translations. Each sequence of a batch is shown by itself, without its padding.
+            translations. Each sequence of a batch is shown by itself, without its padding. Or a card of ``regard.catalogue``:
+            the mechanism on a small example.
         title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
             Pillow's; a list of them, one a sequence.
@@ -214,7 +217,7 @@ def document(
         raise OptionError(f"title: expected a text, got {type(title).__name__}")
     if grid is not None and image is None:
         raise OptionError("grid: expected an image with it, got none; give image=")
-    found = read_subject(subject)
+    found = mechanism_subject(subject) if isinstance(subject, Card) else read_subject(subject)
     manifest = manifest_of(found, words=words, statistics=statistics)
     if title is not None:
         manifest["title"] = title

@@ -49,7 +49,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     return {
         "version": 1,
         "title": subject.title,
-        "notes": _notes(subject.maps, maps),
+        "notes": [*subject.notes, *_notes(subject.maps, maps)],
         "axes": axes.made,
         "maps": maps,
         "items": subject.items,

@@ -11,13 +11,14 @@ from torch import Tensor
 from regard.analysis.alignment.align import Alignment
 from regard.errors import DtypeError, RecordingError, ScoreError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.mechanisms.card import Card
 from regard.recording.axes import COLUMNS, ROLES, ROWS, titles
 from regard.recording.recording import Recording
 from regard.tokens.special import is_special
 from regard.tokens.words import words_of
 from regard.translation.translator import Translation
 
-Viewable: TypeAlias = AttentionMap | Recording | Translation | Tensor | NDArray[Any] | Sequence[Any]
+Viewable: TypeAlias = AttentionMap | Recording | Translation | Card | Tensor | NDArray[Any] | Sequence[Any]
 
 LONGEST_NAME = 80
 """Characters of a text that name a sequence."""
@@ -63,6 +64,7 @@ class Subject:
     items: list[str] = field(default_factory=list)
     alignments: list[tuple[int, Alignment]] = field(default_factory=list)  #: with the number of its sequence
     opening: dict[str, Any] = field(default_factory=dict)  #: what to look at first
+    notes: list[str] = field(default_factory=list)  #: what is said of all of it
 
 
 def read_subject(subject: Viewable) -> Subject:
@@ -195,7 +197,8 @@ def _as_map(part: Any) -> AttentionMap:
             raise ScoreError("expected finite weights, got NaN or infinite ones; set rows that see nothing to 0")
         return made
     raise DtypeError(
-        f"expected a translation, a recording, an attention map, weights (heads, queries, keys), or a list of maps, got {given}"
+        "expected a translation, a recording, an attention map, weights (heads, queries, keys), a mechanism's card or a list "
+        f"of maps, got {given}"
     )
 
 

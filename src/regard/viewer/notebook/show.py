@@ -35,7 +35,8 @@ def show(
     notebook. Elsewhere a page that works offline is written to the folder for temporary files and opened in the browser.
 
     Args:
-        subject: a translation, a recording, an attention map, weights, or a list of these.
+        subject: a translation, a recording, an attention map, weights, or a list of these; or a mechanism, a card of
+            ``regard.catalogue``.
         title: what it is called.
         image: the picture that an image model looked at; see ``regard.page``.
         grid: patches of the image down and across, where they are not as many down as across.

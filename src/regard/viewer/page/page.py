@@ -73,7 +73,7 @@ def page(
 
     Args:
         subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
-            translations.
+            translations; or a mechanism, a card of ``regard.catalogue``.
         path: where to write it, if anywhere.
         title: as in ``regard.viewer.document.document.document``, as are the next four.
         image: the picture that an image model looked at.
