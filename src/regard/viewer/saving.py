@@ -8,7 +8,6 @@ from regard.arguments import number
 from regard.errors import OptionError
 from regard.figures.formats import FORMATS, checked_paths
 from regard.mechanisms.card import Card
-from regard.viewer.document.mechanisms import MechanismPicture
 
 PAGES = (".html", ".htm")
 ENDINGS = (*PAGES, *FORMATS)
@@ -58,16 +57,13 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
     if pictures:
         from regard.figures.figure_files import write_figure
         from regard.figures.pictures import picture_of
+        from regard.viewer.document.figure import mechanism_figure
 
-        write_figure(picture_of(_drawn(thing), **options), pictures, dpi)
+        draw = mechanism_figure if isinstance(thing, Card) else picture_of
+        write_figure(draw(thing, **options), pictures, dpi)
     if pages:
         from regard.viewer.page.page import page
 
         for place in pages:
             page(thing, place, **options)
     return places
-
-
-def _drawn(thing: Any) -> Any:
-    """What figures can draw: of a mechanism, its picture."""
-    return MechanismPicture(thing) if isinstance(thing, Card) else thing

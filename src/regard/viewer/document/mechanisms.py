@@ -1,7 +1,6 @@
 """A mechanism as something to look at: its weights on the textbook's example, step by step where a map can keep its scores."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 import torch
 
@@ -9,9 +8,6 @@ from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.card import Card, values_for
 from regard.mechanisms.catalogue import example
 from regard.viewer.document.subjects import Subject, read_subject
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def mechanism_subject(card: Card) -> Subject:
@@ -33,27 +29,3 @@ def mechanism_subject(card: Card) -> Subject:
         found.maps[0] = replace(found.maps[0], value=values_for(factors["key"], value)[0])  # so that steps go on to the output
         found.opening = {"view": "steps"}
     return found
-
-
-@dataclass(frozen=True)
-class MechanismPicture:
-    """The picture of a mechanism, as ``regard.save`` writes it."""
-
-    card: Card
-
-    def figure(self, *, head: int = 0, **options: Any) -> "Figure":
-        """The weights of one head on the textbook's example; the largest has the last colour.
-
-        Args:
-            head: which head.
-            options: arguments of ``regard.heatmap``.
-        """
-        from regard.figures.figure_files import figure_of
-        from regard.figures.heatmap import heatmap
-        from regard.figures.matrices import checked_index
-
-        with torch.no_grad():
-            weights = self.card.apply(*example()).weights[0]  # (heads, queries, keys)
-        own = weights[checked_index("head", head, len(weights))]
-        named: dict[str, Any] = {"title": self.card.title, "vmax": float(own.abs().max()) or 1.0}
-        return figure_of(heatmap(own, **named | options))
