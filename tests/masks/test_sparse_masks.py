@@ -107,7 +107,7 @@ def test_extents_are_as_narrow_as_they_can_be(mask, rows, extent):
         (masks.blocks(4), masking_utils.packed_sequence_mask_function(torch.arange(KEYS)[None] // 4)),
         (masks.centred_window(5), masking_utils.sliding_window_bidirectional_mask_function(2)),
     ],
-    ids=repr,
+    ids=["causal window", "causal blocks", "blocks", "centred window"],
 )
 def test_same_rule_as_transformers(mask, theirs):
     grid = torch.tensor(0), torch.tensor(0), torch.arange(KEYS)[:, None], torch.arange(KEYS)

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regard.analysis.heads.registry import in_table
 from regard.errors import RecordingError
 from regard.surveying.extremes import NOTHING, Extremes
-from regard.surveying.scales import UNIT, edges_of, statistic_names
+from regard.surveying.scales import UNIT
 from regard.surveying.tally import Done, Tally
 from regard.surveying.totals import Head, Passage, Totals
 
 HEADS = [Head("self", 0, "a", 0), Head("self", 0, "a", 1), Head("self", 1, "b", 0)]
-STATISTICS = ("entropy", "previous")
+KNOWN = in_table((8, 64))
+STATISTICS = {name: KNOWN[name].quantity.edges for name in ("entropy", "previous")}
 NUMBERS = st.one_of(st.just(math.nan), st.sampled_from([0.0, 0.05, 0.5, 1.0]), st.floats(0, 2**20), st.floats(-3, 3))
 TEXTS = st.lists(st.tuples(st.lists(NUMBERS, min_size=6, max_size=6), st.sampled_from("abcdefg")), min_size=1, max_size=13)
 
@@ -74,7 +76,7 @@ def test_totals_are_what_fractions_say(texts):
         assert totals.count[cell] == len(column)
         assert totals.sums[cell] == sum(exact)
         assert totals.squares[cell] == sum(value * value for value in exact)
-        edges = edges_of(STATISTICS[cell % 2])
+        edges = list(STATISTICS.values())[cell % 2]
         bins = [0] * (len(edges) - 1)
         for value in exact:
             inside = [at for at, edge in enumerate(edges[:-1]) if value >= round(edge / UNIT)]
@@ -108,7 +110,7 @@ def test_only_examples_keep_their_texts():
 
 
 def test_sums_are_exact_where_floats_are_not():
-    totals = Totals(HEADS[:1], ("rows",), 0)
+    totals = Totals(HEADS[:1], {"rows": KNOWN["rows"].quantity.edges}, 0)
     values = np.full((1024, 1, 1), 2.0**20)
     for step in range(31):
         totals.add(values - UNIT * step, range(1024), [Passage("", None)] * 1024)
@@ -118,7 +120,8 @@ def test_sums_are_exact_where_floats_are_not():
 
 
 @pytest.mark.parametrize(
-    "other", [Totals(HEADS[:2], STATISTICS, 2), Totals(HEADS, ("entropy",), 2), Totals(HEADS, STATISTICS, 3)]
+    "other",
+    [Totals(HEADS[:2], STATISTICS, 2), Totals(HEADS, {"entropy": STATISTICS["entropy"]}, 2), Totals(HEADS, STATISTICS, 3)],
 )
 def test_totals_of_other_models_do_not_merge(other):
     with pytest.raises(RecordingError, match="expected (heads|statistics|examples) that are the same on every text"):
@@ -132,10 +135,9 @@ def test_no_examples_are_no_trouble():
 
 
 def test_every_statistic_has_rising_edges():
-    for name in statistic_names((8, 64)):
-        edges = edges_of(name)
-        assert list(edges) == sorted(set(edges)), name
-    assert len(statistic_names((8, 64))) == 22
+    for name, known in KNOWN.items():
+        assert list(known.quantity.edges) == sorted(set(known.quantity.edges)), name
+    assert len(KNOWN) == 22
 
 
 def lines_left_out(*lines):

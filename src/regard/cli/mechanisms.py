@@ -18,7 +18,7 @@ from regard.errors import OptionError
 from regard.mechanisms.card import Card, Sizes
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import example
-from regard.viewer.document.mechanisms import MechanismPicture
+from regard.viewer.document.figure import mechanism_figure
 
 LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
 """What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         _show(card, weights)
     sys.stdout.flush()
     if options.save:
-        paths = regard.save(MechanismPicture(card).figure(theme=options.theme), *options.save)
+        paths = regard.save(mechanism_figure(card, theme=options.theme), *options.save)
         print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
     return 0
 
