@@ -73,7 +73,7 @@ def test_a_translation_as_a_page(tmp_path, capsys):
         (["view", "FILE", "--layers", "0"], "--layers"),
         (["view", "FILE", "--save", "x.png"], ".html"),
         (["view", "FILE", "--host", "0.0.0.0"], "token"),
-        (["view", "FILE", "--port", "99999"], "65535"),
+        (["view", "FILE", "--port", "99999"], "65,535"),
         (["view", "missing.safetensors"], "missing.safetensors"),
         (["view", "--text", "x", "--generate", "5"], "--generate"),
         (["view", "--text", " "], "words"),

@@ -6,7 +6,7 @@ import math
 import torch
 
 from regard import AttentionMap
-from support.lazy_map_suite import LazyMapSuite
+from support.lazy_map_suite import IndexAlgebra, LazyMapSuite
 from witnesses.attention import dense_attention
 
 BATCH, HEADS, QUERIES, KEYS, DIM = 2, 3, 5, 7, 11
@@ -110,7 +110,9 @@ class Sinks(OfFactors, sinks=SINKS):
     pass
 
 
-class EverythingAtOnce(OfFactors, mask=BOOL_MASK, causal=True, window=5, scale=0.4, bias=BIAS, softcap=1.3, sinks=SINKS):
+class EverythingAtOnce(
+    IndexAlgebra, OfFactors, mask=BOOL_MASK, causal=True, window=5, scale=0.4, bias=BIAS, softcap=1.3, sinks=SINKS
+):
     pass
 
 
@@ -146,7 +148,7 @@ class Dense(LazyMapSuite):
         return None
 
 
-class DenseSigned(LazyMapSuite):
+class DenseSigned(IndexAlgebra, LazyMapSuite):
     """Effective weights, as of linear attention: signed, and in one head nowhere above 0."""
 
     def dense_map(self):

@@ -82,7 +82,7 @@ def test_pictures_take_a_head_and_the_options_of_a_heatmap(tmp_path):
     made = [regard.save(one, path, **given)[0].read_bytes() for given in options]
     assert len(set(made)) == 4
     assert b"Slopes" in made[3]
-    with pytest.raises(OptionError, match="head: expected an integer from 0 to 3, got 4"):
+    with pytest.raises(OptionError, match="head: expected a whole number from -4 to 3, got 4"):
         regard.save(one, tmp_path / "none.svg", head=4)
     assert not (tmp_path / "none.svg").exists()
 
