@@ -38,6 +38,7 @@ def expected(english, french, *reading, **options):
     return align(translation.recording, *reading, **options, **words)
 
 
+@pytest.mark.slow
 def test_one_pair_as_a_table(capsys):
     assert main(["align", ENGLISH, FRENCH]) == 0
     out = capsys.readouterr().out

@@ -17,6 +17,7 @@ def test_all_of_them(capsys):
     assert "regard mechanisms NAME" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [one.name for one in regard.catalogue()])
 def test_one_of_them(name, capsys):
     assert main(["mechanisms", name]) == 0

@@ -89,12 +89,14 @@ def test_refusals(arguments, word, file, capsys):
     assert word in said(capsys)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken(file, capsys):
     with served(file) as server:
         assert main(["view", str(file), "--port", str(server.port), "--no-browser"]) == 1
     assert "--port 0" in said(capsys)
 
 
+@pytest.mark.slow
 def test_files_beside_the_playground(file):
     with served(file, command="serve") as server:
         listed = json.loads(server.get("/documents")[2])

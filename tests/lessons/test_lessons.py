@@ -47,6 +47,7 @@ def test_right_answers_pass_in_any_style(name, function):
     assert report.mistakes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "mistakes", "function"), WRONG, ids=[f"{n}: {', '.join(m)}" for n, m, _ in WRONG])
 def test_wrong_answers_are_named(name, mistakes, function):
     report = lessons.check(name, function)
@@ -107,6 +108,7 @@ def test_two_mistakes_are_tried_together(exercise):
     assert pairs
 
 
+@pytest.mark.slow
 @ALL
 def test_a_mistake_is_known_by_its_numbers(exercise):
     """Not by crashing, which has a hundred reasons: in some case it returns something wrong."""

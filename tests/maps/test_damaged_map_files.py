@@ -352,6 +352,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_the_old_file_or_the_new_one(tmp_path):
     path = tmp_path / "map"
     AttentionMap.from_dense(torch.ones(512, 2048)).save(path)
@@ -412,6 +413,7 @@ print(opened, (after - before) * 1024, amap.nbytes, weights.sum().item())
 """
 
 
+@pytest.mark.slow
 def test_a_file_larger_than_memory_opens_at_once_and_costs_what_is_read(tmp_path):
     path = tmp_path / "sparse"
     sparse_file(path, heads=256, size=2**16, dim=256)
@@ -426,6 +428,7 @@ def test_a_file_larger_than_memory_opens_at_once_and_costs_what_is_read(tmp_path
     assert total == pytest.approx(1.0, abs=0.9)
 
 
+@pytest.mark.slow
 def test_saving_takes_no_second_copy(tmp_path):
     code = f"""
 import resource, torch, regard

@@ -155,6 +155,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OPTIONS)
 @hypothetical
 @given(st.data())

@@ -21,6 +21,7 @@ KINDS_OF_FACTORS = [kind for kind in KINDS if issubclass(kind, OfFactors)]
 # -- rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("long_rows", [False, True], ids=["short rows", "long rows"])
 @ALL_KINDS
 def test_rows_are_the_map(kind, long_rows, monkeypatch):
@@ -55,6 +56,7 @@ def test_rows_leave_gradients_of_the_loop_alone():
 # -- factors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS_OF_FACTORS, ids=lambda kind: kind.__name__)
 def test_the_factors_of_a_part_give_its_weights(kind):
     amap = kind().make_map()

@@ -53,6 +53,7 @@ def chunks(request, monkeypatch):
     return read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", KINDS, ids=lambda suite: suite.__name__)
 def test_statistics_of_long_rows(suite, long_rows):
     made = suite()
@@ -107,6 +108,7 @@ def test_long_rows_that_are_no_neighbours(long_rows):
     assert {row for _, _, rows in long_rows for row in rows} == {0, 3, 5, 7, 10, 11}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", [suite for suite in KINDS if issubclass(suite, OfFactors)], ids=lambda suite: suite.__name__)
 def test_denominators_from_chunks_of_keys(suite, chunks):
     made = suite()
@@ -122,6 +124,7 @@ def test_denominators_from_chunks_of_keys(suite, chunks):
     assert len(chunks) == count > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", KINDS, ids=lambda suite: suite.__name__)
 def test_pools_from_chunks_of_keys(suite, chunks):
     made = suite()

@@ -211,6 +211,7 @@ PARTS = [
 ]
 
 
+@pytest.mark.slow
 @ALL
 @pytest.mark.parametrize("part", PARTS, ids=str)
 def test_a_map_with_such_a_mask_is_saved_and_loaded(tmp_path, mask, part):

@@ -64,6 +64,7 @@ def against_witness(card, factors, witness):
         assert_close(found.weights, weights, atol=1e-10, rtol=1e-7)
 
 
+@pytest.mark.slow
 @CARDS
 def test_it_computes_what_its_witness_does(card, factors):
     against_witness(card, factors, WITNESS[card.name])
@@ -198,6 +199,7 @@ def test_inputs_are_left_alone(card, factors):
         assert torch.equal(factor, copy)
 
 
+@pytest.mark.slow
 @CARDS
 @pytest.mark.parametrize("length", [16, 64])
 def test_operations_are_those_of_the_card(card, length):

@@ -20,6 +20,7 @@ def inputs(queries=QUERIES, keys=KEYS, kv_heads=HEADS, dtype=torch.float64):
     return tuple(torch.randn(BATCH, *shape, generator=chance, dtype=torch.float64).to(dtype) for shape in shapes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("tile", [1, 2, 3, 4, 5, 10, 11, 12, 128])
 def test_equals_attention_whatever_the_tile(tile, causal):

@@ -41,6 +41,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "block"), BLOCKS)
 def test_code_in_documents_runs(page, block, tmp_path, monkeypatch, capsys):
     # The model card speaks from the root of a clone; everything else may write where it stands.

@@ -17,6 +17,7 @@ def test_the_plan_of_the_house_is_true():
     assert with_house(DESIGN, house_of(PACKAGE)) == DESIGN, "call python recipes/tables/house.py"
 
 
+@pytest.mark.slow
 def test_a_module_that_is_not_listed_is_seen(tmp_path):
     copy = tmp_path / "regard"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("model_eng_fra", "static", "__pycache__"))
@@ -33,6 +34,7 @@ def test_a_module_says_what_it_is_for(tmp_path):
         with_house("no marks", "")
 
 
+@pytest.mark.slow
 def test_no_room_reads_another_rooms_private_names():
     assert private_uses(PACKAGE) == []
 

@@ -45,11 +45,13 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not modules_after("import regard") & HEAVY
 
 
+@pytest.mark.slow
 def test_a_name_loads_only_what_it_needs():
     assert modules_after("import regard; regard.attention") & HEAVY <= {"torch", "numpy"}
     assert "transformers" not in modules_after("import regard; regard.heatmap")
 
 
+@pytest.mark.slow
 def test_the_test_above_can_fail():
     assert "matplotlib" in modules_after("import regard; regard.heatmap")
 
@@ -59,6 +61,7 @@ def contracts(folder):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={"PYTHONPATH": str(folder / "src")})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "line"),
     [

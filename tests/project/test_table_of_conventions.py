@@ -20,6 +20,7 @@ HERE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "library"), HERE)
 def test_rows_of_installed_libraries_are_those_of_the_page(table, library):
     _, questions = recipe.TABLES[table]

@@ -72,6 +72,7 @@ def assert_maps_are_those_of_the_sequences(recording, name, inputs, ends=(EOS,),
     return lengths
 
 
+@pytest.mark.slow
 @each_family
 @each_strategy
 def test_maps_equal_a_teacher_forced_pass(name, options):
@@ -80,6 +81,7 @@ def test_maps_equal_a_teacher_forced_pass(name, options):
     assert_maps_are_those_of_the_sequences(recording, name, inputs)
 
 
+@pytest.mark.slow
 @each_family
 @each_strategy
 def test_sequences_are_those_of_plain_generate(name, options):
@@ -161,6 +163,7 @@ def one_ends_early(name, inputs, **options):
     return pytest.fail("expected one of 30 seeds to end early, got none")
 
 
+@pytest.mark.slow
 @each_family
 @pytest.mark.parametrize("how", [{}, {"num_beams": 3, "length_penalty": -2.0}], ids=["greedy", "beams"])
 def test_some_sequences_end_early(name, how):
@@ -190,6 +193,7 @@ def test_some_beams_of_a_batch_end_early():
     assert len(set(lengths)) > 1
 
 
+@pytest.mark.slow
 def test_the_naive_reading_of_beams_is_another_map():
     """Row 0 of each step, as model.generate hands it out, is whatever beam led at that step, not the text that won."""
     inputs = {key: value[:1] for key, value in prompt("marian").items()}

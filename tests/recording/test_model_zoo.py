@@ -29,6 +29,7 @@ def transformers_is_quiet_about_kernels_that_are_not_installed():
     logging.set_verbosity(before)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")  # WavLM's own
 @of_every_entry(ZOO)
 def test_each_map_is_what_the_model_computed(zoo):

@@ -312,6 +312,7 @@ def test_training_through_a_recorded_pass_gives_the_same_gradients(name):
         assert not amap.dense().requires_grad
 
 
+@pytest.mark.slow
 def test_a_recording_made_in_inference_mode_is_read_outside():
     model, inputs = tiny("bert"), tiny_inputs("bert")
     with torch.inference_mode(), regard.record(model) as recording:

@@ -49,6 +49,7 @@ def test_a_sweep_finds_the_head_that_matters():
     regard.heatmap(found.differences)
 
 
+@pytest.mark.slow
 def test_a_sweep_of_generation_counts_changed_tokens():
     model, ids = one_head_model(), torch.tensor([[5, 9, 7, 3]])
 

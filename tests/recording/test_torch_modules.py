@@ -298,6 +298,7 @@ def test_a_softmax_that_chooses_words_is_no_attention():
     assert len(recording.calls) == 1
 
 
+@pytest.mark.slow
 def test_weights_are_not_kept_alive_once_the_model_has_dropped_them():
     gone = []
 
@@ -397,6 +398,7 @@ def test_nested_recordings(module):
     assert [outer.passes, inner.passes, len(outer.calls), len(inner.calls)] == [2, 1, 2, 1]
 
 
+@pytest.mark.slow
 def test_a_compiled_model_is_recorded_and_stays_compiled():
     graphs = []
 

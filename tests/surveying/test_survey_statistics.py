@@ -35,6 +35,7 @@ def assert_equal_statistics(values, found, names):
             assert (math.isnan(value) and math.isnan(expected)) or value == pytest.approx(expected, rel=2e-5, abs=5e-6), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "marian"])
 def test_a_batch_is_its_texts_alone(name):
     model, tokenizer = tiny(name).double(), tokenizer_of(name)  # in float32 the model's own numbers change with the padding
@@ -66,6 +67,7 @@ def keys_of(lengths, positions, vocabulary=7):
     return PaddedKeys(torch.tensor(lengths), ids, kinds, repeats)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positions", [37, 1103], ids=["short rows", "long rows"])
 @pytest.mark.parametrize("causal", [True, False])
 def test_maps_of_any_length(positions, causal, monkeypatch):
@@ -133,6 +135,7 @@ def test_what_cannot_be_surveyed_is_counted():
     assert counted(surveyor, (" ", None)).totals is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2", "marian"])
 def test_batches_do_not_matter_beyond_rounding(name):
     random = torch.Generator().manual_seed(11)

@@ -56,6 +56,7 @@ def test_the_cut_of_a_corpus_does_not_matter(texts, data):
     assert plain(merged(*order)) == plain(whole)
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS, TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_merging_is_associative_and_commutative_and_has_a_zero(first, second, third):

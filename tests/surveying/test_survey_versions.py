@@ -47,6 +47,7 @@ def lacks(found, name):
     return all(math.isnan(one.flat()[name]) for one in found.heads())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", in_table(WINDOWS))
 def test_a_file_of_an_older_version(shipped, tmp_path, name, capsys):
     parquet.write_table(without(shipped, name), tmp_path / "older.parquet")
@@ -63,6 +64,7 @@ def test_a_file_of_an_older_version(shipped, tmp_path, name, capsys):
     assert "model_eng_fra on" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_file_of_a_newer_version(shipped, tmp_path, capsys):
     path = tmp_path / "newer.parquet"
     parquet.write_table(with_another(shipped, "mood"), path)

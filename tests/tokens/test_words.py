@@ -145,6 +145,7 @@ def test_given_words_find_their_tokens_by_characters(tokens, words, places):
     assert found.texts == tuple(words.split() if isinstance(words, str) else words)
 
 
+@pytest.mark.slow
 def test_a_long_text_finds_its_words_in_time():
     words = [f"word{number}" for number in range(5_000)]
     tokens = [piece for word in words for piece in (f"▁{word[:3]}", word[3:])]
@@ -289,6 +290,7 @@ print(peak() - before, len(found.links), found.word_map.shape)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_neither_matrix_is_ever_there():
     grown = int(said(PEAK + PROGRAM).split()[0])

@@ -96,6 +96,7 @@ def test_the_words_of_the_seed_sentence_find_each_other(cat):
     assert cat.alignment.weights.shape == (len(cat.text.split()), 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("english", BEYOND_DISPUTE)
 def test_sentences_beyond_dispute(english):
     assert regard.translate(english).text in BEYOND_DISPUTE[english]

@@ -34,6 +34,7 @@ FINDINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FINDINGS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_finding_is_saved_as_it_draws_itself(translation, tmp_path, name, theme):

@@ -27,6 +27,7 @@ def test_the_manifest_is_an_answer():
     assert unpack(shown.answer("manifest", {}))[0] == shown.manifest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -87,6 +88,7 @@ fields = st.sampled_from(["map", "heads", "rows", "columns", "how", "hideSpecial
 SHOWN = document(AttentionMap(torch.rand(1, 2, 5, 3), torch.rand(1, 2, 7, 3)))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(QUESTIONS), json_values | st.dictionaries(fields, json_values, max_size=8), st.booleans())
 def test_whatever_is_asked_is_answered_or_refused(question, request, complete):
@@ -102,6 +104,7 @@ def test_steps_of_what_has_none():
             document(subject).answer("steps", {"map": 0, "head": 0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["mean", "max", "mass"])
 @pytest.mark.parametrize("options", [{}, {"causal": True, "window": 401}, {"softcap": 2.0, "sinks": torch.tensor([0.5, 1.0])}])
 def test_regions_of_long_rows(how, options):
@@ -119,6 +122,7 @@ def test_regions_of_long_rows(how, options):
                 assert found[i, j] == pytest.approx(expected, rel=1e-4, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [span(0, 2**15 + 3, 7), span(301, 2**15, 11), span(0, 60, 5)])
 @pytest.mark.parametrize("how", ["mean", "max"])
 def test_rows_so_long_that_they_are_pooled_in_chunks(columns, how):
@@ -271,6 +275,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 @pytest.mark.parametrize("how", ["mean", "max"])
 def test_the_matrix_is_never_there(how):
@@ -294,6 +299,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_cells_that_overlap_take_no_more_memory():
     assert growth(OVERLAPPING) < 4 * 64 * 1601 * 1301 / 3

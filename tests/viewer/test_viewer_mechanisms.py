@@ -41,6 +41,7 @@ def test_every_mechanism_can_be_shown(one):
         assert_close(torch.from_numpy(output.copy()), attended.output[0, 2])
 
 
+@pytest.mark.slow
 @CARDS
 def test_every_mechanism_is_a_page_and_a_picture(one, tmp_path):
     paths = regard.save(one, tmp_path / "a.html", tmp_path / "a.svg", tmp_path / "a.png")
@@ -75,6 +76,7 @@ def test_a_page_has_the_factors_and_not_the_weights():
     assert not any("sink" in note for note in document(card("softcap")).manifest["notes"][2:])
 
 
+@pytest.mark.slow
 def test_pictures_take_a_head_and_the_options_of_a_heatmap(tmp_path):
     one = card("alibi")
     path = tmp_path / "a.svg"

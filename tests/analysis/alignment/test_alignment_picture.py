@@ -94,6 +94,7 @@ def test_files(aligned, kind, tmp_path):
     assert paths[1].read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_translation_is_drawn():
     found = regard.translate("The cat sat on the mat.").alignment
     for kind in ("matrix", "ribbon"):

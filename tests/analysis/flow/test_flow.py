@@ -409,6 +409,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_no_method_holds_a_matrix_of_a_long_text():
     assert growth(LONG) < 4 * 3584**2 * 4 / 2

@@ -319,6 +319,7 @@ def test_one_sequence_of_a_batch_is_drawn():
         flow_diagram(both, batch=2)
 
 
+@pytest.mark.slow
 def test_words_wider_than_columns_stand_upright():
     size = 31
     edges = torch.eye(size)[None] / size
@@ -358,6 +359,7 @@ def test_least_is_a_share(least):
 # -- as a reader does it
 
 
+@pytest.mark.slow
 def test_files_of_a_translation(tmp_path):
     recording = regard.translate("The black cat sat.").recording
     for draw in (

@@ -77,6 +77,7 @@ def test_blocks_of_rows_make_no_difference(block, monkeypatch):
         close(found, wanted)
 
 
+@pytest.mark.slow
 def test_long_rows(monkeypatch):
     """From 1,024 keys on rows are read by a path of their own, in columns that the mask leaves."""
     monkeypatch.setattr(parts, "BLOCK_BYTES", 2**19)

@@ -103,6 +103,7 @@ def test_the_layers_are_softmax_attention(model):
     assert_close(model.unembed(stream), logits, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_recipe_runs_and_the_same_seed_gives_the_same_model(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     small = ["--steps", "6", "--every", "3", "--batch", "4", "--dim", "16", "--heads", "2", "--seed", "5"]

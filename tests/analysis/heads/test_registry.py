@@ -81,6 +81,7 @@ def test_what_is_shown_is_in_the_registry():
     assert statistic_named("local_max") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", in_table(WINDOWS))
 def test_a_statistic_that_is_missing_is_nan_everywhere(name):
     [found] = head_statistics(AttentionMap.from_dense(torch.eye(40).roll(1, 0)), tokens=[*TOKENS] * 8)

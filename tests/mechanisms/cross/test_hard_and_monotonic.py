@@ -334,6 +334,7 @@ def test_axes_may_be_left_out_and_value_heads_shared():
     assert_close(mocha_attention(SCORES[1], CHUNK_SCORES[1], VALUE[1, :1], 3)[0].shape, output[1].shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [None, torch.arange(KEYS) != 2])
 def test_gradients(mask):
     tensors = [tensor[:1, :1].clone().requires_grad_() for tensor in (SCORES, CHUNK_SCORES, VALUE)]

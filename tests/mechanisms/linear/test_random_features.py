@@ -41,6 +41,7 @@ def estimates(draw, features, query, key, scale=1.0):
     return torch.stack([(phi(query) * phi(key)).sum(-1) for phi in maps])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [1, 5, 7])
 def test_products_of_features_are_unbiased(features):
     query, key = (tensor[0, :, :QUERIES].reshape(-1, DIM) for tensor in inputs(size=0.3)[:2])
@@ -63,6 +64,7 @@ def test_directions_are_orthogonal_within_a_block():
         assert_close(products, products.diag().diag())
 
 
+@pytest.mark.slow
 def test_orthogonal_directions_err_less():
     chance = torch.Generator().manual_seed(0)
     pairs = normalize(torch.randn(300, DIM, generator=chance, dtype=torch.float64), dim=-1) / 2  # the same query and key

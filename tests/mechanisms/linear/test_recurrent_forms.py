@@ -245,6 +245,7 @@ def test_a_state_that_is_no_number_is_refused(mechanism, form):
         getattr(mechanism, form)(*tensors, state=7)
 
 
+@pytest.mark.slow
 @EACH
 @FORMS
 def test_gradients(mechanism, form):
@@ -253,6 +254,7 @@ def test_gradients(mechanism, form):
     assert torch.autograd.gradcheck(lambda *x: getattr(mechanism, form)(*x, **options)[0], tensors)
 
 
+@pytest.mark.slow
 @EACH
 @FORMS
 def test_gradients_of_the_state(mechanism, form):

@@ -94,6 +94,7 @@ MECHANISMS = {
 each = pytest.mark.parametrize("name", MECHANISMS)
 
 
+@pytest.mark.slow
 @each
 @pytest.mark.parametrize("kv_heads", [1, HEADS])
 @pytest.mark.parametrize(
@@ -163,6 +164,7 @@ def test_batch_and_heads_may_be_left_out(name):
     assert_close(one(*(tensor[0] for tensor in without_batch)), tuple(result[0, 0] for result in full))
 
 
+@pytest.mark.slow
 @each
 def test_gradients_are_those_of_the_numbers(name):
     ours = MECHANISMS[name][0]

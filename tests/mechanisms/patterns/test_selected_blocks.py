@@ -33,6 +33,7 @@ SIZES = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @SIZES
 @pytest.mark.parametrize("kv_heads", [1, 3, 6])
 def test_equals_the_definition(block, selected, window, kv_heads):
@@ -125,6 +126,7 @@ def test_half_precision_is_computed_in_float32():
     assert_close(gathered, output)
 
 
+@pytest.mark.slow
 def test_gradients():
     tensors = [normal(1, 2, 7, 3, seed=seed).requires_grad_() for seed in range(4)]
 

@@ -28,6 +28,7 @@ def inputs(positions=POSITIONS, heads=HEADS, dtype=torch.float64):
 TABLE = normal(HEADS, 2 * WINDOW - 1, 2 * WINDOW - 1, seed=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0, 1, 2])
 @pytest.mark.parametrize("table", [None, TABLE], ids=["without bias", "with bias"])
 def test_equals_the_definition(shift, table):
@@ -124,6 +125,7 @@ def test_half_precision_is_computed_in_float32():
     assert_close(output, expected[0].bfloat16())
 
 
+@pytest.mark.slow
 def test_gradients():
     tensors = [normal(1, 2, 16, 3, seed=seed).requires_grad_() for seed in range(3)]
     table = normal(2, 3, 3, seed=5).requires_grad_()
