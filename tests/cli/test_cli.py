@@ -13,6 +13,8 @@ from torch.testing import assert_close
 import regard
 from regard.cli import main
 
+pytestmark = pytest.mark.slow
+
 SEED = "The cat sat on the mat."
 
 
@@ -78,7 +80,6 @@ def test_a_bad_line_is_named_and_stops_nobody_else(capsys, type_lines):
     assert "regard: line 2: expected a text of at most 256 tokens" in captured.err
 
 
-@pytest.mark.slow
 def test_pictures(capsys, tmp_path):
     files = [tmp_path / "map.png", tmp_path / "map.svg"]
     assert main(["translate", SEED, "--save", *map(str, files)]) == 0
@@ -111,7 +112,6 @@ def test_mistakes_are_one_line_and_leave_nothing(arguments, words, capsys, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error():
     regard_command = str(Path(sys.executable).parent / "regard")
     done = subprocess.run(

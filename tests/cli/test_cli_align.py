@@ -10,6 +10,8 @@ from regard import align
 from regard.analysis.alignment import from_pharaoh, scores
 from regard.cli import main
 
+pytestmark = pytest.mark.slow
+
 ENGLISH, FRENCH = "The cat sat on the mat.", "Le chat était assis sur le tapis."
 PAIRS = [(ENGLISH, FRENCH), ("I love you.", "Je t'aime."), ("He is my brother .", "C' est mon frère .")]
 GOLD = ["0-0 1-1 2-2 2?3 3-4 4-5 5-6", "0-0 1-1 2?1", "2-2 3-3 4-4 0?0"]
@@ -38,7 +40,6 @@ def expected(english, french, *reading, **options):
     return align(translation.recording, *reading, **options, **words)
 
 
-@pytest.mark.slow
 def test_one_pair_as_a_table(capsys):
     assert main(["align", ENGLISH, FRENCH]) == 0
     out = capsys.readouterr().out

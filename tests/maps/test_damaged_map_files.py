@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import regard
 from regard import AttentionMap, masks
 from regard.errors import DtypeError, FileFormatError
 from regard.maps.storage.map_file import _checksum
+from support.forked import start
 from support.kinds_of_maps import BIAS, SINKS, factors, normal
 from support.lazy_map_suite import hypothetical
 from support.tiny_models import recorded
@@ -345,7 +345,6 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, error):
 KILLED = """
 import sys, torch, regard
 amap = [regard.AttentionMap.from_dense(torch.full((1, 1, 512, 2048), float(value))) for value in (1, 2)]
-print(flush=True)
 while True:
     for one in amap:
         one.save(sys.argv[1])
@@ -357,10 +356,14 @@ def test_a_killed_process_leaves_the_old_file_or_the_new_one(tmp_path):
     path = tmp_path / "map"
     AttentionMap.from_dense(torch.ones(512, 2048)).save(path)
     for delay in (0.05, 0.11, 0.18, 0.27):
-        with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
+        before = path.stat().st_ino
+        process = start(KILLED, path)
+        while path.stat().st_ino == before:
+            assert process.is_alive(), process.exitcode
+            time.sleep(0.001)
+        time.sleep(delay)
+        process.kill()
+        process.join()
         values = regard.load(path).dense().unique()
         assert values.tolist() in ([1.0], [2.0])
 

@@ -8,6 +8,8 @@ from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
 from regard.recording.generation import replay
 from support.tiny_models import EOS, PAD, SPECIAL, Tokenizer, tiny, tiny_inputs
 
+pytestmark = pytest.mark.slow
+
 STEPS = 6
 VARIED = {"no_repeat_ngram_size": 1}  # random weights like to say one token for ever
 STRATEGIES = {
@@ -72,7 +74,6 @@ def assert_maps_are_those_of_the_sequences(recording, name, inputs, ends=(EOS,),
     return lengths
 
 
-@pytest.mark.slow
 @each_family
 @each_strategy
 def test_maps_equal_a_teacher_forced_pass(name, options):
@@ -81,7 +82,6 @@ def test_maps_equal_a_teacher_forced_pass(name, options):
     assert_maps_are_those_of_the_sequences(recording, name, inputs)
 
 
-@pytest.mark.slow
 @each_family
 @each_strategy
 def test_sequences_are_those_of_plain_generate(name, options):
@@ -163,7 +163,6 @@ def one_ends_early(name, inputs, **options):
     return pytest.fail("expected one of 30 seeds to end early, got none")
 
 
-@pytest.mark.slow
 @each_family
 @pytest.mark.parametrize("how", [{}, {"num_beams": 3, "length_penalty": -2.0}], ids=["greedy", "beams"])
 def test_some_sequences_end_early(name, how):
@@ -193,7 +192,6 @@ def test_some_beams_of_a_batch_end_early():
     assert len(set(lengths)) > 1
 
 
-@pytest.mark.slow
 def test_the_naive_reading_of_beams_is_another_map():
     """Row 0 of each step, as model.generate hands it out, is whatever beam led at that step, not the text that won."""
     inputs = {key: value[:1] for key, value in prompt("marian").items()}

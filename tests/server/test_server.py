@@ -23,6 +23,8 @@ from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from support.serving import served
 
+pytestmark = pytest.mark.slow
+
 REGION = {
     "map": 0,
     "heads": [1],
@@ -61,7 +63,6 @@ def error_of(answer):
 
 
 class TestAnswers:
-    @pytest.mark.slow
     def test_a_region_equals_the_map(self, server, amap):
         status, headers, body = server.post("/documents/small/region", REGION)
         assert status == 200
@@ -189,7 +190,6 @@ class TestEndurance:
         assert {status for status, _, _ in answers} == {200}
         assert len({body for _, _, body in answers}) == 1
 
-    @pytest.mark.slow
     def test_an_interrupt_ends_it_cleanly(self, amap, tmp_path):
         path = tmp_path / "map.safetensors"
         amap.save(path)
@@ -218,7 +218,6 @@ class TestToken:
         with pytest.raises(OSError, match="--host takes an address of this machine"), listening("203.0.113.7", 0):
             pass
 
-    @pytest.mark.slow
     def test_who_has_none_is_refused_and_who_has_it_gets_a_cookie(self, amap, tmp_path):
         path = tmp_path / "map.safetensors"
         amap.save(path)
@@ -240,7 +239,6 @@ class TestToken:
 
 
 class TestPlayground:
-    @pytest.mark.slow
     def test_it_translates(self, playground):
         status, _, body = playground.post("/playground/translate", {"text": "The cat sat on the mat."})
         assert status == 200, body
@@ -341,7 +339,6 @@ class TestWorker:
 
         asyncio.run(scene())
 
-    @pytest.mark.slow
     def test_who_has_gone_makes_room_for_others_before_its_turn(self):
         async def scene():
             worker = Worker(waiting=2)
@@ -408,7 +405,6 @@ class TestPreparation:
             shown.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells})
             assert not Preparation(shown).step()
 
-    @pytest.mark.slow
     def test_it_happens_while_nobody_asks_and_stops_for_those_who_do(self, long):
         async def scene():
             worker = Worker()

@@ -27,6 +27,8 @@ from support.survey_models import tokenizer_of
 from support.surveys import same, words, write
 from support.tiny_models import tiny
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [
     ("I tripped.", "J'ai trébuché."),
     ("Can I help?", "Puis-je aider ?"),
@@ -44,7 +46,6 @@ def pairs(tmp_path):
 # -- what it says
 
 
-@pytest.mark.slow
 def test_a_survey_is_the_mean_of_its_texts(pairs):
     found = survey(text=str(pairs), windows=(2,))
     alone = [head_statistics(regard.translate(text, target=target).recording, windows=(2,)) for text, target in PAIRS]
@@ -88,7 +89,6 @@ def test_a_target_is_only_for_models_that_answer(tmp_path):
     assert found.row("self", 0, 1, "rows").highest[1].target is None
 
 
-@pytest.mark.slow
 def test_the_answer_of_the_embedded_model_is_its_greedy_translation(tmp_path):
     corpus = write(tmp_path / "c.txt", [text for text, _ in PAIRS])
     found = survey(text=str(corpus))
@@ -96,7 +96,6 @@ def test_the_answer_of_the_embedded_model_is_its_greedy_translation(tmp_path):
     assert texts == {text: regard.translate(text, beams=1).text for text, _ in PAIRS}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "parquet"])
 def test_columns(tmp_path, pairs, kind):
     rows = [{"pair": {"en": text, "fr": target}} for text, target in PAIRS]
@@ -190,7 +189,6 @@ def test_the_file_is_what_its_page_says(pairs, tmp_path):
     assert str(tmp_path) not in path.read_bytes().decode("latin-1")  # a file may travel
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["no parquet", "other parquet", "version", "rows", "sums", "bins", "json"])
 def test_files_that_are_no_survey(pairs, tmp_path, damage):
     path = tmp_path / "heads.parquet"
@@ -266,7 +264,6 @@ print(peak() - before)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_memory_does_not_grow_with_the_corpus(tmp_path):
     program = MEMORY.replace("TESTS", str(Path(__file__).parents[1])).replace("FOLDER", str(tmp_path))

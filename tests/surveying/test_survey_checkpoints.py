@@ -1,8 +1,6 @@
 """A survey that is interrupted, kill -9 included, goes on from its checkpoint, where it is of the same survey."""
 
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -13,6 +11,7 @@ from regard.surveying import corpus as corpus_module
 from regard.surveying import survey as survey_module
 from regard.surveying.survey import checkpoint_of, survey
 from regard.surveying.survey_file import Survey
+from support.forked import start
 from support.survey_models import saved_model, tokenizer_of
 from support.surveys import same, words, write
 from support.tiny_models import tiny
@@ -136,23 +135,25 @@ def test_nothing_is_counted_twice_after_kill_9(tmp_path, monkeypatch):
     folder = saved_model("llama", tmp_path / "llama")
     corpus = write(tmp_path / "c.txt", [*words(900, seed=1), ""])
     path = tmp_path / "heads.parquet"
-    command = [sys.executable, "-c", KILLED, str(folder), str(corpus), str(path)]
     kept = 0
     for _ in range(2):  # killed twice, each time after a checkpoint of its own
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as run:
-            deadline = time.monotonic() + 120
-            before = kept
-            while kept <= before:
-                assert run.poll() is None, run.stderr.read().decode()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-                if checkpoint_of(path).exists():
-                    kept = Survey.load(checkpoint_of(path)).tally.texts
-            run.send_signal(signal.SIGKILL)
-        assert run.returncode == -signal.SIGKILL
+        run = start(KILLED, folder, corpus, path)
+        deadline = time.monotonic() + 120
+        before = kept
+        while kept <= before:
+            assert run.is_alive(), run.exitcode
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+            if checkpoint_of(path).exists():
+                kept = Survey.load(checkpoint_of(path)).tally.texts
+        run.kill()
+        run.join()
+        assert run.exitcode == -signal.SIGKILL
         assert not path.exists()
     assert 0 < Survey.load(checkpoint_of(path)).tally.texts < 900
-    assert subprocess.run(command, check=False).returncode == 0
+    run = start(KILLED, folder, corpus, path)
+    run.join()
+    assert run.exitcode == 0
     monkeypatch.setattr(corpus_module, "CHUNK_RECORDS", 5)
     whole = survey(folder, str(corpus), batch_tokens=16)
     assert whole.tally.texts == 900

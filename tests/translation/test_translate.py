@@ -15,6 +15,8 @@ import regard
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.translation.translator import EMBEDDED, load_translator
 
+pytestmark = pytest.mark.slow
+
 SEED = "The cat sat on the mat."
 
 # Short sentences whose French is beyond dispute: every right answer is listed, so that a wrong one is a wrong one.
@@ -96,7 +98,6 @@ def test_the_words_of_the_seed_sentence_find_each_other(cat):
     assert cat.alignment.weights.shape == (len(cat.text.split()), 6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("english", BEYOND_DISPUTE)
 def test_sentences_beyond_dispute(english):
     assert regard.translate(english).text in BEYOND_DISPUTE[english]

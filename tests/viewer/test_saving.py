@@ -12,6 +12,8 @@ from regard.analysis.alignment import Pair, Ranking, Rule, rank_heads
 from regard.analysis.weighted.relevance import Relevance
 from regard.errors import DtypeError
 
+pytestmark = pytest.mark.slow
+
 SURE = {(0, 0), (1, 1)}
 
 
@@ -34,7 +36,6 @@ FINDINGS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FINDINGS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_finding_is_saved_as_it_draws_itself(translation, tmp_path, name, theme):

@@ -23,6 +23,8 @@ from regard.viewer.page.factors import MOST_ERROR
 from regard.viewer.page.page import json_in_html, page_of
 from support.tiny_models import tiny, tiny_inputs
 
+pytestmark = pytest.mark.slow
+
 BUNDLE = "export const built = 1;"
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -301,7 +303,6 @@ def test_a_page_that_is_sure_to_be_too_large_is_refused_before_anything_is_compu
     assert amap.view.source.known(*amap.view.ranges[:3]).isnan().all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("spread", "limit"), [(1.0, 19_000_000), (1.5, 19_750_000)])
 def test_twelve_layers_of_twelve_heads_at_512_tokens_fit_20_mb(spread, limit):
     """Numbers as evenly spread as these compress worst; the front end takes what is left."""
