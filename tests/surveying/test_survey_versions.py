@@ -86,11 +86,37 @@ def test_a_file_of_a_newer_version(shipped, tmp_path, capsys):
     assert "middle 80 %" in capsys.readouterr().out
 
 
-def test_other_bins_of_a_known_statistic_are_damage(shipped, tmp_path):
-    rows = [row | {"edges": [edge / 2 for edge in row["edges"]]} for row in shipped.to_pylist()]
-    parquet.write_table(pa.Table.from_pylist(rows, shipped.schema), tmp_path / "other.parquet")
-    with pytest.raises(FileFormatError, match="other bins of rows"):
+def with_other_bins(table, chosen=slice(None)):
+    """The file as a version wrote it that counted in other bins: half as wide, where they are all chosen."""
+    rows = table.to_pylist()
+    for row in rows[chosen]:
+        row["edges"] = [edge / 2 for edge in row["edges"]]
+    return pa.Table.from_pylist(rows, table.schema)
+
+
+def test_a_file_with_other_bins_has_its_own(shipped, tmp_path):
+    path = tmp_path / "other.parquet"
+    parquet.write_table(with_other_bins(shipped), path)
+    found, whole = Survey.load(path), Survey.load(SHIPPED)
+    row, like = (survey.row("encoder", 0, 1, "entropy") for survey in (found, whole))
+    assert (row.mean, row.count, row.histogram) == (like.mean, like.count, like.histogram)
+    assert row.edges == tuple(edge / 2 for edge in like.edges)
+    for one, other in zip(found.heads(), whole.heads(), strict=True):  # the mode of offsets is the middle of a bin
+        assert repr(one._replace(offset=0.0)) == repr(other._replace(offset=0.0))
+    assert len(found.figure("entropy").axes) == 2
+    found.save(tmp_path / "again.parquet")
+    same(found, Survey.load(tmp_path / "again.parquet"))
+
+
+def test_a_file_that_is_not_of_one_piece_is_damage(shipped, tmp_path):
+    parquet.write_table(with_other_bins(shipped, slice(23, None)), tmp_path / "other.parquet")
+    with pytest.raises(FileFormatError, match="row 23 has other bins"):
         Survey.load(tmp_path / "other.parquet")
+    rows = shipped.to_pylist()
+    rows[7]["histogram"] = [7]
+    parquet.write_table(pa.Table.from_pylist(rows, shipped.schema), tmp_path / "short.parquet")
+    with pytest.raises(FileFormatError, match="row 7 has other bins of distance"):
+        Survey.load(tmp_path / "short.parquet")
     rows = shipped.to_pylist()
     rows[23]["statistic"], rows[24]["statistic"] = rows[24]["statistic"], rows[23]["statistic"]
     parquet.write_table(pa.Table.from_pylist(rows, shipped.schema), tmp_path / "mixed.parquet")
@@ -104,5 +130,8 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
     survey(model, str(corpus), path, tokenizer=tokenizer)
     parquet.write_table(without(parquet.read_table(path), "span"), checkpoint_of(path))
     with pytest.raises(FileFormatError, match=r"a checkpoint of the same statistics, got one of a version .* \(span\)"):
+        survey(model, str(corpus), path, tokenizer=tokenizer)
+    parquet.write_table(with_other_bins(parquet.read_table(path)), checkpoint_of(path))
+    with pytest.raises(FileFormatError, match=r"a checkpoint of the same bins, got one of a version .* \(rows, "):
         survey(model, str(corpus), path, tokenizer=tokenizer)
     assert survey(model, str(corpus), path, tokenizer=tokenizer, restart=True).tally.texts == 7

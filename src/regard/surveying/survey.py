@@ -203,8 +203,13 @@ def _resumed(begun: Survey, path: Path | None, restart: bool) -> Survey:
     for name in COMPARED:
         if kept.about[name] != begun.about[name]:
             _refuse_checkpoint(place, name, f"got one of {_shown(kept.about[name])}, not of {_shown(begun.about[name])}")
-    if kept.tally.totals is not None and (odd := set(kept.statistics) ^ set(in_table(begun.about["settings"]["windows"]))):
-        _refuse_checkpoint(place, "statistics", f"got one of a version of Regard with others ({', '.join(sorted(odd))})")
+    if kept.tally.totals is not None:
+        known = in_table(begun.about["settings"]["windows"])
+        if odd := set(kept.statistics) ^ set(known):
+            _refuse_checkpoint(place, "statistics", f"got one of a version of Regard with others ({', '.join(sorted(odd))})")
+        bins = dict(zip(kept.statistics, kept.tally.totals.edges, strict=True))
+        if other := [name for name, one in known.items() if tuple(bins[name].tolist()) != one.quantity.edges]:
+            _refuse_checkpoint(place, "bins", f"got one of a version of Regard with others ({', '.join(other)})")
     return Survey(begun.about, kept.tally, kept.done)
 
 
