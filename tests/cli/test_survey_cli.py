@@ -180,7 +180,7 @@ def test_help_says_what_each_command_takes(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["show", "--statistic", "no"], "--statistic: expected one of rows, unseeing"),
+        (["show", "--statistic", "no"], "--statistic: expected one of rows, masked_rows"),
         (["show", "--sort", "no"], "sort: expected one of layer, head"),
         (["show", "--save", "a.bmp"], "expected a name ending in .png"),
         (["diff", "--alpha", "1"], "--alpha: expected a number above 0 and below 1, got 1.0"),

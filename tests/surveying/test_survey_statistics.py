@@ -95,7 +95,7 @@ def test_rows_that_see_nothing_and_weights_that_are_dense():
     keys = keys_of([7, 5], 7)
     names = list(in_table(WINDOWS))
     values = batch_statistics(AttentionMap.from_dense(weights), keys.lengths, keys, WINDOWS)
-    assert values[0, :, names.index("unseeing")].tolist() == [1, 1, 1]
+    assert values[0, :, names.index("masked_rows")].tolist() == [1, 1, 1]
     for item, length in enumerate((7, 5)):
         one = AttentionMap.from_dense(weights[item, :, :length, :length])
         labels = [{1: "<s>", 2: "."}.get(token, f"w{token}") for token in keys.ids[item, :length].tolist()]

@@ -86,6 +86,15 @@ def test_a_file_of_a_newer_version(shipped, tmp_path, capsys):
     assert "middle 80 %" in capsys.readouterr().out
 
 
+def test_a_statistic_that_was_renamed_is_read_by_its_old_name(shipped, tmp_path):
+    rows = shipped.to_pylist()
+    for row in rows:
+        row["statistic"] = {"masked_rows": "unseeing"}.get(row["statistic"], row["statistic"])
+    parquet.write_table(pa.Table.from_pylist(rows, shipped.schema), tmp_path / "older.parquet")
+    assert parquet.read_table(tmp_path / "older.parquet")["statistic"][1].as_py() == "unseeing"
+    same(Survey.load(tmp_path / "older.parquet"), Survey.load(SHIPPED))
+
+
 def with_other_bins(table, chosen=slice(None)):
     """The file as a version wrote it that counted in other bins: half as wide, where they are all chosen."""
     rows = table.to_pylist()

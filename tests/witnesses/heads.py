@@ -37,7 +37,7 @@ def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8
     best = max(by_offset, key=lambda d: by_offset[d])
     found = {
         "rows": len(rows),
-        "unseeing": queries - len(rows),
+        "masked_rows": queries - len(rows),
         "keys": keys,
         "mass": mean(mass),
         "entropy": mean(entropy),

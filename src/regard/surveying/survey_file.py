@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 METADATA = b"regard.survey"
+RENAMED = {"unseeing": "masked_rows"}  # statistics that earlier files have under another name
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,7 @@ def _read(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, Don
     tally = Tally(texts=counts["texts"], tokens=counts["tokens"], digests=digests)
     for reason, found in counts["left_out"].items():
         tally.left_out[reason] = LeftOut(found["count"], [(first["at"], first["what"]) for first in found["first"]])
-    rows = table.to_pylist()
+    rows = [row | {"statistic": RENAMED.get(row["statistic"], row["statistic"])} for row in table.to_pylist()]
     if rows:
         tally.totals = _totals(rows, about)
     return about, tally, done

@@ -119,9 +119,9 @@ def test_rows_without_weight_are_counted_and_in_no_mean():
     amap.keys = words_of(7)
     for head, found in enumerate(head_statistics(amap)):
         close(found, head_numbers(amap[0, head], amap.keys, special=SPECIAL, punctuation=PUNCTUATION))
-        assert (found.rows, found.unseeing) == (5, 2)
+        assert (found.rows, found.masked_rows) == (5, 2)
     blind = head_statistics(AttentionMap.from_dense(torch.zeros(3, 3)))[0]
-    assert (blind.rows, blind.unseeing) == (0, 3)
+    assert (blind.rows, blind.masked_rows) == (0, 3)
     assert math.isnan(blind.entropy)
     assert math.isnan(blind.previous)
     assert roles_of(blind) == ()
@@ -130,7 +130,7 @@ def test_rows_without_weight_are_counted_and_in_no_mean():
 def test_no_rows_and_no_keys():
     for shape in ((0, 5), (5, 0), (0, 0)):
         [found] = head_statistics(AttentionMap.from_dense(torch.zeros(shape)))
-        assert (found.rows, found.unseeing) == (0, shape[0])
+        assert (found.rows, found.masked_rows) == (0, shape[0])
 
 
 # -- closed forms
@@ -231,7 +231,7 @@ def test_a_duplicate_token_head():
     allowed = torch.ones(11, 11, dtype=torch.bool).tril(-1)
     amap = AttentionMap(one_hot(tokens, 200.0), one_hot(tokens), allowed, scale=1.0)
     [found] = head_statistics(amap, tokens=torch.tensor(tokens))
-    close(found, {"duplicate": 1, "unseeing": 1, "repeats": 4 / 10})
+    close(found, {"duplicate": 1, "masked_rows": 1, "repeats": 4 / 10})
     assert "duplicate-token" in [role.name for role in roles_of(found)]
 
 

@@ -66,7 +66,7 @@ class HeadStatistics(NamedTuple):
     rows: Annotated[
         int, Statistic(ROWS, "rows that see something, of all sequences", "|{i: m[i] > 0}|", None, digits=0, compared=False)
     ]
-    unseeing: Annotated[
+    masked_rows: Annotated[
         int, Statistic(ROWS, "rows without any weight; they are in no mean", "|{i: m[i] = 0}|", None, digits=0, compared=False)
     ]
     keys: Annotated[float, Statistic(KEYS, "keys that a row could see without a mask", "n", "text", compared=False)]

@@ -42,7 +42,7 @@ class HeadSums:
         if labels is not None and len(labels) != keys:
             raise ShapeError(f"expected {keys} labels, one a key of {amap!r}, got {len(labels)}")
         if queries == 0 or keys == 0:
-            self.of["unseeing"] += queries
+            self.of["masked_rows"] += queries
             return
         like = torch.empty(0, dtype=amap.dtype, device=amap.device)
         one = Pass(amap, TextKeys(labels, special, keys, like), torch.tensor([queries]), _shift(amap))

@@ -83,7 +83,12 @@ class Pass:
         if padded:
             nats = torch.where(real, nats, 0)
         spread = torch.where(seeing, nats / mass + mass.log(), -math.inf).exp()
-        found |= {"rows": seeing.sum(-1), "unseeing": (real & ~seeing).sum(-1), "entropy": nats.sum(-1), "span": spread.sum(-1)}
+        found |= {
+            "rows": seeing.sum(-1),
+            "masked_rows": (real & ~seeing).sum(-1),
+            "entropy": nats.sum(-1),
+            "span": spread.sum(-1),
+        }
         for name, has in self.has.items():
             found[f"rows_{name}"] = found["rows"] if name in self.always else (seeing & has[b, None, q]).sum(-1)
         found["span_90"], found["rows_ranked"] = self._ranked(weights, seeing, b, q)

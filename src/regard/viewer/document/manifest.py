@@ -160,7 +160,7 @@ def _is_probable(amap: AttentionMap) -> bool:
 
 def _statistics(shown: ShownMap) -> dict[str, list[float]]:
     """Numbers a head, by name; what has no meaning for this map is not there."""
-    left_out = ("kind", "layer", "head", "name", "rows", "unseeing", "keys")
+    left_out = ("kind", "layer", "head", "name", "rows", "masked_rows", "keys")
     found = [one.flat() for one in head_statistics(shown.amap, tokens=shown.columns.labels)]
     names = [name for name in found[0] if name not in left_out]
     numbers = {name: [float(f"{one[name]:.6g}") for one in found] for name in names}
