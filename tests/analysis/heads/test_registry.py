@@ -1,7 +1,6 @@
-"""Every statistic of the registry has a witness, a row in the documentation, and what tables and pictures say of it."""
+"""Every statistic of the registry has a witness, the row of the documentation, and what tables and pictures say of it."""
 
 import math
-import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from regard.analysis.heads.roles import THRESHOLDS, roles_of
 from regard.analysis.heads.statistics import head_statistics
 from regard.analysis.heads.sums import Pass, means
 from regard.analysis.heads.table import TEXT_COLUMNS, heads_text
+from table_of_statistics import table_of, with_table
 from witnesses.heads import head_numbers
 
 PAGE = Path(__file__).parents[3] / "docs" / "analysis" / "heads.md"
@@ -40,25 +40,27 @@ def witnessed():
     return head_numbers(weights, TOKENS, special={"<s>"}, punctuation={","}, windows=WINDOWS)
 
 
-def documented(text):
-    """The columns that the page explains: names as code at the beginning of a row."""
-    rows = re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)
-    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
-
-
 def test_every_statistic_has_a_witness():
     assert different(in_table(WINDOWS), witnessed()) == []
 
 
-def test_every_statistic_has_a_row_in_the_documentation():
-    assert different(in_table(WINDOWS), documented(PAGE.read_text(encoding="utf-8"))) == []
+def test_the_table_in_the_documentation_is_the_registrys():
+    text = PAGE.read_text(encoding="utf-8")
+    assert with_table(text, table_of(in_table(WINDOWS))) == text, "call python recipes/tables/table_of_statistics.py"
 
 
 def test_the_tests_above_can_fail():
-    text = PAGE.read_text(encoding="utf-8")
-    assert different([*in_table(WINDOWS), "last"], witnessed()) == ["last"]
-    assert different([*in_table(WINDOWS), "last"], documented(text)) == ["last"]
-    assert different(in_table(WINDOWS), documented(text.replace("`span_90`", "span_90"))) == ["span_90"]
+    text, known = PAGE.read_text(encoding="utf-8"), in_table(WINDOWS)
+    assert different([*known, "last"], witnessed()) == ["last"]
+    for other in (
+        known | {"last": known["first"]},
+        {name: one for name, one in known.items() if name != "span_90"},
+        known | {"first": known["first"]._replace(formula="w[i, 1]")},
+        known | {"first": known["first"]._replace(meaning="mass on the second key")},
+    ):
+        assert with_table(text, table_of(other)) != text
+    with pytest.raises(ValueError, match="expected the marks of the statistics"):
+        with_table("no marks", "")
 
 
 def test_the_table_has_the_statistics_in_their_order():

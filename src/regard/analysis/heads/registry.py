@@ -1,7 +1,7 @@
 """The statistics of a head, a row each; tables, surveys, pictures, the command line and tests loop over the rows.
 
-A new one is a row in ``HeadStatistics``, its sum in ``sums.Pass``, a witness in ``tests/witnesses/heads.py`` and a row in
-``docs/analysis/heads.md``.
+A new one is a row in ``HeadStatistics``, its sum in ``sums.Pass`` and a witness in ``tests/witnesses/heads.py``;
+``recipes/tables/table_of_statistics.py`` writes it into ``docs/analysis/heads.md``.
 """
 
 import math
@@ -69,13 +69,24 @@ class HeadStatistics(NamedTuple):
     masked_rows: Annotated[
         int, Statistic(ROWS, "rows without any weight; they are in no mean", "|{i: m[i] = 0}|", None, digits=0, compared=False)
     ]
-    keys: Annotated[float, Statistic(KEYS, "keys that a row could see without a mask", "n", "text", compared=False)]
+    keys: Annotated[
+        float, Statistic(KEYS, "keys that a row could see without a mask: the length of the text", "n", "text", compared=False)
+    ]
     mass: Annotated[float, Statistic(SHARE, "sum of a row; less than 1 where a sink takes the rest", "m[i]")]
-    entropy: Annotated[float, Statistic(NATS, "in nats", "H[i] = −Σⱼ w[i, j] ln w[i, j]", heading="entropy")]
+    entropy: Annotated[
+        float,
+        Statistic(
+            NATS, "in nats: 0 for one key, ln n where all get the same", "H[i] = −Σⱼ w[i, j] ln w[i, j]", heading="entropy"
+        ),
+    ]
     span: Annotated[
         float,
         Statistic(
-            KEYS, "effective number of keys", "exp(H[i]/m[i] + ln m[i]): exp H[i] where m[i] = 1", heading="span", digits=1
+            KEYS,
+            "effective number of keys",
+            "exp(H[i]/m[i] + ln m[i]): exp H[i] where m[i] = 1",
+            heading="span",
+            digits=1,
         ),
     ]
     span_90: Annotated[
@@ -90,7 +101,14 @@ class HeadStatistics(NamedTuple):
         ),
     ]
     distance: Annotated[
-        float, Statistic(KEYS, "from the row's own position", "Σⱼ w[i, j] |p(i) − j|", needs="positions", heading="dist")
+        float,
+        Statistic(
+            KEYS,
+            "mean distance of the keys from the row's own position",
+            "Σⱼ w[i, j] |p(i) − j|",
+            needs="positions",
+            heading="dist",
+        ),
     ]
     own: Annotated[
         float,
@@ -159,7 +177,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "share of the rows whose token has occurred before",
+            "share of the rows whose token has occurred before: duplicate and induction are means over these",
             "1 where t[p(i)] is equal to an earlier t[j], j < p(i), else 0",
             needs="repeats",
             compared=False,
@@ -180,7 +198,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mass on what came after them, of these rows",
+            "mass on what came after them, of these rows: the head continues what it has seen",
             "Σ w[i, j + 1] over those j, over those rows",
             over="rows_repeating",
             needs="repeats",
@@ -191,7 +209,7 @@ class HeadStatistics(NamedTuple):
         dict[int, float],
         Statistic(
             SHARE,
-            "mass within a window, by its width",
+            "mass closer than this many tokens",
             "Σ w[i, j] over |p(i) − j| < window",
             needs="positions",
             heading="local",
@@ -247,7 +265,7 @@ def statistic_named(name: str) -> Statistic | None:
 
     Example:
         >>> statistic_named("local_8").meaning, statistic_named("entropy").quantity.edges[:3], statistic_named("mood")
-        ('mass within a window, by its width', (0.0, 0.25, 0.5), None)
+        ('mass closer than this many tokens', (0.0, 0.25, 0.5), None)
     """
     return STATISTICS["local"] if name.removeprefix(LOCAL).isdecimal() else STATISTICS.get(name)
 
