@@ -9,6 +9,7 @@ from dataclasses import fields
 
 import regard
 from regard.amounts import bytes_text
+from regard.analysis.heads.registry import drawn_of
 from regard.analysis.heads.table import heads_text, sorted_heads
 from regard.arguments import number, one_of, whole_number
 from regard.cli.reports import complain
@@ -78,7 +79,8 @@ def _show(options: argparse.Namespace, found: Survey) -> int:
         else:
             print(heads_text(table))
             if table:
-                print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(found.statistics[4:9])} …")
+                some = drawn_of(found.statistics)[:5]
+                print(f"\nmeans over texts; with errors and examples: --statistic {' '.join(some)} …")
     sys.stdout.flush()
     if paths:
         regard.save(found.figure(options.statistic, theme=options.theme), *paths)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from regard.analysis.heads.figure import SHOWN, draw_cells, layer_names
-from regard.analysis.heads.registry import highest_of, title_of
+from regard.analysis.heads.figure import draw_cells, layer_names
+from regard.analysis.heads.registry import drawn_of, highest_of, title_of
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
@@ -136,7 +136,7 @@ def _names(rows: Sequence[Row], asked: Sequence[str] | None) -> list[str]:
     if not there:
         raise OptionError("expected a survey of some texts, got one of none; see what was left out, and why: print(survey)")
     if asked is None:
-        return [name for name in SHOWN if name in there] or there
+        return drawn_of(there)
     if isinstance(asked, str) or not asked:
         raise OptionError(f"statistics: expected a list of names, got {asked!r}; for example ['previous', 'induction']")
     for name in asked:

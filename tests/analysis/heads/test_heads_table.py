@@ -12,7 +12,8 @@ from matplotlib.colors import to_hex
 
 import regard
 from regard import AttentionMap
-from regard.analysis.heads.figure import SHOWN, heads_table
+from regard.analysis.heads.figure import heads_table
+from regard.analysis.heads.registry import DRAWN
 from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import DtypeError, OptionError
@@ -137,7 +138,7 @@ def test_many_heads_fit():
     across, down = figure.get_size_inches()
     assert across < 12
     assert down < 40
-    assert len(figure.axes) == len([name for name in SHOWN if not math.isnan(many[0].flat()[name])])
+    assert len(figure.axes) == len([name for name in DRAWN if not math.isnan(many[0].flat()[name])])
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from regard import AttentionMap
-from regard.analysis.heads.figure import SHOWN, heads_table
+from regard.analysis.heads.figure import heads_table
 from regard.analysis.heads.keys import PaddedKeys, TextKeys
 from regard.analysis.heads.registry import (
+    DRAWN,
     PLACES,
     STATISTICS,
     WINDOWS,
@@ -72,7 +73,6 @@ def test_the_table_has_the_statistics_in_their_order():
 
 
 def test_what_is_shown_is_in_the_registry():
-    assert different(SHOWN, [name for name in SHOWN if name in STATISTICS]) == []
     assert different(TEXT_COLUMNS, [name for name in STATISTICS if STATISTICS[name].heading]) == []
     for known in STATISTICS.values():
         assert known.meaning
@@ -80,7 +80,13 @@ def test_what_is_shown_is_in_the_registry():
         assert list(known.quantity.edges) == sorted(known.quantity.edges)
     assert (title_of("first"), title_of("local_64"), title_of("mood_of")) == ("first token", "local 64", "mood of")
     assert (highest_of("own"), highest_of("local_3"), highest_of("span"), highest_of("mood")) == (1.0, 1.0, None, None)
-    assert statistic_named("local_max") is None
+    assert [statistic_named(name) for name in ("local_max", "8", "local_")] == [None, None, None]
+
+
+def test_places_among_the_pictures_are_numbered():
+    places = [known.drawn for known in STATISTICS.values() if known.drawn is not None]
+    assert sorted(places) == list(range(len(DRAWN)))
+    assert [STATISTICS[name].drawn for name in DRAWN] == sorted(places)
 
 
 @pytest.mark.slow
@@ -95,7 +101,7 @@ def test_a_statistic_that_is_missing_is_nan_everywhere(name):
     }
     assert {role.statistic for role in roles_of(row, dict.fromkeys(THRESHOLDS, 0.0))}.isdisjoint({name})
     assert len(heads_text([row]).splitlines()) > 1
-    heads_table([row], [other for other in SHOWN if other != name])
+    heads_table([row], [other for other in DRAWN if other != name])
 
 
 def test_one_text_is_a_batch_of_one():

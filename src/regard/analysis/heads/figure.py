@@ -9,14 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from regard.analysis.heads.registry import highest_of, title_of
+from regard.analysis.heads.registry import DRAWN, highest_of, title_of
 from regard.errors import DtypeError, OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
 from regard.figures.themes import Theme, theme_named
-
-SHOWN = ("previous", "induction", "duplicate", "first", "special", "punctuation", "own", "distance", "entropy", "received_gini")
-"""The statistics that are drawn where no others are asked for, as far as the heads have them."""
 
 _TITLE, _TITLE_FONT, _RANGE_FONT, _LABEL_FONT = 15.0, 9.0, 7.5, 7.0
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
@@ -135,9 +132,9 @@ def _names(rows: list[Mapping[str, Any]], asked: Sequence[str] | None) -> list[s
     there = [name for name in rows[0] if any(not math.isnan(_number(row.get(name))) for row in rows)]
     there = [name for name in there if name not in ("layer", "head")]
     if asked is None:
-        names = [name for name in SHOWN if name in there]
+        names = [name for name in DRAWN if name in there]
         if not names:
-            raise OptionError(f"expected a table with some of {', '.join(SHOWN)}, got {', '.join(rows[0])}")
+            raise OptionError(f"expected a table with some of {', '.join(DRAWN)}, got {', '.join(rows[0])}")
         return names
     if isinstance(asked, str) or not asked:
         raise OptionError(f"statistics: expected a list of names, got {asked!r}; for example ['previous', 'induction']")

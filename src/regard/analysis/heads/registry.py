@@ -49,6 +49,8 @@ class Statistic(NamedTuple):
     heading: str | None = None  #: in the table on the command line; it is not there unless it is asked for where None
     digits: int = 2  #: there, after the point
     compared: bool = True  #: whether it says something about a head, and has a mean: what ``survey diff`` compares
+    beside_map: bool = True  #: whether the viewer shows it beside a map, which says by itself how many rows and keys it has
+    drawn: int | None = None  #: its place among the pictures where no others are asked for; not among them where None
 
 
 class HeadStatistics(NamedTuple):
@@ -64,19 +66,49 @@ class HeadStatistics(NamedTuple):
     head: int
     name: str | None  #: of the module
     rows: Annotated[
-        int, Statistic(ROWS, "rows that see something, of all sequences", "|{i: m[i] > 0}|", None, digits=0, compared=False)
+        int,
+        Statistic(
+            ROWS,
+            "rows that see something, of all sequences",
+            "|{i: m[i] > 0}|",
+            None,
+            digits=0,
+            compared=False,
+            beside_map=False,
+        ),
     ]
     masked_rows: Annotated[
-        int, Statistic(ROWS, "rows without any weight; they are in no mean", "|{i: m[i] = 0}|", None, digits=0, compared=False)
+        int,
+        Statistic(
+            ROWS,
+            "rows without any weight; they are in no mean",
+            "|{i: m[i] = 0}|",
+            None,
+            digits=0,
+            compared=False,
+            beside_map=False,
+        ),
     ]
     keys: Annotated[
-        float, Statistic(KEYS, "keys that a row could see without a mask: the length of the text", "n", "text", compared=False)
+        float,
+        Statistic(
+            KEYS,
+            "keys that a row could see without a mask: the length of the text",
+            "n",
+            "text",
+            compared=False,
+            beside_map=False,
+        ),
     ]
     mass: Annotated[float, Statistic(SHARE, "sum of a row; less than 1 where a sink takes the rest", "m[i]")]
     entropy: Annotated[
         float,
         Statistic(
-            NATS, "in nats: 0 for one key, ln n where all get the same", "H[i] = −Σⱼ w[i, j] ln w[i, j]", heading="entropy"
+            NATS,
+            "in nats: 0 for one key, ln n where all get the same",
+            "H[i] = −Σⱼ w[i, j] ln w[i, j]",
+            heading="entropy",
+            drawn=8,
         ),
     ]
     span: Annotated[
@@ -108,6 +140,7 @@ class HeadStatistics(NamedTuple):
             "Σⱼ w[i, j] |p(i) − j|",
             needs="positions",
             heading="dist",
+            drawn=7,
         ),
     ]
     own: Annotated[
@@ -119,6 +152,7 @@ class HeadStatistics(NamedTuple):
             over="rows_own",
             needs="positions",
             heading="own",
+            drawn=6,
         ),
     ]
     previous: Annotated[
@@ -130,6 +164,7 @@ class HeadStatistics(NamedTuple):
             over="rows_previous",
             needs="positions",
             heading="prev",
+            drawn=0,
         ),
     ]
     next: Annotated[
@@ -164,14 +199,14 @@ class HeadStatistics(NamedTuple):
             title="best offset",
         ),
     ]
-    first: Annotated[float, Statistic(SHARE, "mass on the first key", "w[i, 0]", title="first token", heading="first")]
+    first: Annotated[float, Statistic(SHARE, "mass on the first key", "w[i, 0]", title="first token", heading="first", drawn=3)]
     special: Annotated[
         float,
-        Statistic(SHARE, "mass on special tokens", "Σ w[i, j] over those keys j", needs="names", heading="spec"),
+        Statistic(SHARE, "mass on special tokens", "Σ w[i, j] over those keys j", needs="names", heading="spec", drawn=4),
     ]
     punctuation: Annotated[
         float,
-        Statistic(SHARE, "mass on punctuation", "Σ w[i, j] over those keys j", needs="names", heading="punct"),
+        Statistic(SHARE, "mass on punctuation", "Σ w[i, j] over those keys j", needs="names", heading="punct", drawn=5),
     ]
     repeats: Annotated[
         float,
@@ -192,6 +227,7 @@ class HeadStatistics(NamedTuple):
             over="rows_repeating",
             needs="repeats",
             heading="dup",
+            drawn=2,
         ),
     ]
     induction: Annotated[
@@ -203,6 +239,7 @@ class HeadStatistics(NamedTuple):
             over="rows_repeating",
             needs="repeats",
             heading="induct",
+            drawn=1,
         ),
     ]
     local: Annotated[
@@ -225,6 +262,7 @@ class HeadStatistics(NamedTuple):
             over="text",
             title="received: Gini",
             heading="gini",
+            drawn=9,
         ),
     ]
 
@@ -247,6 +285,20 @@ PLACES = tuple(name for name in HeadStatistics._fields if name not in STATISTICS
 """The fields that say which head it is."""
 
 
+DRAWN = tuple(name for _, name in sorted((known.drawn, name) for name, known in STATISTICS.items() if known.drawn is not None))
+"""The statistics that are drawn where no others are asked for, as far as they are there."""
+
+
+def drawn_of(names: Sequence[str]) -> list[str]:
+    """Those of the names that are drawn where no others are asked for; all of them where none is.
+
+    Example:
+        >>> drawn_of(["entropy", "mood", "previous"]), drawn_of(["mood"])
+        (['previous', 'entropy'], ['mood'])
+    """
+    return [name for name in DRAWN if name in names] or list(names)
+
+
 def in_table(windows: Sequence[int]) -> dict[str, Statistic]:
     """The statistics by the names that they have in a table, in its order: ``local`` once for each window.
 
@@ -267,7 +319,8 @@ def statistic_named(name: str) -> Statistic | None:
         >>> statistic_named("local_8").meaning, statistic_named("entropy").quantity.edges[:3], statistic_named("mood")
         ('mass closer than this many tokens', (0.0, 0.25, 0.5), None)
     """
-    return STATISTICS["local"] if name.removeprefix(LOCAL).isdecimal() else STATISTICS.get(name)
+    window = name.removeprefix(LOCAL)
+    return STATISTICS["local"] if window != name and window.isdecimal() else STATISTICS.get(name)
 
 
 def title_of(name: str) -> str:

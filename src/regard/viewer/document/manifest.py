@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from regard.analysis.alignment.align import Alignment
+from regard.analysis.heads.registry import statistic_named
 from regard.analysis.heads.statistics import head_statistics
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
@@ -160,9 +161,8 @@ def _is_probable(amap: AttentionMap) -> bool:
 
 def _statistics(shown: ShownMap) -> dict[str, list[float]]:
     """Numbers a head, by name; what has no meaning for this map is not there."""
-    left_out = ("kind", "layer", "head", "name", "rows", "masked_rows", "keys")
     found = [one.flat() for one in head_statistics(shown.amap, tokens=shown.columns.labels)]
-    names = [name for name in found[0] if name not in left_out]
+    names = [name for name in found[0] if (known := statistic_named(name)) and known.beside_map]
     numbers = {name: [float(f"{one[name]:.6g}") for one in found] for name in names}
     return {name: values for name, values in numbers.items() if all(map(math.isfinite, values))}
 
