@@ -449,7 +449,8 @@ def test_every_role_has_a_threshold_and_can_be_had():
     ("thresholds", "words"),
     [
         ({"inductive": 0.3}, "thresholds: expected one of previous-token"),
-        ({"sink": "high"}, "expected a number for sink, got 'high'"),
+        ({"sink": "high"}, r"thresholds\['sink'\]: expected a finite number, got 'high'; for example {'sink': 0.4}"),
+        ({"sink": math.nan}, r"thresholds\['sink'\]: expected a finite number, got nan"),
     ],
 )
 def test_thresholds_that_nobody_knows(thresholds, words):

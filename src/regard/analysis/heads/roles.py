@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any, NamedTuple
 
 from regard.analysis.heads.registry import LOCAL, HeadStatistics
-from regard.arguments import one_of
-from regard.errors import OptionError
+from regard.arguments import number, one_of
 
 
 class _Rule(NamedTuple):
@@ -75,7 +73,7 @@ def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None 
         The roles, each with the value that gave it and its threshold.
 
     Raises:
-        OptionError: an unknown role, or a threshold that is no number.
+        OptionError: an unknown role, or a threshold that is no finite number.
 
     Example:
         >>> import torch
@@ -101,6 +99,5 @@ def checked_thresholds(thresholds: Mapping[str, Any] | None) -> dict[str, float]
     """``THRESHOLDS`` with those that are given in their place."""
     for role, value in (thresholds or {}).items():
         one_of("thresholds", role, THRESHOLDS)
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise OptionError(f"thresholds: expected a number for {role}, got {value!r}; for example {{'{role}': 0.4}}")
+        number(f"thresholds[{role!r}]", value, advice=f"for example {{{role!r}: 0.4}}")
     return THRESHOLDS | dict(thresholds or {})
