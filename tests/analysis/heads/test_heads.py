@@ -8,7 +8,7 @@ import torch
 
 import regard
 from regard import AttentionMap
-from regard.analysis.heads.keys import TextKeys, is_punctuation
+from regard.analysis.heads.keys import TextKeys
 from regard.analysis.heads.roles import THRESHOLDS, roles_of
 from regard.analysis.heads.statistics import head_statistics
 from regard.analysis.heads.table import heads, heads_text, sorted_heads, table_rows
@@ -260,24 +260,6 @@ def test_marks_and_special_tokens():
     assert [role.name for role in roles_of(end)] == ["special-token"]
     assert head_statistics(amap, special={"."})[0].special == 1
     assert head_statistics(amap, special={"."})[0].punctuation == 0
-
-
-@pytest.mark.parametrize(
-    ("token", "is_mark"),
-    [
-        (",", True),
-        ("▁«", True),
-        ("Ġ—", True),
-        ("##.", True),
-        ("...", True),
-        ("▁", False),
-        ("$", False),
-        ("l'", False),
-        ("", False),
-    ],
-)
-def test_punctuation(token, is_mark):
-    assert is_punctuation(token) is is_mark
 
 
 # -- TransformerLens' definitions

@@ -13,6 +13,7 @@ from regard.analysis.alignment.error_rates import Link
 from regard.arguments import number, one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
+from regard.tokens.punctuation import has_no_letters
 
 METHODS = ("argmax", "itermax", "threshold", "mutual")
 SINKS = ("ignore", "special", "punctuation")
@@ -124,7 +125,7 @@ def _free(rule: Rule, sources: Sequence[str], targets: Sequence[str]) -> Free:
         return lambda _, weights, __: weights
     marks = rule.sinks == "punctuation"
     source_marks, target_marks = (
-        torch.tensor([marks and is_punctuation(word) for word in side]) for side in (sources, targets)
+        torch.tensor([marks and has_no_letters(word) for word in side]) for side in (sources, targets)
     )
 
     def free(rows: slice, weights: Tensor, sink: Tensor) -> Tensor:
@@ -134,13 +135,3 @@ def _free(rule: Rule, sources: Sequence[str], targets: Sequence[str]) -> Free:
         return weights.masked_fill(lost[:, None], 0)
 
     return free
-
-
-def is_punctuation(word: str) -> bool:
-    """Whether a word has neither letters nor digits.
-
-    Example:
-        >>> [is_punctuation(word) for word in ("...", "no.", "«")]
-        [True, False, True]
-    """
-    return bool(word) and not any(letter.isalnum() for letter in word)

@@ -5,7 +5,6 @@ kinds of keys is summed row by row. Short texts come many at a time, padded on t
 each other takes less time than lists would, and mass on kinds of keys follows from what the keys received.
 """
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -13,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from regard.tokens.punctuation import is_punctuation_token
 from regard.tokens.special import is_special
 
 
@@ -181,16 +181,5 @@ def gini(received: Tensor) -> Tensor:
 def kinds_of_keys(labels: Sequence[str], special: Collection[str] | None) -> list[Tensor]:
     """1 where a key is a special token, and where it is punctuation, each (keys,)."""
     stands_for_nothing = [is_special(label, special) for label in labels]
-    marks = [not out and is_punctuation(label) for label, out in zip(labels, stands_for_nothing, strict=True)]
+    marks = [not out and is_punctuation_token(label) for label, out in zip(labels, stands_for_nothing, strict=True)]
     return [torch.tensor(stands_for_nothing).float(), torch.tensor(marks).float()]
-
-
-def is_punctuation(token: str) -> bool:
-    """Whether a token is nothing but punctuation, beside its tokenizer's marks of words.
-
-    Example:
-        >>> is_punctuation("▁«"), is_punctuation("##."), is_punctuation("l'")
-        (True, True, False)
-    """
-    text = token.removeprefix("##").removesuffix("</w>").strip("▁Ġ ")
-    return bool(text) and all(unicodedata.category(character).startswith("P") for character in text)
