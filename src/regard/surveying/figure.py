@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from regard.analysis.heads.figure import draw_cells, layer_names
-from regard.analysis.heads.registry import drawn_of, highest_of, title_of
+from regard.analysis.heads.figure import Place, chosen_names, draw_cells, layer_names
+from regard.analysis.heads.registry import highest_of, title_of
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
@@ -26,12 +25,6 @@ MIDDLE = 0.8
 _TITLE, _TITLE_FONT, _LABEL_FONT, _NOTE, _NOTE_FONT = 15.0, 9.0, 7.0, 15.0, 7.5
 _GAP, _BETWEEN, _FOOT, _CELL, _SMALLEST, _SHORTEST = 26.0, 30.0, 28.0, 16.0, 5.0, 70.0
 _NARROWEST, _WIDEST, _IN_ONE_COLUMN = 160.0, 420.0, 3
-
-
-class _Place(NamedTuple):
-    kind: str | None
-    layer: int | None
-    module: str | None
 
 
 def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
@@ -50,11 +43,11 @@ def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, 
     """
     colours = theme_named(theme)
     names = _names(rows, statistics)
-    places = list(dict.fromkeys(_Place(row.kind, row.layer, row.module) for row in rows))
+    places = list(dict.fromkeys(Place(row.kind, row.layer, row.module) for row in rows))
     kinds = list(dict.fromkeys(place.kind for place in places))
     places.sort(key=lambda place: kinds.index(place.kind))  # the layers of a kind together
     heads = 1 + max(row.head for row in rows)
-    labels = layer_names([(place.kind, place.layer, place.module) for place in places])
+    labels = layer_names(places)
     cell = min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
     left = max(text_width(label, _LABEL_FONT) for label in labels) + 6
     tall = max(_SHORTEST, len(places) * cell)
@@ -69,7 +62,7 @@ def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, 
     for at, name in enumerate(names):
         line, column = divmod(at, columns)
         x, y = EDGE + left + column * (across + _GAP), EDGE + _TITLE + line * down
-        found = {(_Place(row.kind, row.layer, row.module), row.head): row for row in rows if row.statistic == name}
+        found = {(Place(row.kind, row.layer, row.module), row.head): row for row in rows if row.statistic == name}
         matrix = new_axes(figure, x, y, heads * cell, len(places) * cell)
         values = np.array([[_mean(found.get((place, head))) for head in range(heads)] for place in places])
         draw_cells(matrix, values, highest_of(name), colours, cell)
@@ -135,14 +128,7 @@ def _names(rows: Sequence[Row], asked: Sequence[str] | None) -> list[str]:
     there = list(dict.fromkeys(row.statistic for row in rows if row.count))
     if not there:
         raise OptionError("expected a survey of some texts, got one of none; see what was left out, and why: print(survey)")
-    if asked is None:
-        return drawn_of(there)
-    if isinstance(asked, str) or not asked:
-        raise OptionError(f"statistics: expected a list of names, got {asked!r}; for example ['previous', 'induction']")
-    for name in asked:
-        if name not in there:
-            raise OptionError(f"statistics: expected some of {', '.join(there)}, got {name!r}")
-    return list(asked)
+    return chosen_names(there, asked)
 
 
 def _mean(row: Row | None) -> float:

@@ -95,7 +95,7 @@ def test_the_table_draws_itself(tmp_path):
     assert cells(ax)[0].tolist() == pytest.approx(expected)
     [path] = regard.save(part.figure(["own"]), tmp_path / "own.svg")
     assert "own" in path.read_text(encoding="utf-8")
-    with pytest.raises(OptionError, match="expected names of columns with numbers"):
+    with pytest.raises(OptionError, match="statistics: expected some of "):
         table.figure("owen")
 
 
@@ -151,7 +151,7 @@ def test_many_heads_fit():
         (
             ([{"layer": 0, "head": 0, "own": 1.0}], ["owen"]),
             OptionError,
-            "expected names of columns with numbers, own, got 'owen'",
+            "statistics: expected some of own, got 'owen'",
         ),
         (([{"layer": 0, "head": 0, "own": 1.0}], "own"), OptionError, "expected a list of names, got 'own'"),
     ],

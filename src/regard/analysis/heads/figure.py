@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from regard.analysis.heads.registry import DRAWN, highest_of, title_of
+from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, title_of
 from regard.errors import DtypeError, OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
@@ -19,7 +19,13 @@ _TITLE, _TITLE_FONT, _RANGE_FONT, _LABEL_FONT = 15.0, 9.0, 7.5, 7.0
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
 _STEPS = (1, 2, 5, 10, 20, 50)
 
-Place = tuple[Any, Any, Any]  # kind, layer, name of the module
+
+class Place(NamedTuple):
+    """A row of the picture: one attention module of the model."""
+
+    kind: Any
+    layer: Any
+    module: Any
 
 
 def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
@@ -131,16 +137,24 @@ def _names(rows: list[Mapping[str, Any]], asked: Sequence[str] | None) -> list[s
     """The statistics that are drawn; those that were asked for have to be there."""
     there = [name for name in rows[0] if any(not math.isnan(_number(row.get(name))) for row in rows)]
     there = [name for name in there if name not in ("layer", "head")]
+    if asked is None and not set(DRAWN).intersection(there):
+        raise OptionError(f"expected a table with some of {', '.join(DRAWN)}, got {', '.join(rows[0])}")
+    return chosen_names(there, asked)
+
+
+def chosen_names(there: Sequence[str], asked: Sequence[str] | None) -> list[str]:
+    """The statistics that are drawn, of those that have numbers: the ones that were asked for, else the usual ones.
+
+    Raises:
+        OptionError: no list of names, or one that is not there.
+    """
     if asked is None:
-        names = [name for name in DRAWN if name in there]
-        if not names:
-            raise OptionError(f"expected a table with some of {', '.join(DRAWN)}, got {', '.join(rows[0])}")
-        return names
+        return drawn_of(there)
     if isinstance(asked, str) or not asked:
         raise OptionError(f"statistics: expected a list of names, got {asked!r}; for example ['previous', 'induction']")
     for name in asked:
         if name not in there:
-            raise OptionError(f"statistics: expected names of columns with numbers, {', '.join(there)}, got {name!r}")
+            raise OptionError(f"statistics: expected some of {', '.join(there)}, got {name!r}")
     return list(asked)
 
 
@@ -150,7 +164,7 @@ def _number(value: Any) -> float:
 
 
 def _place(row: Mapping[str, Any]) -> Place:
-    return row.get("kind"), row.get("layer"), row.get("name")
+    return Place(row.get("kind"), row.get("layer"), row.get("name"))
 
 
 def layer_names(places: Sequence[Place]) -> list[str]:
