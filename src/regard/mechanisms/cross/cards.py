@@ -1,141 +1,35 @@
 """Cards of attention to something else: another sequence, learned vectors, a place, the neighbours in a graph."""
 
-import torch
-from torch import Tensor
-
-from regard.errors import OptionError
 from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
     Card,
     Cost,
-    Kept,
-    Sizes,
     keys_and_values,
-    learned,
     nothing,
     one_sequence,
 )
-from regard.mechanisms.cross.graph_attention import graph_attention
-from regard.mechanisms.cross.hard_attention import likeliest_attention
-from regard.mechanisms.cross.latents_and_sets import induced_attention, read_into_latents
-from regard.mechanisms.cross.monotonic_attention import mocha_attention, monotonic_attention
-from regard.mechanisms.cross.pointing import copy_distribution, pointer
-from regard.mechanisms.scores.score_functions import additive
+from regard.mechanisms.cross.functions_of_cards import (
+    CHUNK,
+    LATENTS,
+    induced_products,
+    one_value,
+    pointing_at_values,
+    read_products,
+    refuse_a_walk,
+    run_copy,
+    run_graph,
+    run_hard,
+    run_induced_set,
+    run_mocha,
+    run_monotonic,
+    run_perceiver,
+    run_pointer,
+    run_set_pooling,
+    through_points,
+)
 from regard.mechanisms.softmax_attention import attention
-
-LATENTS = 4
-CHUNK = 4
-
-
-def _perceiver(_query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Four learned latents look; what asks afterwards are the latents, so the queries are not used."""
-    latents = learned(key.shape[1], LATENTS, key.shape[3], like=key)
-    return read_into_latents(latents, key, value)
-
-
-def _set_pooling(_query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """One seed: the set becomes a vector."""
-    seed = learned(key.shape[1], 1, key.shape[3], like=key, seed=1)
-    return read_into_latents(seed, key, value)
-
-
-def _induced_set(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The product of the two maps is formed to be looked at; `_through_points` is what runs."""
-    seen = induced_attention(query, _points(key), key, value)
-    return seen.output, seen.write @ seen.read
-
-
-def _through_points(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    return induced_attention(query, _points(key), key, value).output
-
-
-def _points(key: Tensor) -> Tensor:
-    return learned(key.shape[1], LATENTS, key.shape[3], like=key, seed=2)
-
-
-def _pointer(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The weights are the answer; the output is the mean of the values under them."""
-    weights = pointer(query, key, *_pointing(key))
-    return weights @ value, weights
-
-
-def _pointing_at_values(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """The same without a mean of the keys, which `pointer` has no use for."""
-    return additive(query, key, value, *_pointing(key))[0]
-
-
-def _pointing(key: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    dim = key.shape[3]
-    return learned(dim, dim, like=key, seed=3), learned(dim, dim, like=key, seed=4), 4 * learned(dim, like=key, seed=5)
-
-
-def _copy(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The word of a key is the highest number of its value; the weights are the copied part, and the rest is generated."""
-    context, attended = attention(query, key, value)
-    state = torch.cat([query, context], dim=-1)  # (batch, heads, queries, dim + value_dim)
-    generating = torch.sigmoid(state @ learned(state.shape[3], 1, like=key, seed=6))  # (batch, heads, queries, 1)
-    vocabulary = torch.softmax(state @ learned(state.shape[3], value.shape[3], like=key, seed=7), dim=-1)
-    tokens, words = value.argmax(dim=-1), value.shape[3]  # (batch, heads, keys)
-    p, known, copied, source = (x.flatten(0, 1) for x in (generating.squeeze(-1), vocabulary, attended, tokens))
-    mixed = copy_distribution(p, known, copied, source, words)  # (batch · heads, queries, words)
-    return mixed.unflatten(0, key.shape[:2]), (1 - generating) * attended
-
-
-def _hard(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The likeliest place, as at test time, so that the answer is always the same; `hard_attention` draws one."""
-    seen = likeliest_attention(query @ key.mT / key.shape[3] ** 0.5, value)
-    return seen.output, seen.weights
-
-
-def _one_value(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    place = (query @ key.mT).argmax(dim=-1, keepdim=True)  # (batch, heads, queries, 1)
-    output: Tensor = value.gather(2, place.expand(-1, -1, -1, value.shape[3]))
-    return output
-
-
-def _stops(query: Tensor, key: Tensor) -> Tensor:
-    """An offset of −1, as would be learned: the walk stops at about every fourth key of no interest."""
-    scores: Tensor = query @ key.mT / key.shape[3] ** 0.5 - 1
-    return scores
-
-
-def _monotonic(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    return monotonic_attention(_stops(query, key), value)
-
-
-def _mocha(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    dim = key.shape[3]
-    chunk_scores = query @ learned(dim, dim, like=key, seed=8) @ key.mT / dim**0.5
-    return mocha_attention(_stops(query, key), chunk_scores, value, CHUNK)
-
-
-def _walk(_query: Tensor, _key: Tensor, _value: Tensor, _kept: Kept) -> Tensor:
-    raise OptionError(
-        "expected a mechanism whose tokens are decoded as `apply` computes them, got a walk, of which `apply` is the mean over "
-        "all walks; decode with monotonic_decoding or mocha_decoding"
-    )
-
-
-def _graph(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """A ring: each node sees itself and its two neighbours."""
-    nodes = torch.arange(key.shape[2], device=key.device)
-    apart = (nodes[:, None] - nodes) % len(nodes)  # (nodes, nodes)
-    ring = (apart <= 1) | (apart == len(nodes) - 1)
-    return graph_attention(query, key, value, learned(key.shape[1], key.shape[3], like=key, seed=9), ring)
-
-
-def _read_products(latents: int) -> Cost:
-    return Cost(
-        f"2·heads·latents·keys·(dim + value_dim), here latents = {latents}",
-        lambda s: 2 * s.heads * latents * s.keys * (s.dim + s.value_dim),
-    )
-
-
-def _induced_products(s: Sizes) -> int:
-    return 2 * s.heads * LATENTS * (s.keys * (2 * s.dim + s.value_dim) + s.queries * (s.dim + s.value_dim))
-
 
 CARDS = (
     Card(
@@ -172,11 +66,11 @@ CARDS = (
         use="The resamplers that hand images to a language model: Flamingo, Idefics2. With outputs: Perceiver IO.",
         wins="Large inputs of any kind, such as 50,000 pixels, whose gist fits into a few hundred vectors.",
         loses="Copying a long input word by word: what does not fit through the latents is lost.",
-        flops=_read_products(LATENTS),
+        flops=read_products(LATENTS),
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.latents_and_sets.read_into_latents",
-        function=_perceiver,
+        function=run_perceiver,
         kept=nothing,
         without_gradient=("query",),
         permutable=True,
@@ -197,14 +91,14 @@ CARDS = (
         wins="Sets of thousands of elements in no order, such as points of a scan: cost grows with their number.",
         loses="Finding the one element that equals another: a map of rank 4 cannot be a permutation.",
         flops=Cost(
-            f"2·heads·points·(keys·(2·dim + value_dim) + queries·(dim + value_dim)), here points = {LATENTS}", _induced_products
+            f"2·heads·points·(keys·(2·dim + value_dim) + queries·(dim + value_dim)), here points = {LATENTS}", induced_products
         ),
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.latents_and_sets.induced_attention",
-        function=_induced_set,
+        function=run_induced_set,
         kept=nothing,
-        runs_as=_through_points,
+        runs_as=through_points,
         permutable=True,
     ),
     Card(
@@ -221,11 +115,11 @@ CARDS = (
         use="The pooling heads of image encoders: SigLIP, CoCa.",
         wins="One label for many elements of which few matter, such as the sick cells of a slide.",
         loses="Counting: weights sum to 1, so a set and the same set twice look alike.",
-        flops=_read_products(1),
+        flops=read_products(1),
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.latents_and_sets.read_into_latents",
-        function=_set_pooling,
+        function=run_set_pooling,
         kept=nothing,
         without_gradient=("query",),
         permutable=True,
@@ -250,9 +144,9 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="cross.pointing.pointer",
-        function=_pointer,
+        function=run_pointer,
         kept=keys_and_values,
-        runs_as=_pointing_at_values,
+        runs_as=pointing_at_values,
         permutable=True,
     ),
     Card(
@@ -276,7 +170,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="cross.pointing.copy_distribution",
-        function=_copy,
+        function=run_copy,
         kept=keys_and_values,
         rows="at most one",
         permutable=True,
@@ -301,9 +195,9 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="cross.hard_attention.likeliest_attention",
-        function=_hard,
+        function=run_hard,
         kept=keys_and_values,
-        runs_as=_one_value,
+        runs_as=one_value,
         without_gradient=("query", "key"),
         permutable=True,
     ),
@@ -328,9 +222,9 @@ CARDS = (
             "heads·(dim + value_dim)·itemsize: the place of the walk", lambda s: s.heads * (s.dim + s.value_dim) * s.itemsize
         ),
         code="cross.monotonic_attention.monotonic_attention",
-        function=_monotonic,
+        function=run_monotonic,
         kept=lambda _, key, value: (key[:, :, -1:], value[:, :, -1:]),
-        step_function=_walk,
+        step_function=refuse_a_walk,
         rows="at most one",
     ),
     Card(
@@ -356,9 +250,9 @@ CARDS = (
             lambda s: s.heads * CHUNK * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="cross.monotonic_attention.mocha_attention",
-        function=_mocha,
+        function=run_mocha,
         kept=lambda _, key, value: (key[:, :, -CHUNK:], value[:, :, -CHUNK:]),
-        step_function=_walk,
+        step_function=refuse_a_walk,
         rows="at most one",
     ),
     Card(
@@ -383,7 +277,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="cross.graph_attention.graph_attention",
-        function=_graph,
+        function=run_graph,
         kept=nothing,
         sparse=True,
     ),

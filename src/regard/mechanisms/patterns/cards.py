@@ -1,114 +1,40 @@
 """Cards of patterns: who may look at whom."""
 
-import math
-
-import torch
-from torch import Tensor
-
-from regard import masks
 from regard.mechanisms.card import (
     KEYS_AND_VALUES,
     NOTHING,
     Card,
     Cost,
-    Kept,
-    MapArguments,
     appended,
     keys_and_values,
-    learned,
     nothing,
     one_sequence,
     pairs,
     query_and_key,
 )
-from regard.mechanisms.patterns.selected_blocks import compress, native_sparse_attention, native_sparse_gathered
-from regard.mechanisms.patterns.shifted_windows import shifted_window_attention
-from regard.mechanisms.patterns.sparse_patterns import bigbird, dilated_heads, global_local
-from regard.mechanisms.softmax_attention import attention
-
-# The sizes of a model would be larger; these leave something to see in 16 tokens.
-WINDOW = 4
-AROUND = 5
-BESIDE = AROUND // 2
-PREFIX = 12
-BLOCK = 4
-SMALL = 2  # BigBird's block, which shows five blocks of a row and more
-SELECTED = 2
-SPARSE: dict[str, int] = {"block": BLOCK, "selected": SELECTED, "window": WINDOW}
-RANDOM = 1
-IMAGE_WINDOW = 2
-GLOBAL = torch.tensor([0])
-
-
-def _dilated(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Head h looks at keys h + 1 apart."""
-    return dilated_heads(query, key, value, WINDOW, range(1, query.shape[1] + 1), causal=True)
-
-
-def _dilated_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
-    """Each head keeps as many tokens as its own window reaches back: first the keys of all heads, then their values."""
-    outputs = []
-    for head, (keys, values) in enumerate(zip(kept[: len(kept) // 2], kept[len(kept) // 2 :], strict=True)):
-        keys, values = appended(keys, key[:, head])[:, None], appended(values, value[:, head])[:, None]
-        outputs.append(dilated_heads(query[:, [head]], keys, values, WINDOW, [head + 1], causal=True)[0])
-    return torch.cat(outputs, dim=1)
-
-
-def _prefix(query: Tensor, key: Tensor) -> MapArguments:
-    before = key.shape[2] - query.shape[2]
-    return {"query": query, "key": key, "mask": masks.causal(before) | masks.prefix(PREFIX)}
-
-
-def _documents(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Documents of 3, 5, 3, 5 ... tokens: `masks.documents`, for queries that are the last of the keys."""
-    place = torch.arange(key.shape[2], device=key.device)
-    ids = place // 8 * 2 + (place % 8 >= 3)  # (keys,)
-    return attention(query, key, value, ids[-query.shape[2] :, None] == ids, causal=True)
-
-
-def _blocks(query: Tensor, key: Tensor) -> MapArguments:
-    before = key.shape[2] - query.shape[2]
-    return {"query": query, "key": key, "mask": masks.causal(before) & masks.blocks(BLOCK, offset=before)}
-
-
-def _last_block(x: Tensor) -> Tensor:
-    return x[:, :, (x.shape[2] - 1) // BLOCK * BLOCK :]
-
-
-def _global_local(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Second projections stand on the first ones, for want of the tokens that both are made of."""
-    global_query, global_key, global_value = (
-        tensor @ learned(tensor.shape[-1], tensor.shape[-1], like=tensor, seed=seed)
-        for seed, tensor in enumerate((query, key, value))
-    )
-    return global_local(query, key, value, global_query, global_key, global_value, AROUND, GLOBAL)
-
-
-def _bigbird(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    random = masks.random_blocks(RANDOM, SMALL, key.shape[2] // SMALL, heads=key.shape[1])
-    return bigbird(query, key, value, random, SMALL)
-
-
-def _gates(query: Tensor) -> Tensor:
-    """A gate for each of the three looks, (batch, heads, queries, 3), made of the query for want of the token."""
-    return torch.sigmoid(query @ learned(query.shape[-1], 3, like=query))
-
-
-def _native_sparse(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    return native_sparse_attention(query, key, value, _gates(query), **SPARSE)
-
-
-def _native_sparse_gathered(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    return native_sparse_gathered(query, key, value, _gates(query), **SPARSE)
-
-
-def _swin(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens as a square image, in windows shifted by half a window."""
-    side, heads = math.isqrt(key.shape[2]), query.shape[1]
-    table = learned(heads, 2 * IMAGE_WINDOW - 1, 2 * IMAGE_WINDOW - 1, like=query)
-    shift = IMAGE_WINDOW // 2
-    return shifted_window_attention(query, key, value, (side, side), IMAGE_WINDOW, shift=shift, bias_table=table)
-
+from regard.mechanisms.patterns.functions_of_cards import (
+    AROUND,
+    BESIDE,
+    BLOCK,
+    IMAGE_WINDOW,
+    PREFIX,
+    RANDOM,
+    SELECTED,
+    SMALL,
+    WINDOW,
+    blocks_arguments,
+    last_block,
+    prefix_arguments,
+    run_bigbird,
+    run_dilated,
+    run_dilated_step,
+    run_documents,
+    run_global_local,
+    run_native_sparse,
+    run_native_sparse_gathered,
+    run_swin,
+)
+from regard.mechanisms.patterns.selected_blocks import compress
 
 CARDS = (
     Card(
@@ -192,11 +118,11 @@ CARDS = (
             lambda s: ((WINDOW - 1) * s.heads * (s.heads + 1) // 2 + s.heads) * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="patterns.sparse_patterns.dilated_heads",
-        function=_dilated,
+        function=run_dilated,
         kept=lambda _, key, value: tuple(
             tensor[:, head, -((WINDOW - 1) * (head + 1) + 1) :] for tensor in (key, value) for head in range(key.shape[1])
         ),
-        step_function=_dilated_step,
+        step_function=run_dilated_step,
         sparse=True,
         causal=True,
     ),
@@ -220,7 +146,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        factors=_prefix,
+        factors=prefix_arguments,
         kept=keys_and_values,
         sparse=True,
     ),
@@ -243,7 +169,7 @@ CARDS = (
         cache_per_token=KEYS_AND_VALUES,
         state=NOTHING,
         code="softmax_attention.attention",
-        function=_documents,
+        function=run_documents,
         kept=keys_and_values,
         sparse=True,
         causal=True,
@@ -271,8 +197,8 @@ CARDS = (
             lambda s: s.heads * BLOCK * (s.dim + s.value_dim) * s.itemsize,
         ),
         code="softmax_attention.attention",
-        factors=_blocks,
-        kept=lambda _, key, value: (_last_block(key), _last_block(value)),
+        factors=blocks_arguments,
+        kept=lambda _, key, value: (last_block(key), last_block(value)),
         sparse=True,
         causal=True,
     ),
@@ -298,7 +224,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="patterns.sparse_patterns.global_local",
-        function=_global_local,
+        function=run_global_local,
         kept=nothing,
         sparse=True,
         reconstructs=False,
@@ -328,7 +254,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="patterns.sparse_patterns.bigbird",
-        function=_bigbird,
+        function=run_bigbird,
         kept=nothing,
         sparse=True,
     ),
@@ -353,7 +279,7 @@ CARDS = (
         cache_per_token=NOTHING,
         state=NOTHING,
         code="patterns.shifted_windows.shifted_window_attention",
-        function=_swin,
+        function=run_swin,
         kept=nothing,
     ),
     Card(
@@ -387,10 +313,10 @@ CARDS = (
         ),
         state=NOTHING,
         code="patterns.selected_blocks.native_sparse_attention",
-        function=_native_sparse,
+        function=run_native_sparse,
         kept=lambda _, key, value: (key, value, compress(key, BLOCK), compress(value, BLOCK)),
-        step_function=lambda q, k, v, kept: _native_sparse_gathered(q, appended(kept[0], k), appended(kept[1], v)),
-        runs_as=_native_sparse_gathered,
+        step_function=lambda q, k, v, kept: run_native_sparse_gathered(q, appended(kept[0], k), appended(kept[1], v)),
+        runs_as=run_native_sparse_gathered,
         causal=True,
         rows="any",
     ),
