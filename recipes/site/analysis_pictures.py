@@ -40,7 +40,7 @@ def flow_rollout() -> Drawing:
     """The same through the layers: flow.md."""
     maps, words, token = _cat()
     edges = rollout_edges(maps, token)
-    return lambda theme: regard.flow_diagram(edges, words, theme=theme)
+    return lambda theme: edges.figure(words, theme=theme)
 
 
 def _cat() -> tuple[Any, Any, int]:

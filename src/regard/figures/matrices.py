@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from regard.arguments import whole_number
@@ -90,7 +90,7 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
     )
 
 
-def as_array(source: Tensor | NDArray[Any] | Sequence[Any]) -> NDArray[np.float64]:
+def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:
     """The numbers of a tensor, an array or nested lists, refused where they are not real."""
     if isinstance(source, Tensor):
         if source.is_complex():

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 import regard
 from regard import AttentionMap, flow_diagram, token_scores
-from regard.analysis.flow import attention_flow_edges, relevance_edges, rollout_edges
+from regard.analysis.flow import FlowEdges, attention_flow_edges, relevance_edges, rollout_edges
 from regard.analysis.flow.figure import MOST_LAYERS, MOST_TOKENS
 from regard.analysis.weighted.relevance import Relevance
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, TooLargeError
@@ -40,7 +40,7 @@ def stack(layers=3, batch=2, heads=3, size=5, causal=True):
 @pytest.mark.parametrize("causal", [False, True])
 def test_rollout_edges_hand_on_what_came(causal):
     maps, weights = stack(causal=causal)
-    edges = rollout_edges(maps, token=3)
+    edges = rollout_edges(maps, token=3).weights
     assert edges.shape == (2, 3, 5, 5)
     for item in range(2):
         layers = [layer[item] for layer in weights]
@@ -57,7 +57,7 @@ def test_rollout_edges_hand_on_what_came(causal):
 
 def test_rollout_edges_of_chosen_heads_and_residual():
     maps, weights = stack()
-    edges = rollout_edges(maps, token=-1, heads=[2, 0], residual=0.3)
+    edges = rollout_edges(maps, token=-1, heads=[2, 0], residual=0.3).weights
     expected = rollout_matrix([layer[1, [2, 0]] for layer in weights], residual=0.3)[-1]
     assert_close(edges[1, 0].sum(0), expected)
     assert_close(edges.sum((2, 3)), torch.ones(2, 3, dtype=torch.float64))  # nothing is lost on the way
@@ -69,7 +69,7 @@ def test_relevance_edges_end_where_relevance_does():
     with regard.record(model, values=True) as recording:
         logits = model(**inputs).logits
     score, last = logits[:, 4, 7].sum(), 4
-    edges = relevance_edges(recording, score, last)
+    edges = relevance_edges(recording, score, last).weights
     assert_close(edges[:, 0].sum(1), regard.relevance(recording, score, last).inputs)
     on_top = torch.zeros(edges.shape[0], edges.shape[2])
     on_top[:, last] = 1
@@ -82,7 +82,7 @@ def test_relevance_edges_end_where_relevance_does():
 
 def test_attention_flow_edges_are_a_flow():
     maps, weights = stack(batch=1, size=4)
-    edges = attention_flow_edges(maps, token=3, key=1)[0]
+    edges = attention_flow_edges(maps, token=3, key=1).weights[0]
     layers = [layer[0] for layer in weights]
     mixed = torch.stack([0.5 * layer.mean(0) + 0.5 * torch.eye(4, dtype=torch.float64) for layer in layers])
     assert (edges <= mixed + 1e-12).all()  # no pipe holds more than it can
@@ -97,10 +97,10 @@ def test_attention_flow_edges_are_a_flow():
 
 def test_edges_of_a_batch_are_those_of_its_sequences():
     maps, weights = stack(layers=2)
-    edges = attention_flow_edges(maps, token=4, key=0)
+    edges = attention_flow_edges(maps, token=4, key=0).weights
     for item in range(2):
         alone = [AttentionMap.from_dense(layer[item]) for layer in weights]
-        assert_close(edges[item], attention_flow_edges(alone, token=4, key=0)[0])
+        assert_close(edges[item], attention_flow_edges(alone, token=4, key=0).weights[0])
 
 
 def test_edges_refuse():
@@ -309,6 +309,32 @@ def test_what_is_left_out_is_said():
     left_out = 0.1 + 0.1
     assert texts(ax)[-1] == f"not drawn: edges below 0.3 of the widest, {left_out / float(EDGES.sum()):.2g} of all that flows"
     assert not any("not drawn" in text for text in texts(flow_diagram(EDGES, least=0.0).axes[0]))
+
+
+def test_edges_draw_themselves_with_the_words_of_their_maps(tmp_path):
+    maps, _ = stack(layers=2, batch=1)
+    for amap in maps:
+        amap.keys = tuple(WORDS)
+    edges = rollout_edges(maps, token=3)
+    for found in (edges, attention_flow_edges(maps, token=3, key=0)):
+        assert found.tokens == tuple(WORDS)
+        drawn = texts(found.figure().axes[0])
+        assert drawn == texts(flow_diagram(found).axes[0]) == texts(flow_diagram(found.weights, WORDS).axes[0])
+        assert [text for text in drawn if text in WORDS] == [*WORDS, "sat"]
+    plain = flow_diagram(edges.weights, ["a", "b", "c", "d", "e"], least=0.2, title="t", theme="dark", special={"b"})
+    edges = FlowEdges(torch.cat([edges.weights.flip(2), edges.weights]), edges.tokens)
+    own = {"tokens": list("abcde"), "batch": 1, "least": 0.2, "title": "t", "theme": "dark", "special": {"b"}}
+    paths = [tmp_path / "own.svg", tmp_path / "plain.svg"]
+    regard.save(edges, paths[0], **own)
+    regard.save(plain, paths[1])
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert rollout_edges(stack()[0]).tokens is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_numpy_reads_edges(dtype):
+    edges = FlowEdges(EDGES.to(dtype, copy=True).requires_grad_())
+    assert np.array_equal(np.asarray(edges, dtype="float64"), EDGES.to(dtype).double())
 
 
 def test_one_sequence_of_a_batch_is_drawn():

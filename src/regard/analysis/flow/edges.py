@@ -3,10 +3,13 @@
 The sums below the lowest layer are what ``rollout``, ``relevance`` and ``attention_flow`` say of that token.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from regard.analysis.flow.attention_flow import MAX_PIPES, flow_network
@@ -17,10 +20,63 @@ from regard.arguments import whole_number
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
 
+if TYPE_CHECKING:
+    from regard.figures.figure_files import Figure
+
 MAX_BYTES = 2**30
 
 
-def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = None, residual: float = 0.5) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class FlowEdges:
+    """What flows along each edge between layers. NumPy and ``regard.flow_diagram`` take it as the array of its weights.
+
+    Attributes:
+        weights: (batch, layers, queries, keys), the lowest layer first.
+        tokens: the tokens that it flows between, where the maps have labels.
+    """
+
+    weights: Tensor
+    tokens: tuple[str, ...] | None = None
+
+    def figure(
+        self,
+        tokens: Sequence[object] | None = None,
+        *,
+        batch: int = 0,
+        least: float = 0.01,
+        title: str = "",
+        theme: str = "light",
+        special: Collection[str] | None = None,
+    ) -> "Figure":
+        """The ways through the layers, as ``regard.flow_diagram`` draws them.
+
+        Args:
+            tokens: the words of the columns; its own where not given, and positions where it has none.
+            batch: which sequence.
+            least: edges of less than this share of the largest are left out.
+            title: above the picture.
+            theme: "light" or "dark".
+            special: tokens whose words are dimmed; the usual ones where not given.
+
+        Raises:
+            OptionError, ShapeError, ScoreError, DtypeError: as ``regard.flow_diagram``.
+
+        Example:
+            >>> edges = FlowEdges(torch.tensor([[[[0.0, 0.0], [0.3, 0.7]]]]), ("the", "cat"))
+            >>> [text.get_text() for text in edges.figure().axes[0].texts]
+            ['input', 'after layer 0', '0.30', 'the', '0.70', 'cat', 'cat']
+        """
+        from regard.analysis.flow.figure import flow_diagram
+
+        words = self.tokens if tokens is None else tokens
+        return flow_diagram(self.weights, words, batch=batch, least=least, title=title, theme=theme, special=special)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        weights = self.weights.detach().cpu()
+        return np.array(weights.float() if weights.dtype == torch.bfloat16 else weights, dtype=dtype, copy=copy)
+
+
+def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = None, residual: float = 0.5) -> FlowEdges:
     """How much of an output token goes along each edge in attention rollout (Abnar and Zuidema 2020, arXiv 2005.00928).
 
     The token has 1, and every layer hands on what has come to it: ½A + ½I of it, A the mean of the heads. Nothing is lost on
@@ -33,7 +89,7 @@ def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = N
         residual: share of the residual connection, ½ in the paper.
 
     Returns:
-        (batch, layers, queries, keys), the lowest layer first, in the type of the maps; ``edges[:, 0].sum(1)`` is ``rollout``.
+        Edges with weights in the type of the maps, and with the maps' labels; ``edges.weights[:, 0].sum(1)`` is ``rollout``.
 
     Raises:
         OptionError: no such token or heads, or the maps of several stacks; ShapeError: maps that are not square;
@@ -41,7 +97,7 @@ def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = N
 
     Example:
         >>> looks_back = AttentionMap.from_dense(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
-        >>> rollout_edges([looks_back, looks_back], token=1)[0, 0]
+        >>> rollout_edges([looks_back, looks_back], token=1).weights[0, 0]
         tensor([[0.5000, 0.0000],
                 [0.2500, 0.2500]])
     """
@@ -55,7 +111,7 @@ def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = N
     return _downwards(selected, carried, residual, 1 - residual)
 
 
-def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = -1) -> Tensor:
+def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = -1) -> FlowEdges:
     """How much relevance to a score goes along each edge (Chefer et al. 2021, arXiv 2103.15679), for models of one stack.
 
     The token has 1. Every layer keeps what has come to it and adds Ā of it, the mean over heads of (∇A ⊙ A)⁺, so the amounts
@@ -67,7 +123,7 @@ def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = 
         token: the position whose output gave the score, or one a sequence.
 
     Returns:
-        (batch, layers, queries, keys), the lowest layer first; ``edges[:, 0].sum(1)`` is ``regard.relevance(...).inputs``.
+        Edges, with the maps' labels; ``edges.weights[:, 0].sum(1)`` is ``regard.relevance(...).inputs``.
 
     Raises:
         OptionError: no such token, or a model of several stacks; RecordingError: as ``gradient_weighted``; TooLargeError: more
@@ -80,7 +136,7 @@ def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = 
         >>> model = GPT2LMHeadModel(config).eval()
         >>> with regard.record(model, values=True) as recording:
         ...     logits = model(torch.tensor([[1, 2, 3, 4]])).logits
-        >>> relevance_edges(recording, logits[0, -1, 7]).shape
+        >>> relevance_edges(recording, logits[0, -1, 7]).weights.shape
         torch.Size([1, 2, 4, 4])
     """
     kinds = sorted({str(amap.kind) for amap in recording.maps})
@@ -101,7 +157,7 @@ def attention_flow_edges(
     heads: Sequence[int] | None = None,
     residual: float = 0.5,
     max_pipes: int = MAX_PIPES,
-) -> Tensor:
+) -> FlowEdges:
     """What each pipe carries when as much as can flows from an output token to one input token (Abnar and Zuidema 2020).
 
     Several ways of filling the pipes may carry the same, the most that can flow; this is one of them.
@@ -115,7 +171,7 @@ def attention_flow_edges(
         max_pipes: most pipes, layers · tokens².
 
     Returns:
-        (batch, layers, queries, keys) in float64, the lowest layer first; ``edges[:, 0].sum((1, 2))`` is
+        Edges with weights in float64, and with the maps' labels; ``edges.weights[:, 0].sum((1, 2))`` is
         ``attention_flow(maps, token)[:, 0, key]``.
 
     Raises:
@@ -124,7 +180,7 @@ def attention_flow_edges(
 
     Example:
         >>> looks_back = AttentionMap.from_dense(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
-        >>> attention_flow_edges([looks_back, looks_back], token=1, key=0)[0, 0]
+        >>> attention_flow_edges([looks_back, looks_back], token=1, key=0).weights[0, 0]
         tensor([[0.5000, 0.0000],
                 [0.5000, 0.0000]], dtype=torch.float64)
     """
@@ -146,7 +202,7 @@ def attention_flow_edges(
         for pipe in range(0, len(room), 2):  # every other one is a way back
             above, below = network.ends[pipe + 1], network.ends[pipe]
             edges[item, below // size, above % size, below % size] = network.capacity[pipe] - room[pipe]
-    return edges
+    return FlowEdges(edges, layers[0].keys)
 
 
 def _place(name: str, chosen: Any, size: int) -> int:
@@ -154,7 +210,7 @@ def _place(name: str, chosen: Any, size: int) -> int:
     return whole_number(name, chosen, -size, size - 1, advice="an edge belongs to one") % size
 
 
-def _downwards(layers: Sequence[AttentionMap], carried: Tensor, kept: float, mixed: float) -> Tensor:
+def _downwards(layers: Sequence[AttentionMap], carried: Tensor, kept: float, mixed: float) -> FlowEdges:
     """Edges of what (batch, tokens) hands on, if each layer keeps and mixes such shares."""
     batch, size = carried.shape
     if (needed := batch * len(layers) * size**2 * carried.dtype.itemsize) > MAX_BYTES:
@@ -168,4 +224,4 @@ def _downwards(layers: Sequence[AttentionMap], carried: Tensor, kept: float, mix
         through = kept * identity + mixed * amap.dense().mean(dim=1).to(identity)  # (batch, queries, keys)
         edges.append(carried[:, :, None] * through)
         carried = edges[-1].sum(dim=1)
-    return torch.stack(edges[::-1], dim=1)
+    return FlowEdges(torch.stack(edges[::-1], dim=1), layers[0].keys)

@@ -1,13 +1,13 @@
 """What an output token takes from each input token, as the ways through the layers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from regard.arguments import number
@@ -18,7 +18,7 @@ from regard.figures.panels import PAD, TITLE_FONT, amount_text, new_page, s_curv
 from regard.figures.themes import Theme, theme_named
 from regard.tokens.special import checked_special, is_special
 
-Edges: TypeAlias = Tensor | NDArray[Any] | Sequence[Any]
+Edges: TypeAlias = Tensor | ArrayLike
 
 MOST_TOKENS = 60
 """Tokens whose ways through the layers can still be told apart."""
@@ -46,8 +46,8 @@ def flow_diagram(
 
     Args:
         edges: (layers, queries, keys) or (batch, layers, queries, keys), the lowest layer first: ``rollout_edges``,
-            ``relevance_edges`` or ``attention_flow_edges`` of ``regard.analysis.flow``.
-        tokens: the words of the columns; positions where not given.
+            ``relevance_edges`` or ``attention_flow_edges`` of ``regard.analysis.flow``, whose ``figure`` this is.
+        tokens: the words of the columns; where not given, those that the edges know, or positions.
         batch: which sequence.
         least: edges of less than this share of the largest are left out; the picture says how much they are together.
         title: above the picture.
@@ -71,7 +71,7 @@ def flow_diagram(
     least = number("least", least, least=0, below=1)
     flows = _checked_edges(edges, batch)
     layers, count = flows.shape[:2]
-    words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
+    words = checked_labels("tokens", tokens, getattr(edges, "tokens", None), count) or tuple(map(str, range(count)))
     names = ["input", *(f"after layer {layer}" for layer in range(layers))]
     shown = flows >= least * flows.max()
     missing = float(flows[~shown].sum() / flows.sum())
