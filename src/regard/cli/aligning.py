@@ -20,7 +20,7 @@ from regard.analysis.alignment.align import ROWS, Alignment, Reading, align, gue
 from regard.analysis.alignment.error_rates import Scores, scores
 from regard.analysis.alignment.methods import Rule
 from regard.analysis.alignment.pharaoh import Gold, from_pharaoh, to_pharaoh
-from regard.analysis.alignment.ranking import Pair, rank_heads
+from regard.analysis.alignment.ranking.rank_heads import Pair, rank_heads
 from regard.cli.reports import complain
 from regard.errors import FileFormatError, OptionError, RegardError
 from regard.recording.recording import Recording

@@ -65,7 +65,7 @@ class Ranking(list[Ranked]):
             >>> [axes.get_title(loc="left") for axes in figure.axes[:2]]
             ['argmax, consumed rows', 'argmax, produced rows']
         """
-        from regard.analysis.alignment.error_rates_figure import error_rates_figure
+        from regard.analysis.alignment.ranking.figure import error_rates_figure
 
         rates: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
         for readings, rule, found in self:

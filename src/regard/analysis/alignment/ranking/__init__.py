@@ -1,0 +1,1 @@
+"""Which head aligns best, in numbers and as a picture."""
