@@ -58,6 +58,7 @@ def test_a_picture(capsys, tmp_path):
         (["alibis"], "expected the name of a mechanism, got 'alibis'; did you mean alibi"),
         (["--save", "x.png"], "expected NAME beside --save"),
         (["alibi", "--save", "x.bmp"], "bmp"),
+        (["alibi", "--save", "x.html"], "expected a name ending in .png, .svg, .pdf"),
     ],
 )
 def test_mistakes_are_one_line(arguments, words, capsys, tmp_path, monkeypatch):

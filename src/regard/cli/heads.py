@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         print(heads_text(ranked, columns=(*TEXT_COLUMNS, options.sort) if hidden else TEXT_COLUMNS))
     sys.stdout.flush()
     if options.save:
+        # The table that draws itself is of pandas, which this command does without.
         paths = regard.save(heads_table(found, theme=options.theme), *options.save)
         print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
     return 0

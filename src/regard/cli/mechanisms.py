@@ -15,10 +15,10 @@ from torch import Tensor
 import regard
 from regard.amounts import bytes_text
 from regard.errors import OptionError
+from regard.figures.formats import checked_paths
 from regard.mechanisms.card import Card, Sizes
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import example
-from regard.viewer.document.figure import mechanism_figure
 
 LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
 """What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""
@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
             _list(cards)
         sys.stdout.flush()
         return 0
+    if options.save:
+        checked_paths(options.save)  # pictures only: pages have no theme
     card = card_named(options.name)
     with torch.no_grad():
         weights = card.apply(*example()).weights[0, 0]  # (queries, keys) of the first head
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         _show(card, weights)
     sys.stdout.flush()
     if options.save:
-        paths = regard.save(mechanism_figure(card, theme=options.theme), *options.save)
+        paths = regard.save(card, *options.save, theme=options.theme)
         print(f"picture: {', '.join(map(str, paths))}", file=sys.stderr)
     return 0
 

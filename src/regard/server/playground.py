@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import regard
 from regard.errors import OptionError
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import catalogue, example
-from regard.translation.translator import Translation, load_translator
+from regard.translation.translator import Translation, load_translator, translate
 from regard.viewer.document.document import Document, document
 
 LONGEST = 2000
@@ -59,5 +58,5 @@ class Playground:
     def _translated(self, text: str, target: str | None) -> Translation:
         load_translator(self.model)
         if target is None:
-            return regard.translate(text, self.model)
-        return regard.translate(text, self.model, target=target)
+            return translate(text, self.model)
+        return translate(text, self.model, target=target)
