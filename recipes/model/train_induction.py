@@ -161,8 +161,7 @@ induction head.
 ```python
 import regard
 from attention_only import Alphabet, load
-from regard.analysis.heads.statistics import head_statistics
-from regard.analysis.heads.table import heads_text
+from regard.analysis.heads import head_statistics, heads_text
 
 alphabet, model = Alphabet(), load()
 with regard.record(model, tokenizer=alphabet) as recording:

@@ -16,6 +16,7 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("notebooks/**/*.md")),
     *sorted(ROOT.glob("notebooks/*.ipynb")),
 ]
 TEXTBOOK = "regard.mechanisms"  # its modules are there to be read

@@ -21,7 +21,7 @@ def head_statistics(
 ) -> list[HeadStatistics]:
     """Statistics of every head: one pass over each map, and O(n) numbers a head.
 
-    The formulas stand beside the statistics, in ``regard.analysis.heads.registry.HeadStatistics``. Means are over the rows
+    The formulas stand beside the statistics, in ``regard.analysis.heads.HeadStatistics``. Means are over the rows
     with any weight, of all sequences together; the others are counted in ``masked_rows``. A mean over a place (own, previous,
     next, duplicate, induction) is over the rows that have such a key, so that 1 is a perfect head.
 

@@ -38,7 +38,7 @@ def heads(
         tokens: ids or labels of the keys, where the maps have no labels.
         special: tokens that stand for no text; known by their names where not given.
         windows: widths in which mass is local: columns ``local_8`` and so on.
-        thresholds: least values that give a role, in place of ``regard.analysis.heads.roles.THRESHOLDS``.
+        thresholds: least values that give a role, in place of ``regard.analysis.heads.THRESHOLDS``.
         sort: a column to sort by, the largest first; the order of the recording where not given.
 
     Returns:
@@ -59,7 +59,7 @@ def heads(
     except ImportError as error:
         raise ImportError(
             "expected pandas for a DataFrame, got none; pip install pandas, or take the same table as a list: "
-            "regard.analysis.heads.statistics.head_statistics(recording)"
+            "regard.analysis.heads.head_statistics(recording)"
         ) from error
     found = sorted_heads(head_statistics(recording, tokens=tokens, special=special, windows=windows), sort)
     table = HeadTable(table_rows(found, thresholds))

@@ -197,7 +197,7 @@ def document(
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
             Pillow's; a list of them, one a sequence.
         grid: patches of the image down and across, where they are not as many down as across.
-        words: how the tokenizer marks words, one of ``regard.tokens.words.KINDS``; False to leave them out; seen from the
+        words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
         max_work: multiply-adds of one answer. A host whose reader waits for the answer reads a sample of the queries beyond,

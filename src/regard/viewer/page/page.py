@@ -75,11 +75,13 @@ def page(
         subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
             translations; or a mechanism, a card of ``regard.catalogue``.
         path: where to write it, if anywhere.
-        title: as in ``regard.viewer.document.document.document``, as are the next four.
-        image: the picture that an image model looked at.
-        grid: patches of the image down and across.
-        words: how the tokenizer marks words.
-        statistics: whether heads are told in numbers.
+        title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
+        image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
+            Pillow's; a list of them, one a sequence.
+        grid: patches of the image down and across, where they are not as many down as across.
+        words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
+            tokens where not given.
+        statistics: whether heads are told in numbers; where not given, if that takes a second at most.
         max_bytes: of the page, in UTF-8.
 
     Returns:
