@@ -8,13 +8,16 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Figure  # also for findings, which say what they draw without matplotlib
+from matplotlib.figure import Figure as Figure  # for findings too: see below
 
 from regard.errors import OptionError
 from regard.figures.formats import FORMATS
 from regard.files import refusal
 
 Png = tuple[bytes, dict[str, int]]
+
+# Findings say by `Figure` what they return, without matplotlib, which only their figure.py knows. It is no NotebookFigure: a
+# translation draws into axes of the reader's own (`ax=`), too, whose figure is any of matplotlib's.
 
 
 class NotebookFigure(Figure):
