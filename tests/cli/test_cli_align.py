@@ -142,8 +142,8 @@ def test_a_pair_that_does_not_fit_leaves_an_empty_line(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "expected SOURCE and TARGET, or --corpus FILE"),
-        ([ENGLISH], "expected SOURCE and TARGET, or --corpus FILE"),
+        ([], "expected SOURCE and TARGET, or --corpus FILE, got neither"),
+        ([ENGLISH], "expected SOURCE and TARGET, or --corpus FILE, got SOURCE alone"),
         ([ENGLISH, ""], "expected TARGET with words"),
         ([ENGLISH, FRENCH, "--layer", "1"], "expected --layer and --head together"),
         ([ENGLISH, FRENCH, "--layer", "7", "--head", "0"], "layer: expected a whole number from 0 to 1, got 7"),

@@ -210,7 +210,7 @@ def deep(text, _header):
         (put("labels", 0, value=[1] * 5), r"expected labels as a list of texts"),
         (put("maps", 0, "mask", value={"made": "eval"}), r"expected a mask of and, or, not, .* got 'eval'"),
         (put("maps", 0, "mask", value={"made": "causal"}), r"expected the mask causal of offset, got made"),
-        (put("maps", 0, "mask", value={"made": "causal", "offset": 2**60}), r"expected offset of causal as a whole number"),
+        (put("maps", 0, "mask", value={"made": "causal", "offset": 2**60}), r"offset of causal: expected a whole number from"),
         (
             put("maps", 0, "mask", value={"made": "window", "width": 0, "offset": 0}),
             r"window: expected a whole number of at least 1, got 0",

@@ -246,7 +246,7 @@ def test_what_is_left_of_a_mask_is_small(tmp_path):
     [
         ({"made": "blocks", "size": 0, "neighbours": 0, "offset": 0}, "size: expected a whole number of at least 1, got 0"),
         ({"made": "blocks", "size": 2, "offset": 0}, "expected the mask blocks of size, neighbours, offset, got made, offset"),
-        ({"made": "dilated", "step": 2.0, "offset": 0}, "expected step of dilated as a whole number"),
+        ({"made": "dilated", "step": 2.0, "offset": 0}, "step of dilated: expected a whole number from .*, got 2.0"),
         (
             {"made": "global_positions", "positions": "floats", "offset": 0},
             "positions: expected whole numbers, got torch.float64",

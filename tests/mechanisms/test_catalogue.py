@@ -217,7 +217,7 @@ def test_operations_are_those_of_the_card(card, length):
 
 @of_cards(lambda card: card.name in WHOLE)
 def test_a_pattern_of_a_whole_sequence_has_no_cost_of_one_step(card):
-    with pytest.raises(OptionError, match="queries=1 and keys=16; expected the same"):
+    with pytest.raises(OptionError, match="queries: expected as many as keys, 16, got 1; ask for a whole sequence"):
         card.flops.count(Sizes(HEADS, 1, LENGTH, DIM, DIM, 8))
 
 

@@ -11,10 +11,10 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from regard import AttentionMap
 from regard.analysis.alignment.word_maps import mean_of, merge
-from regard.errors import OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError
 from regard.tokens.natural_text import natural_text
 from regard.tokens.special import is_special
-from regard.tokens.words import KINDS, Words, words_of
+from regard.tokens.words import TOKENIZERS, Words, words_of
 from support.forked import PEAK, said
 from support.lazy_map_suite import LazyMapSuite
 
@@ -103,7 +103,7 @@ def blank_tokens(tokens):
 def test_a_kind_that_cannot_be_seen_can_be_said():
     assert words_of(["un", "believ", "able"]).texts == ("un", "believ", "able")
     assert words_of(["un", "believ", "able"], kind="byte-level").texts == ("unbelievable",)
-    with pytest.raises(OptionError, match=f"kind: expected one of {', '.join(KINDS)}, got 'bpe'"):
+    with pytest.raises(OptionError, match=f"kind: expected one of {', '.join(TOKENIZERS)}, got 'bpe'"):
         words_of(["a"], kind="bpe")
 
 
@@ -158,7 +158,7 @@ def test_a_long_text_finds_its_words_in_time():
 def test_words_of_another_text():
     with pytest.raises(OptionError, match="expected the words of these tokens, got others: the words are 'thedogbarks'"):
         words_of(["▁Quite", "▁another", "▁sentence"], words=["The", "dog", "barks"])
-    with pytest.raises(TypeError, match="expected a list of tokens, got the text"):
+    with pytest.raises(DtypeError, match="expected a list of tokens, got the text"):
         words_of("The cat")
 
 

@@ -87,7 +87,8 @@ def _check(options: argparse.Namespace) -> None:
     if options.corpus is not None and options.source is not None:
         raise OptionError("expected SOURCE and TARGET or --corpus, got both; leave one out")
     if options.corpus is None and options.target is None:
-        raise OptionError('expected SOURCE and TARGET, or --corpus FILE; for example regard align "The cat." "Le chat."')
+        came = "neither" if options.source is None else "SOURCE alone"
+        raise OptionError(f'expected SOURCE and TARGET, or --corpus FILE, got {came}; try regard align "The cat." "Le chat."')
     if options.corpus is not None and options.save:
         raise OptionError("expected SOURCE and TARGET beside --save, got --corpus; draw its pairs one at a time")
     if options.rank and options.gold is None:

@@ -15,7 +15,10 @@ def checked_paths(paths: Sequence[str | os.PathLike[str]], endings: Collection[s
     """The paths, where each can be written as far as one can tell beforehand.
 
     Raises:
-        DtypeError: no path; FileFormatError: another ending; OSError: a folder, or a folder that is not there.
+        OptionError: no paths.
+        DtypeError: something that is no path.
+        FileFormatError: another ending.
+        OSError: a folder, or a folder that is not there.
     """
     if not paths:
         raise OptionError('expected at least one path, got none; for example save(thing, "map.png", "map.pdf")')

@@ -160,7 +160,7 @@ def one_sequence(s: Sizes) -> int:
         OptionError: other queries than keys.
     """
     if s.queries != s.keys:
-        raise OptionError(f"queries={s.queries} and keys={s.keys}; expected the same: the pattern is one of a whole sequence")
+        raise OptionError(f"queries: expected as many as keys, {s.keys}, got {s.queries}; ask for a whole sequence")
     return s.keys
 
 

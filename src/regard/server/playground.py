@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regard.arguments import in_short
 from regard.errors import OptionError
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import catalogue, example
@@ -49,7 +50,8 @@ class Playground:
             text, target = asked.get("text"), asked.get("target") or None
             for name, given in (("text", text), ("target", target or "none")):
                 if not isinstance(given, str) or len(given) > LONGEST:
-                    raise OptionError(f"expected a {name} of at most {LONGEST:,} characters")
+                    came = f"{len(given):,}" if isinstance(given, str) else in_short(given)
+                    raise OptionError(f"{name}: expected at most {LONGEST:,} characters of text, got {came}; shorten it")
             return document(self._translated(str(text), target))
         if what == "mechanism":
             return document(card_named(str(asked.get("name"))))

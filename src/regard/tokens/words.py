@@ -10,8 +10,8 @@
 | characters | after a blank; a token may be a byte | ByT5, CANINE |
 
 A token becomes the bytes that it stands for, blanks included; the bytes become characters, and the characters words, as they
-stand between blanks. So a character of three tokens is one character, and tokens can also be matched with words that somebody
-else has split.
+stand between blanks. So a character of three tokens is one character, and tokens can also be matched with words that were
+split elsewhere.
 """
 
 import re
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from regard.errors import OptionError
+from regard.errors import DtypeError, OptionError
 from regard.tokens.special import is_special
 
-KINDS = ("sentencepiece", "byte-level", "wordpiece", "word-ends", "goes-on", "characters")
+TOKENIZERS = ("sentencepiece", "byte-level", "wordpiece", "word-ends", "goes-on", "characters")
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _RESYNC, _FARTHEST = 3, 64  # how many characters must agree again after a difference, and how far to look for them
@@ -66,14 +66,15 @@ def words_of(
     Args:
         tokens: as the tokenizer names them, markers included.
         special: tokens that belong to no word; by their names where not given (``is_special``).
-        kind: how the tokenizer marks words, one of ``KINDS``; seen from the tokens where not given. Say it for a text of one
-            word, where no mark may be seen.
+        kind: how the tokenizer marks words, one of ``TOKENIZERS``; seen from the tokens where not given. Say it for a text of
+            one word, where no mark may be seen.
         words: the text's words, or the text, to be split at blanks. They are matched with the tokens character by character,
             whatever stands between them: "l'" and "homme" find their tokens in "l'homme". Case, accents and a few
             characters may differ, as normalisers change them. A word that the tokenizer left out has no tokens.
 
     Raises:
         OptionError: another kind, or words of another text.
+        DtypeError: a text in place of its tokens.
 
     Example:
         >>> words_of(["▁The", "▁ma", "t", ".", "</s>"])
@@ -82,9 +83,11 @@ def words_of(
         ((0,), (1, 2), (3,))
     """
     if isinstance(tokens, str):
-        raise TypeError(f"expected a list of tokens, got the text {tokens!r}; tokenize it first")
-    if kind is not None and kind not in KINDS:
-        raise OptionError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}; leave it out to see it from the tokens")
+        raise DtypeError(f"expected a list of tokens, got the text {tokens!r}; tokenize it first")
+    if kind is not None and kind not in TOKENIZERS:  # not `one_of`: this room stands beside arguments, not above it
+        raise OptionError(
+            f"kind: expected one of {', '.join(TOKENIZERS)}, got {kind!r}; leave it out to see it from the tokens"
+        )
     left_out = [is_special(token, special) for token in tokens]
     kind = kind or _kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])
     runs = [list(_characters(tokens, run, kind)) for run in _runs(left_out)]
@@ -240,7 +243,7 @@ def _difference(left: str, right: str, at: int, other: int) -> tuple[int, int]:
         sides = [(longer, shorter) for shorter in range(longer, -1, -1)]
         for here, there in [pair for one, two in sides for pair in ((one, two), (two, one))]:
             if here <= rest[0] and there <= rest[1]:
-                ahead, behind = left[at + here : at + here + _RESYNC], right[other + there : other + there + _RESYNC]
-                if ahead == behind and (ahead or (here, there) == rest):
+                follows = left[at + here : at + here + _RESYNC]
+                if follows == right[other + there : other + there + _RESYNC] and (follows or (here, there) == rest):
                     return here, there
     return min(rest[0], _FARTHEST), min(rest[1], _FARTHEST)

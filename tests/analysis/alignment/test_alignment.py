@@ -182,7 +182,7 @@ def test_both_directions_must_agree():
             method="mutual",
             reverse=align([back], 0, 0, source_words="le chatnoir", target_words="the black cat"),
         )
-    with pytest.raises(OptionError, match="expected reverse= as an Alignment, and beside method='mutual' only"):
+    with pytest.raises(OptionError, match="reverse: expected an Alignment, and method='mutual' beside it, got"):
         align([forward], 0, 0, reverse=reverse)
 
 

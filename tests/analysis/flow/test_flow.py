@@ -526,7 +526,7 @@ def test_projections_of_t5_and_where_none_is_found():
         fused = OneLayer()
         with regard.record(fused, values=True) as recording:
             fused(*torch.randn(3, 1, 2, 5, 4))
-    with pytest.raises(RecordingError, match="expected the output projection of OneLayer, found none"):
+    with pytest.raises(RecordingError, match="expected the output projection of OneLayer, got none"):
         norm_weighted(recording)
     own = norm_weighted(recording, projections=[torch.eye(8)])[0]
     assert_close(own.dense(), recording.maps[0].dense() * recording.values[0].value.norm(dim=-1).unsqueeze(2))

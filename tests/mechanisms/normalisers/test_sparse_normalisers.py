@@ -130,6 +130,7 @@ def test_long_rows_keep_their_digits():
     [
         (lambda: entmax(normal(3, 5), torch.full((5,), 1.5)), ShapeError, "all keys of a row share it"),
         (lambda: entmax(normal(3, 5), "sparse"), DtypeError, "alpha: expected a number above 1 or a tensor of them, got str"),
+        (lambda: entmax(normal(3, 5), True), DtypeError, "alpha: expected a number above 1 or a tensor of them, got bool"),
         (lambda: sparsemax(torch.ones(3, 5).long()), DtypeError, r"expected scores of a floating type, got torch\.int64"),
         (lambda: entmax15(normal(3, 5).log()), ScoreError, "scores: expected numbers below infinity, got NaN or inf"),
         (

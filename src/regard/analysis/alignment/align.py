@@ -167,7 +167,10 @@ def align(
         one_of("rows", rows, ROWS)
     rule = Rule(method, threshold, sinks)
     if reverse is not None and (method != "mutual" or not isinstance(reverse, Alignment)):
-        raise OptionError("expected reverse= as an Alignment, and beside method='mutual' only; align the other direction first")
+        raise OptionError(
+            f"reverse: expected an Alignment, and method='mutual' beside it, got {type(reverse).__name__} and {method!r}; "
+            "align the other direction first"
+        )
     chosen = _checked_readings(maps, layer, head, rows, readings)
     amap = maps[chosen[0].layer]
     source, target = read_words(amap.keys, source_words), read_words(amap.queries, target_words)

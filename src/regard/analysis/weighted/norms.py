@@ -63,7 +63,7 @@ def norm_weighted(recording: Any, by: By = "head", *, projections: list[Tensor] 
 def _normed(amap: AttentionMap, call: Any, projection: Tensor | None, by: By) -> AttentionMap:
     if projection is None or call.value is None:
         raise RecordingError(
-            f"expected the {'output projection' if projection is None else 'values'} of {amap.name}, found none; "
+            f"expected the {'output projection' if projection is None else 'values'} of {amap.name}, got none; "
             "give the projections yourself, projections=[(heads · dim, features) of each map], or leave it out with layers="
         )
     source = amap.view.source

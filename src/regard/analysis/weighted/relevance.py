@@ -120,7 +120,7 @@ def _gradient_times_weights(amap: AttentionMap, call: Any, gradient: Tensor) -> 
     source = amap.view.source
     if call.value is None:
         raise RecordingError(
-            f"{amap.name} multiplies its values in an einsum, where it is not known which axis is which; "
+            f"expected values of {amap.name} whose axes are known, got an einsum, where they are not; "
             "leave the layer out with layers=, or write the product as a matmul"
         )
     value = call.value.to(source.device, source.dtype)  # (batch, kv_heads, keys, dim)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.maps.storage.tensor_file import HIGHEST
 from regard.masks import Mask
@@ -51,7 +52,8 @@ def _from_data(data: object, tensor: Callable[[object], Tensor], depth: int) -> 
     values: dict[str, int | Tensor | Pattern] = {}
     for argument, kind in wanted.items():
         value = data[argument]
-        if kind is int and (type(value) is not int or abs(value) >= HIGHEST):
-            raise OptionError(f"expected {argument} of {name} as a whole number, got {value!r}")
-        values[argument] = value if kind is int else _from_data(value, tensor, depth + 1) if kind is Pattern else tensor(value)
+        if kind is int:
+            values[argument] = whole_number(f"{argument} of {name}", value, 1 - HIGHEST, HIGHEST - 1)
+        else:
+            values[argument] = _from_data(value, tensor, depth + 1) if kind is Pattern else tensor(value)
     return PATTERNS[name](**values)

@@ -177,7 +177,7 @@ def _power(x: Tensor, exponent: Tensor) -> Tensor:
 def _check_alpha(alpha: float | Tensor, scores: Tensor) -> Tensor:
     """α as a tensor, in the dtype of the weights."""
     inputs.check_floats("scores", scores)
-    if not isinstance(alpha, Tensor | int | float):
+    if isinstance(alpha, bool) or not isinstance(alpha, Tensor | int | float):
         raise DtypeError(f"alpha: expected a number above 1 or a tensor of them, got {type(alpha).__name__}")
     wide = torch.promote_types(scores.dtype, torch.float32)
     alpha = torch.as_tensor(alpha, dtype=wide, device=scores.device)

@@ -159,6 +159,7 @@ def _places(name: str, value: object, size: int) -> NDArray[np.int64]:
 
 
 def _truth(name: str, value: object) -> bool:
+    # Not `arguments.truth`: what is wrong with a question is an OptionError, in the words of JSON.
     if not isinstance(value, bool):
         raise OptionError(f"{name}: expected true or false, got {in_short(value)}")
     return value

@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from regard.analysis.alignment.align import Alignment
 from regard.analysis.heads.registry import statistic_named
 from regard.analysis.heads.statistics import head_statistics
+from regard.arguments import one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.special import is_special
-from regard.tokens.words import KINDS, words_of
+from regard.tokens.words import TOKENIZERS, words_of
 from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
@@ -39,8 +40,8 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     Raises:
         OptionError: other words or statistics.
     """
-    if not (words in (None, False) or words in KINDS):
-        raise OptionError(f"words: expected one of {', '.join(KINDS)}, False or None, got {words!r}")
+    if words not in (None, False):
+        one_of("words", cast("str", words), TOKENIZERS, advice="say False for tokens only, None to see it from the tokens")
     if statistics not in (None, True, False):
         raise OptionError(f"statistics: expected True, False or None, got {statistics!r}")
     if statistics is None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from regard.amounts import bytes_text
-from regard.errors import OptionError, TooLargeError
+from regard.arguments import one_of
+from regard.errors import TooLargeError
 from regard.maps.attention_map import AttentionMap
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Reader
@@ -75,9 +76,7 @@ def uncompressed(document: Document, precision: str | None = None) -> tuple[dict
 def _precisions(plain_bytes: int, precision: str | None) -> list[Precision]:
     """How factors may be kept, the smallest way first."""
     if precision is not None:
-        if precision not in PRECISIONS:
-            raise OptionError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
-        return [PRECISIONS[precision]]
+        return [PRECISIONS[one_of("precision", precision, PRECISIONS)]]
     if plain_bytes <= SMALL_PAGE:
         return [PRECISIONS["float32"]]
     return [*([COARSE] if plain_bytes > LARGE_PAGE else []), *PRECISIONS.values()]

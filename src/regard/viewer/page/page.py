@@ -98,8 +98,10 @@ def page(
     """
     place = None if path is None else checked_path(path)
     if isinstance(subject, Document):
-        if (title, image, grid, words, statistics) != (None,) * 5:
-            raise OptionError("expected no title, image, grid, words or statistics for a Document, which has its own")
+        options = {"title": title, "image": image, "grid": grid, "words": words, "statistics": statistics}
+        given = [name for name, value in options.items() if value is not None]
+        if given:
+            raise OptionError(f"expected a Document alone, which has its own, got {', '.join(given)}; give them to document()")
         shown = subject
     else:
         shown = document(subject, title=title, image=image, grid=grid, words=words, statistics=statistics)
