@@ -39,7 +39,7 @@ from alignment_tables import METHODS, cells_of, line, pictures_of_heads, table_o
 from link_words import spaced
 from publish_translator import write_checksums
 from regard.analysis.alignment import Pair, Ranked, Reading, Rule, Scores, rank_heads, scores, symmetrised
-from regard.analysis.alignment.align import ROWS, align
+from regard.analysis.alignment.align import ROW_NAMES, align
 from regard.errors import RegardError
 from regard.tokens.natural_text import natural_text
 from regard.translation.translator import EMBEDDED, Translator, load_translator
@@ -322,7 +322,7 @@ def compared(
         "",
         *pictures_of_heads(arguments.out, list(cells.values())),
         *table_of_heads(cells),
-        *(f"| mean of all | | {rows} | {averaged(pairs, rows):.3f} (0) | | | |" for rows in ROWS),
+        *(f"| mean of all | | {rows} | {averaged(pairs, rows):.3f} (0) | | | |" for rows in ROW_NAMES),
         f"| each sentence's sharpest | | | {sharpest(pairs):.3f} (0) | | | |",
         "",
         "## Every rule",

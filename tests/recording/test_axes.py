@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from regard.recording.axes import COLUMNS, ROLES, ROWS, Tokens, titles, tokens_of, tokens_of_inputs
+from regard.recording.axes import COLUMN_ROLES, ROLES, ROW_ROLES, Tokens, titles, tokens_of, tokens_of_inputs
 from regard.recording.kinds import ATTENTION_KINDS
 from support.tiny_models import Tokenizer
 
@@ -36,8 +36,8 @@ def test_a_decoders_input_is_consumed_only_where_there_is_an_encoder():
 
 
 def test_every_kind_has_roles_and_titles():
-    assert ROWS.keys() == COLUMNS.keys() == set(ATTENTION_KINDS)
-    assert {role for roles in (*ROWS.values(), *COLUMNS.values()) for role in roles} == ROLES.keys()
+    assert ROW_ROLES.keys() == COLUMN_ROLES.keys() == set(ATTENTION_KINDS)
+    assert {role for roles in (*ROW_ROLES.values(), *COLUMN_ROLES.values()) for role in roles} == ROLES.keys()
     assert titles("encoder") == ("source tokens", "source tokens")
     assert titles("decoder") == ("tokens produced", "tokens consumed")
     assert titles("cross") == ("tokens produced", "source tokens")

@@ -12,9 +12,9 @@ import torch
 import regard
 from regard.errors import OptionError
 from regard.mechanisms.catalogue import card, catalogue
-from regard.server import read_ahead as ahead
+from regard.server import read_ahead
 from regard.server.application import application
-from regard.server.documents import MADE, Documents
+from regard.server.documents import MADE, KeptDocuments
 from regard.server.playground import Playground
 from regard.server.read_ahead import Preparation
 from regard.server.serving import checked_address, listening
@@ -285,7 +285,7 @@ class TestPlayground:
 
 def test_the_shelf_makes_room_and_keeps_what_was_given():
     given, made = document(torch.eye(3)), document(torch.eye(5))
-    documents = Documents({"given": given})
+    documents = KeptDocuments({"given": given})
     names = [documents.add(made) for _ in range(MADE + 3)]
     assert documents.get("given") is given
     assert documents.get(names[0]) is None
@@ -386,7 +386,7 @@ class TestPreparation:
         return shown.maps[0].amap.view.source.known((0,), range(2), range(4099)).isnan().logical_not()[0]
 
     def test_it_begins_with_the_head_that_is_looked_at(self, long, monkeypatch):
-        monkeypatch.setattr(ahead, "WORK", 4099 * 3 * 1000)
+        monkeypatch.setattr(read_ahead, "STEP_WORK", 4099 * 3 * 1000)
         steps = Preparation(long)
         assert not steps.step()  # nobody has looked
         cells = {"start": 4000, "stop": 4099, "count": 3}
@@ -408,7 +408,7 @@ class TestPreparation:
     def test_it_happens_while_nobody_asks_and_stops_for_those_who_do(self, long):
         async def scene():
             worker = Worker()
-            task = asyncio.create_task(ahead.read_ahead(worker, lambda: long))
+            task = asyncio.create_task(read_ahead.read_ahead(worker, lambda: long))
             cells = {"start": 0, "stop": 4099, "count": 3}
             long.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells, "sample": 1})
 
@@ -418,7 +418,7 @@ class TestPreparation:
             for _ in range(100):
                 await asyncio.sleep(0.1)
                 assert await worker.run(lambda: 3, here) == 3
-                await asyncio.sleep(ahead.QUIET)
+                await asyncio.sleep(read_ahead.QUIET)
                 if self.known(long).all():
                     break
             task.cancel()

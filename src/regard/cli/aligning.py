@@ -16,12 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 import regard
-from regard.analysis.alignment.align import ROWS, Alignment, Reading, align, guess_reading
+from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, align, guess_reading
 from regard.analysis.alignment.error_rates import Scores, scores
 from regard.analysis.alignment.methods import Rule
 from regard.analysis.alignment.pharaoh import Gold, from_pharaoh, to_pharaoh
 from regard.analysis.alignment.ranking.rank_heads import Pair, rank_heads
-from regard.cli.reports import complain
+from regard.cli.reports import check_layer_and_head, complain
 from regard.errors import FileFormatError, OptionError, RegardError
 from regard.recording.recording import Recording
 from regard.tokens.natural_text import natural_text
@@ -82,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that do not fit each other."""
-    if (options.layer is None) != (options.head is None):
-        raise OptionError(f"expected --layer and --head together or neither, got {options.layer} and {options.head}")
+    check_layer_and_head(options)
     if options.corpus is not None and options.source is not None:
         raise OptionError("expected SOURCE and TARGET or --corpus, got both; leave one out")
     if options.corpus is None and options.target is None:
@@ -193,7 +192,7 @@ def _reading(options: argparse.Namespace, translator: Translator, recording: Rec
     """What is asked for; for the rest, what was measured to be best in this model."""
     measured = translator.reading is not None and options.layer is None
     if options.layer is not None:
-        readings = [Reading(options.layer, options.head, options.rows or ROWS[0])]
+        readings = [Reading(options.layer, options.head, options.rows or ROW_NAMES[0])]
     elif measured:
         readings = [one._replace(rows=options.rows or one.rows) for one in translator.readings]
     else:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import regard
-from regard.cli.viewing import WORK
+from regard.cli.viewing import ANSWER_WORK
 from regard.errors import OptionError
 from regard.recording.pretrained import known_name
 from regard.server.application import application
@@ -30,5 +30,5 @@ def _documents(files: list[Path]) -> dict[str, Document]:
     for path in files:
         if path.stem in made:
             raise OptionError(f"expected files of different names, got {path.stem!r} twice; rename one of them")
-        made[path.stem] = document(regard.load(path), title=path.stem, max_work=WORK)
+        made[path.stem] = document(regard.load(path), title=path.stem, max_work=ANSWER_WORK)
     return made

@@ -16,7 +16,7 @@ from tqdm import tqdm
 import regard
 from regard.analysis.alignment.align import Alignment, align
 from regard.arguments import whole_number
-from regard.cli.reports import complain
+from regard.cli.reports import check_layer_and_head, complain
 from regard.errors import OptionError, RegardError
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
 from regard.viewer.saving import PAGES
@@ -41,8 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Translate the text, or the lines of standard input; 1 where one of them could not be."""
     if options.text is None and options.save:
         raise OptionError("expected one TEXT beside --save, got lines from standard input; draw them one at a time")
-    if (options.layer is None) != (options.head is None):
-        raise OptionError(f"expected --layer and --head together or neither, got {options.layer} and {options.head}")
+    check_layer_and_head(options)
     console = Console(highlight=False, soft_wrap=False)
     if options.text is not None:
         translation = regard.translate(options.text, options.model, beams=options.beams)

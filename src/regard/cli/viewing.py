@@ -14,7 +14,7 @@ from regard.translation.translator import Translation
 from regard.viewer.document.document import document
 from regard.viewer.document.subjects import Viewable
 
-WORK = 2 * 10**9
+ANSWER_WORK = 2 * 10**9
 """Multiply-adds of one answer: some tens of milliseconds on two cores, so that eight people can look at once."""
 
 RECORDED = ("target", "generate", "layers", "kinds")
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"page: {path}", file=sys.stderr)
         return 0
     name = "text" if options.file is None else options.file.stem
-    site = application({name: document(subject, max_work=WORK, **shown)}, token=token)
+    site = application({name: document(subject, max_work=ANSWER_WORK, **shown)}, token=token)
     serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)
     return 0
 

@@ -3,17 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
 
 from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure
-from regard.figures.matrices import Labels, LazyMap, Matrices, Weights, read_matrices
+from regard.figures.matrices import Labels, Matrices, Weights, layers_of, read_matrices
 from regard.figures.panels import (
     BAR,
     BAR_GAP,
@@ -92,7 +89,7 @@ def heads_grid(
         ['layer 0, head 2', 'layer 1, head 0']
     """
     colours = theme_named(theme)
-    found = [read_matrices(layer, queries, keys, batch=batch, head=None) for layer in _layers(map_or_weights)]
+    found = [read_matrices(layer, queries, keys, batch=batch, head=None) for layer in layers_of(map_or_weights)]
     scale = scale_of([layer.weights for layer in found], vmin, vmax, colours)
     panels = _panels(found, titles)
     _check_highlight(highlight, panels)
@@ -136,17 +133,6 @@ def heads_grid(
                 ax.add_patch(edges).set(fill=False, edgecolor=colour, linewidth=2.5)
     draw_bar(mesh, scale, colours, new_axes(figure, end + BAR_GAP, tops[0], BAR, bar))
     return figure
-
-
-def _layers(source: Weights | Sequence[Weights]) -> Sequence[Any]:
-    """The maps in a list of maps; one map otherwise, be it a nested list of numbers."""
-    if isinstance(source, list | tuple) and source and all(_is_map(part) for part in source):
-        return source
-    return [source]
-
-
-def _is_map(part: object) -> bool:
-    return isinstance(part, LazyMap) or (isinstance(part, Tensor | np.ndarray) and part.ndim >= 2)
 
 
 def _panels(found: list[Matrices], titles: Sequence[str] | None) -> list[_Panel]:

@@ -51,6 +51,16 @@ def is_weights(source: object) -> bool:
     return isinstance(source, LazyMap | Tensor | np.ndarray | list | tuple) or np.asarray(source).dtype.kind in _REAL
 
 
+def layers_of(source: Any) -> Sequence[Any]:
+    """The maps in a list of maps; one thing otherwise, be it a nested list of numbers.
+
+    Example:
+        >>> len(layers_of([np.eye(3), np.eye(5)])), len(layers_of([[1.0, 0.0], [0.5, 0.5]]))
+        (2, 1)
+    """
+    return source if isinstance(source, list | tuple) and source and all(_is_map(part) for part in source) else [source]
+
+
 def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int, head: int | None) -> Matrices:
     """The weights of one sequence: all heads, or the chosen one.
 
@@ -173,3 +183,7 @@ def check_amounts(name: str, values: NDArray[np.float64]) -> None:
     if len(wrong):
         place = tuple(wrong[0].tolist())
         raise ScoreError(f"expected {name} of at least 0, got {values[place]} at {place if len(place) > 1 else place[0]}")
+
+
+def _is_map(part: object) -> bool:
+    return isinstance(part, LazyMap) or (isinstance(part, Tensor | np.ndarray) and part.ndim >= 2)

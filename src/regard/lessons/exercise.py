@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-Function = Callable[..., Any]
+AnyFunction = Callable[..., Any]
 Edits = Mapping[str, str]
 
 
@@ -71,7 +71,7 @@ class Exercise:
     text: str
     formula: str
     returns: tuple[Result, ...]
-    answer: Function
+    answer: AnyFunction
     cases: tuple[Case, ...]
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
@@ -117,7 +117,7 @@ class Exercise:
             raise TypeError(f"the answer of {self.name} is not a function with a docstring")
         return function.body[0].end_lineno
 
-    def edited(self, *variants: Edits) -> Function | None:
+    def edited(self, *variants: Edits) -> AnyFunction | None:
         """The right answer with these mistakes in it; None where their edits meet in one place."""
         body = "\n".join(self.solution.splitlines()[self._body_starts :])
         for old, new in (edit for variant in variants for edit in variant.items()):
@@ -126,10 +126,10 @@ class Exercise:
             body = body.replace(old, new)
         names: dict[str, Any] = {"torch": torch}
         exec(f"{self._signature}\n{body}", names)  # noqa: S102 - nothing but our own text
-        function: Function = names[self.answer.__name__]
+        function: AnyFunction = names[self.answer.__name__]
         return function
 
-    def wrong_answers(self) -> Iterator[tuple[tuple[Mistake, ...], Function]]:
+    def wrong_answers(self) -> Iterator[tuple[tuple[Mistake, ...], AnyFunction]]:
         """Programs with one mistake each, then with two."""
         for count in (1, 2):
             for mistakes in itertools.combinations(self.mistakes, count):

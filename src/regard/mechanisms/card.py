@@ -11,7 +11,7 @@ from regard.errors import OptionError
 from regard.mechanisms.softmax_attention import attention
 
 Family = Literal["scores", "heads", "positions", "patterns", "normalisers", "linear", "cross"]
-Rows = Literal["one", "at most one", "any"]
+RowSum = Literal["one", "at most one", "any"]
 Asking = Literal["query", "key"]
 
 
@@ -110,7 +110,7 @@ class Card:
     runs_as: Callable[[Tensor, Tensor, Tensor], object] | None = None
     sparse: bool = False
     causal: bool = False
-    rows: Rows = "one"
+    rows: RowSum = "one"
     permutable: bool = False
     reconstructs: bool = True
     without_gradient: tuple[Asking, ...] = ()

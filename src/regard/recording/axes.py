@@ -10,7 +10,7 @@ ROLES = {"source": "source tokens", "consumed": "tokens consumed", "produced": "
 """What tokens are to a model, and what a reader is told: the source is what an encoder reads, or a model with one stack; at
 each of its rows, a decoder consumes one token and produces the next."""
 
-ROWS = {
+ROW_ROLES = {
     "encoder": ("source",),
     "decoder": ("produced", "consumed"),
     "cross": ("produced", "consumed"),
@@ -18,7 +18,7 @@ ROWS = {
 }
 """The roles of the tokens that may name the rows of a map, by its kind; the first that are known do."""
 
-COLUMNS = {"encoder": ("source",), "decoder": ("consumed",), "cross": ("source",), "self": ("consumed", "source")}
+COLUMN_ROLES = {"encoder": ("source",), "decoder": ("consumed",), "cross": ("source",), "self": ("consumed", "source")}
 """The same for its columns."""
 
 
@@ -29,9 +29,9 @@ def titles(kind: str | None) -> tuple[str, str]:
         >>> titles("cross"), titles(None)
         (('tokens produced', 'source tokens'), ('queries', 'keys'))
     """
-    if kind not in ROWS:
+    if kind not in ROW_ROLES:
         return "queries", "keys"
-    return ("tokens", "tokens") if kind == "self" else (ROLES[ROWS[kind][0]], ROLES[COLUMNS[kind][0]])
+    return ("tokens", "tokens") if kind == "self" else (ROLES[ROW_ROLES[kind][0]], ROLES[COLUMN_ROLES[kind][0]])
 
 
 class Tokenizer(Protocol):

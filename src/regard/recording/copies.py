@@ -8,7 +8,7 @@ from torch import Tensor
 
 from regard.masks import Mask, recognised
 
-Kept = TypeVar("Kept")
+Shared = TypeVar("Shared")
 
 
 class Copies:
@@ -45,7 +45,7 @@ class Copies:
 
         return self._once(given, "mask", read)
 
-    def _once(self, given: Tensor, use: str, make: Callable[[], Kept]) -> Kept:
+    def _once(self, given: Tensor, use: str, make: Callable[[], Shared]) -> Shared:
         # Held until the pass ends: the address of a tensor that is gone may belong to another one.
         version = 0 if given.is_inference() else given._version
         place = (given.data_ptr(), given.shape, given.stride(), given.dtype, given.device, version, use)

@@ -11,7 +11,7 @@ from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
-from regard.recording.axes import COLUMNS, ROLES, ROWS, Tokens
+from regard.recording.axes import COLUMN_ROLES, ROLES, ROW_ROLES, Tokens
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.values import CallValues
 
@@ -146,7 +146,7 @@ class Recording:
             return None, None
         rows, columns = (
             next((self.tokens[role] for role in by_kind.get(str(amap.kind), ()) if role in self.tokens), None)
-            for by_kind in (ROWS, COLUMNS)
+            for by_kind in (ROW_ROLES, COLUMN_ROLES)
         )
         return rows, columns
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from regard.errors import OptionError, RegardError
-from regard.server.documents import Documents
+from regard.server.documents import KeptDocuments
 from regard.server.playground import Playground
 from regard.server.read_ahead import read_ahead
 from regard.server.safety import BODY, Guard
@@ -63,7 +63,7 @@ def application(
     """
     if not documents and playground is None:
         raise OptionError("expected documents or a playground to serve, got neither")
-    site = _Site(Documents(documents), playground)
+    site = _Site(KeptDocuments(documents), playground)
     routes = [
         Route("/", lambda _: HTMLResponse(PAGE)),
         Route("/site.js", lambda _: Response(SCRIPT, media_type="text/javascript")),
@@ -89,7 +89,7 @@ def application(
 
 
 class _Site:
-    def __init__(self, documents: Documents, playground: Playground | None) -> None:
+    def __init__(self, documents: KeptDocuments, playground: Playground | None) -> None:
         self.documents = documents
         self.playground = playground
         self.worker = Worker()

@@ -11,7 +11,7 @@ MADE = 16
 """Documents of the playground that are kept."""
 
 
-class Documents:
+class KeptDocuments:
     """Documents by name.
 
     Args:

@@ -13,7 +13,7 @@ from regard.viewer.document.document import Document
 QUIET = 0.4
 """Seconds without a question before it begins: who pans asks more often."""
 
-WORK = 10**9
+STEP_WORK = 10**9
 """Multiply-adds at a time, some tens of milliseconds: as long as a question may have to wait for it."""
 
 LONG = 4096
@@ -44,7 +44,7 @@ class Preparation:
         for head in (looked, *(one for one in range(heads) if one != looked)):
             start = self._rows.get((number, head), 0)
             if start < queries:
-                rows = max(1, WORK // (keys * factors.query.shape[-1]))
+                rows = max(1, STEP_WORK // (keys * factors.query.shape[-1]))
                 amap.select(heads=head, queries=slice(start, start + rows)).logsumexp()
                 self._rows[number, head] = start + rows
                 return True

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from regard.analysis.alignment.align import ROWS, Alignment, Reading, align, guess_reading
+from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, align, guess_reading
 from regard.arguments import whole_number
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.recording.generation import generate, replay
@@ -190,7 +190,7 @@ class Translator:
         self.tokenizer = tokenizer
         config = model.config
         self.positions: int | None = getattr(config, "max_position_embeddings", None)
-        rows = str(getattr(config, "alignment_rows", ROWS[0]))
+        rows = str(getattr(config, "alignment_rows", ROW_NAMES[0]))
         self.readings = tuple(Reading(int(one), int(two), rows) for one, two in getattr(config, "alignment_heads", None) or ())
         self.reading = self.readings[0] if self.readings else None
         self.method = str(getattr(config, "alignment_method", "argmax"))

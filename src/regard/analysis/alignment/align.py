@@ -23,7 +23,7 @@ from regard.tokens.words import Words, words_of
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
 
-ROWS = ("produced", "consumed")
+ROW_NAMES = ("produced", "consumed")
 HELD = 2**20
 """Bytes of a word map that is computed once; a larger one is read in blocks whenever it is needed."""
 
@@ -164,7 +164,7 @@ def align(
     """
     maps = _checked_maps(cross)
     if rows is not None:
-        one_of("rows", rows, ROWS)
+        one_of("rows", rows, ROW_NAMES)
     rule = Rule(method, threshold, sinks)
     if reverse is not None and (method != "mutual" or not isinstance(reverse, Alignment)):
         raise OptionError(
@@ -222,9 +222,9 @@ def _checked_readings(
         guessed = guess_reading(maps)
         chosen = (guessed if rows is None else guessed._replace(rows=rows),)
     else:
-        chosen = (Reading(layer, head, rows or ROWS[0]),)
+        chosen = (Reading(layer, head, rows or ROW_NAMES[0]),)
     for one in chosen:
-        one_of("rows", one.rows, ROWS)
+        one_of("rows", one.rows, ROW_NAMES)
         whole_number("layer", one.layer, 0, len(maps) - 1)
         whole_number("head", one.head, 0, maps[one.layer].shape[1] - 1)
     return chosen

@@ -11,6 +11,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from torch import Tensor
 
+from regard.analysis.alignment.error_rates import Link
 from regard.arguments import one_of
 from regard.errors import ShapeError
 from regard.figures.figure_files import NotebookFigure
@@ -38,8 +39,6 @@ from regard.figures.panels import (
     write_sides,
 )
 from regard.figures.themes import Theme, theme_named
-
-Link = tuple[int, int]
 
 KINDS = ("matrix", "ribbon")
 MOST_RIBBONS = 80  # words a side of which ribbons can still be told apart

@@ -92,11 +92,11 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     }
 
 
-def heads_text(heads: Sequence[int]) -> str:
+def head_names(heads: Sequence[int]) -> str:
     """Which heads are shown, in words.
 
     Example:
-        >>> heads_text([3]), heads_text([2, 5])
+        >>> head_names([3]), head_names([2, 5])
         ('head 3', 'mean of heads 2, 5')
     """
     return f"head {heads[0]}" if len(heads) == 1 else f"mean of heads {', '.join(map(str, heads))}"

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from regard.analysis.alignment.align import Alignment
 from regard.errors import DtypeError, RecordingError, ScoreError, ShapeError
+from regard.figures.matrices import layers_of
 from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.card import Card
-from regard.recording.axes import COLUMNS, ROLES, ROWS, titles
+from regard.recording.axes import COLUMN_ROLES, ROLES, ROW_ROLES, titles
 from regard.recording.recording import Recording
 from regard.tokens.special import is_special
 from regard.tokens.words import words_of
@@ -83,7 +84,7 @@ def read_subject(subject: Viewable) -> Subject:
         found = Subject(subject.model or "Attention")
         _add_recording(found, subject)
     else:
-        found = _of_maps([_as_map(part) for part in _layers(subject)])
+        found = _of_maps([_as_map(part) for part in layers_of(subject)])
     if not found.maps:
         raise RecordingError("expected something with maps, got none; let the model run inside the block of record")
     for shown in found.maps:
@@ -140,7 +141,8 @@ def _axes_in_recording(recording: Recording, amap: AttentionMap) -> tuple[tuple[
         fitting = [role for role in roles if role in named and len(named[role]) == size]
         return tuple(ShownAxis(ROLES[role] if several else "tokens", named[role], size) for role in fitting)
 
-    rows, columns = known(ROWS.get(str(amap.kind), ()), amap.shape[2]), known(COLUMNS.get(str(amap.kind), ()), amap.shape[3])
+    kind = str(amap.kind)
+    rows, columns = known(ROW_ROLES.get(kind, ()), amap.shape[2]), known(COLUMN_ROLES.get(kind, ()), amap.shape[3])
     return rows or usual[0], (*columns, usual[1])[0]
 
 
@@ -165,17 +167,6 @@ def _value_of(recording: Recording, at: int, number: int) -> Tensor | None:
     _, columns = recording.axes_of(recording.maps[at])
     span = columns.spans[number] if columns else range(value.shape[2])
     return value[number, :, span.start : span.stop].detach()
-
-
-def _layers(subject: Viewable) -> Sequence[Any]:
-    """The maps in a list of maps; one otherwise, be it a nested list of numbers."""
-    if isinstance(subject, list | tuple) and subject and all(_is_map(part) for part in subject):
-        return subject
-    return [subject]
-
-
-def _is_map(part: object) -> bool:
-    return isinstance(part, AttentionMap) or (isinstance(part, Tensor | np.ndarray) and part.ndim >= 2)
 
 
 def _as_map(part: Any) -> AttentionMap:

@@ -16,7 +16,7 @@ from regard.viewer.page.page import page_of
 if TYPE_CHECKING:
     from regard.viewer.notebook.widget import ViewerWidget
 
-WORK = 4 * 10**9
+WIDGET_WORK = 4 * 10**9
 """Multiply-adds of one answer: about 0.1 s on two cores. Beyond, the viewer reads a sample of the queries, and says so."""
 
 
@@ -56,7 +56,7 @@ def show(
         return _open(document(subject, title=title, image=image, grid=grid))
     from regard.viewer.notebook.widget import ViewerWidget
 
-    shown = document(subject, title=title, image=image, grid=grid, max_work=WORK)
+    shown = document(subject, title=title, image=image, grid=grid, max_work=WIDGET_WORK)
     if kind == "marimo":
         return ViewerWidget(shown, height=height, theme=theme)
     from IPython.display import HTML, display

@@ -13,7 +13,7 @@ from regard.errors import FileFormatError, OptionError
 from regard.files import checked_path, written_whole
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document, document
-from regard.viewer.document.manifest import heads_text
+from regard.viewer.document.manifest import head_names
 from regard.viewer.document.subjects import Viewable
 from regard.viewer.front_end import front_end
 from regard.viewer.page.data import check_size, page_data
@@ -194,7 +194,7 @@ def _table(shown: Document, number: int, heads: list[int], row_axis: int) -> str
     how = {"how": "mean", "hideSpecial": False, "renormalise": False, "sample": 0}
     weights = unpack(shown.answer("region", {"map": number, "heads": heads, **cells, **how}))[1]["values"]
     rows, columns = axes[info["rowAxes"][row_axis]]["tokens"], axes[info["columnAxis"]]["tokens"]
-    lines = [f"<table><caption>Weights of {escaped(info['name'])}, {heads_text(heads)}</caption>", "<tr><th></th>"]
+    lines = [f"<table><caption>Weights of {escaped(info['name'])}, {head_names(heads)}</caption>", "<tr><th></th>"]
     lines += [f'<th scope="col">{escaped(token)}</th>' for token in columns]
     lines.append("</tr>")
     for token, row in zip(rows, weights.tolist(), strict=True):

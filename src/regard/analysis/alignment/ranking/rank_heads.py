@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm import tqdm
 
-from regard.analysis.alignment.align import ROWS, GivenWords, Reading, map_of_words, read_words
+from regard.analysis.alignment.align import ROW_NAMES, GivenWords, Reading, map_of_words, read_words
 from regard.analysis.alignment.error_rates import Link, Scores, scores
 from regard.analysis.alignment.methods import Rule, links_of
 from regard.errors import OptionError, ShapeError
@@ -131,4 +131,4 @@ def rank_heads(
 
 def _all_readings(cross: Sequence[AttentionMap]) -> list[Readings]:
     places = [(layer, head) for layer, amap in enumerate(cross) for head in range(amap.shape[1])]
-    return [(Reading(layer, head, rows),) for (layer, head), rows in product(places, ROWS)]
+    return [(Reading(layer, head, rows),) for (layer, head), rows in product(places, ROW_NAMES)]
