@@ -170,7 +170,7 @@ def served() -> Found:
 
 
 def _until_idle(pid: int) -> None:
-    """Until the server has read ahead, which it does while nobody asks."""
+    """Until the server has read ahead, which it does between questions."""
     used = -1.0
     while (now := _cpu_seconds(pid)) - used > 0.1:
         used = now

@@ -13,7 +13,7 @@ LONGEST = ("slow", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long tests come first: what is begun last should be short, as somebody else waits for it."""
+    """Files with long tests come first: what is begun last should be short, as the other workers wait for it."""
 
     def rank(item: pytest.Item) -> int:
         return min((at for at, name in enumerate(LONGEST) if item.get_closest_marker(name)), default=len(LONGEST))

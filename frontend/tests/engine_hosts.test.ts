@@ -115,7 +115,7 @@ test("a worker that stops is told of, and the page goes on without it", async ()
   expect((await source.region(REQUEST)).rows).toBe(13);
 });
 
-test("a page fetches a map's data once, and tells its worker when nobody waits", async () => {
+test("a page fetches a map's data once, and tells its worker when no answer is awaited", async () => {
   const worker = fakeWorker();
   const source = sourceOver(pageTransport(pageOfMaps(), () => worker));
   const controller = new AbortController();

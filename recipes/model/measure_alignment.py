@@ -203,7 +203,7 @@ def averaged(pairs: Sequence[Pair], rows: str) -> float:
 
 
 def sharpest(pairs: Sequence[Pair]) -> float:
-    """AER of each sentence's sharpest head, as it is taken where nobody has measured."""
+    """AER of each sentence's sharpest head, as it is taken where no measurement is known."""
     found = [align(one.cross, source_words=one.source_words, target_words=one.target_words) for one in pairs]
     return scores_of([set(one.links) for one in found], pairs).aer
 

@@ -63,7 +63,7 @@ def _space(row: Element, position: int) -> None:
 
 
 def _opens(element: Element) -> bool:
-    """Whether it begins with a bracket, or is a space that somebody set."""
+    """Whether it begins with a bracket, or is a space that was set."""
     while element.tag in SCRIPTS | {"mrow"} and len(element):
         element = element[0]
     return element.tag == "mspace" or (element.text or "") in {"(", "[", "{"}

@@ -2,7 +2,7 @@
 
     python recipes/tables/house.py
 
-A test compares, so that a module which nobody described, or one that is gone, does not stay unseen.
+A test compares, so that a module without a description, or one that is gone, does not stay unseen.
 """
 
 from __future__ import annotations

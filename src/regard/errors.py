@@ -59,4 +59,4 @@ class ModelError(RegardError, OSError):
 
 
 class FileFormatError(RegardError, ValueError):
-    """A file of a format nobody knows, or one that is damaged."""
+    """A file of an unknown format, or one that is damaged."""

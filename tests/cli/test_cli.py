@@ -37,7 +37,7 @@ def test_a_sentence_its_translation_and_its_words(capsys):
     chat = next(row for row in rows if row.startswith("chat"))
     assert "█" in chat
     assert "cat" in chat
-    assert "\x1b[" not in out  # no colour where nobody sees it
+    assert "\x1b[" not in out  # no colour outside a terminal
 
 
 def test_the_words_shown_are_those_with_the_most_weight(capsys):
@@ -71,7 +71,7 @@ def test_lines_from_standard_input_stay_lines(capsys, type_lines):
     assert said == [SEED, "No."]
 
 
-def test_a_bad_line_is_named_and_stops_nobody_else(capsys, type_lines):
+def test_a_bad_line_is_named_and_stops_no_other(capsys, type_lines):
     type_lines("No.\n" + "word " * 300 + "\nYes.\n")
     assert main(["translate", "--json"]) == 1
     captured = capsys.readouterr()

@@ -300,7 +300,7 @@ def test_options_that_do_not_fit(options, error, text):
         AttentionMap(*factors(), **options)
 
 
-# -- two statistics from fused calls alone, which never hold a tile: somebody else's arithmetic
+# -- two statistics from fused calls alone, which never hold a tile: independent arithmetic
 
 
 def fused(query, key, value, causal):

@@ -41,7 +41,7 @@ def edited(path, edit, seal=True):
     header = json.loads(data[8 : 8 + length])
     text = json.loads(header["__metadata__"]["regard"])
     text = edit(text, header) or text
-    if seal and isinstance(text, dict):  # as somebody who knows the format would
+    if seal and isinstance(text, dict):  # as one who knows the format would
         text.pop("checksum", None)
         text["checksum"] = _checksum(text, {name: said for name, said in header.items() if name != "__metadata__"})
     if isinstance(header.get("__metadata__"), dict) and "regard" in header["__metadata__"]:
@@ -293,7 +293,7 @@ def test_what_is_no_file_of_ours(content, words, tmp_path):
         regard.load(tmp_path / "it")
 
 
-def test_a_file_of_somebody_else(tmp_path):
+def test_a_file_of_another_program(tmp_path):
     save_file({"weight": torch.eye(3)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(FileFormatError, match=r"got a safetensors file without 'regard' .* build AttentionMap\(query, key\)"):
         regard.load(tmp_path / "model.safetensors")

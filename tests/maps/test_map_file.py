@@ -47,13 +47,13 @@ def again(thing, path):
 
 
 def said(path):
-    """The text in the metadata, read by somebody else."""
+    """The text in the metadata, read by another library."""
     with safetensors.safe_open(path, framework="pt") as file:
         return json.loads(file.metadata()["regard"])
 
 
 def tensors(path):
-    """The tensors, read by somebody else."""
+    """The tensors, read by another library."""
     with safetensors.safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
 
@@ -149,7 +149,7 @@ OPTIONS = {
     "sinks": {"sinks": SINKS, "softcap": 0.7, "scale": 0.3},
     "documents": {"mask": masks.documents(torch.tensor([[0, 0, 1, 1, 0, 2, 2], [0, 1, 1, 1, 2, 2, 2]]))},
     "prefix": {"mask": masks.prefix(2) | masks.causal()},
-    "nobody": {"mask": ~masks.everything()},
+    "nothing": {"mask": ~masks.everything()},
     "spans": {"mask": masks.recognised(normal(1, HEADS, QUERIES, KEYS).argsort(-1) == 2), "causal": True},
     "own": {"mask": masks.Mask(lambda b, h, q, k: (q + k + h) % 3 != b, "own")},
 }

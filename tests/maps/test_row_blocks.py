@@ -315,7 +315,7 @@ def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
     assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
 
 
-def test_rows_read_for_somebody_elses_bar_have_none_of_their_own(monkeypatch):
+def test_rows_read_for_a_callers_bar_have_none_of_their_own(monkeypatch):
     said = []
     monkeypatch.setattr(timing, "LONG_PASS", 1)
     monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)

@@ -158,7 +158,7 @@ def test_a_broken_value_of_the_future_does_not_leak(card, factors, poison):
     except ScoreError:  # refused: what has a state would carry it on
         return
     assert_close(output[:, :, :cut], card.apply(query, key, value).output[:, :, :cut])
-    assert not output[:, :, cut:].isfinite().all(), "a broken value that nobody sees"
+    assert not output[:, :, cut:].isfinite().all(), "a broken value that no query sees"
 
 
 @CARDS

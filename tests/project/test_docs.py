@@ -29,7 +29,7 @@ def blocks_of(text):
         elif language == "python":
             found.append(code)
         else:
-            assert not PYTHON.search(code), f"Python that nobody runs, in a block of {language or 'no language'}: {code[:60]!r}"
+            assert not PYTHON.search(code), f"Python never run, in a block of {language or 'no language'}: {code[:60]!r}"
             assert not language.startswith("py"), f"expected ```python, which is run, got ```{language}"
     return found
 
@@ -61,8 +61,8 @@ def test_no_python_of_a_page_is_left_out():
         ("```py\n1\n```\n", "expected ```python"),
         ("```pycon\n1\n```\n", "expected ```python"),
         ("```python title=x\n1\n```\n", "expected ```python"),
-        ("```\nimport regard\n```\n", "nobody runs"),
-        ("```text\n>>> 1\n```\n", "nobody runs"),
+        ("```\nimport regard\n```\n", "Python never run"),
+        ("```text\n>>> 1\n```\n", "Python never run"),
     ):
         with pytest.raises(AssertionError, match=message):
             blocks_of(text)

@@ -84,10 +84,10 @@ def pages(html):
 def test_nothing_is_fetched_from_elsewhere(html, pages):
     for name, page in pages.items():
         assert not outside(page.fetched), name
-    for sheet in html.rglob("*.css"):
-        text = sheet.read_text(encoding="utf-8")
-        assert not outside(re.findall(r"url\(([^)]+)\)", text)), sheet
-        assert "@import" not in text, sheet
+    for style in html.rglob("*.css"):
+        text = style.read_text(encoding="utf-8")
+        assert not outside(re.findall(r"url\(([^)]+)\)", text)), style
+        assert "@import" not in text, style
     for picture in html.rglob("*.svg"):
         text = picture.read_text(encoding="utf-8")
         assert not outside(re.findall(r'(?:href|src)="([^"]+)"', text)), picture
@@ -261,7 +261,7 @@ def test_outputs_with_backticks_and_colours():
     assert notebook_pages.fence("x = 1\n", "python") == "```python\nx = 1\n```"
 
 
-def test_families_that_nobody_named(tmp_path):
+def test_families_that_are_not_known(tmp_path):
     stranger = mock.Mock(family="smells")
     with (
         mock.patch.object(regard, "catalogue", return_value=[stranger]),

@@ -99,7 +99,7 @@ def test_the_layer_contracts_can_fail(tmp_path, path, line):
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("model_eng_fra", "__pycache__", "*.egg-info"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     broken = tmp_path / path
-    text = broken.read_text(encoding="utf-8") if broken.exists() else '"""A room nobody planned."""\n'
+    text = broken.read_text(encoding="utf-8") if broken.exists() else '"""A room that was not planned."""\n'
     broken.write_text(text + f"\n{line}\n", encoding="utf-8")
     checked = contracts(tmp_path)
     assert checked.returncode != 0, checked.stdout + checked.stderr

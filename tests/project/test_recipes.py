@@ -131,7 +131,7 @@ def test_the_card_says_what_must_be_said(published):
     assert "{" not in card.replace('{\n "', "").replace("{parameters", "")
 
 
-def test_joined_rows_make_long_examples_and_lose_nobody(data):
+def test_joined_rows_make_long_examples_and_lose_none(data):
     pairs = train_translator.read_pairs(data / "train.tsv.gz") * 11
     tokenizer = train_translator.learn_vocabulary(pairs, data, train_translator.Recipe(vocabulary=46))
     recipe = train_translator.Recipe(joined=0.5, sampled=0.0, positions=256, batch_tokens=512, seed=3)

@@ -194,7 +194,7 @@ class TestEndurance:
         path = tmp_path / "map.safetensors"
         amap.save(path)
         with served(path) as server:
-            held = socket.create_connection((server.host, server.port))  # somebody who does not leave
+            held = socket.create_connection((server.host, server.port))  # a visitor who does not leave
             server.get("/documents")
         held.close()
         assert server.process.returncode == 0
@@ -388,7 +388,7 @@ class TestPreparation:
     def test_it_begins_with_the_head_that_is_looked_at(self, long, monkeypatch):
         monkeypatch.setattr(read_ahead, "STEP_WORK", 4099 * 3 * 1000)
         steps = Preparation(long)
-        assert not steps.step()  # nobody has looked
+        assert not steps.step()  # nothing has been looked at
         cells = {"start": 4000, "stop": 4099, "count": 3}
         long.answer("region", {**REGION, "heads": [1], "rows": cells, "columns": cells})
         assert steps.step()
@@ -405,7 +405,7 @@ class TestPreparation:
             shown.answer("region", {**REGION, "heads": [0], "rows": cells, "columns": cells})
             assert not Preparation(shown).step()
 
-    def test_it_happens_while_nobody_asks_and_stops_for_those_who_do(self, long):
+    def test_it_happens_between_questions_and_stops_for_them(self, long):
         async def scene():
             worker = Worker()
             task = asyncio.create_task(read_ahead.read_ahead(worker, lambda: long))

@@ -74,7 +74,7 @@ class LazyMapSuite:
         raise NotImplementedError
 
     def dense_logsumexp(self) -> torch.Tensor | None:
-        """The rows' denominators, (batch, heads, queries) in float64, or None where nobody knows them."""
+        """The rows' denominators, (batch, heads, queries) in float64, or None where they are not known."""
         raise NotImplementedError
 
     def close(self, actual, expected, factor=1):

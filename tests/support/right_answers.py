@@ -169,8 +169,8 @@ def window_of_bands(scores, width):
 @right("window")
 def window_numpy(scores, width):
     queries, keys = scores.shape
-    ahead = np.arange(keys)[None, :] - (np.arange(queries)[:, None] + keys - queries)
-    powers = np.exp(scores.numpy()) * ((ahead <= 0) & (ahead > -width))
+    after = np.arange(keys)[None, :] - (np.arange(queries)[:, None] + keys - queries)
+    powers = np.exp(scores.numpy()) * ((after <= 0) & (after > -width))
     return torch.from_numpy(powers / powers.sum(1, keepdims=True))
 
 
@@ -284,8 +284,8 @@ def alibi_in_loops(query, key):
 def alibi_fused(query, key):
     heads, queries, _ = query.shape
     keys = key.shape[1]
-    ahead = torch.arange(keys) - torch.arange(keys - queries, keys)[:, None]
-    bias = torch.logspace(-8 / heads, -8, heads, base=2)[:, None, None] * torch.where(ahead > 0, -torch.inf, ahead)
+    after = torch.arange(keys) - torch.arange(keys - queries, keys)[:, None]
+    bias = torch.logspace(-8 / heads, -8, heads, base=2)[:, None, None] * torch.where(after > 0, -torch.inf, after)
     return F.scaled_dot_product_attention(query, key, torch.eye(keys).expand(heads, -1, -1), bias)
 
 

@@ -249,7 +249,7 @@ def test_means_that_do_not_exist():
         mean_of([AttentionMap.from_dense(torch.eye(3)), AttentionMap.from_dense(torch.eye(2))])
 
 
-def test_words_are_the_labels_where_nobody_says_others():
+def test_words_are_the_labels_where_no_others_are_given():
     amap = AttentionMap.from_dense(torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]]))
     with pytest.raises(ShapeError, match="expected a map with labels of its queries, got none"):
         merge(amap)

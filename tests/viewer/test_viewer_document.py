@@ -86,7 +86,7 @@ def test_tokens_of_a_decoder_that_was_not_generated_with():
         model(input_ids=ids, decoder_input_ids=ids[:, :3])
     manifest = document(recording).manifest
     cross = next(info for info in manifest["maps"] if info["kind"] == "cross")
-    assert manifest["axes"][cross["columnAxis"]]["tokens"] == list("01234")  # nobody named them
+    assert manifest["axes"][cross["columnAxis"]]["tokens"] == list("01234")  # they have no names
     assert manifest["axes"][cross["columnAxis"]]["words"] is None
     assert manifest["axes"][cross["rowAxes"][0]]["tokens"] == list("012")
 
@@ -211,7 +211,7 @@ def test_statistics_are_those_of_the_table():
     table = head_statistics(amap)
     for name in ("entropy", "distance", "previous", "local_8", "received_gini"):
         assert_allclose(info["statistics"][name], [one.flat()[name] for one in table], rtol=1e-5)
-    assert "special" not in info["statistics"]  # nobody named the tokens
+    assert "special" not in info["statistics"]  # the tokens have no names
     assert document(amap, statistics=False).manifest["maps"][0]["statistics"] == {}
 
 

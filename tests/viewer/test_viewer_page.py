@@ -252,7 +252,7 @@ def test_masks_are_kept_as_runs_and_shared():
     assert meta["kind"] == "factors"
 
 
-def test_a_mask_that_is_somebodys_own_function():
+def test_a_mask_that_is_a_function_of_its_own():
     mask = masks.Mask(lambda _b, h, q, k: (q + k + h) % 3 != 0, "thirds")
     amap = large_map(n=131, dim=68, mask=mask, heads=16, kv_heads=16)
     meta, arrays = unpack(uncompressed(document(amap))[1]["map-0"])

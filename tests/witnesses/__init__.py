@@ -1,4 +1,4 @@
-"""Somebody else's numbers: other libraries' code, and loops written without looking at the package. WITNESS has one a card.
+"""Independent numbers: other libraries' code, and loops written without looking at the package. WITNESS has one a card.
 
 A witness of a card is told what the card draws in place of learned parameters (`drawn`, with its seed) and the sizes that it
 chose. The formula it has from the paper.
@@ -46,7 +46,7 @@ def seen_where(rule) -> Witness:
 
 
 def of_scores(normalise: Callable[[Tensor], Tensor]) -> Witness:
-    """Weights that somebody else's code makes of scaled dot products."""
+    """Weights that other libraries' code makes of scaled dot products."""
 
     def witness(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         weights = normalise(query @ key.mT / math.sqrt(DIM))

@@ -1,7 +1,7 @@
 """What a map is kept as, and the scores of one tile.
 
 An attention map is ``exp(q kᵀ·scale + bias − logsumexp)``. Everything on the right is O(n), so it is kept, and a tile is
-computed when somebody looks at it: the identity that lets fused kernels forget the matrix (Milakov & Gimelshein 2018, Dao et
+computed when it is looked at: the identity that lets fused kernels forget the matrix (Milakov & Gimelshein 2018, Dao et
 al. 2022) lets us read it afterwards.
 """
 

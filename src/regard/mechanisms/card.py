@@ -84,7 +84,7 @@ class Card:
         rows: what a row of weights sums to.
         permutable: keys and values in another order give the same output.
         reconstructs: output = weights · values.
-        without_gradient: which of query and key training does not reach, because nobody looks at it, or none could be had.
+        without_gradient: which of query and key training does not reach, because the weights ignore it, or none could be had.
     """
 
     name: str

@@ -82,7 +82,7 @@ def test_no_target_words():
     assert alignment.weights.shape == (0, 3)
 
 
-def test_words_that_somebody_else_has_split():
+def test_words_that_were_split_elsewhere():
     alignment = align([labelled()], 0, 0, source_words="the blackcat", target_words=["le", "chat", "no", "ir"])
     assert alignment.source_words == ("the", "blackcat")
     assert alignment.target_words == ("le", "chat", "no", "ir")

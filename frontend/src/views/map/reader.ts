@@ -9,7 +9,7 @@ import { averaged, type CellGrid, gridsOf, MOST_CELLS, preview, sameGrids, token
 import { marginsRequest, type Part, readCells } from "./question";
 import type { Frame } from "./viewport";
 
-export interface MarginSheet {
+export interface ShownMargins {
   grids: Part;
   margins: Margins;
 }
@@ -27,7 +27,7 @@ const KEPT = 4;
 export class Reader {
   /** What there is to draw for the frame that was last looked at. */
   cells: CellGrid | null = null;
-  margins: MarginSheet | null = null;
+  margins: ShownMargins | null = null;
   /** Whether a better answer is awaited. */
   reading = false;
 

@@ -120,7 +120,7 @@ class MapWriter:
 
 
 class MapFile:
-    """A file of maps, opened; factors stay on the disk until somebody reads them.
+    """A file of maps, opened; factors stay on the disk until they are read.
 
     Raises:
         OSError: it cannot be opened.

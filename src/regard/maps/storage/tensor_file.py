@@ -201,7 +201,7 @@ class TensorFile:
             last = start + self.entries[names[0]].end
             together = [name for name in names if start + self.entries[name].end <= max(last, first + MAPPED_BYTES)]
             last = start + self.entries[together[-1]].end
-            # Copy on write: a tensor of torch cannot be read-only, and what somebody writes into it must not reach the file.
+            # Copy on write: a tensor of torch cannot be read-only, and what is written into it must not reach the file.
             memory = mmap.mmap(file, last - first, access=mmap.ACCESS_COPY, offset=first)
             for name in together:
                 yield name, (memory, start + self.entries[name].begin - first)
