@@ -16,7 +16,7 @@ TITLES = {
     "recording": "Record",
     "maps": "Maps",
     "figures": "Figures",
-    "analysis": "Alignment",
+    "analysis": "Analysis",
 }
 WHOLE = {"masks", "mechanisms"}  # rooms of which whole modules are shown
 HIDDEN = {"Cards"}  # shown by the catalogue's pages
