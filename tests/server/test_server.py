@@ -266,21 +266,25 @@ class TestPlayground:
         assert "capped" in unpack(body)[1]
 
     @pytest.mark.parametrize(
-        ("what", "asked"),
+        ("what", "asked", "told"),
         [
-            ("translate", {}),
-            ("translate", {"text": ""}),
-            ("translate", {"text": 5}),
-            ("translate", {"text": "x" * 5000}),
-            ("translate", {"text": "yes", "target": ["oui"]}),
-            ("mechanism", {"name": "nonsense"}),
-            ("shell", {"text": "ls"}),
+            ("translate", {}, "text: expected at most 2,000 characters of text, got None; shorten it"),
+            ("translate", {"text": ""}, "expected"),
+            ("translate", {"text": 5}, "text: expected at most 2,000 characters of text, got 5;"),
+            ("translate", {"text": "x" * 5000}, "text: expected at most 2,000 characters of text, got 5,000;"),
+            (
+                "translate",
+                {"text": "yes", "target": ["oui"]},
+                "target: expected at most 2,000 characters of text, got ['oui'];",
+            ),
+            ("mechanism", {"name": "nonsense"}, "expected"),
+            ("shell", {"text": "ls"}, "got 'shell'"),
         ],
     )
-    def test_it_refuses(self, playground, what, asked):
+    def test_it_refuses(self, playground, what, asked, told):
         status, text = error_of(playground.post(f"/playground/{what}", asked))
         assert status == 400
-        assert text
+        assert told in text
 
 
 def test_the_shelf_makes_room_and_keeps_what_was_given():

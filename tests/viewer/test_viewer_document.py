@@ -203,6 +203,9 @@ def test_words_may_be_left_out():
     amap.queries = amap.keys = ("▁a", "b")
     assert document(amap).manifest["axes"]["axis-0"]["words"] == [0]
     assert document(amap, words=False).manifest["axes"]["axis-0"]["words"] is None
+    for words in ("bpe", True):
+        with pytest.raises(OptionError, match=f"words: expected one of sentencepiece, .* got {words!r}; say False"):
+            document(amap, words=words)
 
 
 def test_statistics_are_those_of_the_table():

@@ -336,7 +336,7 @@ def test_page_writes_what_it_returns(tmp_path):
     assert (tmp_path / "eye.html").read_text(encoding="ascii") == text
     assert "<title>Only &lt;themselves&gt;</title>" in text
     assert regard.page(document(torch.eye(3), title="Only <themselves>")) == text
-    with pytest.raises(OptionError, match="Document"):
+    with pytest.raises(OptionError, match="expected a Document alone, .* got title; give"):
         regard.page(document(torch.eye(3)), title="other")
     with pytest.raises(FileNotFoundError):
         regard.page(torch.eye(3), tmp_path / "nowhere" / "eye.html")
