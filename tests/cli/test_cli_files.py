@@ -18,6 +18,8 @@ from regard.translation.translator import EMBEDDED
 from support.kinds_of_maps import factors
 from support.tiny_models import tiny
 
+pytestmark = pytest.mark.slow
+
 TEXT = "w3 w4 w5 w6"
 
 
@@ -61,7 +63,6 @@ def test_a_decoder_goes_on(models, tmp_path):
     assert torch.equal(recording.sequences, expected.sequences)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", [None, "Le chat était sur le tapis."])
 def test_an_encoder_decoder_answers(target, tmp_path):
     path = tmp_path / "it"
@@ -191,7 +192,6 @@ def test_info_of_something_else(tmp_path, capsys):
     assert "cannot read" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_info_loads_no_models(recorded):
     code = f"import sys; from regard.cli import main; main(['info', {str(recorded)!r}]); print('transformers' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

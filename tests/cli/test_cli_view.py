@@ -13,6 +13,8 @@ from regard.viewer.answers.packing import unpack
 from support.serving import served
 from support.tiny_models import VOCABULARY, tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def file(tmp_path):
@@ -89,14 +91,12 @@ def test_refusals(arguments, word, file, capsys):
     assert word in said(capsys)
 
 
-@pytest.mark.slow
 def test_a_port_that_is_taken(file, capsys):
     with served(file) as server:
         assert main(["view", str(file), "--port", str(server.port), "--no-browser"]) == 1
     assert "--port 0" in said(capsys)
 
 
-@pytest.mark.slow
 def test_files_beside_the_playground(file):
     with served(file, command="serve") as server:
         listed = json.loads(server.get("/documents")[2])

@@ -22,6 +22,8 @@ from regard.translation.translator import EMBEDDED
 from support.survey_models import saved_model
 from support.surveys import drawn, survey_of, words, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -208,7 +210,6 @@ def test_ray_that_is_missing_is_named(folder, monkeypatch, capsys):
 # -- the texts at either end
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "marian"])
 def test_examples_are_recorded_again(tmp_path, name):
     model = saved_model(name, tmp_path / name)
@@ -245,7 +246,6 @@ def test_examples_in_the_viewer(folder, tmp_path, capsys):
 # -- the picture
 
 
-@pytest.mark.slow
 def test_the_picture_has_every_head(folder, tmp_path, capsys):
     path = tmp_path / "heads.png"
     assert main(["survey", "show", str(folder / "one.parquet"), "--save", str(path), "--theme", "dark"]) == 0
@@ -279,7 +279,6 @@ def test_heads_without_a_meaning_are_dots():
     assert sum(line.get_marker() == "o" for line in whiskers.lines) == 1
 
 
-@pytest.mark.slow
 def test_large_models_have_room(tmp_path):
     heads = [(layer, head) for layer in range(31) for head in range(37)]
     values = np.random.default_rng(0).uniform(0, 1, (3, len(heads), 3))

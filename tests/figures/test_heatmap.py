@@ -30,6 +30,8 @@ from regard.errors import DtypeError, FileFormatError, OptionError, RegardError,
 from regard.figures.matrices import MAX_TOKENS
 from regard.figures.themes import THEMES
 
+pytestmark = pytest.mark.slow
+
 FRENCH = ["▁Le", "▁chat", "▁était", "▁assis", "▁sur", "▁tapis", "</s>"]
 ENGLISH = ["▁The", "▁cat", "▁sat", "▁unbeliev", "ably", "▁on", "▁the", "▁mat", ".", "</s>", "<pad>"]
 
@@ -121,7 +123,6 @@ def test_half_precision_and_boolean_weights_are_read():
     assert_close(drawn(heatmap(mask)), mask.double(), rtol=0, atol=0)
 
 
-@pytest.mark.slow
 def test_head_and_batch_choose():
     given_weights = weights(2, 3, 5, 7)
     assert_close(drawn(heatmap(given_weights, batch=1, head=2)), given_weights[1, 2].double())
@@ -189,7 +190,6 @@ def test_labels_are_shown_as_they_are():
     assert not any(text.get_parse_math() for text in [ax.title, *ax.get_xticklabels(), *ax.get_yticklabels()])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 5, 13, 60])
 @pytest.mark.parametrize("title", ["", "a title that is wider than the smallest of these figures"])
 def test_labels_are_readable_apart_and_inside(count, title):
@@ -311,7 +311,6 @@ def test_tokens_in_axes_too_small_are_thinned_not_overlapped():
     plt.close(figure)
 
 
-@pytest.mark.slow
 def test_notebooks_show_figures_that_pyplot_does_not_know():
     for thing in (heatmap(weights(2, 3)), heads_grid(weights(2, 3, 5))):
         png, size = thing._repr_png_()
@@ -452,7 +451,6 @@ def test_a_grid_refuses(source, options, error, message):
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_all_formats_are_written_and_can_be_read(tmp_path):
     paths = [tmp_path / "map.png", str(tmp_path / "map.svg"), tmp_path / "map.PDF"]
     written = save(weights(3, 7, 11), *paths, head=1, queries=FRENCH, keys=ENGLISH, dpi=50)
@@ -471,7 +469,6 @@ def test_dpi_sets_the_size(tmp_path):
     assert imread(large).shape[1] == pytest.approx(2 * imread(small).shape[1], abs=3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_the_same_figure_gives_the_same_bytes(tmp_path, suffix):
     ax = heatmap(weights(7, 11), FRENCH, ENGLISH)

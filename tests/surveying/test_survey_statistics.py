@@ -21,6 +21,8 @@ from regard.surveying.surveyor import UNLIMITED_TOKENS, Settings, Surveyor
 from support.survey_models import tokenizer_of
 from support.tiny_models import PAD, tiny
 
+pytestmark = pytest.mark.slow
+
 WINDOWS = (2, 5)
 TEXTS = ("w5 w6 w5 . w7 w6 ,", "w9 w9 w9", "w11", "w5 , w6 w13 w17 . w5 , w6 w19 w23")
 TARGETS = ("w7 . w8", "w9 w10 w9 w10 w9 w10", "w31", "w5 w6 w7 w5 w6")
@@ -35,7 +37,6 @@ def assert_equal_statistics(values, found, names):
             assert (math.isnan(value) and math.isnan(expected)) or value == pytest.approx(expected, rel=2e-5, abs=5e-6), name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "marian"])
 def test_a_batch_is_its_texts_alone(name):
     model, tokenizer = tiny(name).double(), tokenizer_of(name)  # in float32 the model's own numbers change with the padding
@@ -67,7 +68,6 @@ def keys_of(lengths, positions, vocabulary=7):
     return PaddedKeys(torch.tensor(lengths), ids, kinds, repeats)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("positions", [37, 1103], ids=["short rows", "long rows"])
 @pytest.mark.parametrize("causal", [True, False])
 def test_maps_of_any_length(positions, causal, monkeypatch):
@@ -135,7 +135,6 @@ def test_what_cannot_be_surveyed_is_counted():
     assert counted(surveyor, (" ", None)).totals is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gpt2", "marian"])
 def test_batches_do_not_matter_beyond_rounding(name):
     random = torch.Generator().manual_seed(11)

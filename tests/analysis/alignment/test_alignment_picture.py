@@ -15,6 +15,8 @@ from regard.analysis.alignment.figure import MOST_RIBBONS
 from regard.errors import OptionError, ShapeError
 from regard.figures.themes import THEMES
 
+pytestmark = pytest.mark.slow
+
 LINKS = frozenset({(0, 0), (1, 1), (2, 1)})
 SURE, POSSIBLE = {(0, 0), (1, 2)}, {(0, 0), (1, 1)}
 
@@ -94,7 +96,6 @@ def test_files(aligned, kind, tmp_path):
     assert paths[1].read_bytes() == first
 
 
-@pytest.mark.slow
 def test_a_translation_is_drawn():
     found = regard.translate("The cat sat on the mat.").alignment
     for kind in ("matrix", "ribbon"):

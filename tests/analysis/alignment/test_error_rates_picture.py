@@ -12,6 +12,8 @@ from regard.analysis.alignment import Pair, Ranked, Ranking, Reading, Rule, Scor
 from regard.errors import OptionError
 from regard.figures.themes import THEMES
 
+pytestmark = pytest.mark.slow
+
 LAYERS, HEADS, METHODS, ROWS = 2, 3, ("argmax", "mutual", "itermax", "threshold", "tea leaves"), ("consumed", "produced")
 
 
@@ -102,7 +104,6 @@ def test_panels_of_one_method_stand_side_by_side():
     assert [text.get_text() for text in figure.texts] == ["heads"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (6, 8), (12, 16), (31, 37)])
 def test_any_model_fits_a_page(layers, heads):
     figure = ranked(layers, heads).figure(title="every head of a model")
@@ -115,7 +116,6 @@ def test_any_model_fits_a_page(layers, heads):
         assert one is other or one.x1 <= other.x0 or other.x1 <= one.x0 or one.y1 <= other.y0 or other.y1 <= one.y0
 
 
-@pytest.mark.slow
 def test_files_are_the_same_every_time(tmp_path):
     paths = [tmp_path / name for name in ("a.svg", "b.svg", "c.png", "d.pdf")]
     regard.save(ranked(), *paths, dpi=80, theme="dark")

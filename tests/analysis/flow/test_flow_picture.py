@@ -20,6 +20,8 @@ from regard.figures.themes import THEMES
 from support.tiny_models import tiny, tiny_inputs
 from witnesses.flow import flow_by_networkx, rollout_matrix
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["the", "black", "cat", "sat", "</s>"]
 
 
@@ -345,7 +347,6 @@ def test_one_sequence_of_a_batch_is_drawn():
         flow_diagram(both, batch=2)
 
 
-@pytest.mark.slow
 def test_words_wider_than_columns_stand_upright():
     size = 31
     edges = torch.eye(size)[None] / size
@@ -385,7 +386,6 @@ def test_least_is_a_share(least):
 # -- as a reader does it
 
 
-@pytest.mark.slow
 def test_files_of_a_translation(tmp_path):
     recording = regard.translate("The black cat sat.").recording
     for draw in (

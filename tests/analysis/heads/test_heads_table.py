@@ -20,6 +20,8 @@ from regard.errors import DtypeError, OptionError
 from regard.recording.axes import Tokens
 from regard.recording.recording import Recording
 
+pytestmark = pytest.mark.slow
+
 LETTERS = ("<s>", *"regadregadregadregad")
 
 
@@ -115,7 +117,6 @@ def test_a_data_frame_is_a_table():
     assert drawn == [ax.get_title(loc="left") for ax in heads_table(head_statistics(maps())).axes]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_files_are_the_same_every_time(theme, tmp_path):
     found = head_statistics(maps())
