@@ -53,7 +53,7 @@ def test_no_room_reads_another_rooms_private_names():
 def test_the_test_above_can_fail(tmp_path, text, found):
     package = tmp_path / "regard"
     kept = "def _hidden(): ...\ndef shown(): ...\nclass Box:\n    def __init__(self):\n        self._inside = 1\n"
-    for place, source in {"below/kept.py": kept, "above/reads.py": text}.items():
+    for place, source in {"below/kept.py": kept, "above/same_names.py": kept, "above/reads.py": text}.items():
         (package / place).parent.mkdir(parents=True, exist_ok=True)
         (package / place).write_text(source, encoding="utf-8")
     assert private_uses(package) == found
