@@ -122,7 +122,13 @@ def test_a_map_is_put_together_from_its_parts():
     again = AttentionMap.from_data(amap.to_data())
     assert repr(again) == repr(amap)
     assert again.view is amap.view
-    assert (again.name, again.kind, again.layer, again.queries, again.keys) == ("layers.3", "self", 3, tuple("abcde"), None)
+    assert (again.name, again.kind, again.layer, again.queries, again.keys) == (
+        "layers.3",
+        "self",
+        3,
+        tuple("abcde"),
+        tuple("0123"),
+    )
     assert torch.equal(again.dense(), amap.dense())
 
 

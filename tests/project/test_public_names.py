@@ -117,5 +117,6 @@ def test_public_modules_are_few():
         "regard.measures",
         "regard.tokens",
         "regard.translation",
+        "regard.axes",
     }
     assert {"lessons", "measures"} <= set(names)

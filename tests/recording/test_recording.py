@@ -40,7 +40,7 @@ def test_labels_of_a_batch_are_asked_by_sequence():
     for axis in ("queries", "keys"):
         with pytest.raises(RecordingError, match=r"expected one sequence, got 2; .*sample\(0\)"):
             getattr(recording, axis)
-    assert recording.self[0].queries is None
+    assert recording.self[0].queries.sequence(1).text[:4] == recording.sample(1).queries
     assert len(recording.sample(0).queries) == 7
     assert recording.sample(1).keys == tuple(f"<{token}>" for token in inputs["input_ids"][1, :4].tolist())
 
@@ -49,7 +49,7 @@ def test_no_tokenizer_no_labels():
     recording, _ = ran(tiny("bert"), {"input_ids": tiny_inputs("bert")["input_ids"][:1]})
     assert recording.queries is None
     assert recording.keys is None
-    assert recording.self[0].queries is None
+    assert recording.self[0].queries.text is None
 
 
 @each_model
@@ -108,7 +108,7 @@ def test_samples_of_passes_that_differ_are_refused():
     with torch.no_grad(), regard.record(model) as recording:
         model(ids[[0, 1, 0]])
         model(ids)
-    with pytest.raises(RecordingError, match=r"expected maps of 2 sequences, got maps of \[3\]"):
+    with pytest.raises(RecordingError, match=r"expected maps of 3 sequences, got maps of \[2\]"):
         recording.sample(0)
 
 
@@ -152,7 +152,9 @@ def test_labels_by_role_and_how_many_sequences():
     assert sample.labels("produced") is None
     roles = dict.fromkeys(("cross",), ("consumed", "source")) | {"encoder": ("source",) * 2, "decoder": ("consumed",) * 2}
     for amap in recording.maps:
-        assert recording.axes_of(amap) == tuple(recording.tokens[role] for role in roles[amap.kind])
+        assert (amap.queries.role, amap.keys.role) == roles[amap.kind]
+        for side, role in zip((amap.queries, amap.keys), roles[amap.kind], strict=True):
+            assert side == recording.axis(role)
     with pytest.raises(OptionError, match="role: expected one of source, consumed, produced, got 'target'"):
         sample.labels("target")
 
@@ -162,15 +164,18 @@ def test_maps_without_tokens_tell_how_many_sequences_there_are():
     assert recording.batch_size == 3
     assert Recording().batch_size == 0
     assert not recording.is_encoder_decoder
-    assert recording.axes_of(recording.maps[0]) == (None, None)
+    assert recording.axis("source") is None
 
 
-def test_the_axes_of_several_passes_are_not_known():
-    model, inputs = tiny("bert"), tiny_inputs("bert")
-    recording, _ = ran(model, inputs, tokenizer=Tokenizer())
-    assert None not in recording.axes_of(recording.maps[0])
-    recording.passes = 2
-    assert recording.axes_of(recording.maps[0]) == (None, None)
+def test_each_pass_has_the_words_of_its_own_text():
+    model, ids = tiny("bert"), tiny_inputs("bert")["input_ids"][:1]
+    with torch.no_grad(), regard.record(model, tokenizer=Tokenizer()) as recording:
+        model(ids)
+        model(ids[:, 2:])
+    names = tuple(f"<{token}>" for token in ids[0].tolist())
+    assert [amap.keys for amap in recording.maps] == [names] * 3 + [names[2:]] * 3
+    assert recording.axis("source") is None
+    assert recording.sample(0).maps[3].queries == names[2:]
 
 
 def test_two_passes_are_not_one():

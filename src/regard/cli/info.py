@@ -11,6 +11,7 @@ from rich.text import Text
 
 import regard
 from regard.amounts import bytes_text
+from regard.axes.roles import ROLES
 from regard.maps.attention_map import AttentionMap
 from regard.maps.source import DenseWeights
 from regard.recording.recording import Recording
@@ -26,7 +27,11 @@ def run(options: argparse.Namespace) -> int:
         "holds": "recording" if found is recording else "map",
         "model": recording.model,
         "passes": recording.passes,
-        "tokens": {role: [len(span) for span in tokens.spans] for role, tokens in recording.tokens.items()},
+        "tokens": {
+            role: [len(axis.real(item)) for item in range(len(axis.lines))]
+            for role in ROLES
+            if (axis := recording.axis(role)) is not None
+        },
         "maps": [_row(amap) for amap in recording.maps],
     }
     if options.json:

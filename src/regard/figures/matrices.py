@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from regard.arguments import whole_number
+from regard.axes.axis import Axis
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 
 MAX_TOKENS = 400
@@ -75,8 +76,8 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
     sequence = checked_index("batch", batch, sizes[0])
     chosen = range(sizes[1]) if head is None else [checked_index("head", head, sizes[1])]
     own = source if lazy else None
-    row_labels = checked_labels("queries", queries, getattr(own, "queries", None), sizes[2])
-    key_labels = checked_labels("keys", keys, getattr(own, "keys", None), sizes[3])
+    row_labels = checked_labels("queries", queries, _texts(own, "queries", sequence), sizes[2])
+    key_labels = checked_labels("keys", keys, _texts(own, "keys", sequence), sizes[3])
     if isinstance(values, LazyMap):
         # Narrowing first, where the map can, computes one sequence and not the batch.
         narrow = getattr(values, "select", None)
@@ -143,6 +144,12 @@ def _check_shape(shape: tuple[int, ...]) -> None:
 def checked_index(name: str, index: int, size: int) -> int:
     """The index counted from 0, refused where the weights have none such."""
     return whole_number(name, index, -size, size - 1, advice=f"the weights have {size}") % size
+
+
+def _texts(own: object, side: str, sequence: int) -> Labels:
+    """What a map says of one of its sides; None where that has no texts."""
+    axis = getattr(own, side, None)
+    return axis.sequence(sequence).text if isinstance(axis, Axis) else axis
 
 
 def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:

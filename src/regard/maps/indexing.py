@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from regard.arguments import whole_number
+from regard.axes.axis import Axis
 from regard.errors import OptionError, PlaceError, ShapeError
 from regard.positions import Positions
 
@@ -63,11 +64,14 @@ def narrow(axis: str, positions: Positions, choice: Choice) -> Positions:
     return tuple(positions[one] for one in wanted)
 
 
-def chosen_labels(axis: str, labels: tuple[str, ...] | None, choice: Choice) -> tuple[str, ...] | None:
-    """The labels of the chosen positions of an axis."""
-    if labels is None or choice is None:  # all of them: a long tuple is not copied for nothing
-        return labels
-    return tuple(labels[at] for at in narrow(axis, range(len(labels)), choice))
+def chosen(axis: Axis, items: Positions | None, name: str, choice: Choice) -> Axis:
+    """Some sequences of an axis, and some of its positions."""
+    return axis.select(batch=items, places=None if choice is None else narrow(name, range(len(axis)), choice))
+
+
+def as_choice(positions: Positions | None) -> Choice:
+    """Positions of an axis as a choice of it."""
+    return slice(positions.start, positions.stop) if isinstance(positions, range) and positions.step == 1 else positions
 
 
 def _integer(axis: str, choice: SupportsIndex) -> int:

@@ -8,6 +8,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from regard.axes.axis import Axis
 from regard.maps.factors import Factors
 from regard.maps.indexing import Choice, narrow
 from regard.maps.reading.key_chunks import KeyChunks, row_groups
@@ -190,5 +191,5 @@ class MapData:
     name: str | None = None
     kind: str | None = None
     layer: int | None = None
-    queries: tuple[str, ...] | None = None
-    keys: tuple[str, ...] | None = None
+    queries: Axis | None = None
+    keys: Axis | None = None

@@ -116,13 +116,13 @@ class HeadSwitch(Observer):
         has = ("encoder", "decoder", "cross") if both_halves else ("self", *sorted(kinds - {"self"}))
         return one_of("kind", cast("str", kind), has, advice=f"{type(self.modules['']).__name__} has no other")
 
-    def enter(self, module: nn.Module, inputs: Any) -> None:
+    def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """This module runs now; layers are counted anew in each outermost one, be it a part of the model run on its own."""
         if not self.stack:
             self._seen.clear()
             self._calls_of.clear()
             self.forget_last()
-        super().enter(module, inputs)
+        super().enter(module, positional, named)
 
     def see(self, call: AttentionCall) -> None:
         """Change the output of a call that has something to be switched off."""

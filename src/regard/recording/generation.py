@@ -7,14 +7,15 @@ once over the returned sequences and record that pass.
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from regard.axes.tokens import Tokenizer, axis_of_ids
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
-from regard.recording.axes import Tokenizer, tokens_of
 from regard.recording.record import record
 from regard.recording.recording import Recording
 
@@ -154,9 +155,12 @@ def replay(
         model(**arguments, use_cache=False)
     rows = real[:, 1:] & real[:, :-1]
     recording.sequences = sequences
-    source = recording.tokens if encoder_decoder else {}  # the text of a decoder is what it consumed
-    written = {"consumed": tokens_of(consumed, rows, tokenizer), "produced": tokens_of(produced, rows, tokenizer)}
-    recording.label_axes({**source, **written})
+    read = axis_of_ids(consumed, rows, tokenizer, "consumed")
+    written = replace(axis_of_ids(produced, rows, tokenizer, "produced"), beside=read)
+    for amap in recording.maps:
+        if amap.kind != "encoder" and amap.queries.lines[0].id == read.lines[0].id:  # the decoder's, no other tower's
+            amap.queries = written
+            amap.keys = amap.keys if amap.kind == "cross" else read
     return recording
 
 

@@ -64,7 +64,7 @@ class Observer(ABC):
         """Know which module runs, and when a pass of the whole model begins; until the hooks are removed."""
         hooks = [model.register_forward_pre_hook(self.begin_pass, with_kwargs=True)]
         for part in model.modules():
-            hooks.append(part.register_forward_pre_hook(self.enter))
+            hooks.append(part.register_forward_pre_hook(self.enter, with_kwargs=True))
             hooks.append(part.register_forward_hook(self.leave, always_call=True))
         return hooks
 
@@ -74,7 +74,7 @@ class Observer(ABC):
         self.stack.clear()
         self.forget_last()
 
-    def enter(self, module: nn.Module, _inputs: Any) -> None:
+    def enter(self, module: nn.Module, _positional: tuple[Any, ...], _named: dict[str, Any]) -> None:
         """This module runs now, its forward is about to be called."""
         self.stack.append(module)
 

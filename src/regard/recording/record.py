@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from regard.arguments import one_of, whole_number
+from regard.axes.tokens import Tokenizer
 from regard.errors import DtypeError, OptionError, RecordingError
-from regard.recording.axes import Tokenizer, tokens_of_inputs
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.observe import observe
 from regard.recording.recorder import Recorder
@@ -69,13 +69,12 @@ def record(
         one_of("kinds", kind, ATTENTION_KINDS)
     recording = Recording()
     recording.model = _name_of(model)
-    recorder = Recorder(model, recording, layers, kinds, values=values)
+    recorder = Recorder(model, recording, layers, kinds, values=values, tokenizer=tokenizer)
     with observe(model, recorder) as torch_calls:
         yield recording
     for module, reason in torch_calls.missed():
         recorder.miss(module, reason)
     _check_calls(model, recording)
-    recording.label_axes(tokens_of_inputs(recorder.inputs, tokenizer, recording.is_encoder_decoder))
 
 
 def _name_of(model: nn.Module) -> str:

@@ -1,6 +1,5 @@
 """Collects the attention calls of one ``with`` block into a recording."""
 
-import inspect
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -12,6 +11,7 @@ from torch import nn
 from regard.recording.copies import Copies
 from regard.recording.observer import AttentionCall, Observer
 from regard.recording.recording import Call, Recording
+from regard.recording.stacks import Stacks
 from regard.recording.torch_modules import unseen
 from regard.recording.transformers_models import projection_of
 from regard.recording.values import CallValues
@@ -22,7 +22,7 @@ class Recorder(Observer):
 
     Attributes:
         recording: where they go.
-        inputs: the arguments of the last pass, by name.
+        stacks: what rows and columns are.
     """
 
     def __init__(
@@ -33,10 +33,11 @@ class Recorder(Observer):
         kinds: Collection[str] | None = None,
         *,
         values: bool = False,
+        tokenizer: Any = None,
     ) -> None:
         super().__init__(model)
         self.recording, self.layers, self.kinds, self.values = recording, layers, kinds, values
-        self.inputs: dict[str, Any] = {}
+        self.stacks = Stacks(tokenizer)
         self.copies = Copies()
         self._seen: Counter[str] = Counter()  # calls of each stack of layers in this pass
         self._unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
@@ -48,16 +49,24 @@ class Recorder(Observer):
         self.copies.forget()
         self._seen.clear()
         self._unprojected = None
-        self.inputs = dict(zip(inspect.signature(model.forward).parameters, positional, strict=False)) | named
+        self.stacks.leave_until(0)
 
-    def enter(self, module: nn.Module, inputs: Any) -> None:
+    def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """This module runs now; it may be what projects the output of the call before."""
-        super().enter(module, inputs)
-        if self._unprojected and inputs:
+        super().enter(module, positional, named)
+        self.stacks.enter(module, positional, named)
+        if self._unprojected and positional:
             with unseen():
-                self._unprojected.projection = projection_of(module, inputs[0], self._unprojected)
+                self._unprojected.projection = projection_of(module, positional[0], self._unprojected)
             if self._unprojected.projection is not None:
                 self._unprojected = None
+
+    def leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """It is done; what it has read is what its output stands for."""
+        with torch.no_grad(), unseen():
+            self.stacks.leave(module, output)
+        super().leave(module, inputs, output)
+        self.stacks.leave_until(len(self.stack))
 
     def see(self, call: AttentionCall) -> None:
         """Keep the map of a call, unless it is not asked for or is that of the call before."""
@@ -79,6 +88,7 @@ class Recorder(Observer):
                 amap = call.make_map(self.copies)
                 if self.values:
                     self.recording.values.append(self._values_of(call))
+                amap.queries, amap.keys = self.stacks.axes(call.module, kind, amap.shape)
             amap.name, amap.kind, amap.layer = name, kind, layer
             self.recording.maps.append(amap)
         self.recording.calls.append(Call(name, kind, layer, kept))

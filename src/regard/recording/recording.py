@@ -1,19 +1,21 @@
-"""What a recording is: the maps of one block, in call order, and the tokens of their rows and columns."""
+"""What a recording is: the maps of one block, in call order; each knows its rows and columns."""
 
 import os
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from regard.arguments import one_of, whole_number
+from regard.axes.axis import Axis
+from regard.axes.roles import ROLES
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
-from regard.recording.axes import COLUMN_ROLES, ROLES, ROW_ROLES, Tokens
 from regard.recording.kinds import ATTENTION_KINDS
-from regard.recording.values import CallValues
+from regard.recording.values import CallValues, values_as_data
 
 
 class Call(NamedTuple):
@@ -34,14 +36,12 @@ class Call(NamedTuple):
 
 
 class Recording:
-    """The attention of one block: maps in call order, with the tokens of their axes.
+    """The attention of one block: maps in call order, which know their rows and columns.
 
     Attributes:
         maps: every map, in call order; ``map.name`` is the module's qualified name.
         calls: every attention call that was seen, and how it was kept; also those that layers= and kinds= left out.
-        values: with ``record(values=True)``, what each of the maps was multiplied with, in the order of ``maps``; a sample and
-            a file have none.
-        tokens: what is known of rows and columns, by what the tokens are to the model: "source", "consumed", "produced".
+        values: with ``record(values=True)``, what each of the maps was multiplied with, in the order of ``maps``.
         passes: how many times the model ran inside the block.
         sequences: ids that were generated, (batch, length), where ``regard.generate`` made the recording.
         model: class of the recorded model, and its name on the hub where it has one.
@@ -54,7 +54,6 @@ class Recording:
         self.passes = 0
         self.sequences: Tensor | None = None
         self.model: str | None = None
-        self.tokens: dict[str, Tokens] = {}
 
     def __repr__(self) -> str:
         counts = [f"{len(found)} {kind}" for kind in ATTENTION_KINDS if (found := [m for m in self.maps if m.kind == kind])]
@@ -116,12 +115,24 @@ class Recording:
 
     @property
     def batch_size(self) -> int:
-        """How many sequences there are, as far as tokens or maps tell."""
-        tokens = next(iter(self.tokens.values()), None)
-        return len(tokens.spans) if tokens else max((amap.shape[0] for amap in self.maps), default=0)
+        """How many sequences there are: texts, where there are any, whatever the number of their pictures."""
+        texts = [amap.shape[0] for amap in self.maps if _is_text(amap)]
+        return max(texts or [amap.shape[0] for amap in self.maps], default=0)
+
+    def axis(self, role: str) -> Axis | None:
+        """The positions of the "source", the "consumed" or the "produced" tokens, padding included; None where not known.
+
+        Raises:
+            OptionError: another role.
+        """
+        one_of("role", role, tuple(ROLES))
+        if self.passes > 1:
+            return None
+        sides = (side for amap in self.maps for side in (amap.queries, amap.queries.beside, amap.keys))
+        return next((side for side in sides if side is not None and side.role == role), None)
 
     def labels(self, role: str) -> tuple[str, ...] | None:
-        """The tokens that are the "source", "consumed" or "produced", without padding; None where they have no names.
+        """The texts of the "source", the "consumed" or the "produced" tokens, without padding; None where they have no names.
 
         Raises:
             OptionError: another role.
@@ -133,34 +144,12 @@ class Recording:
             >>> recording.labels("source"), recording.labels("consumed")
             (('▁No', '.', '</s>'), ('<pad>', '▁Non', '.'))
         """
-        tokens = self.tokens.get(one_of("role", role, tuple(ROLES)))
-        if tokens is None or tokens.labels is None:
+        axis = self.axis(role)
+        if axis is None or axis.lines[0].text is None:
             return None
-        if len(tokens.spans) > 1:
-            raise RecordingError(f"expected one sequence, got {len(tokens.spans)}; ask one of them: recording.sample(0)")
-        return tokens.real(0)
-
-    def axes_of(self, amap: AttentionMap) -> tuple[Tokens | None, Tokens | None]:
-        """The tokens of the rows and of the columns of one of the maps; None where they are not known, as in several passes."""
-        if self.passes > 1:
-            return None, None
-        rows, columns = (
-            next((self.tokens[role] for role in by_kind.get(str(amap.kind), ()) if role in self.tokens), None)
-            for by_kind in (ROW_ROLES, COLUMN_ROLES)
-        )
-        return rows, columns
-
-    def label_axes(self, tokens: Mapping[str, Tokens]) -> None:
-        """Say what rows and columns are, by role; the maps of a recording of one sequence bear the labels then."""
-        self.tokens = dict(tokens)
-        if any(len(known.spans) > 1 for known in self.tokens.values()):
-            return
-        for amap in self.maps:
-            rows, columns = self.axes_of(amap)
-            if rows and rows.labels and len(rows.labels[0]) == amap.shape[2]:
-                amap.queries = rows.labels[0]
-            if columns and columns.labels and len(columns.labels[0]) == amap.shape[3]:
-                amap.keys = columns.labels[0]
+        if len(axis.lines) > 1:
+            raise RecordingError(f"expected one sequence, got {len(axis.lines)}; ask one of them: recording.sample(0)")
+        return axis.select(places=axis.real(0)).text
 
     def sample(self, item: int) -> "Recording":
         """The recording of one sequence of the batch, its padding cut off.
@@ -183,23 +172,37 @@ class Recording:
         if not count:
             raise OptionError(f"item: expected a sequence that was recorded, got {item!r} of none; run the model in the block")
         item = whole_number("item", item, 0, count - 1, advice="sequences are counted from 0")
-        if odd := {amap.shape[0] for amap in self.maps} - {1, count}:
+        texts = {amap.shape[0] for amap in self.maps if _is_text(amap)} or {amap.shape[0] for amap in self.maps}
+        if odd := texts - {1, count}:
             raise RecordingError(
                 f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
                 "do not tell which row is whose; call regard.generate(model, inputs, ...)"
             )
-        made = Recording(self._cut(amap, item) for amap in self.maps)
+        cut = {at: self._cut(amap, item) for at, amap in enumerate(self.maps) if amap.shape[0] in (1, count) or count == 1}
+        if left := sorted({str(amap.name) for at, amap in enumerate(self.maps) if at not in cut}):
+            warnings.warn(
+                f"sample({item}) leaves out the maps of {left[0]}{f' and {len(left) - 1} more modules' if left[1:] else ''}: "
+                f"there are not {count} of them, and which are whose is not known; recording.maps has them",
+                stacklevel=2,
+            )
+        made = Recording(cut.values())
         made.passes, made.model, made.calls = self.passes, self.model, list(self.calls)
         made.sequences = None if self.sequences is None else self.sequences[item : item + 1]
-        for role, tokens in self.tokens.items():
-            labels = tokens.real(item)
-            made.tokens[role] = Tokens((range(len(tokens.spans[item])),), None if labels is None else (labels,))
+        if len(self.values) == len(self.maps):
+            made.values = [self.values[at] for at in cut]  # they belong to what the maps are cut from
         return made
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the recording to one file: the factors of its maps, and the tokens; ``regard.load`` opens it.
+    def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
+        """The part of a sequence: of a picture's tower, all the pictures of a single text."""
+        if amap.shape[0] > 1 and self.batch_size == 1:
+            return amap
+        return amap.sample(item if amap.shape[0] > 1 else 0)
 
-        The file appears when it is complete. A recording of one sentence, ``recording.sample(0)``, saves that sentence only.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the recording to one file: the factors of its maps, their sides, and values; ``regard.load`` opens it.
+
+        What gradients need is not written: ``relevance`` asks the recording itself. The file appears when it is complete. A
+        recording of one sentence, ``recording.sample(0)``, saves that sentence only.
 
         Raises:
             OSError: the file cannot be written; what stood there before still does.
@@ -216,26 +219,11 @@ class Recording:
         shared: dict[str, Any] = {"model": self.model, "passes": self.passes, "calls": self.calls}
         if self.sequences is not None:
             shared["sequences"] = writer.tensor("sequences", TensorPart.whole(self.sequences))
-        shared["tokens"] = {
-            role: {
-                "spans": [[span.start, span.stop] for span in tokens.spans],
-                "labels": None if tokens.labels is None else [writer.labels(row) for row in tokens.labels],
-            }
-            for role, tokens in self.tokens.items()
-        }
+        if self.values and len(self.values) == len(self.maps):
+            shared["values"] = [values_as_data(*at, writer) for at in enumerate(zip(self.maps, self.values, strict=True))]
         writer.write(path, [amap.to_data() for amap in self.maps], shared)
 
-    def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
-        rows, columns = self.axes_of(amap)
-        cut = amap.select(
-            batch=item if amap.shape[0] > 1 else 0,
-            queries=_slice(rows.spans[item]) if rows else None,
-            keys=_slice(columns.spans[item]) if columns else None,
-        )
-        cut.queries = rows.real(item) if rows else None
-        cut.keys = columns.real(item) if columns else None
-        return cut
 
-
-def _slice(span: range) -> slice:
-    return slice(span.start, span.stop)
+def _is_text(amap: AttentionMap) -> bool:
+    """Whether a side of it is a text."""
+    return amap.queries.role is not None or amap.keys.role is not None

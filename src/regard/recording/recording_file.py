@@ -1,12 +1,18 @@
 """``regard.load``: what ``save`` has written, of a recording or of a single map."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from regard.axes.axis import Axis
+from regard.axes.line import Line
+from regard.axes.roles import COLUMN_ROLES, ROLES, ROW_ROLES
+from regard.axes.tokens import axis_of_labels
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapFile
-from regard.recording.axes import ROLES, Tokens
 from regard.recording.recording import Call, Recording
+from regard.recording.values import values_from_data
 
 
 def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
@@ -47,11 +53,27 @@ def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
         recording.sequences = file.tensor(shared["sequences"]).clone()
         if recording.sequences.ndim != 2 or recording.sequences.is_floating_point():
             raise file.tensors.damaged("sequences (batch, length) of ids", f"{tuple(recording.sequences.shape)}")
-    for role, said in (file.field(shared, "tokens", dict) or {}).items():
-        if role not in ROLES:
-            raise file.tensors.damaged(f"tokens of {', '.join(ROLES)}", repr(role)[:80])
-        recording.tokens[role] = _tokens(file, file.fields(said, role))
+    values = file.field(shared, "values", list) or []
+    if values and len(values) != len(maps):
+        raise file.tensors.damaged(f"values of {len(maps)} maps", str(len(values)))
+    recording.values = [values_from_data(said, amap, file) for said, amap in zip(values, maps, strict=True)] if values else []
+    if said := file.field(shared, "tokens", dict):
+        _name_axes(recording, {role: _tokens(file, role, file.fields(one, role)) for role, one in said.items()})
     return recording
+
+
+def _name_axes(recording: Recording, tokens: Mapping[str, Axis]) -> None:
+    """Give the maps of a file older than axes what it says of the whole recording, where that fits them."""
+    if recording.passes > 1:
+        return
+    for amap in recording.maps:
+        sides = []
+        for by_kind, own in ((ROW_ROLES, amap.queries), (COLUMN_ROLES, amap.keys)):
+            known = [tokens[role] for role in by_kind.get(str(amap.kind), ()) if role in tokens]
+            fitting = [one for one in known if len(one) == len(own) and len(one.lines) == amap.shape[0]]
+            beside = fitting[1] if len(fitting) > 1 and fitting[1].role == "consumed" else None
+            sides.append(replace(fitting[0], beside=beside) if fitting else own)
+        amap.queries, amap.keys = sides
 
 
 def _passes(file: MapFile, shared: dict[str, Any]) -> int:
@@ -68,12 +90,24 @@ def _call(file: MapFile, said: object) -> Call:
     raise file.tensors.damaged("a call of name, kind, layer and how it was kept", repr(said)[:80])
 
 
-def _tokens(file: MapFile, said: dict[str, Any]) -> Tokens:
+def _tokens(file: MapFile, role: str, said: dict[str, Any]) -> Axis:
+    """The tokens of a role as files before axes have them: the span of each sequence that is no padding, and labels."""
+    if role not in ROLES:
+        raise file.tensors.damaged(f"tokens of {', '.join(ROLES)}", repr(role)[:80])
     spans = file.field(said, "spans", list) or []
-    labels = file.field(said, "labels", list)
-    if not all(isinstance(span, list) and len(span) == 2 and all(type(end) is int for end in span) for span in spans):
+    numbers = file.field(said, "labels", list)
+    pairs = all(isinstance(span, list) and [type(end) for end in span] == [int, int] for span in spans)
+    if not spans or not pairs:
         raise file.tensors.damaged("spans of a start and a stop each", repr(spans)[:80])
-    rows = None if labels is None else tuple(file.labels(number) or () for number in labels)
-    if rows is not None and len(rows) != len(spans):
-        raise file.tensors.damaged(f"labels of {len(spans)} sequences", str(len(rows)))
-    return Tokens(tuple(range(start, stop) for start, stop in spans), rows)
+    labels = [None] * len(spans) if numbers is None else [file.labels(number) for number in numbers]
+    if len(labels) != len(spans) or len({len(row) for row in labels if row is not None}) > 1:
+        raise file.tensors.damaged(f"labels of {len(spans)} sequences, of one length", str(len(labels)))
+    size = next((len(row) for row in labels if row is not None), max(stop for _, stop in spans))
+    if not all(0 <= start <= stop <= size for start, stop in spans) or size > 2**27:
+        raise file.tensors.damaged(f"spans among {size} positions", repr(spans)[:80])
+    lines = []
+    for row, (start, stop) in zip(labels, spans, strict=True):
+        present = None if (start, stop) == (0, size) else tuple(start <= at < stop for at in range(size))
+        line = Line(size) if row is None else axis_of_labels(row).lines[0]
+        lines.append(replace(line, present=present))
+    return Axis(tuple(lines), role)

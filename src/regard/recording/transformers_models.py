@@ -157,6 +157,8 @@ def projection_of(module: nn.Module, given: Any, call: CallValues) -> Tensor | N
     """W_O of a call, (heads · dim, features), if this module is given the heads' outputs side by side, as they are."""
     if not isinstance(module, nn.Linear | Conv1D) or not isinstance(given, Tensor):
         return None
+    if call.output is None or call.heads_first is None:
+        return None
     weight = module.weight.T if isinstance(module, nn.Linear) else module.weight
     heads = call.heads_first(call.output.detach()).transpose(1, 2).flatten(2)  # (batch, queries, heads · dim)
     if given.shape[-1] != heads.shape[-1] or given.numel() != heads.numel() or given.dtype != heads.dtype:

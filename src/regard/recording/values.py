@@ -2,22 +2,59 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
+
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import key_heads_read
+from regard.maps.storage.map_file import MapFile, MapWriter
+from regard.maps.storage.tensor_file import TensorPart
 
 
 @dataclass
 class CallValues:
-    """What belongs to one map of a recording that was asked for values.
+    """What belongs to one map of a recording that was asked for values: all its source has, whatever it shows.
 
     Attributes:
         value: (batch, kv_heads, keys, dim), a copy; None where a model multiplies in an einsum.
-        output: what the call returned, on the graph of the pass where gradients were on.
-        heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim).
+        output: what the call returned, on the graph of the pass where gradients were on; None in a file's recording.
+        heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim); None likewise.
         projection: the model's projection of the heads' outputs, (heads · dim, features); None where none was seen.
     """
 
     value: Tensor | None
-    output: Tensor
-    heads_first: Callable[[Tensor], Tensor]
+    output: Tensor | None = None
+    heads_first: Callable[[Tensor], Tensor] | None = None
     projection: Tensor | None = None
+
+
+def values_as_data(number: int, of: tuple[AttentionMap, CallValues], writer: MapWriter) -> dict[str, str]:
+    """What a file keeps of the values of a map: those of the sequences that it shows, and the projection."""
+    amap, call = of
+    said = {}
+    if call.value is not None:
+        group = amap.view.source.shape[1] // call.value.shape[1]
+        heads = key_heads_read(amap.view.heads, group)
+        chosen = amap.view.batch, heads, range(call.value.shape[2]), range(call.value.shape[3])
+        said["value"] = writer.tensor(f"values.{number}", TensorPart(call.value.detach(), chosen))
+    if call.projection is not None:
+        said["projection"] = writer.tensor(f"projections.{number}", TensorPart.whole(call.projection))
+    return said
+
+
+def values_from_data(said: Any, amap: AttentionMap, file: MapFile) -> CallValues:
+    """The values of a map, checked against it.
+
+    Raises:
+        FileFormatError: they do not belong to the map.
+    """
+    named = file.fields(said, "values")
+    value, projection = (file.tensor(named[name]) if name in named else None for name in ("value", "projection"))
+    batch, heads, _, keys = amap.view.source.shape
+    fits = value is None or (
+        value.ndim == 4 and value.shape[0] == batch and value.shape[2] == keys and heads % max(value.shape[1], 1) == 0
+    )
+    if not fits or (projection is not None and projection.ndim != 2):
+        raise file.tensors.damaged(f"values of {amap!r}", f"{None if value is None else tuple(value.shape)}")
+    return CallValues(value, projection=projection)

@@ -248,9 +248,10 @@ class Translator:
         return torch.tensor([[start, *row, *[pad] * (longest - len(row))] for row in rows])
 
     def _translation(self, source: str, recording: Recording) -> Translation:
-        if recording.sequences is None or recording.queries is None or recording.keys is None:
+        sides = [axis.token for role in ("source", "produced") if (axis := recording.axis(role)) is not None and axis.token]
+        if recording.sequences is None or len(sides) < 2:
             raise ModelError("expected a recording with sequences and labels, got one without; report this as a bug")
-        tokens = recording.queries
+        source_tokens, tokens = sides
         if self.positions is not None and len(tokens) >= self.positions - 1 and tokens[-1] != self.tokenizer.eos_token:
             raise TooLongError(
                 f"expected a translation that ends within {self.positions} tokens, got a longer one of {source[:40]!r}…; "
@@ -260,7 +261,7 @@ class Translator:
         return Translation(
             source=source,
             text=self.tokenizer.decode(recording.sequences[0], skip_special_tokens=True),
-            source_tokens=recording.keys,
+            source_tokens=source_tokens,
             target_tokens=tokens,
             recording=recording,
             alignment=align(recording.cross, readings=readings, threshold=self.threshold, method=self.method, sinks=self.sinks),

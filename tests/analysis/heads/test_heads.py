@@ -522,6 +522,5 @@ def test_options_that_do_not_fit(options, error, words):
 
 def test_labels_that_do_not_fit():
     amap = random_map(3, 3)
-    amap.keys = ("a", "b")
-    with pytest.raises(ShapeError, match="expected 3 labels, one a key"):
-        head_statistics(amap)
+    with pytest.raises(ShapeError, match="keys: expected 3 labels, one a position, got 2"):
+        amap.keys = ("a", "b")

@@ -17,7 +17,6 @@ from regard.analysis.heads.registry import DRAWN
 from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import DtypeError, OptionError
-from regard.recording.axes import Tokens
 from regard.recording.recording import Recording
 
 pytestmark = pytest.mark.slow
@@ -37,7 +36,6 @@ def maps(layers=2, heads=3, n=21, kind="self"):
 def file(tmp_path):
     recording = Recording(maps())
     recording.passes = 1
-    recording.tokens["source"] = Tokens((range(len(LETTERS)),), (LETTERS,))
     recording.save(tmp_path / "recording.safetensors")
     return tmp_path / "recording.safetensors"
 

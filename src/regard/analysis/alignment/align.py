@@ -17,7 +17,6 @@ from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.tokens.special import is_special
 from regard.tokens.words import Words, words_of
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ def align(
         )
     chosen = _checked_readings(maps, layer, head, rows, readings)
     amap = maps[chosen[0].layer]
-    source, target = read_words(amap.keys, source_words), read_words(amap.queries, target_words)
+    source, target = read_words(amap.keys.spelled, source_words), read_words(amap.queries.spelled, target_words)
     with_sink = map_of_words(maps, chosen, source, target)
     forward = rule if reverse is None else Rule("argmax", threshold, sinks)
     links = links_of(with_sink, forward, source.texts, target.texts)
@@ -197,7 +196,7 @@ def _checked_maps(cross: object) -> Sequence[AttentionMap]:
     for amap in maps:
         if amap.shape[0] != 1:
             raise ShapeError(f"expected the maps of one sequence, got a batch of {amap.shape[0]}; take recording.sample(0)")
-        if amap.queries is None or amap.keys is None:
+        if amap.queries.spelled is None or amap.keys.spelled is None:
             raise ShapeError("expected maps with token labels, got none; give record or generate a tokenizer=")
     return maps
 
@@ -256,7 +255,7 @@ def map_of_words(maps: Sequence[AttentionMap], readings: Sequence[Reading], sour
 def _read(amap: AttentionMap, reading: Reading, source: Words, target: Words) -> AttentionMap:
     """One reading's map between words, with the column of the special tokens."""
     taken = {place for places in source.tokens for place in places}
-    special = tuple(at for at, token in enumerate(amap.keys or ()) if at not in taken and is_special(token))
+    special = tuple(at for at, out in enumerate(amap.keys.special) if at not in taken and out)
     last = amap.shape[2] - 1
     if reading.rows == "consumed":
         # Row t consumed what row t - 1 produced; no row consumed the last token, which reads its own.
@@ -273,8 +272,8 @@ def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
     """
     best: dict[tuple[int, int], float] = {}
     for layer, amap in enumerate(maps):
-        rows = [i for i, token in enumerate(amap.queries or ()) if not is_special(token)]
-        columns = [i for i, token in enumerate(amap.keys or ()) if not is_special(token)]
+        rows = [i for i, out in enumerate(amap.queries.special) if not out]
+        columns = [i for i, out in enumerate(amap.keys.special) if not out]
         if rows and columns:
             strongest = amap.select(queries=rows, keys=columns).topk(1).values[0, :, :, 0].mean(dim=-1)
             best |= {(layer, head): float(score) for head, score in enumerate(strongest)}

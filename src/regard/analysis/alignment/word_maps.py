@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from regard.axes.axis import Axis
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.reading.parts import BLOCK_BYTES
@@ -47,8 +48,8 @@ def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None =
     """
     chosen: list[Words] = []
     for axis, given, labels, size in (
-        ("queries", queries, amap.queries, amap.shape[2]),
-        ("keys", keys, amap.keys, amap.shape[3]),
+        ("queries", queries, amap.queries.spelled, amap.shape[2]),
+        ("keys", keys, amap.keys.spelled, amap.shape[3]),
     ):
         if given is None and labels is None:
             raise ShapeError(f"expected a map with labels of its {axis}, got none; give {axis}=words_of(tokens)")
@@ -60,7 +61,8 @@ def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None =
         chosen.append(words)
     rows, columns = chosen
     view = MapView.whole(WordWeights(amap, rows.tokens, columns.tokens))
-    return AttentionMap.from_data(MapData(view, amap.name, amap.kind, amap.layer, rows.texts, columns.texts))
+    sides = (Axis.unknown(len(words.texts)).with_text(words.texts) for words in (rows, columns))
+    return AttentionMap.from_data(MapData(view, amap.name, amap.kind, amap.layer, *sides))
 
 
 @dataclass(frozen=True, eq=False)

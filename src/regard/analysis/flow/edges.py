@@ -202,7 +202,12 @@ def attention_flow_edges(
         for pipe in range(0, len(room), 2):  # every other one is a way back
             above, below = network.ends[pipe + 1], network.ends[pipe]
             edges[item, below // size, above % size, below % size] = network.capacity[pipe] - room[pipe]
-    return FlowEdges(edges, layers[0].keys)
+    return FlowEdges(edges, names_of(layers[0]))
+
+
+def names_of(amap: AttentionMap) -> tuple[str, ...] | None:
+    """What a picture calls the positions of a map of one sequence; None where they have no texts, or are of several."""
+    return amap.keys.text if len(amap.keys.lines) == 1 else None
 
 
 def _place(name: str, chosen: Any, size: int) -> int:
@@ -224,4 +229,4 @@ def _downwards(layers: Sequence[AttentionMap], carried: Tensor, kept: float, mix
         through = kept * identity + mixed * amap.dense().mean(dim=1).to(identity)  # (batch, queries, keys)
         edges.append(carried[:, :, None] * through)
         carried = edges[-1].sum(dim=1)
-    return FlowEdges(torch.stack(edges[::-1], dim=1), layers[0].keys)
+    return FlowEdges(torch.stack(edges[::-1], dim=1), names_of(layers[0]))

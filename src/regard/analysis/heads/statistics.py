@@ -35,7 +35,7 @@ def head_statistics(
     On maps of more than 2,896 tokens, span_90 is a mean over evenly chosen rows.
 
     Args:
-        recording: a Recording, whose sequences are read without their padding; or maps, or one map.
+        recording: a Recording, maps, or one map; sequences are read without their padding.
         tokens: ids or labels of the keys, (positions,) or (batch, positions), where the maps have no labels; for the maps with
             as many keys.
         special: tokens that stand for no text; known by their names where not given.
@@ -62,11 +62,16 @@ def head_statistics(
     windows = checked_windows(windows)
     given = _checked_tokens(tokens, maps)
     found: dict[tuple[str | None, int | None, str | None, int], HeadSums] = {}
-    for item, at, amap in _sequences(recording, maps):
+    for item, at, amap in _sequences(maps):
         layer = amap.layer if amap.layer is not None else at if len(maps) > 1 else None
         place = amap.kind, layer, amap.name, amap.shape[1]
         sums = found.setdefault(place, HeadSums(amap.shape[1]))
-        sums.add_map(amap, _tokens_of(amap, given, item), special, windows)
+        labels = _tokens_of(amap, given, item)
+        named: tuple[str, ...] = amap.keys.spelled or ()
+        known = special
+        if special is None and labels == named:  # its tokenizer knows them
+            known = {label for label, out in zip(named, amap.keys.special, strict=True) if out}
+        sums.add_map(amap, labels, known, windows)
     table: list[HeadStatistics] = []
     for (kind, layer, name, heads), sums in found.items():
         means = sums.means(windows)
@@ -98,17 +103,12 @@ def _maps_of(recording: Any) -> list[AttentionMap]:
     return list(maps)
 
 
-def _sequences(recording: Any, maps: list[AttentionMap]) -> Iterator[tuple[int, int, AttentionMap]]:
-    """The maps of one sequence after another: which sequence, which map, and the map."""
-    batch = max(amap.shape[0] for amap in maps)
-    knows_padding = batch > 1 and hasattr(recording, "sample") and recording.passes <= 1
-    for item in range(batch):
-        if knows_padding:
-            yield from ((item, at, amap) for at, amap in enumerate(recording.sample(item).maps))
-            continue
+def _sequences(maps: list[AttentionMap]) -> Iterator[tuple[int, int, AttentionMap]]:
+    """The maps of one sequence after another, without padding: which sequence, which map, and the map."""
+    for item in range(max(amap.shape[0] for amap in maps)):
         for at, amap in enumerate(maps):
             if item < amap.shape[0]:
-                yield item, at, amap.select(batch=item)
+                yield item, at, amap.sample(item)
 
 
 def _checked_tokens(tokens: Tensor | Sequence[Any] | None, maps: list[AttentionMap]) -> list[list[Any]] | None:
@@ -137,4 +137,4 @@ def _tokens_of(amap: AttentionMap, given: list[list[Any]] | None, item: int) -> 
             return [row[at] for at in amap.view.keys]
         if len(row) == amap.shape[3]:
             return row
-    return amap.keys
+    return amap.keys.spelled or amap.keys.id

@@ -50,7 +50,7 @@ def norm_weighted(recording: Any, by: By = "head", *, projections: list[Tensor] 
     if len(values) != len(maps) or not maps:
         raise RecordingError(
             f"expected the values of {len(maps)} attention calls, got {len(values)}; record the model with "
-            "regard.record(model, values=True), and ask the recording itself, not a sample of it"
+            "regard.record(model, values=True)"
         )
     if projections is None:
         projections = [call.projection for call in values]

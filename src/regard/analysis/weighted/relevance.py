@@ -89,9 +89,14 @@ def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:
     if len(values) != len(maps) or not maps:
         raise RecordingError(
             f"expected the values of {len(maps)} attention calls, got {len(values)}; record the model with "
-            "regard.record(model, values=True), and ask the recording itself, not a sample of it"
+            "regard.record(model, values=True)"
         )
-    outputs = [call.output for call in values]
+    outputs = [call.output for call in values if call.output is not None]
+    if len(outputs) < len(values):
+        raise RecordingError(
+            "expected the outputs of attention calls, got a recording that was loaded: a file has no gradients; "
+            "record the model once more, and ask before the recording is saved"
+        )
     on_graph = [output for output in outputs if output.requires_grad]
     if not on_graph or not score.requires_grad:
         raise RecordingError(

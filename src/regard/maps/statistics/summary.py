@@ -4,19 +4,23 @@ No block outgrows ``parts.BLOCK_BYTES``, so the memory of a statistic is that of
 beyond a second shows a progress bar with the time left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from regard.axes.axis import Axis
+from regard.maps.indexing import as_choice
 from regard.maps.reading.long_rows import RUN
 from regard.maps.reading.parts import PooledRows, Pooling, Rows
-from regard.maps.statistics.cells import edges
+from regard.maps.statistics.cells import checked_pool, edges
 from regard.maps.statistics.columns import ColumnSums
 from regard.maps.statistics.peaks import CellPeaks
 from regard.maps.statistics.strongest import TopWeights, strongest
 from regard.maps.view import MapView
+from regard.positions import Positions
 
 HIGH_CELL = 64
 """Cells of a pooled picture with as many rows have blocks of their own."""
@@ -33,10 +37,74 @@ class Summary:
     masked_rows: Tensor  #: (batch, heads): how many rows have no visible key; their statistics are 0
 
 
-def summarise(
-    view: MapView, *, received: bool, entropy: bool, pool: tuple[int, int] | None, how: tuple[Pooling, ...], topk: int
-) -> Summary:
-    """All the statistics that are asked for, from one pass."""
+class Asked(NamedTuple):
+    """What a summary is to find."""
+
+    received: bool
+    entropy: bool
+    pool: tuple[int, int] | None
+    how: tuple[Pooling, ...]
+    topk: int
+
+
+def summarise(view: MapView, asked: Asked, queries: Axis, keys: Axis) -> Summary:
+    """All the statistics that are asked for, from one pass. Padding is in none of them: its rows and keys are not read."""
+    if not (queries.is_padded or keys.is_padded):
+        return _of_all(view, asked)
+    places = [(item, queries.real(item), keys.real(item)) for item in range(view.shape[0])]
+    return _together([_of_sequence(view, asked, *at) for at in places], asked)
+
+
+def _of_sequence(view: MapView, asked: Asked, item: int, rows: Positions, columns: Positions) -> Summary:
+    """One sequence of a batch, its numbers put where its rows and keys stand among the padding."""
+    _, _, queries, keys = view.shape
+    if asked.pool is not None:
+        checked_pool(asked.pool, len(rows), len(columns))
+    few = min(asked.topk, len(columns))
+    real = view.select(item, None, as_choice(rows), as_choice(columns))
+    found = _of_all(real, asked._replace(topk=few))
+    at = torch.tensor(list(columns), dtype=torch.int64)
+    best = found.topk
+    if best is not None:
+        # Where there are fewer keys than were asked for, padding stands behind, with weight 0.
+        there = set(columns)
+        others = torch.tensor([place for place in range(keys) if place not in there][: asked.topk - few])
+        behind = others.expand(*best.keys.shape[:3], len(others)).to(best.keys)
+        values = torch.cat([best.values, torch.zeros_like(behind, dtype=best.values.dtype)], 3)
+        places = torch.cat([at[best.keys], behind], 3)
+        best = TopWeights(_spread(values, rows, queries, 2), _spread(places, rows, queries, 2))
+    return Summary(
+        received=None if found.received is None else _spread(found.received, columns, keys, 2),
+        entropy=None if found.entropy is None else _spread(found.entropy, rows, queries, 2),
+        pool=found.pool,
+        topk=best,
+        masked_rows=found.masked_rows,
+    )
+
+
+def _spread(values: Tensor, places: Positions, size: int, axis: int) -> Tensor:
+    """The values at their places along an axis, and 0 elsewhere."""
+    whole = values.new_zeros(*values.shape[:axis], size, *values.shape[axis + 1 :])
+    return whole.index_copy_(axis, torch.tensor(list(places), dtype=torch.int64), values)
+
+
+def _together(parts: Sequence[Summary], asked: Asked) -> Summary:
+    """The sequences of a batch."""
+    pools = [part.pool if isinstance(part.pool, tuple) else (part.pool,) for part in parts]
+    ways = [torch.cat([one for one in way if one is not None]) for way in zip(*pools, strict=True)] if asked.pool else []
+    best = [part.topk for part in parts if part.topk is not None]
+    return Summary(
+        received=torch.cat([part.received for part in parts if part.received is not None]) if asked.received else None,
+        entropy=torch.cat([part.entropy for part in parts if part.entropy is not None]) if asked.entropy else None,
+        pool=(tuple(ways) if len(ways) > 1 else ways[0]) if ways else None,
+        topk=TopWeights(torch.cat([one.values for one in best]), torch.cat([one.keys for one in best])) if best else None,
+        masked_rows=torch.cat([part.masked_rows for part in parts]),
+    )
+
+
+def _of_all(view: MapView, asked: Asked) -> Summary:
+    """The statistics of all rows and keys of a view."""
+    received, entropy, pool, how, topk = asked
     batch, heads, queries, keys = sizes = view.shape
     dtype = view.source.dtype
     if pool and not (received or entropy or topk):

@@ -12,11 +12,14 @@ from typing import Any, cast
 
 from torch import Tensor
 
+from regard.axes.axis import Axis
+from regard.axes.tokens import axis_of_labels
 from regard.errors import FileFormatError, RegardError, ShapeError
 from regard.files import as_path, checked_path
 from regard.maps.factors import Factors, key_heads_read
 from regard.maps.softmax_weights import SoftmaxWeights
 from regard.maps.source import DenseWeights, Ranges, Source
+from regard.maps.storage.axis_file import axis_as_data, axis_from_data
 from regard.maps.storage.mask_file import as_data, from_data
 from regard.maps.storage.tensor_file import CODES, HIGHEST, TensorFile, TensorPart, table_of, write_tensors
 from regard.maps.view import MapData, MapView
@@ -38,11 +41,12 @@ class MapWriter:
         self._parts: dict[str, TensorPart] = {}
         self._names: dict[tuple[object, ...], str] = {}
         self._labels: dict[Labels, int] = {}
+        self._axes: dict[str, int] = {}
         self._masks: dict[tuple[object, ...], Mask] = {}
 
-    def labels(self, labels: Sequence[str] | None) -> int | None:
+    def labels(self, labels: Labels) -> int:
         """The number of these labels in the file's list of them."""
-        return None if labels is None else self._labels.setdefault(tuple(map(str, labels)), len(self._labels))
+        return self._labels.setdefault(labels, len(self._labels))
 
     def tensor(self, name: str, part: TensorPart) -> str:
         """The name under which a tensor is written: this one, or that of a map which has the same."""
@@ -62,6 +66,7 @@ class MapWriter:
         if recording is not None:
             text["recording"] = dict(recording)
         text["labels"] = list(self._labels)
+        text["axes"] = [json.loads(said) for said in self._axes]
         text = json.loads(json.dumps(text))  # tuples become lists: the checksum is of what a reader will see
         parts = dict(sorted(self._parts.items(), key=lambda item: -item[1].tensor.dtype.itemsize))
         text["checksum"] = _checksum(text, table_of(parts))
@@ -70,10 +75,11 @@ class MapWriter:
     def _entry(self, place: str, data: MapData) -> dict[str, Any]:
         source = data.view.source
         entry: dict[str, Any] = {"name": data.name, "kind": data.kind, "layer": data.layer}
-        for axis, labels, size in (("queries", data.queries, data.view.shape[2]), ("keys", data.keys, data.view.shape[3])):
-            if labels is not None and len(labels) != size:
-                raise ShapeError(f"expected {size} labels of {axis}, got {len(labels)}; set amap.{axis} to one a position")
-            entry[f"{axis}_labels"] = self.labels(labels)
+        for side, axis in (("queries", data.queries), ("keys", data.keys)):
+            if axis is not None and (said := axis_as_data(axis, self.labels)) is not None:
+                entry[f"{side}_axis"] = self._axes.setdefault(json.dumps(said), len(self._axes))
+                if len(axis.lines) == 1 and axis.spelled is not None:
+                    entry[f"{side}_labels"] = self.labels(axis.spelled)  # all that a Regard before axes reads
         if isinstance(source, DenseWeights):
             entry["weights"] = self.tensor(f"{place}.weights", TensorPart(source.values, data.view.ranges))
         elif isinstance(source, SoftmaxWeights):
@@ -129,6 +135,7 @@ class MapFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.tensors = TensorFile(as_path(path))
+        self._axes: dict[int, Axis] = {}
         self.path = self.tensors.path
         if KEY not in self.tensors.metadata:
             raise FileFormatError(
@@ -206,17 +213,30 @@ class MapFile:
         layer = self.field(entry, "layer", int)
         if layer is not None and layer < 0:
             raise self.tensors.damaged(f"a layer of at least 0 as {what}", str(layer))
-        labels = [self.labels(self.field(entry, f"{axis}_labels", int)) for axis in ("queries", "keys")]
-        for axis, found, size in zip(("queries", "keys"), labels, (queries, len(columns)), strict=True):
-            if found is not None and len(found) != size:
-                raise self.tensors.damaged(f"{size} labels of {axis} in {what}", str(len(found)))
+        axes = [self._axis(entry, side, what) for side in ("queries", "keys")]
+        for side, axis, size in zip(("queries", "keys"), axes, (queries, len(columns)), strict=True):
+            if axis is not None and (len(axis) != size or len(axis.lines) not in (1, batch)):
+                raise self.tensors.damaged(f"{size} labels of {side} in {what}", repr(axis)[:80])
         return MapData(
             MapView(source, range(batch), range(heads), range(queries), columns),
             self.field(entry, "name", str),
             self.field(entry, "kind", str),
             layer,
-            *labels,
+            *axes,
         )
+
+    def _axis(self, entry: dict[str, Any], side: str, what: str) -> Axis | None:
+        """One side of a map; of an older file only its labels."""
+        number = self.field(entry, f"{side}_axis", int)
+        if number is None:
+            labels = self.labels(self.field(entry, f"{side}_labels", int))
+            return None if labels is None else axis_of_labels(labels)
+        if number not in self._axes:
+            axes = self._text.get("axes")
+            if not isinstance(axes, list) or not 0 <= number < len(axes):
+                raise self.tensors.damaged(f"the number of an axis in {what}", repr(number)[:80])
+            self._axes[number] = axis_from_data(axes[number], self.labels, self.tensors.damaged)
+        return self._axes[number]
 
     def _source(self, entry: dict[str, Any]) -> Source:
         if "weights" in entry:

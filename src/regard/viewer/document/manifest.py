@@ -10,7 +10,6 @@ from regard.analysis.heads.statistics import head_statistics
 from regard.arguments import one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.tokens.special import is_special
 from regard.tokens.words import TOKENIZERS, words_of
 from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 
@@ -81,12 +80,12 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     if tokens.labels is None:
         labels = [str(at) for at in range(tokens.size)]
         return {"title": tokens.title, "tokens": labels, "special": [], "words": None, "wordTexts": None}
-    special = [at for at, label in enumerate(tokens.labels) if is_special(label)]
-    starts, texts = (None, None) if words is False else word_runs(tokens.labels, words if isinstance(words, str) else None)
+    spelled = tokens.spelled or tokens.labels
+    starts, texts = (None, None) if words is False else word_runs(spelled, words if isinstance(words, str) else None)
     return {
         "title": tokens.title,
         "tokens": list(tokens.labels),
-        "special": special,
+        "special": list(tokens.special),
         "words": starts,
         "wordTexts": texts,
     }
@@ -162,7 +161,7 @@ def _is_probable(amap: AttentionMap) -> bool:
 
 def _statistics(shown: ShownMap) -> dict[str, list[float]]:
     """Numbers a head, by name; what has no meaning for this map is not there."""
-    found = [one.flat() for one in head_statistics(shown.amap, tokens=shown.columns.labels)]
+    found = [one.flat() for one in head_statistics(shown.amap)]
     names = [name for name in found[0] if (known := statistic_named(name)) and known.beside_map]
     numbers = {name: [float(f"{one[name]:.6g}") for one in found] for name in names}
     return {name: values for name, values in numbers.items() if all(map(math.isfinite, values))}

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.analysis.alignment.align import Alignment
+from regard.axes.axis import Axis
+from regard.axes.roles import titles
 from regard.errors import DtypeError, RecordingError, ScoreError, ShapeError
 from regard.figures.matrices import layers_of
 from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.card import Card
-from regard.recording.axes import COLUMN_ROLES, ROLES, ROW_ROLES, titles
+from regard.positions import take
 from regard.recording.recording import Recording
 from regard.tokens.special import is_special
 from regard.tokens.words import words_of
@@ -35,6 +37,14 @@ class ShownAxis:
     title: str
     labels: tuple[str, ...] | None
     size: int
+    spelled: tuple[str, ...] | None = None
+    special: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, axis: Axis, title: str) -> "ShownAxis":
+        """What an axis of one sequence says."""
+        special = tuple(at for at, out in enumerate(axis.special) if out)
+        return cls(title, axis.text, len(axis), axis.spelled, special)
 
 
 @dataclass(frozen=True)
@@ -118,9 +128,12 @@ def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | 
         item = len(found.items)
         found.items.append(names[number] if names else _name_of(one, number))
         for at, amap in enumerate(one.maps):
-            rows, columns = _axes_in_recording(one, amap)
-            value = _value_of(recording, at, number)
-            found.maps.append(ShownMap(amap, item, rows, columns, value))
+            value = one.values[at].value if len(one.values) == len(one.maps) else None
+            value = None if value is None else take(take(value, 0, amap.view.batch), 2, amap.view.keys)
+            for row in range(amap.shape[0]):  # pictures of one text, where there are several
+                part = amap.sample(row)
+                sides = _axes_of(part, written=recording.is_encoder_decoder or one.labels("produced") is not None)
+                found.maps.append(ShownMap(part, item, *sides, None if value is None else value[row].detach()))
 
 
 def _name_of(recording: Recording, number: int) -> str:
@@ -129,44 +142,15 @@ def _name_of(recording: Recording, number: int) -> str:
     return " ".join(words_of(plain).texts)[:LONGEST_NAME].strip() or f"sequence {number + 1}"
 
 
-def _axes_in_recording(recording: Recording, amap: AttentionMap) -> tuple[tuple[ShownAxis, ...], ShownAxis]:
-    """What a recording of one sequence knows of the axes of one of its maps, and the map itself where that is nothing."""
-    usual = _axes_of(amap)
-    if recording.passes > 1:
-        return usual
-    several = recording.is_encoder_decoder or recording.labels("produced") is not None
-    named = {role: labels for role in ROLES if (labels := recording.labels(role)) is not None}
+def _axes_of(amap: AttentionMap, *, written: bool = True) -> tuple[tuple[ShownAxis, ...], ShownAxis]:
+    """What a map says of its own sides; where nothing is written, tokens are just tokens."""
+    usual = titles(amap.kind)
 
-    def known(roles: Sequence[str], size: int) -> tuple[ShownAxis, ...]:
-        fitting = [role for role in roles if role in named and len(named[role]) == size]
-        return tuple(ShownAxis(ROLES[role] if several else "tokens", named[role], size) for role in fitting)
+    def shown(axis: Axis, title: str) -> ShownAxis:
+        return ShownAxis.of(axis, (axis.title or title) if written else "tokens" if axis.role else title)
 
-    kind = str(amap.kind)
-    rows, columns = known(ROW_ROLES.get(kind, ()), amap.shape[2]), known(COLUMN_ROLES.get(kind, ()), amap.shape[3])
-    return rows or usual[0], (*columns, usual[1])[0]
-
-
-def _axes_of(amap: AttentionMap) -> tuple[tuple[ShownAxis, ...], ShownAxis]:
-    """What a map says of its own axes."""
-    made = []
-    said = zip(("queries", "keys"), titles(amap.kind), (amap.queries, amap.keys), amap.shape[2:], strict=True)
-    for name, title, labels, size in said:
-        if labels is not None and len(labels) != size:
-            raise ShapeError(f"expected {size} labels of {name}, got {len(labels)}; set amap.{name} to one a position")
-        made.append(ShownAxis(title, None if labels is None else tuple(map(str, labels)), size))
-    return (made[0],), made[1]
-
-
-def _value_of(recording: Recording, at: int, number: int) -> Tensor | None:
-    """What a map of one sequence is multiplied with, (kv_heads, keys, dim), where it was recorded."""
-    if len(recording.values) != len(recording.maps):
-        return None
-    value = recording.values[at].value
-    if value is None or number >= value.shape[0]:
-        return None
-    _, columns = recording.axes_of(recording.maps[at])
-    span = columns.spans[number] if columns else range(value.shape[2])
-    return value[number, :, span.start : span.stop].detach()
+    rows = [amap.queries, *([amap.queries.beside] if amap.queries.beside is not None else [])]
+    return tuple(shown(axis, usual[0]) for axis in rows), shown(amap.keys, usual[1])
 
 
 def _as_map(part: Any) -> AttentionMap:
@@ -207,4 +191,4 @@ def _sequences(maps: Sequence[AttentionMap], count: int) -> Iterator[tuple[int, 
     for item in range(count):
         for amap in maps:
             if item < amap.shape[0]:
-                yield item, amap if amap.shape[0] == 1 else amap.select(batch=item)
+                yield item, amap.sample(item)

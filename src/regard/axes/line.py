@@ -1,0 +1,94 @@
+"""The positions of one sequence along one side of a map."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from typing import TypeVar
+
+from regard.axes.places import Place
+from regard.errors import ShapeError
+from regard.positions import Positions, positions_of
+from regard.tokens.special import is_special
+
+T = TypeVar("T")
+Groups = tuple[tuple[int, ...], ...]
+
+_COLUMNS = ("text", "token", "id", "present", "special", "place")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is known of the positions of one sequence; None where a thing is not known.
+
+    Attributes:
+        size: how many positions there are, padding included.
+        text: what a person reads.
+        token: the tokenizer's own spelling.
+        id: the tokenizer's number.
+        present: False where a position is padding; None where it is not known, and all count.
+        special: True where a token stands for no text.
+        place: where a position stands in a picture, a sound or a chain.
+        group: how positions combine, by the name of the unit: the positions of each word, sentence or turn.
+    """
+
+    size: int
+    text: tuple[str, ...] | None = None
+    token: tuple[str, ...] | None = None
+    id: tuple[int, ...] | None = None
+    present: tuple[bool, ...] | None = None
+    special: tuple[bool, ...] | None = None
+    place: tuple[Place | None, ...] | None = None
+    group: Mapping[str, Groups] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in _COLUMNS:
+            known = getattr(self, name)
+            if known is not None and len(known) != self.size:
+                raise ShapeError(f"{name}: expected {self.size}, one a position, got {len(known)}")
+        for name, groups in self.group.items():
+            if wrong := [at for places in groups for at in places if not 0 <= at < self.size]:
+                raise ShapeError(f"{name}: expected groups of positions from 0 to {self.size - 1}, got {wrong[0]}")
+
+    @property
+    def spelled(self) -> tuple[str, ...] | None:
+        """The tokens as their tokenizer spells them, or the texts where there are none: what words are made of."""
+        return self.text if self.token is None else self.token
+
+    @property
+    def specials(self) -> tuple[bool, ...]:
+        """Which positions stand for no text: as the tokenizer says, or by the names of the tokens."""
+        if self.special is not None:
+            return self.special
+        return tuple(map(is_special, self.spelled)) if self.spelled is not None else (False,) * self.size
+
+    @property
+    def real(self) -> Positions:
+        """The positions that are no padding: a range where they follow one another."""
+        if self.present is None or all(self.present):
+            return range(self.size)
+        return positions_of(tuple(compress(range(self.size), self.present)))
+
+    def take(self, places: Positions) -> "Line":
+        """Some of the positions, in this order."""
+        if places == range(self.size):
+            return self
+        chosen = {name: _chosen(getattr(self, name), places) for name in _COLUMNS}
+        now = {place: at for at, place in enumerate(places)}
+        groups = {
+            name: tuple(kept for one in groups if (kept := tuple(now[at] for at in one if at in now)))
+            for name, groups in self.group.items()
+        }
+        return Line(len(places), **chosen, group=groups)
+
+    def with_text(self, text: Sequence[str] | None) -> "Line":
+        """The same positions under other names; the tokenizer's spelling no longer belongs to them."""
+        named = None if text is None else tuple(text)
+        return self if named == self.text else replace(self, text=named, token=None, special=None, group={})
+
+
+def _chosen(values: tuple[T, ...] | None, places: Positions) -> tuple[T, ...] | None:
+    if values is None:
+        return None
+    if isinstance(places, range) and places.step == 1:
+        return values[places.start : places.stop]
+    return tuple(values[at] for at in places)

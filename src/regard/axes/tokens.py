@@ -1,0 +1,114 @@
+"""Axes of texts: from the ids that a model is given, the mask that says which are padding, and a tokenizer that names them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from regard.axes.axis import Axis
+from regard.axes.line import Line
+from regard.errors import DtypeError
+from regard.tokens.special import is_special
+
+
+class Tokenizer(Protocol):
+    """What an axis needs of a tokenizer: names for ids."""
+
+    def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+        """One token an id."""
+
+
+def axis_of_ids(ids: Tensor, mask: Tensor | None = None, tokenizer: Any = None, role: str | None = None) -> Axis:
+    """The positions of ids, (batch, positions).
+
+    Args:
+        ids: what the model is given.
+        mask: (batch, positions), 1 where a position is real, 0 where it is padding; None where it is not known.
+        tokenizer: names the ids; a processor that has one will do.
+        role: what the tokens are to the model.
+
+    Example:
+        >>> import torch
+        >>> axis_of_ids(torch.tensor([[5, 7, 0]]), torch.tensor([[1, 1, 0]])).present
+        (True, True, False)
+    """
+    speller = _Speller(tokenizer)
+    rows = ids.tolist()
+    marks = [None] * len(rows) if mask is None else [tuple(map(bool, row)) for row in mask.tolist()]
+    return Axis(tuple(speller.line(row, present) for row, present in zip(rows, marks, strict=True)), role)
+
+
+def axis_of_labels(labels: Sequence[str], role: str | None = None) -> Axis:
+    """The positions of one sequence of tokens, as their tokenizer spells them.
+
+    Example:
+        >>> axis_of_labels(["▁The", "▁cat", "</s>"]).special
+        (False, False, True)
+    """
+    tokens = tuple(labels)
+    return Axis((Line(len(tokens), text=_texts(tokens, None), token=tokens),), role)
+
+
+def axis_of_presence(mask: Tensor) -> Axis:
+    """Positions of which only their padding is known, (batch, positions)."""
+    return Axis(tuple(Line(len(row), present=tuple(map(bool, row))) for row in mask.tolist()))
+
+
+def joined(parts: Sequence[Axis], role: str | None = None) -> Axis:
+    """Axes one after another, as the keys of a cache that goes on; texts that one of them does not know are empty.
+
+    Example:
+        >>> joined([Axis.unknown(1), axis_of_labels(["▁a"])])
+        Axis('', '▁a')
+    """
+    count = max(len(part.lines) for part in parts)
+    lines = []
+    for item in range(count):
+        own = [part.lines[item if len(part.lines) > 1 else 0] for part in parts]
+        lines.append(
+            Line(
+                sum(line.size for line in own),
+                text=_chain([line.text for line in own], own, ""),
+                token=_chain([line.token for line in own], own, ""),
+                id=_chain([line.id for line in own], own, -1),
+                present=_chain([line.present for line in own], own, True),
+                special=_chain([line.special for line in own], own, False),
+                place=_chain([line.place for line in own], own, None),
+            )
+        )
+    return Axis(tuple(lines), role)
+
+
+def _chain(values: Sequence[Sequence[Any] | None], lines: Sequence[Line], missing: Any) -> Any:
+    if all(value is None for value in values):
+        return None
+    return tuple(
+        one for value, line in zip(values, lines, strict=True) for one in ((missing,) * line.size if value is None else value)
+    )
+
+
+class _Speller:
+    """A tokenizer, asked for each id once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        if tokenizer is not None and not hasattr(tokenizer, "convert_ids_to_tokens"):
+            tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
+            if not hasattr(tokenizer, "convert_ids_to_tokens"):
+                raise DtypeError(
+                    f"tokenizer: expected one with convert_ids_to_tokens, got {type(tokenizer).__name__}; "
+                    "pass the model's AutoTokenizer or its processor"
+                )
+        self._tokenizer = tokenizer
+        unknown = getattr(tokenizer, "unk_token", None)
+        self._special = set(getattr(tokenizer, "all_special_tokens", ())) - {unknown}
+
+    def line(self, ids: list[int], present: tuple[bool, ...] | None) -> Line:
+        if self._tokenizer is None:
+            return Line(len(ids), id=tuple(ids), present=present)
+        tokens = tuple(map(str, self._tokenizer.convert_ids_to_tokens(ids)))
+        special = tuple(token in self._special or is_special(token) for token in tokens)
+        return Line(len(ids), _texts(tokens, self._tokenizer), tokens, tuple(ids), present, special)
+
+
+def _texts(tokens: tuple[str, ...], tokenizer: Any) -> tuple[str, ...]:  # noqa: ARG001
+    return tokens

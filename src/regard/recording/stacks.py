@@ -1,0 +1,265 @@
+"""Which stack of modules an attention call belongs to, and so what its rows and columns are: seen from what the stack is given.
+
+A model is made of stacks: a text model, a vision tower, an encoder, a decoder. Each reads something of its own, and an axis is
+made where that is seen: at the module that is given the ids, the picture, or a cache that goes on. What nothing says stays
+unknown: the words of one tower are never put on the maps of another.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
+
+from torch import Tensor, nn
+
+from regard.axes.axis import Axis
+from regard.axes.line import Line
+from regard.axes.tokens import axis_of_ids, axis_of_presence, joined
+
+TEXT = frozenset({"input_ids", "decoder_input_ids"})
+EMBEDDED = frozenset({"inputs_embeds", "decoder_inputs_embeds"})
+MASKS = frozenset({"attention_mask", "decoder_attention_mask", "encoder_attention_mask"})
+OTHERS = frozenset({
+    "pixel_values", "pixel_values_videos", "pixel_values_images", "input_features", "input_values", "audio_values",
+    "image_grid_thw", "video_grid_thw", "grid_thw", "image_sizes",
+})  # fmt: skip
+CARRIED = frozenset({"encoder_hidden_states", "past_key_values"})
+FACTS = TEXT | EMBEDDED | MASKS | OTHERS | CARRIED
+"""Arguments that say what a stack reads; as Transformers calls them."""
+
+
+@dataclass
+class Frame:
+    """A module that runs, and what it was given that says something of its axes."""
+
+    module: nn.Module
+    given: Mapping[str, Any]
+    cached: int | None = None  #: positions in its cache when the stack began; None without a cache that can say it
+    axes: dict[str, Axis] = field(default_factory=dict)  #: made once for all calls of the stack
+    caches: dict[int, int | None] = field(default_factory=dict)  #: positions in the caches that were met inside, at first
+
+    def ids(self, name: str = "input_ids") -> Tensor | None:
+        """Ids (batch, positions) that it was given."""
+        found = self.given.get(name)
+        return found if isinstance(found, Tensor) and found.ndim == 2 and not found.is_floating_point() else None
+
+    def mask(self, name: str) -> Tensor | None:
+        """A mask (batch, positions) that it was given."""
+        found = self.given.get(name)
+        return found if isinstance(found, Tensor) and found.ndim == 2 else None
+
+    @property
+    def reads_otherwise(self) -> bool:
+        """Whether it reads no text at all: pictures, sound."""
+        modalities = getattr(self.module, "input_modalities", None)
+        if modalities and hasattr(self.module, "config"):  # as Transformers says of each of its models
+            return "text" not in ((modalities,) if isinstance(modalities, str) else tuple(modalities))
+        return bool(OTHERS & self.given.keys()) and not (TEXT | EMBEDDED) & self.given.keys()
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        """Whether its ids are the source, and another text is written: then it takes both."""
+        return "decoder_input_ids" in _arguments(type(self.module).forward)
+
+
+class Stacks:
+    """The stacks that run now, and what earlier ones have left: outputs of encoders, caches."""
+
+    def __init__(self, tokenizer: Any = None) -> None:
+        self.tokenizer = tokenizer
+        self.frames: list[Frame] = []  # the innermost last
+        self._outputs: dict[int, tuple[ReferenceType[Tensor], Axis]] = {}
+        self._caches: WeakKeyDictionary[Any, Axis] = WeakKeyDictionary()
+
+    def enter(self, module: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        """A module begins."""
+        given = {name: value for name, value in named.items() if name in FACTS and value is not None}
+        if positional and (names := _fact_names(type(module).forward)):
+            given |= {names[at]: value for at, value in enumerate(positional) if names.get(at) and value is not None}
+        frame = Frame(module, given)
+        self.frames.append(frame)
+        if (held := given.get("past_key_values")) is not None:
+            # The first layer of the stack fills the cache: those after it must not count what stands there then.
+            stack = next((one for one in reversed(self.frames) if (TEXT | EMBEDDED) & one.given.keys()), frame)
+            if id(held) not in stack.caches:
+                stack.caches[id(held)] = _length(held)
+            frame.cached = stack.caches[id(held)]
+
+    def leave(self, module: nn.Module, output: Any) -> None:
+        """A module is done: what it read is what its output stands for, and what its cache holds."""
+        frame = self.frames[-1] if self.frames and self.frames[-1].module is module else None
+        if frame is None or not frame.given:
+            return
+        axis = frame.axes.get("rows")
+        if axis is None:
+            return
+        first = output if isinstance(output, Tensor) else getattr(output, "last_hidden_state", None)
+        if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
+            first = output[0]
+        if isinstance(first, Tensor) and first.ndim == 3 and first.shape[1] == len(axis):
+            key = id(first)
+            self._outputs[key] = ref(first, lambda _: self._outputs.pop(key, None)), axis
+        held = getattr(output, "past_key_values", None)
+        held = frame.given.get("past_key_values") if held is None else held
+        if held is not None and (columns := frame.axes.get("columns")) is not None:
+            with suppress(TypeError):  # a plain tuple of tensors cannot be referred to weakly
+                self._caches[held] = columns
+
+    def leave_until(self, depth: int) -> None:
+        """Only so many modules still run."""
+        del self.frames[depth:]
+
+    def axes(self, module: nn.Module, kind: str, shape: tuple[int, int, int, int]) -> tuple[Axis, Axis]:
+        """The rows and the columns of the map of a call that is made now."""
+        batch, _, queries, keys = shape
+        frame = self._reader()
+        if frame is None or frame.reads_otherwise:
+            # a decoder may look at what is no text, and the other way round
+            rows = Axis.unknown(queries) if frame is None else self._otherwise(frame, batch, queries)
+            columns = self._source(batch, keys) if kind == "cross" else rows if queries == keys else Axis.unknown(keys)
+            return rows, columns
+        role = "consumed" if kind in ("decoder", "cross") else "source"
+        rows = self._rows(frame, role, batch, queries)
+        if kind == "cross":
+            own = frame.axes.get("columns", rows)
+            if "Merged" in type(module).__name__ and keys != queries:  # one softmax over the text so far and over the source
+                source = self._source(batch, keys - len(own)) if keys > len(own) else None
+                return rows, joined([own, source]) if source is not None else Axis.unknown(keys)
+            return rows, self._source(batch, keys)
+        columns = self._keys(frame, rows, role, batch, keys)
+        frame.axes.setdefault("rows", rows)
+        if columns.lines[0].id is not None:
+            frame.axes["columns"] = columns
+        return rows, columns
+
+    # -- which stack -----------------------------------------------------------------------------------------------
+
+    def _reader(self) -> Frame | None:
+        """The innermost running module that says what it reads."""
+        embedded = False
+        for frame in reversed(self.frames):
+            if frame.reads_otherwise:
+                return frame
+            if TEXT & frame.given.keys():
+                # Ids beside a picture are those of a call inside only where it was given these very positions.
+                return frame if embedded or not OTHERS & frame.given.keys() else None
+            embedded = embedded or bool(EMBEDDED & frame.given.keys())
+        return None
+
+    def _rows(self, frame: Frame, role: str, batch: int, size: int) -> Axis:
+        key = f"rows {role} {batch} {size}"
+        if key not in frame.axes:
+            written = role == "consumed" and frame.is_encoder_decoder
+            ids = frame.ids("decoder_input_ids" if written else "input_ids")
+            mask = self._mask(frame, "decoder_attention_mask" if written else "attention_mask")
+            found: Axis | None = None
+            if ids is not None and ids.shape == (batch, size):
+                present = mask[:, -size:] if mask is not None and mask.shape[0] == batch and mask.shape[1] >= size else None
+                found = axis_of_ids(ids, present, self.tokenizer, role)
+            elif ids is not None and ids.shape[0] == batch and _virtual_tokens(self.frames) == size - ids.shape[1] > 0:
+                virtual = Axis((Line(size - ids.shape[1], text=("",) * (size - ids.shape[1])),))
+                found = joined([virtual, axis_of_ids(ids, None, self.tokenizer)], role)
+                found = found if mask is None or mask.shape != (batch, size) else _with_presence(found, mask)
+            frame.axes[key] = found or self._presence_alone(mask, batch, size)
+        return frame.axes[key]
+
+    def _keys(self, frame: Frame, rows: Axis, role: str, batch: int, size: int) -> Axis:
+        """The columns of self-attention: the rows, after what stands in the cache."""
+        if size == len(rows) and not self._cached():
+            return rows
+        key = f"columns {role} {batch} {size}"
+        if key not in frame.axes:
+            mask = self._mask(frame, "attention_mask")
+            fits = mask is not None and mask.shape == (batch, size)
+            cached = self._cached()
+            if cached and size == cached + len(rows) and rows.lines[0].id is not None:
+                held = self._caches.get(self._cache())
+                before = held if held is not None and len(held) == cached else Axis.unknown(cached)
+                found = joined([before, rows], role)
+                found = _with_presence(found, mask) if fits and mask is not None else found
+            else:
+                found = self._presence_alone(mask, batch, size)
+            frame.axes[key] = found
+        return frame.axes[key]
+
+    def _source(self, batch: int, size: int) -> Axis:
+        """The columns of cross-attention: what the encoder whose output it is has read."""
+        for frame in reversed(self.frames):
+            carried = frame.given.get("encoder_hidden_states")
+            if isinstance(carried, Tensor):
+                known = self._outputs.get(id(carried))
+                if known is not None and known[0]() is carried and len(known[1]) == size and len(known[1].lines) == batch:
+                    return known[1]
+                break
+        for frame in self.frames:
+            ids = frame.ids()
+            if frame.is_encoder_decoder and ids is not None and ids.shape == (batch, size):
+                if "source" not in frame.axes:
+                    frame.axes["source"] = axis_of_ids(ids, frame.mask("attention_mask"), self.tokenizer, "source")
+                return frame.axes["source"]
+        masks = (frame.mask("encoder_attention_mask") for frame in reversed(self.frames))
+        return self._presence_alone(next((mask for mask in masks if mask is not None), None), batch, size)
+
+    def _otherwise(self, frame: Frame, batch: int, size: int) -> Axis:  # noqa: ARG002
+        """The positions of a stack that reads no text."""
+        return Axis.unknown(size)
+
+    # -- what is known of them -------------------------------------------------------------------------------------
+
+    def _mask(self, until: Frame, name: str) -> Tensor | None:
+        """The padding mask of the innermost module that has one, up to the one that reads the text."""
+        for frame in reversed(self.frames):
+            if (found := frame.mask(name)) is not None:
+                return found
+            if frame is until:
+                return None
+        return None
+
+    def _presence_alone(self, mask: Tensor | None, batch: int, size: int) -> Axis:
+        if mask is None or mask.shape != (batch, size) or bool(mask.bool().all()):
+            return Axis.unknown(size)
+        return axis_of_presence(mask.bool())
+
+    def _cache(self) -> Any:
+        return next((found for one in reversed(self.frames) if (found := one.given.get("past_key_values")) is not None), None)
+
+    def _cached(self) -> int:
+        held = next((one for one in reversed(self.frames) if one.given.get("past_key_values") is not None), None)
+        return 0 if held is None or held.cached is None else held.cached
+
+
+@cache
+def _arguments(forward: Callable[..., Any]) -> tuple[str, ...]:
+    """What the forward of a class takes."""
+    return tuple(inspect.signature(forward).parameters)[1:]
+
+
+@cache
+def _fact_names(forward: Callable[..., Any]) -> dict[int, str]:
+    """Which of its positional arguments say something of its axes."""
+    return {at: name for at, name in enumerate(_arguments(forward)) if name in FACTS}
+
+
+def _length(held: Any) -> int | None:
+    """How many positions a cache holds; None where it is no cache, or holds them in places of its own (a static cache)."""
+    if held is None or getattr(held, "is_compileable", False) or not hasattr(held, "get_seq_length"):
+        return None
+    return int(held.get_seq_length())
+
+
+def _virtual_tokens(frames: list[Frame]) -> int | None:
+    """Positions that a prompt of trained vectors adds before the text, as PEFT says."""
+    for frame in frames:
+        config = getattr(frame.module, "active_peft_config", None)
+        if (count := getattr(config, "num_virtual_tokens", None)) is not None:
+            return int(count)
+    return None
+
+
+def _with_presence(axis: Axis, mask: Tensor) -> Axis:
+    rows = [tuple(map(bool, row)) for row in mask.tolist()]
+    lines = axis.lines if len(axis.lines) == len(rows) else axis.lines * len(rows)
+    return replace(axis, lines=tuple(replace(line, present=row) for line, row in zip(lines, rows, strict=True)))
