@@ -12,9 +12,10 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from regard import AttentionMap
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.errors import DtypeError, OptionError, ShapeError
+from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.natural_text import natural_text
 from regard.tokens.special import is_special
-from regard.tokens.words import TOKENIZERS, Words, words_of
+from regard.tokens.words import Words, words_of
 from support.forked import PEAK, said
 from support.lazy_map_suite import LazyMapSuite
 
@@ -35,7 +36,7 @@ def byte_level(text):
         (["The", "Ġcat", "Ġs", "at"], ("The", "cat", "sat"), ((0,), (1,), (2, 3))),
         (["<|begin_of_text|>", "Bon", "Ċ", "Ġl", "'", "Ã©tÃ©"], ("Bon", "l'été"), ((1,), (3, 4, 5))),
         (["Ġ", "x", "ĠðŁ", "ĺ", "Ģ", "!"], ("x", "😀!"), ((0, 1), (2, 3, 4, 5))),
-        (["a", "Ã", "b", "Ġc"], ("a\ufffdb", "c"), ((0, 1, 2), (3,))),
+        (["a", "Ã", "b", "Ġc"], ("a⟨C3⟩b", "c"), ((0, 1, 2), (3,))),
         (["[CLS]", "un", "##believ", "##able", "!", "[SEP]"], ("unbelievable", "!"), ((1, 2, 3), (4,))),
         (["the</w>", "c", "at</w>", ".</w>"], ("the", "cat", "."), ((0,), (1, 2), (3,))),
         (["th@@", "e", "cat"], ("the", "cat"), ((0, 1), (2,))),

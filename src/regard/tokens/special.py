@@ -1,7 +1,8 @@
 """Which tokens stand for no text. Figures, statistics, alignment and the viewer ask here."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 
 from regard.errors import DtypeError
 
@@ -30,3 +31,15 @@ def checked_special(special: Collection[str] | None) -> Collection[str] | None:
     if isinstance(special, str) or (special is not None and not isinstance(special, Collection)):
         raise DtypeError(f"special: expected a set of tokens, got {special!r}; for example special={{'</s>'}}")
     return special
+
+
+def runs_between(left_out: Sequence[bool]) -> Iterator[list[int]]:
+    """The positions between special tokens: neither a word nor a character goes across one.
+
+    Example:
+        >>> list(runs_between([True, False, False, True, False]))
+        [[1, 2], [4]]
+    """
+    for out, run in groupby(range(len(left_out)), key=left_out.__getitem__):
+        if not out:
+            yield list(run)

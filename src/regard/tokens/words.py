@@ -1,20 +1,10 @@
-"""Sub-words to words. The only place that knows how tokenizers mark where a word begins.
-
-| kind | a word begins | who |
-|---|---|---|
-| sentencepiece | ``▁the`` | Marian, T5, Llama 2, XLM-R; bytes as ``<0xC3>`` where a character is unknown |
-| byte-level | ``Ġthe``, each byte a character of its own | GPT-2, RoBERTa, BART, Llama 3, Qwen |
-| wordpiece | everywhere but at ``##ing`` | BERT |
-| word-ends | after ``the</w>`` | GPT, XLM, CLIP |
-| goes-on | everywhere but after ``th@@`` | subword-nmt, FSMT, BERTweet |
-| characters | after a blank; a token may be a byte | ByT5, CANINE |
+"""Sub-words to words.
 
 A token becomes the bytes that it stands for, blanks included; the bytes become characters, and the characters words, as they
 stand between blanks. So a character of three tokens is one character, and tokens can also be matched with words that were
 split elsewhere.
 """
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,22 +12,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from regard.errors import DtypeError, OptionError
-from regard.tokens.special import is_special
+from regard.tokens.kinds import checked_kind, kind_of
+from regard.tokens.special import is_special, runs_between
+from regard.tokens.spelling import as_text, pieces_of, with_bytes
 
-TOKENIZERS = ("sentencepiece", "byte-level", "wordpiece", "word-ends", "goes-on", "characters")
-
-_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _RESYNC, _FARTHEST = 3, 64  # how many characters must agree again after a difference, and how far to look for them
-
-
-def _byte_of_letter() -> dict[str, int]:
-    """The letter of each byte in byte-level BPE: printable bytes are themselves, the others follow from U+0100 (GPT-2)."""
-    itself = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(0x100) if byte not in itself]
-    return {chr(byte): byte for byte in itself} | {chr(0x100 + at): byte for at, byte in enumerate(others)}
-
-
-_BYTES = _byte_of_letter()
 
 
 @dataclass(frozen=True)
@@ -55,7 +34,7 @@ class Words:
 
 
 def words_of(
-    tokens: Sequence[str],
+    tokens: Sequence[str | bytes],
     special: Collection[str] | None = None,
     *,
     kind: str | None = None,
@@ -82,106 +61,57 @@ def words_of(
         >>> words_of(["▁The", "▁ma", "t", ".", "</s>"], words=["The", "mat", "."]).tokens
         ((0,), (1, 2), (3,))
     """
-    if isinstance(tokens, str):
-        raise DtypeError(f"expected a list of tokens, got the text {tokens!r}; tokenize it first")
-    if kind is not None and kind not in TOKENIZERS:  # not `one_of`: this room stands beside arguments, not above it
-        raise OptionError(
-            f"kind: expected one of {', '.join(TOKENIZERS)}, got {kind!r}; leave it out to see it from the tokens"
-        )
-    left_out = [is_special(token, special) for token in tokens]
-    kind = kind or _kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])
-    runs = [list(_characters(tokens, run, kind)) for run in _runs(left_out)]
+    runs = text_runs(tokens, special, kind)
     if words is not None:
         return _matched([one for run in runs for one in run], words.split() if isinstance(words, str) else tuple(words))
     found = [word for run in runs for word in _split(run)]
     return Words(tuple(text for text, _ in found), tuple(owners for _, owners in found))
 
 
-class _Character(NamedTuple):
+class Character(NamedTuple):
     """A character of the text."""
 
     text: str
     owners: tuple[int, ...]  #: the tokens that it is made of; a blank has one where it is a token of its own
 
 
-def _kind_of(tokens: Sequence[str]) -> str:
-    """How the tokenizer marks words, as far as these tokens show it."""
-    if any("▁" in token or _BYTE.fullmatch(token) for token in tokens):
-        return "sentencepiece"
-    if any(token.startswith(("Ġ", "Ċ")) for token in tokens):
-        return "byte-level"
-    if any(token.startswith("##") and len(token) > 2 for token in tokens):
-        return "wordpiece"
-    if any(token.endswith("</w>") for token in tokens):
-        return "word-ends"
-    if any(token.endswith("@@") and len(token) > 2 for token in tokens):
-        return "goes-on"
-    if any(token.isspace() for token in tokens) and all(len(token) == 1 for token in tokens):
-        return "characters"
-    return "wordpiece"
+def text_runs(tokens: Sequence[str | bytes], special: Collection[str] | None, kind: str | None) -> list[list[Character]]:
+    """The characters between special tokens, run by run."""
+    if isinstance(tokens, str | bytes):
+        raise DtypeError(f"expected a list of tokens, got the text {tokens!r}; tokenize it first")
+    left_out = [is_special(as_text(token), special) for token in tokens]
+    kind = checked_kind(kind) or kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])
+    return [list(_characters(tokens, run, kind)) for run in runs_between(left_out)]
 
 
-def _runs(left_out: Sequence[bool]) -> Iterator[list[int]]:
-    """The positions between special tokens: no word goes across one."""
-    for out, run in groupby(range(len(left_out)), key=left_out.__getitem__):
-        if not out:
-            yield list(run)
-
-
-def _characters(tokens: Sequence[str], run: Sequence[int], kind: str) -> Iterator[_Character]:
+def _characters(tokens: Sequence[str | bytes], run: Sequence[int], kind: str) -> Iterator[Character]:
     """The characters of neighbouring tokens; one may be made of bytes of several."""
-    data, owners = bytearray(), list[int]()
-    as_bytes = kind == "characters" and _are_bytes([tokens[place] for place in run])
-    for place in run:
-        part = tokens[place].encode("latin-1") if as_bytes else _bytes(tokens[place], kind)
+    data, owners, marks = bytearray(), list[int](), set[int]()
+    for place, piece in zip(run, pieces_of([tokens[place] for place in run], kind), strict=True):
+        part = b" " * piece.before + piece.data + b" " * piece.after
         data += part
         owners += [place] * len(part)
+        if piece.data == b" " and kind != "characters":
+            marks.add(place)
     at = 0
     for text in data.decode("utf-8", "surrogateescape"):
         stop = at + len(text.encode("utf-8", "surrogateescape"))
         made_of = tuple(dict.fromkeys(owners[at:stop]))
-        # A mark alone belongs to the word that it begins; other blanks to none.
-        yield _Character(text, made_of if not text.isspace() or tokens[made_of[0]] in ("▁", "Ġ") else ())
+        # A blank that is a token belongs to the word that it begins; other blanks to none.
+        yield Character(text, made_of if not text.isspace() or made_of[0] in marks else ())
         at = stop
 
 
-def _bytes(token: str, kind: str) -> bytes:
-    """What a token stands for, in UTF-8."""
-    if kind == "sentencepiece" and (byte := _BYTE.fullmatch(token)):
-        return bytes([int(byte[1], 16)])
-    if kind == "byte-level" and all(letter in _BYTES for letter in token):
-        return bytes(_BYTES[letter] for letter in token)
-    match kind:
-        case "sentencepiece":
-            token = token.replace("▁", " ")
-        case "wordpiece":
-            token = token[2:] if token.startswith("##") and len(token) > 2 else f" {token}"
-        case "word-ends":
-            token = f"{token.removesuffix('</w>')} " if token.endswith("</w>") else token
-        case "goes-on":
-            token = token[:-2] if token.endswith("@@") and len(token) > 2 else f"{token} "
-    return token.encode("utf-8", "surrogatepass")
-
-
-def _are_bytes(tokens: Sequence[str]) -> bool:
-    """Whether tokens of one character are the bytes of a text in UTF-8, as ByT5 has them."""
-    try:
-        return len("".join(tokens).encode("latin-1").decode("utf-8")) < len(tokens)
-    except UnicodeError:
-        return False
-
-
-def _split(characters: Sequence[_Character]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _split(characters: Sequence[Character]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The words between blanks, each with its tokens."""
     for blank, group in groupby(_with_marks(characters), key=lambda one: one.text.isspace()):
         if not blank:
             letters = list(group)
-            # What is no UTF-8 is half a character.
-            text = "".join("\ufffd" if "\ud800" <= one.text <= "\udfff" else one.text for one in letters)
-            yield text, tuple(dict.fromkeys(place for one in letters for place in one.owners))
+            owners = tuple(dict.fromkeys(place for one in letters for place in one.owners))
+            yield with_bytes("".join(one.text for one in letters)), owners
 
 
-def _with_marks(characters: Sequence[_Character]) -> Iterator[_Character]:
+def _with_marks(characters: Sequence[Character]) -> Iterator[Character]:
     """The characters; the first one of a word has the marks that stand alone before it."""
     marks: tuple[int, ...] = ()
     for one in characters:
@@ -189,11 +119,11 @@ def _with_marks(characters: Sequence[_Character]) -> Iterator[_Character]:
             marks += one.owners
             yield one
         else:
-            yield _Character(one.text, marks + one.owners)
+            yield Character(one.text, marks + one.owners)
             marks = ()
 
 
-def _matched(characters: Sequence[_Character], words: Sequence[str]) -> Words:
+def _matched(characters: Sequence[Character], words: Sequence[str]) -> Words:
     """The given words with the tokens of their characters."""
     if not all(isinstance(word, str) for word in words):
         raise OptionError(f"expected words as a text or a list of texts, got {words!r}")

@@ -10,7 +10,8 @@ from regard.analysis.heads.statistics import head_statistics
 from regard.arguments import one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
-from regard.tokens.words import TOKENIZERS, words_of
+from regard.tokens.kinds import TOKENIZERS
+from regard.tokens.words import words_of
 from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
