@@ -1,8 +1,12 @@
 """What the rows and columns of maps are: which positions are real, how they are called, what they are to the model."""
 
+from types import SimpleNamespace
+
 import pytest
+import tokenizers
 import torch
 from torch.testing import assert_close
+from transformers import PreTrainedTokenizerFast
 
 import regard
 from regard.axes import Axis, Line, Patch
@@ -132,3 +136,32 @@ def test_every_kind_has_roles_and_titles():
     assert titles("cross") == ("tokens produced", "source tokens")
     assert titles("self") == ("tokens", "tokens")
     assert titles(None) == titles("other") == ("queries", "keys")
+
+
+def byte_level_tokenizer():
+    """A byte-level tokenizer of every byte and few merges, as GPT-2's is made."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=280,
+        special_tokens=["<|endoftext|>", "[THE END]"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )
+    made.train_from_iterator(["the cat sat", "cat д д"], trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=made, additional_special_tokens=["<|endoftext|>", "[THE END]"])
+
+
+def test_texts_are_what_people_read_and_tokens_what_the_tokenizer_spells():
+    tokenizer = byte_level_tokenizer()
+    axis = axis_of_ids(tokenizer("the cat д\né[THE END]", return_tensors="pt").input_ids, None, tokenizer)
+    assert axis == ("the", "▁cat", "▁д", "↵", "⟨C3⟩", "⟨A9⟩", "[THE END]")
+    assert axis.token[:4] == ("the", "Ġcat", "ĠÐ´", "Ċ")
+    assert axis.special == (False,) * 6 + (True,)  # as its tokenizer says, whatever its name
+
+
+def test_a_processor_names_ids_by_its_tokenizer():
+    processor = SimpleNamespace(tokenizer=byte_level_tokenizer())
+    assert axis_of_ids(torch.tensor([[1]]), None, processor) == ["[THE END]"]
+    with pytest.raises(DtypeError, match="tokenizer: expected one with convert_ids_to_tokens, got str"):
+        axis_of_ids(torch.tensor([[1]]), None, "gpt2")

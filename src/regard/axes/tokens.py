@@ -8,7 +8,9 @@ from torch import Tensor
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.errors import DtypeError
+from regard.tokens.kinds import kind_of_tokenizer
 from regard.tokens.special import is_special
+from regard.tokens.texts import texts_of
 
 
 class Tokenizer(Protocol):
@@ -46,7 +48,7 @@ def axis_of_labels(labels: Sequence[str], role: str | None = None) -> Axis:
         (False, False, True)
     """
     tokens = tuple(labels)
-    return Axis((Line(len(tokens), text=_texts(tokens, None), token=tokens),), role)
+    return Axis((Line(len(tokens), text=texts_of(tokens), token=tokens),), role)
 
 
 def axis_of_presence(mask: Tensor) -> Axis:
@@ -99,6 +101,7 @@ class _Speller:
                     "pass the model's AutoTokenizer or its processor"
                 )
         self._tokenizer = tokenizer
+        self._kind = None if tokenizer is None else kind_of_tokenizer(tokenizer)
         unknown = getattr(tokenizer, "unk_token", None)
         self._special = set(getattr(tokenizer, "all_special_tokens", ())) - {unknown}
 
@@ -107,8 +110,5 @@ class _Speller:
             return Line(len(ids), id=tuple(ids), present=present)
         tokens = tuple(map(str, self._tokenizer.convert_ids_to_tokens(ids)))
         special = tuple(token in self._special or is_special(token) for token in tokens)
-        return Line(len(ids), _texts(tokens, self._tokenizer), tokens, tuple(ids), present, special)
-
-
-def _texts(tokens: tuple[str, ...], tokenizer: Any) -> tuple[str, ...]:  # noqa: ARG001
-    return tokens
+        named = {token for token, out in zip(tokens, special, strict=True) if out}
+        return Line(len(ids), texts_of(tokens, self._kind, named), tokens, tuple(ids), present, special)

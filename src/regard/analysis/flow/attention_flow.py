@@ -8,7 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from regard.analysis.flow.max_flow import Network, max_flow
-from regard.analysis.flow.stacks import check_residual, positions, stack_of
+from regard.analysis.flow.stacks import check_residual, is_padded, positions, stack_of, text_by_text
 from regard.errors import TooLargeError
 from regard.maps.attention_map import AttentionMap
 
@@ -33,13 +33,13 @@ def attention_flow(
 
     Args:
         maps: a recording with one stack of layers, or the maps of one: ``recording.encoder``.
-        tokens: output positions, one or several; all where not given.
+        tokens: output positions, one or several; all where not given. They are counted in the text, without its padding.
         heads: read only the mean of these heads, the same in every layer; all where not given.
         residual: share of the residual connection, ½ in the paper.
         max_pipes: most pipes of one network, layers · tokens².
 
     Returns:
-        (batch, tokens, keys) in float64.
+        (batch, tokens, keys) in float64; 0 where there is padding.
 
     Raises:
         OptionError: no such tokens or heads, or the maps of several stacks; ShapeError: maps that are not square;
@@ -53,6 +53,10 @@ def attention_flow(
     """
     layers = stack_of(maps)
     check_residual(residual)
+    if is_padded(layers):
+        options: dict[str, Any] = {"heads": heads, "residual": residual, "max_pipes": max_pipes}
+        axes = (1, 2) if tokens is None else (2,)
+        return text_by_text(layers, lambda text: attention_flow(text, tokens, **options), axes)
     batch, _, size, _ = layers[0].shape
     rows = positions("tokens", tokens, size)
     if (pipes := len(layers) * size**2) > max_pipes:

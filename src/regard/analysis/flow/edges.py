@@ -3,7 +3,7 @@
 The sums below the lowest layer are what ``rollout``, ``relevance`` and ``attention_flow`` say of that token.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from regard.analysis.flow.attention_flow import MAX_PIPES, flow_network
 from regard.analysis.flow.max_flow import distances_to, fill_shortest
-from regard.analysis.flow.stacks import check_residual, positions, stack_of
-from regard.analysis.weighted.relevance import gradient_weighted, identity_row
+from regard.analysis.flow.stacks import check_residual, is_padded, positions, stack_of, text_by_text
+from regard.analysis.weighted.relevance import gradient_weighted, identity_row, tokens_of_batch
 from regard.arguments import whole_number
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
@@ -84,7 +84,7 @@ def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = N
 
     Args:
         maps: a recording with one stack of layers, or the maps of one: ``recording.encoder``.
-        token: output position.
+        token: output position, counted in the text without its padding.
         heads: read only these heads, the same in every layer.
         residual: share of the residual connection, ½ in the paper.
 
@@ -103,6 +103,9 @@ def rollout_edges(maps: Any, token: int = -1, *, heads: Sequence[int] | None = N
     """
     layers = stack_of(maps)
     check_residual(residual)
+    if is_padded(layers):
+        options: dict[str, Any] = {"heads": heads, "residual": residual}
+        return _padded(layers, lambda text: rollout_edges(text, token, **options))
     batch, _, size, _ = layers[0].shape
     carried = torch.zeros(batch, size, dtype=layers[0].dtype)
     carried[:, _place("token", token, size)] = 1
@@ -146,7 +149,15 @@ def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = 
             "the tokens' relevance in an encoder-decoder is regard.relevance"
         )
     weighted = stack_of(gradient_weighted(recording, score))
-    return _downwards(weighted, identity_row(weighted, token)[:, 0, :, 0], 1.0, 1.0)
+    chosen = tokens_of_batch(token, weighted[0].shape[0])
+    if not is_padded(weighted):
+        return _relevance_down(weighted, chosen)
+    left = iter(chosen)
+    return _padded(weighted, lambda text: _relevance_down(text, [next(left)]))
+
+
+def _relevance_down(layers: Sequence[AttentionMap], tokens: Sequence[int]) -> FlowEdges:
+    return _downwards(layers, identity_row(layers, tokens)[:, 0, :, 0], 1.0, 1.0)
 
 
 def attention_flow_edges(
@@ -164,8 +175,8 @@ def attention_flow_edges(
 
     Args:
         maps: a recording with one stack of layers, or the maps of one.
-        token: output position.
-        key: input position.
+        token: output position, counted in the text without its padding.
+        key: input position, likewise.
         heads: read only the mean of these heads, the same in every layer; all where not given.
         residual: share of the residual connection, ½ in the paper.
         max_pipes: most pipes, layers · tokens².
@@ -186,6 +197,9 @@ def attention_flow_edges(
     """
     layers = stack_of(maps)
     check_residual(residual)
+    if is_padded(layers):
+        options: dict[str, Any] = {"heads": heads, "residual": residual, "max_pipes": max_pipes}
+        return _padded(layers, lambda text: attention_flow_edges(text, token, key, **options))
     batch, _, size, _ = layers[0].shape
     row, column = _place("token", token, size), _place("key", key, size)
     if (pipes := len(layers) * size**2) > max_pipes:
@@ -203,6 +217,11 @@ def attention_flow_edges(
             above, below = network.ends[pipe + 1], network.ends[pipe]
             edges[item, below // size, above % size, below % size] = network.capacity[pipe] - room[pipe]
     return FlowEdges(edges, names_of(layers[0]))
+
+
+def _padded(layers: Sequence[AttentionMap], find: Callable[[list[AttentionMap]], FlowEdges]) -> FlowEdges:
+    """The edges of each text of a padded batch, among its padding."""
+    return FlowEdges(text_by_text(layers, lambda text: find(text).weights, (2, 3)), names_of(layers[0]))
 
 
 def names_of(amap: AttentionMap) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regard.analysis.flow.stacks import check_residual, positions, stack_of
+from regard.analysis.flow.stacks import check_residual, is_padded, positions, stack_of, text_by_text
 from regard.errors import TooLargeError
 
 
@@ -29,13 +29,13 @@ def rollout(
 
     Args:
         maps: a recording with one stack of layers, or the maps of one: ``recording.encoder``.
-        tokens: output positions, one or several; all where not given.
+        tokens: output positions, one or several; all where not given. They are counted in the text, without its padding.
         heads: read only these heads, the same in every layer.
         residual: share of the residual connection, ½ in the paper.
         max_bytes: most memory that the vectors may take.
 
     Returns:
-        (batch, tokens, keys), in the type of the maps.
+        (batch, tokens, keys), in the type of the maps; 0 where there is padding.
 
     Raises:
         OptionError: no such tokens or heads, or the maps of several stacks; ShapeError: maps that are not square;
@@ -49,6 +49,10 @@ def rollout(
     """
     layers = stack_of(maps)
     check_residual(residual)
+    if is_padded(layers):
+        options: dict[str, Any] = {"heads": heads, "residual": residual, "max_bytes": max_bytes}
+        axes = (1, 2) if tokens is None else (2,)
+        return text_by_text(layers, lambda text: rollout(text, tokens, **options), axes)
     batch, _, size, _ = layers[0].shape
     rows = positions("tokens", tokens, size)
     chosen = [None if heads is None else positions("heads", heads, amap.shape[1]) for amap in layers]

@@ -1,11 +1,15 @@
 """The layers that flow through one another: what methods that multiply maps take, and how they name rows and heads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from regard.arguments import number, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.positions import Positions
 
 
 def stack_of(given: Any) -> list[AttentionMap]:
@@ -38,8 +42,36 @@ def stack_of(given: Any) -> list[AttentionMap]:
     return maps
 
 
+def is_padded(maps: Sequence[AttentionMap]) -> bool:
+    """Whether some of the positions are known to be padding."""
+    return any(amap.queries.is_padded or amap.keys.is_padded for amap in maps)
+
+
+def text_by_text(maps: Sequence[AttentionMap], find: Callable[[list[AttentionMap]], Tensor], axes: Sequence[int]) -> Tensor:
+    """What each text of a padded batch gives without its padding, put where it stands among it: 0 is at the padding.
+
+    Args:
+        maps: of one stack.
+        find: what is asked of the maps of one text, with a batch of 1.
+        axes: which axes of the answer are positions.
+    """
+    size, found = maps[0].shape[2], []
+    for item in range(maps[0].shape[0]):
+        alone = find([amap.sample(item) for amap in maps])
+        found.append(among_padding(alone, maps[0].queries.real(item), size, axes))
+    return torch.cat(found)
+
+
+def among_padding(values: Tensor, places: Positions, size: int, axes: Sequence[int]) -> Tensor:
+    """Values of the places of a text along some axes, and 0 elsewhere."""
+    for axis in axes:
+        whole = values.new_zeros(*values.shape[:axis], size, *values.shape[axis + 1 :])
+        values = whole.index_copy_(axis, torch.tensor(list(places), dtype=torch.int64, device=values.device), values)
+    return values
+
+
 def positions(name: str, chosen: int | Sequence[int] | None, size: int) -> list[int]:
-    """The chosen places of an axis, counted from its beginning: all of them for None, negative ones from its end."""
+    """The chosen places of a text, counted from its beginning: all of them for None, negative ones from its end."""
     if chosen is None:
         return list(range(size))
     wanted = [chosen] if isinstance(chosen, int) else list(chosen)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
 from regard.arguments import whole_number
+from regard.axes.axis import Axis
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.positions import Positions, take
@@ -152,8 +153,8 @@ def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) ->
         recording: made with ``regard.record(model, values=True)``, gradients on.
         score: what is explained: a number on the graph of the recorded pass, such as ``logits[0, -1, word]``. Of a batch, the
             sum over its sequences, which do not touch one another.
-        token: the position whose output gave the score, or one a sequence: the last of a decoder, 0 where a classifier reads
-            its first token.
+        token: the position whose output gave the score, or one a sequence, counted in the text without its padding: the last
+            of a decoder, 0 where a classifier reads its first token.
 
     Returns:
         Relevance: ``inputs`` (batch, keys), and for encoder-decoders ``consumed`` too. R starts as the identity, so the token
@@ -176,25 +177,56 @@ def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) ->
     weighted = gradient_weighted(recording, score)
     if recording.passes != 1:
         raise RecordingError(f"expected one pass of the model, got {recording.passes}; record each in a block of its own")
-    if "cross" not in kinds:
-        if len(kinds) > 1:
-            raise RecordingError(f"expected one stack of layers, or an encoder-decoder, got {' and '.join(sorted(kinds))} maps")
-        return Relevance(_downwards(identity_row(weighted, token), weighted)[:, 0, :, 0], None)
-    if missing := {"encoder", "decoder"} - kinds:
+    if "cross" not in kinds and len(kinds) > 1:
+        raise RecordingError(f"expected one stack of layers, or an encoder-decoder, got {' and '.join(sorted(kinds))} maps")
+    if "cross" in kinds and (missing := {"encoder", "decoder"} - kinds):
         raise RecordingError(
             f"expected encoder, decoder and cross maps, got no {' and no '.join(sorted(missing))} maps; record without kinds="
         )
+    batch = weighted[0].shape[0]
+    tokens = tokens_of_batch(token, batch)
+    if not any(amap.queries.is_padded or amap.keys.is_padded for amap in weighted):
+        return _of_texts(weighted, tokens)
+    alone = [_of_texts([amap.sample(item) for amap in weighted], [tokens[item]]) for item in range(batch)]
+    written = next((amap for amap in weighted if amap.kind == "decoder"), None)
+    read = next(amap for amap in weighted if amap.kind == "encoder") if written is not None else weighted[0]
+    inputs = _among_padding([found.inputs for found in alone], read.keys)
+    consumed = [found.consumed for found in alone if found.consumed is not None]
+    return Relevance(inputs, _among_padding(consumed, written.keys) if written is not None else None)
+
+
+def _of_texts(weighted: Sequence[AttentionMap], tokens: Sequence[int]) -> Relevance:
+    """The relevance of texts without padding."""
+    if all(amap.kind != "cross" for amap in weighted):
+        return Relevance(_downwards(identity_row(weighted, tokens), weighted)[:, 0, :, 0], None)
     encoder = [amap for amap in weighted if amap.kind == "encoder"]
     decoder = [amap for amap in weighted if amap.kind != "encoder"]  # self- and cross-attention in the order of the calls
-    return _through_both(encoder, decoder, token)
+    return _through_both(encoder, decoder, tokens)
 
 
-def identity_row(maps: Sequence[AttentionMap], token: int | Sequence[int]) -> Tensor:
-    """The token's row of the identity, as a column: (batch, 1, queries, 1)."""
-    batch, _, size, _ = maps[0].shape
+def _among_padding(found: Sequence[Tensor], axis: Axis) -> Tensor:
+    """What the tokens of each text have, at their positions in the batch; padding has 0."""
+    whole = found[0].new_zeros(len(found), len(axis))
+    for item, values in enumerate(found):
+        whole[item, list(axis.real(item))] = values[0]
+    return whole
+
+
+def tokens_of_batch(token: int | Sequence[int], batch: int) -> list[int]:
+    """One token for each sequence.
+
+    Raises:
+        ShapeError: more or fewer of them.
+    """
     tokens = [token] * batch if isinstance(token, int) else list(token)
     if len(tokens) != batch:
         raise ShapeError(f"expected one token, or {batch} for a batch of {batch}, got {len(tokens)}")
+    return tokens
+
+
+def identity_row(maps: Sequence[AttentionMap], tokens: Sequence[int]) -> Tensor:
+    """The row of each sequence's token of the identity, as a column: (batch, 1, queries, 1)."""
+    batch, _, size, _ = maps[0].shape
     row = torch.zeros(batch, 1, size, 1, dtype=maps[0].dtype)
     row[range(batch), 0, [whole_number("token", one, -size, size - 1) for one in tokens]] = 1
     return row
@@ -208,10 +240,10 @@ def _downwards(row: Tensor, maps: Sequence[AttentionMap]) -> Tensor:
     return row
 
 
-def _through_both(encoder: Sequence[AttentionMap], decoder: Sequence[AttentionMap], token: int | Sequence[int]) -> Relevance:
+def _through_both(encoder: Sequence[AttentionMap], decoder: Sequence[AttentionMap], tokens: Sequence[int]) -> Relevance:
     """The token's rows of a decoder's relevance: of the source, and of what it had read."""
     # From the top down: what the row of the token is at each cross-attention, once the layers above have had their part.
-    row = identity_row([amap for amap in decoder if amap.kind == "decoder"], token)
+    row = identity_row([amap for amap in decoder if amap.kind == "decoder"], tokens)
     rows: list[Tensor] = []
     for amap in reversed(decoder):
         if amap.kind == "cross":
