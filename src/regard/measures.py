@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from regard.arguments import whole_number
 from regard.errors import OptionError, ShapeError
 
 __all__ = ["changed_tokens", "edits", "logit_difference", "loss"]
@@ -25,7 +26,7 @@ def loss(output: Any) -> float:
     return float(found)
 
 
-def logit_difference(right: int, wrong: int, position: int = -1) -> Callable[[Any], float]:
+def logit_difference(right: int, wrong: int, position: int = -1, *, mask: Tensor | None = None) -> Callable[[Any], float]:
     """A measure: logit of the right token minus that of a wrong one, at one position, averaged over the batch.
 
     Wang et al. 2022, "Interpretability in the Wild" (arXiv 2211.00593), measure circuits by it.
@@ -33,7 +34,11 @@ def logit_difference(right: int, wrong: int, position: int = -1) -> Callable[[An
     Args:
         right: id of the token that should come.
         wrong: id of the one that should not.
-        position: the query that is about to write it.
+        position: the query that is about to write it; with a mask, counted in each text without its padding.
+        mask: (batch, positions), the ``attention_mask`` of a padded batch.
+
+    Raises:
+        OptionError: no such position in a text; ShapeError: a mask of other sizes than the logits.
 
     Example:
         >>> import torch
@@ -46,9 +51,20 @@ def logit_difference(right: int, wrong: int, position: int = -1) -> Callable[[An
         logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
         if not isinstance(logits, Tensor) or logits.ndim != 3:
             raise ShapeError("expected logits (batch, positions, words) in the output, got none; load the model with its head")
-        return float((logits[:, position, right] - logits[:, position, wrong]).mean())
+        rows = [range(logits.shape[1])] * len(logits) if mask is None else _texts(mask, logits)
+        for item, places in enumerate(rows):
+            whole_number("position", position, -len(places), len(places) - 1, advice=f"text {item} has {len(places)} tokens")
+        at = [places[position] for places in rows]
+        return float((logits[range(len(rows)), at, right] - logits[range(len(rows)), at, wrong]).mean())
 
     return measure
+
+
+def _texts(mask: Tensor, logits: Tensor) -> list[list[int]]:
+    """The positions of each text that are no padding."""
+    if mask.shape != logits.shape[:2]:
+        raise ShapeError(f"mask: expected (batch, positions)={tuple(logits.shape[:2])}, got {tuple(mask.shape)}")
+    return [row.nonzero().flatten().tolist() for row in mask.bool()]
 
 
 def changed_tokens(before: Tensor) -> Callable[[Any], float]:
