@@ -83,8 +83,12 @@ def test_a_sweep_by_kind_and_mean():
 
 def test_sweep_refuses():
     model, ids = tiny("gpt2"), torch.tensor([[5, 9, 7]])
-    with pytest.raises(OptionError, match="evaluation mode"):
+    with pytest.raises(OptionError, match="model: expected all of it in evaluation mode, got GPT2LMHeadModel in training"):
         sweep(tiny("gpt2").train(), ids, loss)
+    partly = tiny("gpt2")
+    partly.transformer.h[1].attn.train()
+    with pytest.raises(OptionError, match=r"got transformer\.h\.1\.attn in training.*; call model\.eval\(\)"):
+        sweep(partly, ids, loss)
     with pytest.raises(OptionError, match="give the model labels="):
         sweep(model, ids, loss)
     with pytest.raises(DtypeError, match="expected a number from the measure, got Tensor"):

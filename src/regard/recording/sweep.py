@@ -85,7 +85,7 @@ def sweep(
     """Switch off one head after the other, and measure what the model's output becomes.
 
     Args:
-        model: in evaluation mode.
+        model: in evaluation mode, with all of its parts.
         inputs: its inputs by name, or the first one.
         measure: a number from the model's output; ``regard.measures`` has some: ``loss``, ``logit_difference``,
             ``changed_tokens``.
@@ -98,7 +98,7 @@ def sweep(
         A Sweep: ``differences`` is a table (layers, heads), and ``figure`` draws it.
 
     Raises:
-        OptionError: as ``ablate``, or a model that drops out at random; DtypeError: a measure that is no number.
+        OptionError: as ``ablate``, or a model with a part in training; DtypeError: a measure that is no number.
 
     Example:
         >>> from regard.measures import logit_difference
@@ -109,8 +109,11 @@ def sweep(
         >>> found.differences.shape
         torch.Size([2, 2])
     """
-    if model.training:
-        raise OptionError("expected a model in evaluation mode, got one that drops out at random; call model.eval()")
+    if training := [name or type(part).__name__ for name, part in model.named_modules() if part.training]:
+        raise OptionError(
+            f"model: expected all of it in evaluation mode, got {training[0]} in training, where it may drop out at random; "
+            "call model.eval()"
+        )
     if run is None:
         run = _one_pass
     counting = HeadSwitch(model, kind=kind, how=how)
