@@ -18,6 +18,7 @@ from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.copies import Copies
+from regard.recording.means import TextRows
 from regard.recording.observe import observe
 from regard.recording.observer import AttentionCall, Observer
 from regard.recording.torch_modules import unseen
@@ -25,6 +26,7 @@ from regard.recording.torch_modules import unseen
 Head = tuple[int, int]
 Edge = tuple[int, int, int, int]
 Replacement = Literal["zero", "mean"]
+"""What may stand in place of a head's output; "mean" is ``TextRows.mean``."""
 
 ROUNDING = 1e-4
 """Rows that sum to 1 less this have lost nothing to a sink."""
@@ -50,11 +52,15 @@ def ablate(
         kind: "encoder", "decoder" or "cross" of an encoder-decoder; other models have "self" only, and need none said.
         edges: (layer, head, query, key): this query does not see this key in this head, as if a mask had hidden it: its other
             weights grow in proportion. A row that saw nothing else becomes 0. No gradient goes through such a row.
-        how: what becomes of a head's output: "zero", or "mean", its own mean over all positions of the sequence, padding
-            included, which keeps what it says always and takes what it says here.
+        how: what becomes of a head's output: "zero"; or "mean", its own mean over its text, which keeps what it says always and
+            takes what it says here. The mean is over present positions, as the call's mask tells them from padding, and over
+            none of the future: where a row sees nothing later than itself, over the text up to it. The rows of
+            cross-attention are those of the decoder's self-attention before it. Each call has its own mean, so does each of
+            several images.
 
     Raises:
-        OptionError: heads or edges that the model does not have, which for layers is known when the block ends.
+        OptionError: heads or edges that the model does not have, which for layers is known when the block ends; a mean where
+            a call has not the whole text, as with a cache, or where it is not known which rows are the future of others.
         RecordingError: attention whose heads are not known, as in an einsum.
 
     Example:
@@ -105,8 +111,9 @@ class HeadSwitch(Observer):
         for edge in edges:
             layer, head, query, key = _whole_numbers("edges", edge, "(layer, head, query, key)")
             self._cut.setdefault(layer, {}).setdefault((head, query), []).append(key)
-        self._calls_of: Counter[int] = Counter()  # of each module, within the outermost one
-        self._seen: Counter[str] = Counter()  # calls of each kind, where names have no numbers
+        self._runs: list[Counter[int]] = []  # how often each running module has run each of the modules inside of it
+        self._order: dict[str, list[int]] = {}  # the modules of each kind whose names have no number, as they came
+        self._before: AttentionCall | None = None  # self-attention over the same rows, before cross-attention
 
     def _checked_kind(self, kind: str | None) -> str:
         kinds = {self.kind_of(name) for name in self.names.values() if name}
@@ -119,16 +126,22 @@ class HeadSwitch(Observer):
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """This module runs now; layers are counted anew in each outermost one, be it a part of the model run on its own."""
         if not self.stack:
-            self._seen.clear()
-            self._calls_of.clear()
-            self.forget_last()
+            self._order.clear()
+            self._before = None
+        del self._runs[len(self.stack) :]  # of modules that an error has left
+        if self._runs:
+            self._runs[-1][id(module)] += 1
+        self._runs.append(Counter())
         super().enter(module, positional, named)
 
     def see(self, call: AttentionCall) -> None:
         """Change the output of a call that has something to be switched off."""
-        layer = self._layer(call)
-        if self.kind_of(self.names[id(call.module)]) != self.kind:
+        kind = self.kind_of(self.names[id(call.module)])
+        if self.how == "mean" and self.kind == "cross" and kind in ("decoder", "self"):
+            self._before = call
+        if kind != self.kind:
             return
+        layer = self._layer(call)
         with unseen():
             self.heads[layer] = call.heads_first(call.output).shape[1]
             heads, edges = self._off.get(layer, []), self._cut.get(layer, {})
@@ -146,22 +159,31 @@ class HeadSwitch(Observer):
             )
 
     def _layer(self, call: AttentionCall) -> int:
-        """The number that ``record`` gives to this call, also where parts of the model are run on their own."""
-        module, new = call.module, not self.repeats(call)
-        name = self.names[id(module)]
+        """The layer of a call: the place of its module among its peers, in each of its calls (images, windows).
+
+        Where one module serves as all layers (ALBERT), it is the number of its run.
+        """
+        name = self.names[id(call.module)]
         pattern = re.sub("[0-9]+", "*", name)
-        if pattern == name:  # no numbers in the name: the order of the calls is all there is
-            kind = self.kind_of(name)
-            self._seen[kind] += new
-            return self._seen[kind] - 1
+        if pattern == name:  # no numbers in the name: the order of the modules is all there is
+            known = self._order.setdefault(self.kind_of(name), [])
+            if id(call.module) not in known:
+                known.append(id(call.module))
+            return known.index(id(call.module))
         peers = [
             other
             for other, part in self.modules.items()
-            if type(part) is type(module) and re.sub("[0-9]+", "*", other) == pattern
+            if type(part) is type(call.module) and re.sub("[0-9]+", "*", other) == pattern
         ]
-        self._calls_of[id(module)] += new
-        before = self._calls_of[id(module)] - 1  # of a module that several layers share
-        return peers.index(name) + before * len(peers)
+        return peers.index(name) if len(peers) > 1 else self._run_of(name)
+
+    def _run_of(self, name: str) -> int:
+        """How often the numbered part of the model in which this module stands has run before, in what runs it now."""
+        for at, module in enumerate(self.stack):
+            part = self.names[id(module)]
+            if at and re.search(r"\.[0-9]+$", part) and f"{name}.".startswith(f"{part}."):
+                return self._runs[at - 1][id(module)] - 1
+        return 0
 
     def _check_heads(self, layer: int, heads: list[int]) -> None:
         count = self.heads[layer]
@@ -185,8 +207,9 @@ class HeadSwitch(Observer):
             for (head, query), keys in edges.items():
                 self._check_query(query, seen.shape[2], layer)
                 seen[:, head, query] = _row_without(amap, value, head, query, keys).to(seen)
+        rows = self._rows(call) if heads and self.how == "mean" else None
         for head in heads:
-            seen[:, head] = self._instead(seen[:, head])
+            seen[:, head] = 0 if rows is None else rows.mean(seen[:, head])
         return changed
 
     def _check_query(self, query: int, queries: int, layer: int) -> None:
@@ -196,16 +219,20 @@ class HeadSwitch(Observer):
                 "in generation with a cache each call has one query: switch edges off in one pass over the whole text"
             )
 
-    def _instead(self, output: Tensor) -> Tensor:
-        """What stands in place of a head's output, (batch, queries, dim)."""
-        if self.how == "zero":
-            return torch.zeros_like(output)
-        if output.shape[1] < 2:
-            raise OptionError(
-                "expected several positions to take the mean of, got one, as in generation with a cache; take how='zero', or "
-                "run the whole text in one pass"
-            )
-        return output.mean(dim=1, keepdim=True).expand_as(output)
+    @torch.no_grad()
+    def _rows(self, call: AttentionCall) -> TextRows:
+        """What the rows of a call are to their text: those of self-attention say it, also for cross-attention after it."""
+        if self.kind != "cross":
+            return TextRows.of(call.make_map(Copies()))
+        sizes = call.heads_first(call.output).shape
+        if self._before is not None:
+            amap = self._before.make_map(Copies())
+            if (amap.shape[0], amap.shape[2]) == (sizes[0], sizes[2]):
+                return TextRows.of(amap)
+        raise OptionError(
+            f"how: expected self-attention over the same {sizes[2]} rows before {self.names[id(call.module)]}, got none, so "
+            "that it is not known whether they may see each other; take how='zero'"
+        )
 
 
 def _whole_numbers(name: str, given: Any, axes: str) -> tuple[int, ...]:
