@@ -245,7 +245,8 @@ def of_sweeps(seen):
         return []
     alone = {name: value[seen.item : seen.item + 1] for name, value in seen.given.items()}
     mask = alone.get("decoder_attention_mask", alone["attention_mask"])
-    return [regard.sweep(tiny(seen.name), alone, logit_difference(3, 5, mask=mask)).differences]
+    kind = "decoder" if seen.name == "marian" else None
+    return [regard.sweep(tiny(seen.name), alone, logit_difference(3, 5, mask=mask), kind=kind).differences]
 
 
 def of_alignments(seen):

@@ -88,7 +88,9 @@ class Recorder(Observer):
                 amap = call.make_map(self.copies)
                 if self.values:
                     self.recording.values.append(self._values_of(call))
-                amap.queries, amap.keys = self.stacks.axes(call.module, kind, amap.shape)
+                amap.queries, amap.keys = self.stacks.axes(
+                    call.module, kind, amap.shape, call.given[1] if call.kept == "factors" else None
+                )
             amap.name, amap.kind, amap.layer = name, kind, layer
             self.recording.maps.append(amap)
         self.recording.calls.append(Call(name, kind, layer, kept))

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+import torch
 from torch import Tensor, nn
 
 from regard.axes.axis import Axis
@@ -39,6 +40,7 @@ class Frame:
     given: Mapping[str, Any]
     cached: int | None = None  #: positions in its cache when the stack began; None without a cache that can say it
     axes: dict[str, Axis] = field(default_factory=dict)  #: made once for all calls of the stack
+    marks: Tensor | None = None  #: see ``Held``
     caches: dict[int, int | None] = field(default_factory=dict)  #: positions in the caches that were met inside, at first
 
     def ids(self, name: str = "input_ids") -> Tensor | None:
@@ -65,6 +67,13 @@ class Frame:
         return "decoder_input_ids" in _arguments(type(self.module).forward)
 
 
+class Held(NamedTuple):
+    """What a cache holds: its positions, and a number for each of them in each sequence of a batch, which tells beams apart."""
+
+    axis: Axis
+    marks: Tensor | None
+
+
 class Stacks:
     """The stacks that run now, and what earlier ones have left: outputs of encoders, caches."""
 
@@ -72,7 +81,7 @@ class Stacks:
         self.tokenizer = tokenizer
         self.frames: list[Frame] = []  # the innermost last
         self._outputs: dict[int, tuple[ReferenceType[Tensor], Axis]] = {}
-        self._caches: WeakKeyDictionary[Any, Axis] = WeakKeyDictionary()
+        self._caches: WeakKeyDictionary[Any, Held] = WeakKeyDictionary()
 
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         """A module begins."""
@@ -106,14 +115,23 @@ class Stacks:
         held = frame.given.get("past_key_values") if held is None else held
         if held is not None and (columns := frame.axes.get("columns")) is not None:
             with suppress(TypeError):  # a plain tuple of tensors cannot be referred to weakly
-                self._caches[held] = columns
+                self._caches[held] = Held(columns, frame.marks)
 
     def leave_until(self, depth: int) -> None:
         """Only so many modules still run."""
         del self.frames[depth:]
 
-    def axes(self, module: nn.Module, kind: str, shape: tuple[int, int, int, int]) -> tuple[Axis, Axis]:
-        """The rows and the columns of the map of a call that is made now."""
+    def axes(
+        self, module: nn.Module, kind: str, shape: tuple[int, int, int, int], key: Tensor | None = None
+    ) -> tuple[Axis, Axis]:
+        """The rows and the columns of the map of a call that is made now.
+
+        Args:
+            module: which makes it.
+            kind: of attention.
+            shape: of its map.
+            key: its keys (batch, heads, keys, dim), which show whether a cache still holds what it did.
+        """
         batch, _, queries, keys = shape
         frame = self._reader()
         if frame is None or frame.reads_otherwise:
@@ -129,7 +147,7 @@ class Stacks:
                 source = self._source(batch, keys - len(own)) if keys > len(own) else None
                 return rows, joined([own, source]) if source is not None else Axis.unknown(keys)
             return rows, self._source(batch, keys)
-        columns = self._keys(frame, rows, role, batch, keys)
+        columns = self._keys(frame, rows, role, batch, keys, key)
         frame.axes.setdefault("rows", rows)
         if columns.lines[0].id is not None:
             frame.axes["columns"] = columns
@@ -166,9 +184,11 @@ class Stacks:
             frame.axes[key] = found or self._presence_alone(mask, batch, size)
         return frame.axes[key]
 
-    def _keys(self, frame: Frame, rows: Axis, role: str, batch: int, size: int) -> Axis:
+    def _keys(self, frame: Frame, rows: Axis, role: str, batch: int, size: int, keys: Tensor | None) -> Axis:
         """The columns of self-attention: the rows, after what stands in the cache."""
         if size == len(rows) and not self._cached():
+            if self._cache() is not None and keys is not None and batch > 1 and frame.marks is None:
+                frame.marks = _marks(keys)
             return rows
         key = f"columns {role} {batch} {size}"
         if key not in frame.axes:
@@ -176,14 +196,27 @@ class Stacks:
             fits = mask is not None and mask.shape == (batch, size)
             cached = self._cached()
             if cached and size == cached + len(rows) and rows.lines[0].id is not None:
-                held = self._caches.get(self._cache())
-                before = held if held is not None and len(held) == cached else Axis.unknown(cached)
+                before = self._held(cached, batch, keys) or Axis.unknown(cached)
                 found = joined([before, rows], role)
                 found = _with_presence(found, mask) if fits and mask is not None else found
             else:
                 found = self._presence_alone(mask, batch, size)
             frame.axes[key] = found
+            # Of the first layer: the keys of a position say which beam it belongs to.
+            frame.marks = None if keys is None or batch == 1 else _marks(keys)
         return frame.axes[key]
+
+    def _held(self, cached: int, batch: int, keys: Tensor | None) -> Axis | None:
+        """The positions of a cache, if it still holds what it did when it was met: beams that were reordered are others."""
+        held = self._caches.get(self._cache())
+        if held is None or len(held.axis) != cached or len(held.axis.lines) != batch:
+            return None
+        if batch == 1:
+            return held.axis
+        if held.marks is None or keys is None:
+            return None
+        same = torch.allclose(held.marks, _marks(keys)[:, :cached])
+        return held.axis if same else None
 
     def _source(self, batch: int, size: int) -> Axis:
         """The columns of cross-attention: what the encoder whose output it is has read."""
@@ -248,6 +281,11 @@ def _length(held: Any) -> int | None:
     if held is None or getattr(held, "is_compileable", False) or not hasattr(held, "get_seq_length"):
         return None
     return int(held.get_seq_length())
+
+
+def _marks(keys: Tensor) -> Tensor:
+    """(batch, heads, keys, dim) to a number for each position of each sequence."""
+    return keys.detach().double().sum((1, 3))
 
 
 def _virtual_tokens(frames: list[Frame]) -> int | None:
