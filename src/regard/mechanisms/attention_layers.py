@@ -44,9 +44,6 @@ class SimpleAttention(nn.Module):
 
         Returns:
             output, shaped as query, and weights (batch, queries, keys) or (queries, keys).
-
-        Raises:
-            OptionError: a mask with values other than 0 and 1.
         """
         inputs.check_vectors(self.query, query=query, key=key, value=value)
         if mask is not None and not isinstance(mask, Mask):
@@ -104,17 +101,7 @@ class MultiHeadAttention(nn.Module):
     def forward(
         self, x: Tensor, memory: Tensor | None = None, mask: Tensor | Mask | None = None, causal: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Attend from x to itself, or to a memory (cross-attention).
-
-        Args:
-            x: (batch, queries, dim) or (queries, dim).
-            memory: (batch, keys, dim) or (keys, dim): what is looked at; x itself if None.
-            mask: as in `attention`, broadcastable to (batch, heads, queries, keys).
-            causal: hide the future.
-
-        Returns:
-            output, shaped as x, and weights (batch, heads, queries, keys) or (heads, queries, keys).
-        """
+        """Attend from x (batch, queries, dim) to a memory (batch, keys, dim): cross-attention; to itself if None."""
         memory = x if memory is None else memory
         inputs.check_vectors(self.query, x=x, memory=memory)
         q = self._split(self.query(x), self.heads)  # (batch, heads, queries, head_dim)

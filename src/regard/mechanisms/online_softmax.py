@@ -38,7 +38,6 @@ def online_attention(
     """The output of `attention`, never holding more than (tile, tile) scores a head (Dao et al. 2022, algorithm 1).
 
     Args:
-        causal: hide the future; the last query sees every key.
         tile: how many queries and keys are looked at together, 1 or more.
 
     Returns:

@@ -126,9 +126,6 @@ def trace(
 ) -> Trace:
     """`attention` with every intermediate kept: the same arguments, the same errors.
 
-    Returns:
-        `Trace`: scores → scaled → capped → biased → masked → weights → output.
-
     Example:
         >>> steps = trace(torch.eye(2), torch.eye(2), torch.eye(2), causal=True, scale=1.0)
         >>> steps.masked
@@ -177,22 +174,10 @@ def trace(
 def weigh(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None, *, causal: bool = False) -> tuple[Tensor, Tensor]:
     """The end of every softmax attention, whatever made the scores: weights = softmax(scores), output = weights · values.
 
-    The batch axis, or batch and heads, may be left out of both; the results then lack them too.
+    Arguments, axes, results and errors are those of `attention`.
 
     Args:
         scores: (batch, heads, queries, keys), scaled already.
-        value: (batch, kv_heads, keys, value_dim); heads is a multiple of kv_heads.
-        mask: as in `attention`.
-        causal: hide the future. The last query sees every key, also when there are fewer queries than keys.
-
-    Returns:
-        output (batch, heads, queries, value_dim) in the dtype of value, and weights (batch, heads, queries, keys) in
-        float32, or float64 where scores or value are.
-
-    Raises:
-        ShapeError: sizes that do not fit each other.
-        DtypeError: tensors that are not floating-point, or an integer mask.
-        ScoreError: NaN or +∞ where a query may attend.
 
     Example:
         >>> output, weights = weigh(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[1.0], [3.0]]))

@@ -66,9 +66,6 @@ def induced_attention(
         inducing: I (heads, points, dim), learned, the same for each sequence.
         mask: which keys are read: as in `attention`, broadcastable to (batch, heads, points, keys).
 
-    Returns:
-        `Induced`: output (batch, heads, queries, value_dim) in the dtype of value, write and read.
-
     Example:
         >>> x = torch.tensor([[[[1.0], [5.0], [9.0]]]])
         >>> seen = induced_attention(x, torch.zeros(1, 2, 1), x, x)
@@ -105,11 +102,7 @@ class MultiHeadAttentionBlock(nn.Module):
         H = LayerNorm(X + Multihead(X, Y, Y)),   MAB(X, Y) = LayerNorm(H + relu(H W))
 
     A layer of a Transformer encoder without positions and without dropout. The row-wise network rFF is one layer here, as in
-    the authors' code.
-
-    Args:
-        dim: features of every element.
-        heads: how many heads; divides dim.
+    the authors' code. Sizes as in `MultiHeadAttention`.
 
     Example:
         >>> block = MultiHeadAttentionBlock(6, heads=2)
@@ -136,7 +129,7 @@ class MultiHeadAttentionBlock(nn.Module):
 class SetAttentionBlock(nn.Module):
     """SAB(X) = MAB(X, X): self-attention between the elements of a set (Lee et al. 2018, section 3.1).
 
-    Elements in another order give the same outputs in that order. Sizes as in `MultiHeadAttentionBlock`.
+    Elements in another order give the same outputs in that order. Sizes as in `MultiHeadAttention`.
 
     Example:
         >>> SetAttentionBlock(6, heads=2)(torch.randn(1, 5, 6))[0].shape
@@ -157,7 +150,7 @@ class InducedSetAttentionBlock(nn.Module):
     """ISAB(X) = MAB(X, MAB(I, X)): the set is read into inducing points I, and reads from them (Lee et al. 2018, section 3.1).
 
     Elements in another order give the same outputs in that order, at a cost that grows with points · elements. Sizes as in
-    `MultiHeadAttentionBlock`.
+    `MultiHeadAttention`.
 
     Args:
         points: how many inducing points.
@@ -174,14 +167,9 @@ class InducedSetAttentionBlock(nn.Module):
         self.points = _learned_rows("points", points, dim)
 
     def forward(self, x: Tensor, mask: Tensor | Mask | None = None) -> Induced:
-        """Attend within the set, x (batch, elements, dim), through the inducing points.
+        """Attend within the set, x (batch, elements, dim): queries and keys are its elements, latents the inducing points.
 
-        Args:
-            x: (batch, elements, dim).
-            mask: which elements are read, broadcastable to (batch, heads, points, elements).
-
-        Returns:
-            `Induced`: output, shaped as x, write (batch, heads, elements, points) and read (batch, heads, points, elements).
+        The mask, broadcastable to (batch, heads, points, elements), says which elements are read.
         """
         inputs.check_vectors(self.writing.attention.query, x=x)
         summary, read = self.reading(self.points.expand(*x.shape[:-2], -1, -1), x, mask)  # (batch, points, dim)
@@ -193,7 +181,7 @@ class PoolingByAttention(nn.Module):
     """PMA(Z) = MAB(S, relu(Z W)): a set becomes as many vectors as there are seeds S (Lee et al. 2018, section 3.2).
 
     Elements in another order give the same output. Where the mean counts all elements alike, each seed weighs them.
-    Sizes as in `MultiHeadAttentionBlock`.
+    Sizes as in `MultiHeadAttention`.
 
     Args:
         seeds: how many vectors come out.
@@ -210,14 +198,9 @@ class PoolingByAttention(nn.Module):
         self.seeds = _learned_rows("seeds", seeds, dim)
 
     def forward(self, z: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
-        """Read the set.
+        """Read the set, z (batch, elements, dim), into (batch, seeds, dim), with weights (batch, heads, seeds, elements).
 
-        Args:
-            z: (batch, elements, dim).
-            mask: which elements there are, broadcastable to (batch, heads, seeds, elements).
-
-        Returns:
-            output (batch, seeds, dim), and weights (batch, heads, seeds, elements).
+        The mask, which broadcasts to the weights, says which elements there are.
         """
         inputs.check_vectors(self.row_wise, z=z)
         output, weights = self.block(self.seeds.expand(*z.shape[:-2], -1, -1), self.row_wise(z).relu(), mask)

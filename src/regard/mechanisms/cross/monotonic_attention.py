@@ -31,13 +31,10 @@ def expected_alignment(scores: Tensor) -> Tensor:
     sums to at most the row before. In the paper scores are e.
 
     Args:
-        scores: (..., queries, keys); −∞ where a key is hidden: the walk passes it.
+        scores: (..., queries, keys); −∞ where a key is hidden: the walk passes it; +∞ always stops it.
 
     Returns:
         α (..., queries, keys) in float32, or float64 where scores are.
-
-    Raises:
-        ScoreError: NaN; +∞ always stops the walk.
 
     Example:
         >>> expected_alignment(torch.zeros(2, 3))

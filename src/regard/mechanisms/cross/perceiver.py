@@ -128,15 +128,9 @@ class Perceiver(nn.Module):
         self.write = PerceiverLayer(question_dim, heads, memory_dim=latent_dim)
 
     def forward(self, x: Tensor, questions: Tensor, mask: Tensor | Mask | None = None) -> Perceived:
-        """Answer each question from the input.
+        """Answer questions (batch, questions, question_dim), such as a class, from the input, x (batch, positions, input_dim).
 
-        Args:
-            x: (batch, positions, input_dim).
-            questions: (batch, questions, question_dim): what is asked for, such as a class.
-            mask: which positions there are, broadcastable to (batch, heads, latents, positions).
-
-        Returns:
-            `Perceived`: output, shaped as the questions, and the weights of all layers.
+        The mask, broadcastable to (batch, heads, latents, positions), says which positions there are.
         """
         inputs.check_vectors(self.read.key, x=x)
         latents, read = self.read(self.latents.expand(*x.shape[:-2], -1, -1), x, mask)  # (batch, latents, latent_dim)

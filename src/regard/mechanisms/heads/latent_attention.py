@@ -174,15 +174,7 @@ class LatentAttention(nn.Module):
         return self.expanded(x, self.compress(x), mask)
 
     def compress(self, x: Tensor, cache: LatentCache | None = None) -> LatentCache:
-        """What is kept of x, after what is in the cache.
-
-        Args:
-            x: (batch, positions, dim).
-            cache: of the tokens before x; none if None.
-
-        Returns:
-            The cache with x at its end.
-        """
+        """What is kept of x (batch, positions, dim), after what is in the cache of the tokens before it, if there are any."""
         inputs.check_vectors(self.down, x=x)
         if cache is not None:
             self._check_cache(x, cache)
@@ -197,9 +189,7 @@ class LatentAttention(nn.Module):
     def expanded(self, x: Tensor, cache: LatentCache, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
         """Attend with rebuilt keys and values (`expanded_attention`): for a text that is read at once.
 
-        Args:
-            x: (batch, queries, dim): the last positions of the cache.
-            cache: of `compress`, with x in it.
+        The cache is that of `compress`, with x (batch, queries, dim) at its end.
         """
         query, rotary_query, key_up, value_up = self._prepare(x, cache)
         mixed, weights = expanded_attention(query, rotary_query, cache, key_up, value_up, mask)

@@ -14,5 +14,13 @@ The future is hidden, but where a function has ``causal``. Beside what is the sa
     chunk    how many positions meet in a matrix, 1 or more; the last chunk may be shorter
     weights  (batch, heads, positions, positions), which need not be shares: output = weights · values is what holds
 
+and where there are gates:
+
+    beta       β (batch, heads, positions), from 0 to 2: how much of the difference is written; the keys then have length 1
+    log_decay  log α (Mamba-2: log a), finite and at most 0, (batch, heads, positions); in gated linear attention
+               (batch, heads, positions, dim)
+
+Gates may be what broadcasts to these sizes.
+
 NaN and infinite numbers are a ScoreError wherever they are: a state keeps what it reads for good.
 """

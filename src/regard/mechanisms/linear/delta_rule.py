@@ -30,10 +30,6 @@ def delta_rule_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor)
     The matrix takes values to outputs exactly, though each write depends on earlier ones: a write is linear in the values.
     It may be negative: a later key takes back what an earlier one wrote. There is no scale.
 
-    Args:
-        key: of length 1.
-        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
-
     Example:
         The same key a second time: its new value replaces the old one.
 
@@ -61,10 +57,6 @@ def delta_rule_recurrent(
 
     Their W is our Sᵀ, and their keys and queries are features φ(k), φ(q): map them before. They divide a key by its sum; here
     it is divided by its length, as in all later models.
-
-    Args:
-        key: of length 1.
-        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
 
     Example:
         >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()

@@ -26,11 +26,6 @@ def gated_delta_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor
 
     There is no scale: Qwen3-Next hands in query / √dim.
 
-    Args:
-        key: of length 1.
-        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
-        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions).
-
     Example:
         The same key three times, half forgotten and half replaced at each step:
 
@@ -57,11 +52,6 @@ def gated_delta_recurrent(
     query: Tensor, key: Tensor, value: Tensor, beta: Tensor, log_decay: Tensor, *, state: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """One position after the other: S_t = α_t (I − β_t k_t k_tᵀ) S_{t−1} + β_t k_t v_tᵀ (Yang et al. 2024, section 3).
-
-    Args:
-        key: of length 1.
-        beta: β from 0 to 2, how much of the difference is written; broadcasts to (batch, heads, positions).
-        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions).
 
     Example:
         >>> query, key, value = torch.nn.functional.normalize(torch.randn(3, 7, 4), dim=-1).unbind()

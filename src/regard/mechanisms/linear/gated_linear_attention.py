@@ -24,9 +24,6 @@ def gated_linear_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: 
 
     It holds (positions, positions, dim) decays a head, for short texts only. There is no scale: hand in query / √dim.
 
-    Args:
-        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions, dim).
-
     Example:
         The second step forgets the first channel and keeps the other:
 
@@ -48,9 +45,6 @@ def gated_linear_recurrent(
     query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor, *, state: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """One position after the other: S_t = diag(α_t) S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t (Yang et al. 2023, section 4).
-
-    Args:
-        log_decay: log α, finite and at most 0; broadcasts to (batch, heads, positions, dim).
 
     Example:
         >>> query, key, value = torch.randn(3, 7, 4).unbind()

@@ -50,9 +50,6 @@ def state_space_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: T
     Their C is our query, their B our key, their X our value, their log a our log_decay, their state size N our dim. In Mamba-2
     X and log a have been multiplied with the step size Δ. There is no scale.
 
-    Args:
-        log_decay: log a, finite and at most 0; broadcasts to (batch, heads, positions).
-
     Example:
         >>> query = key = torch.ones(3, 1)
         >>> output, weights = state_space_parallel(query, key, torch.eye(3), torch.tensor([1.0, 0.5, 0.1]).log())
@@ -74,9 +71,6 @@ def state_space_recurrent(
     query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor, *, state: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """The linear form of Mamba-2, h_t = a_t h_{t−1} + B_t x_tᵀ, y_t = C_tᵀ h_t (Dao & Gu 2024, section 2).
-
-    Args:
-        log_decay: log a, finite and at most 0; broadcasts to (batch, heads, positions).
 
     Example:
         >>> query, key, value = torch.randn(3, 7, 4).unbind()
