@@ -1,26 +1,30 @@
-# make demo   translate a sentence and show its attention
-# make check  the daily loop: lint, types, layers, the front end, the quick tests
-# make test   everything that must hold: all of that, the browser, notebooks, surveys on Ray, the documentation, the wheel
+# make demo      translate a sentence and show its attention
+# make check     the daily loop: lint, types, layers, the front end, the quick tests
+# make test      what must hold: all of that, the browser, notebooks, surveys on Ray, the documentation, the wheel
+# make test-all  all of that, and more cases of the same kinds (tests marked exhaustive); before a release
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Node comes with the test tools, so that every machine builds with the same.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
-# Two tests at a time, a file's tests together.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Tests beside each other, those of a file together; what follows is how many at a time.
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numprocesses
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo check test lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
+.PHONY: demo check test test-all lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
 	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg demo/attention.html
 
 check: lint types layers frontend
-	$(PYTEST) -m "not slow and not browser"
+	$(PYTEST) 2 -m "not slow and not browser and not exhaustive"
 
 test: lint types layers frontend tests docs wheel
+
+test-all: SELECTED :=
+test-all: test
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -44,8 +48,10 @@ frontend/node_modules/.package-lock.json: frontend/package.json frontend/package
 	cd frontend && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
+SELECTED := -m "not exhaustive"
+# Three at a time, as browsers and Ray spend half of their time waiting: two cores are busy then.
 tests: $(VENV)/.tests $(VENV)/.chromium frontend/node_modules/.package-lock.json
-	$(PYTEST)
+	$(PYTEST) 3 $(SELECTED)
 
 # The documentation, built strictly into site/html; it works from the folder.
 docs: $(VENV)/.tests

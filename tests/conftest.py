@@ -1,4 +1,4 @@
-"""How all tests run: one thread each, as two of them run beside each other, and the long ones first."""
+"""How all tests run: one thread each, as several run beside each other, and the long ones first."""
 
 import os
 
@@ -6,19 +6,40 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests star
 
 import pytest
 import torch
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 torch.set_num_threads(1)
 
-LONGEST = ("slow", "browser")
+ORDER = ("long", "browser", "slow")
+"""What is begun first. What is begun last should be short, as the other workers wait for it."""
+
+APART = "tests/project/test_notebooks.py::test_runs_and_shows_what_is_committed"
+"""Minutes for each notebook: they need not wait for each other."""
+
+
+def together(nodeid: str) -> str:
+    """What one worker runs in its order: a file, but each test of those apart."""
+    return nodeid if nodeid.startswith(APART) else nodeid.split("::", 1)[0]
+
+
+class FilesTogether(LoadFileScheduling):
+    """xdist's `loadfile`, with tests apart."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return FilesTogether(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long tests come first: what is begun last should be short, as the other workers wait for it."""
-
     def rank(item: pytest.Item) -> int:
-        return min((at for at, name in enumerate(LONGEST) if item.get_closest_marker(name)), default=len(LONGEST))
+        return min((at for at, name in enumerate(ORDER) if item.get_closest_marker(name)), default=len(ORDER))
 
-    first: dict[object, int] = {}
+    first: dict[str, int] = {}
     for item in items:
-        first[item.path] = min(rank(item), first.get(item.path, len(LONGEST)))
-    items.sort(key=lambda item: first[item.path])  # which keeps the order of the rest
+        first[together(item.nodeid)] = min(rank(item), first.get(together(item.nodeid), len(ORDER)))
+    items.sort(key=lambda item: first[together(item.nodeid)])  # which keeps the order of the rest

@@ -109,6 +109,7 @@ def test_what_is_committed_is_whole_and_clean(path):
     assert path.stat().st_size < MOST_BYTES
 
 
+@pytest.mark.long
 @each_notebook
 def test_runs_and_shows_what_is_committed(path, tmp_path):
     committed = nbformat.read(path, as_version=4)

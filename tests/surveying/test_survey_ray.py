@@ -26,6 +26,7 @@ from support.surveys import same, words, write
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc"),
     pytest.mark.skipif(find_spec("ray") is None, reason='it needs pip install "regard[ray]"'),
 ]

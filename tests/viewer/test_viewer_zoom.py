@@ -8,7 +8,7 @@ import torch
 import regard
 from support.viewer_driving import Opened, assert_shows, rounded
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 HEADS, LENGTH, DIM = 8, 8192, 64
 MOST_BYTES, MOST_ERROR = 24_000_000, 2e-3

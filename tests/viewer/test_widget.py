@@ -172,13 +172,14 @@ def lab(tmp_path_factory):
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(8)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
 
 @pytest.mark.browser
+@pytest.mark.long
 def test_in_jupyterlab(lab, browser):
     folder, address = lab
     translation = regard.translate("The cat sat on the mat.")
