@@ -258,7 +258,7 @@ def of_alignments(seen):
     )
     links = {(0, 0), (1, 1)}
     rates = [regard.aer(aligned.links, links, links)]
-    return [sorted(aligned.links), aligned.weights.dense(), rates, aligned.source_words]
+    return [sorted(aligned.links), aligned.weights, rates, aligned.source_words]
 
 
 REPORTS = {

@@ -1,5 +1,6 @@
 """``with regard.record(model) as recording``: every attention call of the block, as lazy maps."""
 
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,9 @@ def record(
     Yields:
         The Recording; complete when the block ends.
 
+    Warns:
+        UserWarning: ids seem to be padded, and no ``attention_mask`` says where.
+
     Raises:
         RecordingError: the model's attention cannot be recorded, or the model ran and no attention call was seen.
         OptionError: layers or kinds that no model has.
@@ -75,6 +79,8 @@ def record(
     for module, reason in torch_calls.missed():
         recorder.miss(module, reason)
     _check_calls(model, recording)
+    if recorder.stacks.doubt:
+        warnings.warn(recorder.stacks.doubt, stacklevel=3)  # 3: contextlib stands between
 
 
 def _name_of(model: nn.Module) -> str:

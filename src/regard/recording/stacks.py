@@ -80,6 +80,7 @@ class Stacks:
     def __init__(self, tokenizer: Any = None) -> None:
         self.tokenizer = tokenizer
         self.frames: list[Frame] = []  # the innermost last
+        self.doubt: str | None = None  #: what should be said of the recording
         self._outputs: dict[int, tuple[ReferenceType[Tensor], Axis]] = {}
         self._caches: WeakKeyDictionary[Any, Held] = WeakKeyDictionary()
 
@@ -177,6 +178,11 @@ class Stacks:
             if ids is not None and ids.shape == (batch, size):
                 present = mask[:, -size:] if mask is not None and mask.shape[0] == batch and mask.shape[1] >= size else None
                 found = axis_of_ids(ids, present, self.tokenizer, role)
+                if mask is None and (pad := self._looks_padded(ids, role)) is not None:
+                    self.doubt = (
+                        f"whether the positions of the pad token {pad} are padding is not known, as no attention_mask was "
+                        "given: they count as text; give the model the attention_mask that its tokenizer returns"
+                    )
             elif ids is not None and ids.shape[0] == batch and _virtual_tokens(self.frames) == size - ids.shape[1] > 0:
                 virtual = Axis((Line(size - ids.shape[1], text=("",) * (size - ids.shape[1])),))
                 found = joined([virtual, axis_of_ids(ids, None, self.tokenizer)], role)
@@ -239,6 +245,20 @@ class Stacks:
     def _otherwise(self, frame: Frame, batch: int, size: int) -> Axis:  # noqa: ARG002
         """The positions of a stack that reads no text."""
         return Axis.unknown(size)
+
+    def _looks_padded(self, ids: Tensor, role: str) -> int | None:
+        """The pad token, where a row of ids ends or begins in it as if it were padded."""
+        configs = (getattr(frame.module, "config", None) for frame in self.frames)
+        pads = (getattr(config, "pad_token_id", None) for config in configs)
+        pad = next((one for one in pads if isinstance(one, int)), None)
+        if pad is None or ids.shape[1] < 2:
+            return None
+        padding = ids == pad
+        ends = padding[:, -1] if len(ids) > 1 else padding[:, -2:].all(1)
+        # A decoder's text may begin with it, and a text of one sequence end in it once.
+        begins = padding[:, :2].all(1) if len(ids) == 1 or role == "consumed" else padding[:, 0]
+        some = ends | begins
+        return pad if bool(some.any()) and not bool(padding.all()) else None
 
     # -- what is known of them -------------------------------------------------------------------------------------
 
