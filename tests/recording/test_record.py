@@ -73,6 +73,7 @@ def test_maps_equal_the_models_own_eager_weights(name, attention):
     assert_equals_own(recording, name, inputs)
 
 
+@pytest.mark.filterwarnings("ignore:whether the positions of the pad token")
 @each_model
 def test_without_padding(name):
     inputs = tiny_inputs(name)
@@ -446,6 +447,7 @@ def test_an_unknown_argument_is_refused_and_the_layer_can_be_left_out():
     assert [amap.layer for amap in ran(model, inputs, layers=[0, 2])[0].maps] == [0, 2]
 
 
+@pytest.mark.filterwarnings("ignore:whether the positions of the pad token")
 def test_nan_activations_are_named_when_read():
     model = tiny("gpt2")
     with torch.no_grad():

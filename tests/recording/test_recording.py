@@ -103,6 +103,7 @@ def test_a_sample_that_is_not_there(item):
         recording.sample(item)
 
 
+@pytest.mark.filterwarnings("ignore:whether the positions of the pad token")
 def test_samples_of_passes_that_differ_are_refused():
     model, ids = tiny("gpt2"), tiny_inputs("gpt2")["input_ids"]
     with torch.no_grad(), regard.record(model) as recording:
