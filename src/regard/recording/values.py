@@ -1,7 +1,7 @@
 """What attention calls multiply their weights with, and what comes of it: for methods that ask more than where weights went."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -23,10 +23,10 @@ class CallValues:
         projection: the model's projection of the heads' outputs, (heads · dim, features); None where none was seen.
     """
 
-    value: Tensor | None
-    output: Tensor | None = None
+    value: Tensor | None = field(repr=False)
+    output: Tensor | None = field(default=None, repr=False)
     heads_first: Callable[[Tensor], Tensor] | None = None
-    projection: Tensor | None = None
+    projection: Tensor | None = field(default=None, repr=False)
 
 
 def values_as_data(number: int, of: tuple[AttentionMap, CallValues], writer: MapWriter) -> dict[str, str]:
