@@ -5,6 +5,7 @@ every way that a batch may hold it.
 """
 
 import json
+import pickle
 import re
 from dataclasses import dataclass
 
@@ -157,7 +158,8 @@ def of_labels(seen):
 def of_files(seen, folder):
     path = folder / "recording.safetensors"
     seen.one_pass.save(path)
-    found = regard.load(path).sample(seen.item)
+    pickled = pickle.loads(pickle.dumps(regard.load(path)))  # noqa: S301 - our own bytes
+    found = pickled.sample(seen.item)
     norms = [amap.dense() for amap in regard.norm_weighted(found)]
     return [amap.dense() for amap in found.maps] + norms + [(tuple(amap.queries), tuple(amap.keys)) for amap in found.maps]
 
