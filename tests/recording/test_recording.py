@@ -10,6 +10,7 @@ from torch.testing import assert_close
 import regard
 from regard.errors import OptionError, RecordingError
 from regard.recording.recording import Recording
+from regard.viewer.document.document import document
 from support.recorded import ran
 from support.tiny_models import NAMES, Tokenizer, tiny, tiny_inputs
 
@@ -32,6 +33,22 @@ def test_labels_of_one_sequence():
     assert (recording.encoder[0].queries, recording.encoder[0].keys) == (source, source)
     assert (recording.cross[0].queries, recording.cross[0].keys) == (target, source)
     assert (recording.decoder[0].queries, recording.decoder[0].keys) == (target, target)
+
+
+def test_pictures_say_whether_rows_are_produced_or_consumed(tmp_path):
+    model, inputs = tiny("marian"), {key: value[:1] for key, value in tiny_inputs("marian").items()}
+    consumed = {"cross": ("tokens consumed", "source tokens"), "decoder": ("tokens consumed",) * 2}
+    produced = {"cross": ("tokens produced", "source tokens"), "decoder": ("tokens produced", "tokens consumed")}
+    read, _ = ran(model, inputs, tokenizer=Tokenizer())  # what the target's rows produce is not known
+    given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    written = regard.generate(model, given, tokenizer=Tokenizer(), max_new_tokens=3)
+    for recording, expected in ((read, consumed), (written, produced)):
+        recording.save(path := tmp_path / "recording")
+        for found in (recording, recording.sample(0), regard.load(path)):
+            for amap in found.maps:
+                ax = regard.heatmap(amap.select(queries=slice(0, 2)), head=0)
+                assert (ax.get_ylabel(), ax.get_xlabel()) == expected.get(amap.kind, ("queries", "keys"))
+    assert document(read.cross[0]).manifest["axes"]["axis-0"]["title"] == "tokens consumed"
 
 
 def test_labels_of_a_batch_are_asked_by_sequence():

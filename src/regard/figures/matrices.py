@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
+from regard.axes.roles import ROLES
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 
 MAX_TOKENS = 400
@@ -97,8 +98,16 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
         key_labels,
         ", ".join(parts),
         layer if isinstance(layer, int) else None,
-        ("target", "source") if getattr(own, "kind", None) == "cross" else ("queries", "keys"),
+        _sides(own),
     )
+
+
+def _sides(own: object) -> tuple[str, str]:
+    """What rows and columns are: tokens produced, consumed, or of the source; queries and keys where both are of one text."""
+    rows, columns = (getattr(getattr(own, name, None), "title", None) for name in ("queries", "keys"))
+    if rows is None or columns is None or rows == columns == ROLES["source"]:
+        return ("target", "source") if getattr(own, "kind", None) == "cross" else ("queries", "keys")
+    return rows, columns
 
 
 def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:

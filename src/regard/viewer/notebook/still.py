@@ -37,17 +37,15 @@ def still_picture(shown: Document, name: str) -> str:
     weights = unpack(shown.answer("region", region))[1]["values"]
     layer = info["name"] if info["layer"] is None else f"{info['kind']}, layer {info['layer']}"
     title = f"{layer}, {head_names(heads)}" if info["heads"] > 1 else layer
+    axes = [shown.manifest["axes"][info["rowAxes"][opening.get("rowAxis", 0)]], shown.manifest["axes"][info["columnAxis"]]]
     named: dict[str, Any] = {}
     if max(info["queries"], info["keys"]) <= NAMED_CELLS:
-        axis = info["rowAxes"][opening.get("rowAxis", 0)]
-        named = {
-            "queries": shown.manifest["axes"][axis]["tokens"],
-            "keys": shown.manifest["axes"][info["columnAxis"]]["tokens"],
-        }
+        named = {"queries": axes[0]["tokens"], "keys": axes[1]["tokens"]}
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the widget shows every token
-        figure = heatmap(np.asarray(weights), title=title, **named).get_figure()
-        figure.savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
+        ax = heatmap(np.asarray(weights), title=title, **named)
+        ax.set(ylabel=axes[0]["title"], xlabel=axes[1]["title"])
+        ax.get_figure().savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
     text = escaped(f"{title} of {shown.manifest['title']}")
     return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"></div>'
