@@ -127,12 +127,12 @@ def choose_mechanism(page: Page) -> None:
 
 
 SHOTS = (
-    Shot("ribbon", "sentence", "unit=words", 530, show_links),
+    Shot("ribbon", "sentence", "unit=words", 550, show_links),
     Shot("map", "licence", "view=map&heads=1&how=max", 720),
     Shot("map_close", "licence", "view=map&heads=1&viewport=541,551,489,499&query=549&key=497&pinned=1", 720),
     Shot("heads", "sentence", "view=heads&map=0&sort=entropy", 760),
-    Shot("text", "sentence", "view=text&query=6&pinned=1", 420),
-    Shot("steps", "cat", "view=steps&query=8", 620),
+    Shot("text", "sentence", "view=text&query=5&pinned=1", 420),
+    Shot("steps", "cat", "view=steps&query=7", 620),
     Shot("image", "landscape", "view=image&query=134&pinned=1", 700),
     Shot("playground", "playground", "", 700, choose_mechanism),
 )

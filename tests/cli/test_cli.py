@@ -43,7 +43,7 @@ def test_a_sentence_its_translation_and_its_words(capsys):
 def test_the_words_shown_are_those_with_the_most_weight(capsys):
     main(["translate", SEED, "--layer", "1", "--head", "2"])
     out = capsys.readouterr().out
-    assert "layer 1, head 2, produced rows" in out
+    assert "read at layer 1, head 2, by the tokens produced" in out
     alignment = regard.align(regard.translate(SEED).recording, 1, 2)
     for word, weights, row in zip(alignment.target_words, alignment.weights, out.splitlines()[3:], strict=False):
         best = int(weights.argmax())

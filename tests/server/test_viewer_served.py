@@ -147,7 +147,7 @@ class TestPlayground:
         page.get_by_role("heading", name="The dog sleeps.").wait_for()
         playground.rest()
         translation = regard.translate("The dog sleeps.")
-        reading = translation.alignment.reading
+        reading = translation.reading()
         playground.view("Map")
         assert_shows(playground.drawing(), translation.recording.cross[reading.layer][0, reading.head])
         assert set(translation.source_tokens) <= set(playground.drawing().texts)

@@ -14,6 +14,8 @@ from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 import regard
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.translation.translator import EMBEDDED, load_translator
+from regard.viewer.document.document import document
+from regard.viewer.notebook.still import still_picture
 
 pytestmark = pytest.mark.slow
 
@@ -302,18 +304,83 @@ def test_a_model_of_another_kind(tmp_path):
         regard.translate("Yes.", tmp_path)
 
 
-def test_figure_reads_the_aligned_head_or_the_one_that_is_named(cat):
-    reading = cat.alignment.reading
-    default = cat.figure()
-    assert f"layer {reading.layer}, head {reading.head}" in default.axes[0].get_title()
-    labels = [label.get_text() for label in cat.figure(1, 2).axes[0].get_yticklabels()]
+def labels_of(figure):
+    ax = figure.axes[0]
+    return [label.get_text() for label in ax.get_yticklabels()], (ax.get_ylabel(), ax.get_xlabel()), ax.get_title()
+
+
+def test_the_first_picture_has_a_row_for_each_token_that_was_produced(cat):
+    reading = cat.reading()
+    assert reading.rows == "produced"
+    labels, sides, title = labels_of(cat.figure())
     assert labels == list(cat.target_tokens)
-    labels = [label.get_text() for label in cat.figure(1, 2, rows="consumed").axes[0].get_yticklabels()]
+    assert labels[-1] == "</s>"
+    assert sides == ("tokens produced", "source tokens")
+    assert title == f"cross-attention, layer {reading.layer}, head {reading.head}"
+    words = {
+        "▁Le": "▁The",
+        "▁chat": "▁cat",
+        "▁tapis": "▁ma",
+        "▁sur": "▁on",
+        "</s>": "</s>",
+    }  # a row looks where its token is from
+    weights = cat.recording.cross[reading.layer][0, reading.head]
+    found = {token: cat.source_tokens[int(row.argmax())] for token, row in zip(cat.target_tokens, weights, strict=True)}
+    assert words.items() <= found.items()
+
+
+def test_a_head_that_aligns_better_by_the_tokens_consumed_is_drawn_where_they_are_asked_for(cat):
+    assert cat.reading(rows="consumed") == cat.alignment.reading
+    labels, sides, title = labels_of(cat.figure(rows="consumed"))
     assert labels == ["<pad>", *cat.target_tokens[:-1]]
+    assert sides == ("tokens consumed", "source tokens")
+    assert title == "cross-attention, layer {}, head {}".format(*cat.alignment.reading)
+    assert cat.recording.cross[cat.alignment.reading.layer].queries == cat.target_tokens  # the recording's map is as it was
+
+
+def test_any_head_may_be_drawn_by_any_rows(cat):
+    assert labels_of(cat.figure(1, 2))[:2] == (list(cat.target_tokens), ("tokens produced", "source tokens"))
+    assert labels_of(cat.figure(1, 2, rows="consumed"))[:2] == (
+        ["<pad>", *cat.target_tokens[:-1]],
+        ("tokens consumed", "source tokens"),
+    )
     with pytest.raises(OptionError, match="head: expected a whole number from 0 to 3, got 4"):
         cat.figure(0, 4)
     with pytest.raises(OptionError, match="expected layer and head together"):
         cat.figure(layer=1)
+    with pytest.raises(OptionError, match="rows: expected one of produced, consumed, got 'read'"):
+        cat.figure(rows="read")
+
+
+def test_the_heads_of_the_pictures_are_those_that_were_measured(cat):
+    config = json.loads((EMBEDDED / "config.json").read_text())
+    assert cat.reading() == (*config["alignment_produced"], "produced")
+    assert cat.reading(rows="consumed") == (*config["alignment_heads"][0], "consumed")
+    [short] = regard.translate(["No."])
+    assert short.reading() == cat.reading()  # one head, whatever the sentence
+
+
+def test_where_no_head_was_measured_the_one_that_agrees_with_the_links_is_drawn(cat):
+    with mock.patch.object(load_translator(), "produced", None):
+        assert regard.translate(SEED).reading() == cat.reading()  # in this sentence it is the same
+
+
+def test_all_pictures_of_one_map_have_one_set_of_labels(cat):
+    """A heat map of the recording, the picture that ``show`` leaves in a notebook, and the figure of the translation."""
+    layer, head, _ = cat.reading()
+    drawn = []
+    with mock.patch(
+        "matplotlib.figure.Figure.savefig", autospec=True, side_effect=lambda figure, *_, **__: drawn.append(figure)
+    ):
+        still_picture(document(cat), "still")
+    pictures = [cat.figure(), regard.heatmap(cat.recording.cross[layer], head=head).figure, drawn[0]]
+    found = [labels_of(picture)[:2] for picture in pictures]
+    assert found[0] == (list(cat.target_tokens), ("tokens produced", "source tokens"))
+    assert found[1] == found[2] == found[0]
+    cells = [picture.axes[0].collections[0].get_array().reshape(len(cat.target_tokens), -1) for picture in pictures]
+    assert_close(torch.tensor(cells[1]), torch.tensor(cells[0]))
+    assert_close(torch.tensor(cells[2]), torch.tensor(cells[0]), atol=1e-6, rtol=0)
+    assert regard.heads_grid(cat.recording.cross).axes[0].get_ylabel() == "tokens produced"
 
 
 def test_links_are_those_above_the_weight_that_was_measured_for_the_model():

@@ -74,9 +74,9 @@ def test_axe_at_other_sizes(browser, address, width):
 
 
 def test_what_is_shown_is_told_in_every_view(opened, translation):
-    layer, head = translation.alignment.reading.layer, translation.alignment.reading.head
+    layer, head = translation.reading().layer, translation.reading().head
     name = f"cross layer {layer}, head {head}"
-    opened.page.get_by_text(translation.recording.consumed[1], exact=True).first.click()  # the text view tells of a token
+    opened.page.get_by_text(translation.target_tokens[1], exact=True).first.click()  # the text view tells of a token
     for view in opened.views():
         opened.view(view)
         caption, columns, rows = opened.table()
@@ -86,7 +86,7 @@ def test_what_is_shown_is_told_in_every_view(opened, translation):
         opened.close_table()
     opened.view("Map")
     told = opened.page.locator(".map-canvas").get_attribute("aria-label")
-    assert told.startswith(f"attention map, {name}: rows, tokens consumed, 0 to ")
+    assert told.startswith(f"attention map, {name}: rows, tokens produced, 0 to ")
     assert "each cell is one weight" in told
 
 
@@ -155,7 +155,7 @@ def test_the_theme_follows_the_reader_unless_it_is_chosen(opened):
 def test_weights_have_the_colours_of_the_dark_theme(browser, address, translation):
     opened = Opened(browser, address, color_scheme="dark")
     opened.view("Map")
-    weights = translation.recording.cross[translation.alignment.reading.layer][0, translation.alignment.reading.head]
+    weights = translation.recording.cross[translation.reading().layer][0, translation.reading().head]
     drawing, pixels = opened.drawing(), opened.pixels()
     for row, column in np.ndindex(*weights.shape):
         x, y, _, _ = drawing.box(row, column)

@@ -28,10 +28,10 @@ def test_a_translation():
     assert manifest["items"] == [translation.source]
     assert [info["kind"] for info in manifest["maps"]] == [amap.kind for amap in recording.maps]
     opening = manifest["opening"]
-    reading = translation.alignment.reading
+    reading = translation.reading()
     info = manifest["maps"][opening["map"]]
     assert (opening["view"], info["kind"], info["layer"]) == ("ribbon", "cross", reading.layer)
-    assert reading.head in opening["heads"]
+    assert opening["heads"] == [reading.head]
     rows = [manifest["axes"][axis] for axis in info["rowAxes"]]
     assert [axis["title"] for axis in rows] == ["tokens produced", "tokens consumed"]
     assert rows[0]["tokens"] == list(translation.target_tokens)
@@ -45,6 +45,9 @@ def test_a_translation():
     [alignment] = manifest["alignments"]
     assert {tuple(link) for link in alignment["links"]} == set(translation.alignment.links)
     assert alignment["targetWords"] == list(translation.alignment.target_words)
+    assert rows[opening["rowAxis"]]["title"] == "tokens produced"
+    linked = translation.alignment.reading
+    assert f"Words are linked by layer {linked.layer}, head {linked.head}, read by the tokens consumed" in manifest["notes"][0]
     found = values(shown, map=opening["map"], heads=[reading.head])[1]["values"]
     assert_allclose(found, recording.cross[reading.layer][0, reading.head].numpy(), atol=1e-6)
 

@@ -29,7 +29,7 @@ def opened(opened):
 @pytest.fixture(scope="module")
 def opening(translation):
     """Layer and head that the page opens with, and that head's weights."""
-    reading = translation.alignment.reading
+    reading = translation.reading()
     return reading.layer, reading.head, translation.recording.cross[reading.layer][0, reading.head]
 
 
@@ -38,10 +38,10 @@ def test_the_table_and_the_drawing_have_the_weights(opened, translation, opening
     assert_shows(opened.drawing(), weights)
     caption, columns, rows = opened.table()
     assert "all cells on screen" in caption
-    assert columns == ["query", "tokens consumed", "key", "source tokens", "weight"]
+    assert columns == ["query", "tokens produced", "key", "source tokens", "weight"]
     assert len(rows) == weights.numel()
     for query, token, key, source, weight in rows:
-        assert token == translation.recording.consumed[int(query)]
+        assert token == translation.target_tokens[int(query)]
         assert source == translation.source_tokens[int(key)]
         assert rounded(weight, weights[int(query), int(key)])
 
@@ -84,7 +84,7 @@ def test_a_weight_under_the_pointer_and_pinned(opened, translation, opening):
     texts = opened.drawing().texts  # a pinned crosshair is part of what is saved
     [read] = [text for text in texts if text.startswith("weight ")]
     assert rounded(read.removeprefix("weight "), weights[2, 1])
-    assert any(translation.recording.consumed[2] in text and "(2)" in text for text in texts)
+    assert any(translation.target_tokens[2] in text and "(2)" in text for text in texts)
     opened.press("Escape")
     assert opened.address().get("pinned", "0") == "0"
 
@@ -94,7 +94,7 @@ def test_arrow_keys_say_tokens_and_weights(opened, translation, opening):
     opened.page.locator(".map-canvas").focus()
     opened.press("ArrowDown", "ArrowDown", "ArrowRight")
     said = opened.said()
-    assert f"tokens consumed: {translation.recording.consumed[1]}  (1)" in said
+    assert f"tokens produced: {translation.target_tokens[1]}  (1)" in said
     assert f"tokens produced: {translation.target_tokens[1]}" in said
     assert f"source tokens: {translation.source_tokens[1]}  (1)" in said
     assert rounded(said.rpartition("weight ")[2], weights[1, 1])
@@ -159,7 +159,6 @@ def test_words_are_merged_by_mass(opened, translation, opening):
 
 def test_special_tokens_hidden_and_renormalised(opened, opening):
     _, _, weights = opening
-    opened.choose("row labels", "tokens produced")
     opened.choose("special tokens", "hidden")
     kept = weights[:-1, :-1]  # </s> is the last of both texts
     assert_shows(opened.drawing(), kept)
@@ -174,11 +173,11 @@ def test_special_tokens_hidden_and_renormalised(opened, opening):
 
 def test_row_labels_are_what_was_produced_or_consumed(opened, translation):
     drawing = opened.drawing()
-    assert set(translation.recording.consumed) <= set(drawing.texts)
-    opened.choose("row labels", "tokens produced")
-    drawing = opened.drawing()
     assert set(translation.target_tokens) <= set(drawing.texts)
     assert translation.recording.consumed[0] not in drawing.texts
+    opened.choose("row labels", "tokens consumed")
+    drawing = opened.drawing()
+    assert set(translation.recording.consumed) <= set(drawing.texts)
 
 
 def test_margins_are_sums_of_the_whole_map(opened, opening):
@@ -205,11 +204,11 @@ def test_wheel_drag_double_click_and_keys(opened, opening):
     top, bottom, left, right = map(float, opened.address()["viewport"].split(","))
     opened.page.mouse.move(x, y)
     opened.page.mouse.down()
-    opened.page.mouse.move(x - 40, y - 60, steps=4)
+    opened.page.mouse.move(x + 10, y - 60, steps=4)  # up; and to the right, as the last column is in sight
     opened.page.mouse.up()
     moved = list(map(float, opened.address()["viewport"].split(",")))
     assert moved[0] > top
-    assert moved[2] > left
+    assert moved[2] < left
     assert moved[1] - moved[0] == pytest.approx(bottom - top, abs=2e-3)
     assert moved[3] - moved[2] == pytest.approx(right - left, abs=2e-3)
     drawing = opened.drawing()
@@ -223,7 +222,7 @@ def test_wheel_drag_double_click_and_keys(opened, opening):
     assert "viewport" not in opened.address()
     opened.page.locator(".map-canvas").focus()
     opened.press("+")
-    assert opened.said().startswith("rows, tokens consumed, ")
+    assert opened.said().startswith("rows, tokens produced, ")
     assert "viewport" in opened.address()
     opened.press("0")
     assert_shows(opened.drawing(), weights)
@@ -299,6 +298,6 @@ def test_copied_as_a_table(opened, opening):
     opened.page.locator("#paste").focus()
     opened.page.keyboard.press("Control+v")
     lines = opened.page.locator("#paste").input_value().split("\n")
-    assert lines[0].split("\t") == ["query", "tokens consumed", "key", "source tokens", "weight"]
+    assert lines[0].split("\t") == ["query", "tokens produced", "key", "source tokens", "weight"]
     assert len(lines) == 1 + weights.numel()
     assert rounded(lines[1].split("\t")[-1], weights[0, 0])

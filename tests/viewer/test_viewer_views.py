@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def weights(translation):
     """Of the head that the page opens with."""
-    reading = translation.alignment.reading
+    reading = translation.reading()
     return translation.recording.cross[reading.layer][0, reading.head]
 
 
@@ -33,14 +33,14 @@ class TestRibbon:
             opened.rest()
             assert curves.count() == int((weights >= threshold).sum()), threshold
         _, columns, rows = opened.table()
-        assert columns == ["tokens consumed", "source tokens", "weight"]
+        assert columns == ["tokens produced", "source tokens", "weight"]
         assert len(rows) == weights.numel()
 
     def test_a_token_under_the_pointer_is_told_with_its_weights(self, opened, translation, weights):
-        opened.page.get_by_text(translation.recording.consumed[3], exact=True).hover()
+        opened.page.get_by_text(translation.target_tokens[3], exact=True).hover()
         opened.rest()
         name, found = listed(opened.page.locator(".ribbon-said").text_content(), "attends to")
-        assert name == translation.recording.consumed[3]
+        assert name == translation.target_tokens[3]
         strong = [key for key in weights[3].argsort(descending=True).tolist() if weights[3, key] >= 0.05]
         assert [token for token, _ in found] == [translation.source_tokens[key] for key in strong]
         assert all(rounded(text, weights[3, key]) for (_, text), key in zip(found, strong, strict=True))
@@ -53,7 +53,7 @@ class TestRibbon:
         name, found = listed(opened.said(), "is attended by")
         assert name == translation.source_tokens[1]
         most = int(weights[:, 1].argmax())
-        assert found[0][0] == translation.recording.consumed[most]
+        assert found[0][0] == translation.target_tokens[most]
         assert rounded(found[0][1], weights[most, 1])
 
     def test_saved_with_tokens_as_text(self, opened, translation):
@@ -74,20 +74,20 @@ class TestRibbon:
 class TestText:
     def test_what_a_token_attends_to(self, opened, translation, weights):
         opened.view("Text")
-        opened.page.locator(".text-token", has_text=translation.recording.consumed[2]).hover()
+        opened.page.locator(".text-token", has_text=translation.target_tokens[1]).hover()
         opened.rest()
         name, found = listed(opened.page.locator(".text-said").text_content(), "attends to")
-        assert name.endswith(translation.recording.consumed[2])
-        order = weights[2].argsort(descending=True).tolist()
+        assert name.endswith(translation.target_tokens[1])
+        order = weights[1].argsort(descending=True).tolist()
         for (token, text), key in zip(found, order, strict=False):
             assert token == translation.source_tokens[key]
-            assert rounded(text, weights[2, key])
+            assert rounded(text, weights[1, key])
         tokens = opened.page.locator(".text-token[data-side=key]")
         grounds = tokens.evaluate_all("tokens => tokens.map(token => getComputedStyle(token).backgroundColor)")
         for key, ground in enumerate(grounds):
-            if weights[2, key] > 0.01:
+            if weights[1, key] > 0.01:
                 shown = [int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")]
-                assert np.abs(np.array(shown) - colour_of(weights[2, key])).max() <= 3
+                assert np.abs(np.array(shown) - colour_of(weights[1, key])).max() <= 3
 
     def test_what_attends_to_a_token(self, opened, translation, weights):
         opened.view("Text")
@@ -97,16 +97,16 @@ class TestText:
         name, found = listed(opened.page.locator(".text-said").text_content(), "is attended by")
         assert name.endswith(translation.source_tokens[1])
         order = weights[:, 1].argsort(descending=True).tolist()
-        assert [token for token, _ in found[:2]] == [translation.recording.consumed[at] for at in order[:2]]
+        assert [token for token, _ in found[:2]] == [translation.target_tokens[at] for at in order[:2]]
         assert rounded(found[0][1], weights[order[0], 1])
         _, columns, rows = opened.table()
-        assert columns[1] == "tokens consumed"
+        assert columns[1] == "tokens produced"
         assert all(rounded(weight, weights[int(at), 1]) for at, _, weight in rows)
 
     def test_both_directions_in_one_text_by_keys(self, opened, translation):
         opened.choose("map", "encoder layer 0")
         opened.view("Text")
-        encoder = translation.recording.encoder[0][0, 0]
+        encoder = translation.recording.encoder[0][0, translation.reading().head]
         opened.page.locator(".text-stage").focus()
         opened.press("ArrowRight", "ArrowRight", "ArrowRight")
         name, found = listed(opened.said(), "attends to")
@@ -127,7 +127,7 @@ class TestText:
 class TestHeads:
     def test_one_is_opened_by_a_click(self, opened, translation):
         opened.view("Heads")  # the head that was looked at is in sight
-        layer = translation.alignment.reading.layer
+        layer = translation.reading().layer
         canvas = opened.page.locator(".heads-canvas").bounding_box()
         told = opened.page.locator(".heads-told")
         for across in range(60, 1000, 40):

@@ -183,7 +183,7 @@ def lab(tmp_path_factory):
 def test_in_jupyterlab(lab, browser):
     folder, address = lab
     translation = regard.translate("The cat sat on the mat.")
-    reading = translation.alignment.reading
+    reading = translation.reading()
     watched = Watched(browser.new_context(viewport={"width": 1300, "height": 1000}), (address, "ws:", "data:", "blob:"))
     page = watched.page
     page.set_default_timeout(60_000)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 import regard
 from regard.analysis.alignment.align import Alignment, align
 from regard.arguments import whole_number
+from regard.axes.roles import ROLES
 from regard.cli.reports import check_layer_and_head, complain
 from regard.errors import OptionError, RegardError
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
@@ -63,12 +64,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _save(options: argparse.Namespace, translation: Translation) -> None:
-    """Pictures of the head that is shown; pages have all of them."""
+    """Pictures of one head, by the tokens produced where nothing else is asked for; pages have all heads."""
     pages = [path for path in options.save if path.suffix.lower() in PAGES]
     pictures = [path for path in options.save if path not in pages]
     if pictures:
-        figure = translation.figure(options.layer, options.head, rows=options.rows, theme=options.theme)
-        print(f"picture: {', '.join(map(str, regard.save(figure, *pictures)))}", file=sys.stderr)
+        layer, head, rows = translation.reading(options.layer, options.head, options.rows)
+        saved = regard.save(translation.figure(layer, head, rows=rows, theme=options.theme), *pictures)
+        print(f"picture: {', '.join(map(str, saved))} (layer {layer}, head {head}; rows are {ROLES[rows]})", file=sys.stderr)
     for path in pages:
         regard.page(translation, path)
         print(f"page: {path} (open it in a browser; it works offline)", file=sys.stderr)
@@ -124,7 +126,7 @@ def _show(console: Console, options: argparse.Namespace, translation: Translatio
 
 def _table(alignment: Alignment) -> Table:
     """For each target word the source words that it looked at most, heaviest first."""
-    title = "layer {}, head {}, {} rows".format(*alignment.reading)
+    title = "read at layer {}, head {}, by the tokens {}".format(*alignment.reading)
     table = Table(caption=title, caption_justify="left", caption_style="dim", box=None, pad_edge=False, header_style="dim")
     table.add_column("word", no_wrap=True)
     table.add_column("weight", no_wrap=True)

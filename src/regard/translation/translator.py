@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, align, guess_reading
-from regard.arguments import whole_number
+from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, agreeing_reading, align, guess_reading
+from regard.arguments import one_of, whole_number
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.recording.generation import generate, replay
 from regard.recording.pretrained import known_name, read_from
@@ -39,6 +39,8 @@ class Translation:
         target_tokens: the tokens that were produced, ``</s>`` included: the rows of the cross and decoder maps.
         recording: encoder, decoder and cross maps of this sentence.
         alignment: source words and target words, linked by the head that aligns best in this model.
+        produced: the head that aligns best in this model among those that are read by the tokens produced; None where that was
+            not measured.
     """
 
     source: str
@@ -47,41 +49,55 @@ class Translation:
     target_tokens: tuple[str, ...]
     recording: Recording
     alignment: Alignment
+    produced: Reading | None = None
 
     def __str__(self) -> str:
         return self.text
 
     def figure(self, layer: int | None = None, head: int | None = None, *, rows: str | None = None, **options: Any) -> "Figure":
-        """The cross-attention of one head as a heat map.
+        """The cross-attention of one head as a heat map: a row for each token of the target, ``</s>`` included.
 
         Args:
-            layer: decoder layer; without ``layer`` and ``head``, the reading that aligns best in this model.
+            layer: decoder layer; without ``layer`` and ``head``, the head that aligns best by these rows.
             head: head of that layer.
-            rows: label each row with the token that it "produced" (where a head is named), or with the one that it "consumed".
+            rows: label each row with the token that it "produced" (where not given), or with the one that it "consumed".
             **options: handed to ``regard.heatmap``.
         """
         from regard.figures.heatmap import heatmap
 
         reading = self.reading(layer, head, rows)
-        by = "read" if reading.rows == "consumed" else "produced"
-        options.setdefault("title", f"cross-attention, layer {reading.layer}, head {reading.head}, by the token {by}")
+        options.setdefault("title", f"cross-attention, layer {reading.layer}, head {reading.head}")
+        amap = self.recording.cross[reading.layer].select()
         if reading.rows == "consumed":
-            options.setdefault("queries", self.recording.consumed)
-        figure = heatmap(self.recording.cross[reading.layer], head=reading.head, **options).get_figure(root=True)
+            amap.queries = amap.queries.beside  # the same rows, by what they had read
+        figure = heatmap(amap, head=reading.head, **options).get_figure(root=True)
         if figure is None:
             raise OptionError("expected axes in a figure, got axes that were removed from theirs; leave ax= out")
         return figure
 
     def reading(self, layer: int | None = None, head: int | None = None, rows: str | None = None) -> Reading:
-        """The reading meant by these: the alignment's where layer and head are left out.
+        """The reading meant by these: where layer and head are left out, the one that aligns best by these rows.
+
+        Args:
+            layer: decoder layer.
+            head: head of that layer.
+            rows: "produced" (where not given) or "consumed".
 
         Raises:
             OptionError: no such layer, head or rows.
+
+        Example:
+            >>> translation = translate("The cat sat on the mat.")
+            >>> translation.reading(), translation.reading(rows="consumed")
+            (Reading(layer=1, head=1, rows='produced'), Reading(layer=1, head=0, rows='consumed'))
         """
-        if layer is None and head is None:
-            layer, head, measured = self.alignment.reading
-            rows = rows or measured
-        return align(self.recording.cross, layer, head, rows=rows).reading
+        if layer is not None or head is not None:
+            return align(self.recording.cross, layer, head, rows=rows).reading
+        rows = one_of("rows", rows or ROW_NAMES[0], ROW_NAMES)
+        measured = (self.alignment.reading, self.produced)
+        return next((one for one in measured if one and one.rows == rows), None) or agreeing_reading(
+            self.recording.cross, self.alignment, rows
+        )
 
 
 @overload
@@ -180,6 +196,7 @@ class Translator:
         positions: source and target positions that the model has; None where positions are relative, and have no end.
         readings: the readings that align best together, where they were measured on gold alignments and stand in config.json.
         reading: the first of them, the one to look at.
+        produced: the one that aligns best by the tokens produced, likewise.
         method: how their weights become links.
         sinks: what becomes of weights on special tokens.
         threshold: the least weight of a link.
@@ -193,6 +210,8 @@ class Translator:
         rows = str(getattr(config, "alignment_rows", ROW_NAMES[0]))
         self.readings = tuple(Reading(int(one), int(two), rows) for one, two in getattr(config, "alignment_heads", None) or ())
         self.reading = self.readings[0] if self.readings else None
+        best = getattr(config, "alignment_produced", None)
+        self.produced = Reading(int(best[0]), int(best[1]), "produced") if best else None
         self.method = str(getattr(config, "alignment_method", "argmax"))
         self.sinks = str(getattr(config, "alignment_sinks", "ignore"))
         self.threshold = float(getattr(config, "alignment_threshold", 0.0))
@@ -265,4 +284,5 @@ class Translator:
             target_tokens=tokens,
             recording=recording,
             alignment=align(recording.cross, readings=readings, threshold=self.threshold, method=self.method, sinks=self.sinks),
+            produced=self.produced,
         )

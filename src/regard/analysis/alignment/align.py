@@ -279,3 +279,25 @@ def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
             best |= {(layer, head): float(score) for head, score in enumerate(strongest)}
     layer, head = max(best, key=lambda place: best[place], default=(0, 0))
     return Reading(layer, head, "consumed" if 2 * (layer + 1) <= len(maps) else "produced")
+
+
+def agreeing_reading(maps: Sequence[AttentionMap], alignment: Alignment, rows: str) -> Reading:
+    """The head that, read by these rows, gives the most weight to the words that an alignment has linked.
+
+    Without links, the one that looks most at one token a row.
+
+    Args:
+        maps: cross-attention maps by layer, of the sentence pair that was aligned, with the words that its tokens show.
+        alignment: the links.
+        rows: "produced" or "consumed".
+    """
+    if not alignment.links:
+        return guess_reading(maps)._replace(rows=rows)
+    source, target = read_words(maps[0].keys), read_words(maps[0].queries)
+    places = [Reading(layer, head, rows) for layer, amap in enumerate(maps) for head in range(amap.shape[1])]
+
+    def agreement(place: Reading) -> float:
+        weights = map_of_words(maps, [place], source, target)
+        return sum(float(weights[0, 0, target_word, source_word]) for source_word, target_word in alignment.links)
+
+    return max(places, key=agreement)

@@ -109,15 +109,18 @@ def _of_translations(translations: Sequence[Translation]) -> Subject:
     for item, one in enumerate(translations):
         _add_recording(found, one.recording, [one.source])
         found.alignments.append((item, one.alignment))
-    reading = translations[0].alignment.reading
-    cross = [at for at, shown in enumerate(found.maps) if shown.item == 0 and shown.amap.kind == "cross"]
-    together = [other.head for other in translations[0].alignment.readings if other[::2] == reading[::2]]
+    reading, linked = first.reading(), first.alignment.reading
     found.opening = {
         "view": "ribbon",
-        "map": cross[reading.layer],
-        "heads": sorted(set(together)),
-        "rowAxis": int(reading.rows == "consumed" and len(found.maps[cross[reading.layer]].rows) > 1),
+        "map": [at for at, shown in enumerate(found.maps) if shown.item == 0 and shown.amap.kind == "cross"][reading.layer],
+        "heads": [reading.head],
+        "rowAxis": int(reading.rows == "consumed"),
     }
+    if linked.rows != reading.rows:
+        found.notes.append(
+            f"First shown: layer {reading.layer}, head {reading.head}, a row for each token {reading.rows}. Words are linked "
+            f"by layer {linked.layer}, head {linked.head}, read by the tokens {linked.rows}, which aligns better."
+        )
     return found
 
 
