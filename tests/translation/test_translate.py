@@ -256,16 +256,17 @@ def test_a_translation_that_does_not_end_is_an_error_not_a_fragment(tiny_opus):
         regard.translate("The cat.", tiny_opus)
 
 
-def test_a_hub_name_without_a_connection():
+def test_a_hub_name_without_a_connection_names_the_embedded_model_first():
     with mock.patch("regard.recording.pretrained.HfApi") as api:
         api.return_value.model_info.side_effect = ConnectionError("Name or service not known")
-        with pytest.raises(ModelError) as caught:
-            regard.translate("Yes.", "Helsinki-NLP/opus-mt-en-fr-none")
-    message = str(caught.value)
-    assert "'Helsinki-NLP/opus-mt-en-fr-none'" in message
-    assert "Name or service not known" in message
-    assert "one of two ways: connect once" in message
-    assert "pass its path" in message
+        for name in ("Helsinki-NLP/opus-mt-en-fr-none", "t5-none"):
+            with pytest.raises(ModelError) as caught:
+                regard.translate("Yes.", name)
+            ways = ["leave the model out: one that translates English to French is embedded", "connect once", "pass its path"]
+            parts = [f"expected the model {name!r}", "got neither (ConnectionError: Name or service not known)", *ways]
+            places = [str(caught.value).find(part) for part in parts]
+            assert places == sorted(places)
+            assert places[0] == 0
 
 
 def test_a_folder_that_is_not_there(tmp_path):

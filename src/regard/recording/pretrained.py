@@ -62,11 +62,12 @@ def load_text_model(model: str | Path, *, generates: bool = False, dtype: str = 
         raise OptionError(f"device: expected one that is there, got {device!r} ({_short(error)}); for example cpu") from error
 
 
-def known_name(model: str | Path) -> str:
+def known_name(model: str | Path, *, first: str = "") -> str:
     """The folder or hub name, if a model can be had there.
 
     Args:
         model: a folder in Transformers' layout, or a name on the hub, which is looked up in the local cache first.
+        first: the way on that an error names first.
 
     Returns:
         What ``from_pretrained`` takes.
@@ -83,7 +84,7 @@ def known_name(model: str | Path) -> str:
     if place.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
         _check_folder(place)
         return str(place)
-    _check_hub(str(model))
+    _check_hub(str(model), first)
     return str(model)
 
 
@@ -121,17 +122,17 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _check_hub(name: str) -> None:
+def _check_hub(name: str, first: str) -> None:
     """Refuse a hub name that is neither cached nor to be had, at once: loading it would retry for minutes first."""
     try:
         if try_to_load_from_cache(name, "config.json"):
             return
         HfApi().model_info(name, timeout=10)
     except Exception as error:
+        ways = "connect once so that it is downloaded and cached, or copy the model's folder to this machine and pass its path"
         raise ModelError(
             f"expected the model {name!r} in the hub's local cache or a connection to the hub, got neither "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). Go on in one of two ways: connect once so that "
-            "it is downloaded and cached, or copy the model's folder to this machine and pass its path"
+            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}); {f'{first}; or {ways}' if first else ways}"
         ) from error
 
 

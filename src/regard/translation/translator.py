@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 EMBEDDED = Path(__file__).parent / "model_eng_fra"
 """Folder of the English–French model that comes with the package."""
 
+AT_HAND = "leave the model out: one that translates English to French is embedded, and needs no connection"
+"""What to do without a connection to the hub."""
+
 BATCH = 16
 """Texts that are translated together."""
 
@@ -180,7 +183,7 @@ def load_translator(model: str | Path | None = None) -> "Translator":
 
 @functools.lru_cache(maxsize=4)
 def _loaded(model: str | None) -> "Translator":
-    name = str(EMBEDDED) if model is None else known_name(model)
+    name = str(EMBEDDED) if model is None else known_name(model, first=AT_HAND)
     with read_from(name, "a sequence-to-sequence model"):
         tokenizer = AutoTokenizer.from_pretrained(name)
         loaded = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32, attn_implementation="sdpa")
