@@ -5,9 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from regard import masks
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
-from regard.mechanisms.softmax_attention import attention
+from witnesses.notebook import NotebookAttention
 
 BATCH, QUERIES, KEYS, DIM = 2, 5, 7, 11
 
@@ -16,33 +16,82 @@ def normal(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_simple_attention_is_the_formula():
-    layer = SimpleAttention(DIM)
-    query, key, value = normal(QUERIES, DIM), normal(KEYS, DIM), normal(KEYS, DIM, seed=1)
-    mask = normal(QUERIES, KEYS, seed=2) > -1
-    scores = layer.query(query) @ layer.key(key).T / DIM**0.5
-    expected = scores.masked_fill(~mask, -1e9).softmax(-1)
-    output, weights = layer(query, key, value, mask)
-    assert_close(weights, expected)
-    assert_close(output, expected @ layer.value(value))
+def check_bits(dim, query, key, value, mask=None):
+    """The same bits as the notebook's class, in output and weights, but for rows that may attend to nothing."""
+    output, weights = SimpleAttention(dim)(query, key, value, mask)
+    expected_output, expected = NotebookAttention(dim)(query, key, value, mask)
+    assert (output.dtype, output.shape, weights.shape) == (query.dtype, expected_output.shape, expected.shape)
+    blind = torch.zeros(weights.shape[:-1], dtype=torch.bool)
+    if mask is not None:
+        blind = (mask == 0).expand(weights.shape).all(-1)
+    assert torch.equal(weights[~blind], expected[~blind])
+    assert torch.equal(output[~blind], expected_output[~blind])
+    assert not weights[blind].any()
+    assert not output[blind].any()
+    return blind
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("batch", [(), (BATCH,)])
+@pytest.mark.parametrize("dim", [1, 3, 4, DIM, 64])
+def test_simple_attention_is_the_notebooks_to_the_bit(dim, batch, dtype):
+    query, key, value = (
+        normal(*batch, *sizes, seed=seed).to(dtype) for seed, sizes in enumerate([(QUERIES, dim), (KEYS, dim), (KEYS, 13)])
+    )
+    check_bits(dim, query, key, value)
+    check_bits(dim, 40 * query, 40 * key, value)  # scores in the thousands
+    check_bits(dim, query, key, value, normal(*batch, QUERIES, KEYS, seed=4) > 0)
+    check_bits(dim, key, key, key, torch.ones(KEYS, KEYS).tril())
+    assert not list(SimpleAttention(dim).parameters())
+    assert SimpleAttention(dim).state_dict() == {}
+
+
+def test_the_example_of_the_notebook():
+    torch.manual_seed(42)
+    query, key, value = (torch.rand(1, 5, 4) for _ in range(3))
+    check_bits(4, query, key, value)
+    check_bits(4, query[0], key[0], value[0], torch.tensor([1, 1, 0, 1, 0]))
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32])
 @pytest.mark.parametrize("shape", [(BATCH, QUERIES, KEYS), (BATCH, 1, KEYS), (QUERIES, KEYS), (KEYS,), ()])
 def test_simple_attention_takes_masks_of_0_and_1(dtype, shape):
-    layer = SimpleAttention(DIM)
     query, key = normal(BATCH, QUERIES, DIM), normal(BATCH, KEYS, DIM)
-    mask = normal(*shape, seed=4) > 0
-    output, weights = layer(query, key, key, mask.to(dtype))
-    q, k, v = layer.query(query), layer.key(key), layer.value(key)
-    for b in range(BATCH):
-        expected = attention(q[b], k[b], v[b], mask.expand(BATCH, QUERIES, KEYS)[b])
-        assert_close((output[b], weights[b]), expected)
+    check_bits(DIM, query, key, key, (normal(*shape, seed=4) > 0).to(dtype))
+
+
+def test_a_query_of_simple_attention_that_may_attend_to_nothing_takes_nothing():
+    query, key = normal(BATCH, QUERIES, DIM), normal(BATCH, KEYS, DIM)
+    mask = torch.ones(BATCH, QUERIES, KEYS)
+    mask[1, 3] = 0
+    assert check_bits(DIM, query, key, key, mask).nonzero().tolist() == [[1, 3]]
+    even = NotebookAttention(DIM)(query, key, key, mask)[1][1, 3]
+    assert_close(even, torch.full((KEYS,), 1 / KEYS))  # what the notebook's class makes of it
+    assert check_bits(DIM, query, key, key, torch.zeros(KEYS)).all()
 
 
 def test_simple_attention_takes_a_mask_object():
     layer, words = SimpleAttention(DIM), normal(BATCH, KEYS, DIM)
-    assert_close(layer(words, words, words, masks.causal()), layer(words, words, words, torch.ones(KEYS, KEYS).tril()))
+    same = layer(words, words, words, torch.ones(KEYS, KEYS).tril())
+    for found, expected in zip(layer(words, words, words, masks.causal()), same, strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_hidden_value_of_simple_attention_may_be_nan():
+    words = normal(3, DIM)
+    value = words.clone()
+    value[2] = math.nan
+    output, _ = SimpleAttention(DIM)(words, words, value, torch.tensor([1, 1, 0]))
+    assert_close(output, SimpleAttention(DIM)(words, words[:2], words[:2])[0])
+
+
+def test_gradients_of_simple_attention_are_the_notebooks():
+    tensors = [normal(BATCH, KEYS, DIM, seed=seed).requires_grad_() for seed in range(3)]
+    found, expected = (
+        torch.autograd.grad(layer(*tensors, torch.ones(KEYS, KEYS).tril())[0].square().sum(), tensors)
+        for layer in (SimpleAttention(DIM), NotebookAttention(DIM))
+    )
+    assert_close(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +128,11 @@ def test_simple_attention_takes_a_mask_object():
         (
             {"key": torch.ones(2, 7, 11).double()},
             DtypeError,
-            "expected key of the layer's type, torch.float32, got torch.float64",
+            "expected query and key of one type, got torch.float32 and torch.float64",
         ),
+        ({"value": torch.ones(2, 7, 3).half()}, DtypeError, "expected query and value of one type, got torch.float32"),
+        ({"value": torch.ones(7)}, ShapeError, "expected query and value of one batch, got (2, 5, 11) and (7,)"),
+        ({"key": torch.ones(2, 7, 11).log()[:, :, [0]].expand(2, 7, 11) * math.inf}, ScoreError, "expected finite scores"),
     ],
 )
 def test_mistakes_with_simple_attention_are_named(change, error, message):

@@ -1,4 +1,6 @@
-"""Layers of softmax attention: learned projections in front of the formula, for one head and for many."""
+"""Layers of softmax attention: the bare formula, and many heads with learned projections in front of it."""
+
+import math
 
 from torch import Tensor, nn
 
@@ -6,32 +8,34 @@ from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.masks import Mask
 from regard.mechanisms import inputs
-from regard.mechanisms.softmax_attention import attention
+from regard.mechanisms.softmax_attention import attention, gather, hide, softmax
 
 
 class SimpleAttention(nn.Module):
-    """One head of attention with learned projections: softmax(Q Kᵀ / √input_dim) V.
+    """softmax(Q Kᵀ / √input_dim) V: one head, and nothing learned; `MultiHeadAttention` puts projections in front.
+
+    The textbook's class to the bit, in the type of its inputs. Only a query that may attend to nothing has weights 0 and output
+    0 here, where filling with −10⁹ gives it even weights on all that is hidden from it.
 
     Args:
-        input_dim: features of every input and output vector.
+        input_dim: features of queries and keys.
 
     Example:
         >>> import torch
         >>> layer = SimpleAttention(4)
-        >>> words = torch.randn(3, 4)
+        >>> words = torch.eye(4)[:3]
         >>> output, weights = layer(words, words, words, mask=torch.tensor([1, 1, 0]))
-        >>> output.shape, weights.shape
-        (torch.Size([3, 4]), torch.Size([3, 3]))
-        >>> weights[:, 2]
-        tensor([0., 0., 0.], grad_fn=<SelectBackward0>)
+        >>> weights
+        tensor([[0.6225, 0.3775, 0.0000],
+                [0.3775, 0.6225, 0.0000],
+                [0.5000, 0.5000, 0.0000]])
+        >>> output.shape
+        torch.Size([3, 4])
     """
 
     def __init__(self, input_dim: int) -> None:
         super().__init__()
-        whole_number("input_dim", input_dim, 1)
-        self.query = nn.Linear(input_dim, input_dim)
-        self.key = nn.Linear(input_dim, input_dim)
-        self.value = nn.Linear(input_dim, input_dim)
+        self.input_dim = whole_number("input_dim", input_dim, 1)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
         """Attend from every query to every key.
@@ -39,13 +43,14 @@ class SimpleAttention(nn.Module):
         Args:
             query: (batch, queries, input_dim) or (queries, input_dim).
             key: (batch, keys, input_dim) or (keys, input_dim).
-            value: as key.
+            value: (batch, keys, value_dim) or (keys, value_dim).
             mask: broadcastable to (batch, queries, keys): 0 or False = hidden, 1 or True = may attend, of any dtype.
 
         Returns:
-            output, shaped as query, and weights (batch, queries, keys) or (queries, keys).
+            output (batch, queries, value_dim) or (queries, value_dim), and weights (batch, queries, keys) or (queries, keys).
         """
-        inputs.check_vectors(self.query, query=query, key=key, value=value)
+        inputs.check_features(self.input_dim, query=query, key=key)
+        inputs.check_query_key_value(query, key, value)
         if mask is not None and not isinstance(mask, Mask):
             batch = {"batch": query.shape[0]} if query.ndim == 3 else {}
             inputs.check_broadcast("mask", mask, batch | {"queries": query.shape[-2], "keys": key.shape[-2]})
@@ -56,9 +61,10 @@ class SimpleAttention(nn.Module):
                 )
             mask = (mask != 0).unsqueeze(-3) if mask.ndim == 3 else mask != 0
 
-        q, k, v = self.query(query), self.key(key), self.value(value)  # (batch, positions, input_dim)
-        output, weights = attention(q.unsqueeze(-3), k.unsqueeze(-3), v.unsqueeze(-3), mask)  # one head
-        return output.squeeze(-3), weights.squeeze(-3)
+        scores = query @ key.transpose(-2, -1) / math.sqrt(self.input_dim)  # (batch, queries, keys)
+        masked, allowed = hide(inputs.widen(scores.unsqueeze(-3)), mask, causal=False)  # (batch, 1, queries, keys)
+        weights = softmax(masked, None).reshape(scores.shape)  # (batch, queries, keys)
+        return gather(weights, value, allowed.reshape(scores.shape)), weights
 
 
 class MultiHeadAttention(nn.Module):

@@ -223,21 +223,55 @@ def check_vectors(layer: nn.Linear, **inputs: Tensor) -> None:
         Traceback (most recent call last):
         regard.errors.ShapeError: expected x of 4 features, those this layer was made for, got (3, 5)
     """
-    first_name, first = next(iter(inputs.items()))
     for name, x in inputs.items():
         check_floats(name, x)
-        shape = tuple(x.shape)
         if x.dtype != layer.weight.dtype and not torch.is_autocast_enabled(x.device.type):
             raise DtypeError(
                 f"expected {name} of the layer's type, {layer.weight.dtype}, got {x.dtype}; "
                 f"write {name}.to({layer.weight.dtype}), or convert the layer with layer.to({x.dtype})"
             )
+    check_features(layer.in_features, **inputs)
+
+
+def check_features(features: int, **inputs: Tensor) -> None:
+    """Refuse inputs of another number of features, or whose batches differ; their numbers of positions may.
+
+    Example:
+        >>> check_features(4, query=torch.ones(3, 4), key=torch.ones(1, 3, 4))
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected query and key of one batch, got (3, 4) and (1, 3, 4)
+    """
+    for name, x in inputs.items():
+        check_floats(name, x)
+        shape = tuple(x.shape)
         if x.ndim not in (2, 3):
             raise ShapeError(f"expected {name} (batch, positions, features) or (positions, features), got {shape}")
-        if x.shape[-1] != layer.in_features:
-            raise ShapeError(f"expected {name} of {layer.in_features} features, those this layer was made for, got {shape}")
-        if x.ndim != first.ndim or x.shape[:-2] != first.shape[:-2]:
-            raise ShapeError(f"expected {first_name} and {name} of one batch, got {tuple(first.shape)} and {shape}")
+        if x.shape[-1] != features:
+            raise ShapeError(f"expected {name} of {features} features, those this layer was made for, got {shape}")
+    (first_name, first), *others = inputs.items()
+    for name, x in others:
+        if x.shape[:-2] != first.shape[:-2]:
+            raise ShapeError(f"expected {first_name} and {name} of one batch, got {tuple(first.shape)} and {tuple(x.shape)}")
+
+
+def check_query_key_value(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Refuse values that are not one a key, of the same batch, and inputs of several types; `check_features` has seen the rest.
+
+    Example:
+        >>> check_query_key_value(torch.ones(3, 4), torch.ones(5, 4), torch.ones(2, 7))
+        Traceback (most recent call last):
+        regard.errors.ShapeError: expected one value for each key, got 5 keys and 2 values; cut or pad one of them
+    """
+    check_floats("value", value)
+    if value.shape[:-2] != query.shape[:-2] or value.ndim != query.ndim:
+        raise ShapeError(f"expected query and value of one batch, got {tuple(query.shape)} and {tuple(value.shape)}")
+    if value.shape[-2] != key.shape[-2]:
+        raise ShapeError(
+            f"expected one value for each key, got {key.shape[-2]} keys and {value.shape[-2]} values; cut or pad one of them"
+        )
+    for name, x in (("key", key), ("value", value)):
+        if x.dtype != query.dtype:
+            raise DtypeError(f"expected query and {name} of one type, got {query.dtype} and {x.dtype}; convert one of them")
 
 
 def widen(tensor: Tensor) -> Tensor:
