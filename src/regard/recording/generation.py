@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from regard.axes.tokens import Tokenizer, axis_of_ids
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
-from regard.recording.record import record
+from regard.recording.record import recorder_of
 from regard.recording.recording import Recording
 
 
@@ -151,8 +151,9 @@ def replay(
         if "position_ids" in inspect.signature(model.forward).parameters:
             # generate counts positions from the first real token; a plain forward would count the padding on the left too.
             arguments["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-    with torch.no_grad(), record(model, layers, kinds, tokenizer=tokenizer) as recording:
+    with torch.no_grad(), recorder_of(model, layers, kinds, tokenizer=tokenizer) as recorder:
         model(**arguments, use_cache=False)
+    recording = recorder.recording
     rows = real[:, 1:] & real[:, :-1]
     recording.sequences = sequences
     read = axis_of_ids(consumed, rows, tokenizer, "consumed")

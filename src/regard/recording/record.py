@@ -62,6 +62,22 @@ def record(
         >>> recording.self[1].shape
         (1, 2, 5, 5)
     """
+    with recorder_of(model, layers, kinds, tokenizer=tokenizer, values=values) as recorder:
+        yield recorder.recording
+    if recorder.stacks.doubt:
+        warnings.warn(recorder.stacks.doubt, stacklevel=3)  # 3: contextlib stands between
+
+
+@contextmanager
+def recorder_of(
+    model: nn.Module,
+    layers: Sequence[int] | None = None,
+    kinds: Sequence[str] | None = None,
+    *,
+    tokenizer: Tokenizer | None = None,
+    values: bool = False,
+) -> Iterator[Recorder]:
+    """As ``record``, for those who know more of the texts than the model is given: nothing is said of padding."""
     if not isinstance(model, nn.Module):
         raise DtypeError(f"model: expected a torch module, got {type(model).__name__}")
     for name, given, example in (("layers", layers, "layers=[0, 3]"), ("kinds", kinds, "kinds=['cross']")):
@@ -75,12 +91,10 @@ def record(
     recording.model = _name_of(model)
     recorder = Recorder(model, recording, layers, kinds, values=values, tokenizer=tokenizer)
     with observe(model, recorder) as torch_calls:
-        yield recording
+        yield recorder
     for module, reason in torch_calls.missed():
         recorder.miss(module, reason)
     _check_calls(model, recording)
-    if recorder.stacks.doubt:
-        warnings.warn(recorder.stacks.doubt, stacklevel=3)  # 3: contextlib stands between
 
 
 def _name_of(model: nn.Module) -> str:
