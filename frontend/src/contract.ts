@@ -11,11 +11,14 @@
 
 export type Kind = "encoder" | "decoder" | "cross" | "self" | "map";
 
-/** The tokens of an axis. Tokens are data: any string at all, shown as text and never as markup. */
+/** The tokens of an axis. They are data: any string at all, shown as text and never as markup. */
 export interface Axis {
   /** What a position is, for people: "source tokens", "tokens produced". */
   title: string;
+  /** As the tokenizer spells them, everything visible. */
   tokens: string[];
+  /** What a person reads of them; null where that is the same. */
+  texts: string[] | null;
   /** Positions of special tokens: `</s>`, padding and their like. */
   special: number[];
   /**
@@ -25,6 +28,9 @@ export interface Axis {
   words: number[] | null;
   /** Texts of the words, one a run; where `words` is null, null. */
   wordTexts: string[] | null;
+  /** Where characters begin, as words do; null where each token is whole characters, and tokens will do. */
+  characters: number[] | null;
+  characterTexts: string[] | null;
 }
 
 export interface MapInfo {
@@ -204,9 +210,9 @@ export interface Transport {
 
 // -- what is being looked at -----------------------------------------------------------------------------------------
 
-export type UnitName = "tokens" | "words";
+export type UnitName = "tokens" | "words" | "characters";
 
-/** The part of a map that is on screen, in units (tokens or words, hidden ones not counted), fractions allowed. */
+/** The part of a map that is on screen, in units (tokens, words or characters, hidden ones not counted), fractions allowed. */
 export interface Viewport {
   top: number;
   bottom: number;

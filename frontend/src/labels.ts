@@ -1,32 +1,26 @@
-/** Tokens as people can read them. They are data: what cannot be seen, or would move its neighbours, is written out. */
+/** Tokens as people can read them. The manifest has their texts with everything in them visible; here they are cut. */
 
-/**
- * Controls, marks of direction, characters of no width (but the joins inside an emoji), halves of surrogate pairs,
- * non-characters.
- */
-const UNSEEN = new RegExp(
-  [
-    "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b\\u200c\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]",
-    "[\\ufff9-\\ufffb\\ufffe\\uffff\\ud800-\\udfff]",
-    "\\u200d(?!\\p{Extended_Pictographic})",
-    "(?<![\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d",
-  ].join("|"),
-  "gu",
-);
-const NAMED: Record<string, string> = { "\n": "⏎", "\t": "⇥", "\r": "␍" };
+import type { Axis } from "./contract";
 
-/** A token with everything in it visible, cut to `limit` characters. */
-export function visible(token: string, limit = 40): string {
-  // Characters, not halves of them; of a very long token only as many as may be needed are looked at.
-  const characters = [...token.slice(0, 2 * limit + 2)];
-  const cut = characters.length > limit;
-  const kept = (cut ? characters.slice(0, limit - 1) : characters).join("");
-  const shown = kept.replace(
-    UNSEEN,
-    (found) => NAMED[found] ?? `⟨${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
-  );
-  const text = shown === "" ? "⟨empty⟩" : /^ +$/.test(shown) ? "␣".repeat(shown.length) : shown;
-  return cut ? `${text}…` : text;
+const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** A text of at most `limit` characters, as people count them: no emoji and no letter with its marks is cut in two. */
+export function brief(text: string, limit = 40): string {
+  if (text === "") return "⟨empty⟩";
+  if (text.length <= limit) return text;
+  let kept = "";
+  let count = 0;
+  // A character may be a text of any length: of one that is absurd, only a part is looked at.
+  for (const { segment } of characters.segment(text.slice(0, 32 * limit))) {
+    if (++count === limit) return kept.length + segment.length === text.length ? text : `${kept}…`;
+    kept += segment;
+  }
+  return kept === text ? text : `${kept}…`;
+}
+
+/** What a person reads of a token. */
+export function textAt(axis: Axis, token: number): string {
+  return (axis.texts ?? axis.tokens)[token];
 }
 
 /** A weight as text: enough digits to tell it from its neighbours, and never 0 for what is not. */

@@ -1,8 +1,8 @@
 /** What the store points at, looked up in the manifest. */
 
-import type { How, Manifest, MapInfo, RegionRequest, State } from "./contract";
-import { visible } from "./labels";
-import { Units } from "./units";
+import type { How, Manifest, MapInfo, RegionRequest, State, UnitName } from "./contract";
+import { brief } from "./labels";
+import { beginsOf, Units } from "./units";
 
 export interface Shown {
   info: MapInfo;
@@ -26,9 +26,16 @@ export function shownBy(manifest: Manifest, state: Pick<State, "map" | "unit" | 
   };
 }
 
-/** What a cell of whole units shows: of words, the mass; of tokens, the weight itself. */
+/** The units that a map can be shown in: its axes know where they begin. */
+export function unitsOf(manifest: Manifest, info: MapInfo): UnitName[] {
+  const axes = [...info.rowAxes, info.columnAxis].map((name) => manifest.axes[name]);
+  const names: UnitName[] = ["tokens", "words", "characters"];
+  return names.filter((unit) => unit === "tokens" || axes.some((axis) => beginsOf(axis, unit) !== null));
+}
+
+/** What a cell of whole units shows: of words and characters, the mass; of tokens, the weight itself. */
 export function howOfUnits(state: Readonly<State>): How {
-  return state.unit === "words" ? "mass" : "mean";
+  return state.unit === "tokens" ? "mean" : "mass";
 }
 
 /** A request for units first … last of each axis, one cell a unit. */
@@ -53,7 +60,7 @@ export function unitsRequest(
 
 /** "cross layer 3, head 5", "self layer 0, mean of heads 1, 4": what is being looked at, in words. */
 export function mapText(info: MapInfo, heads: readonly number[]): string {
-  const layer = info.layer === null ? visible(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
+  const layer = info.layer === null ? brief(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
   if (info.heads === 1) return layer;
   if (heads.length === 1) return `${layer}, head ${heads[0]}`;
   return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;

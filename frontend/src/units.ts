@@ -1,6 +1,12 @@
-/** The units of an axis as they are shown: tokens or words, all of them or without the special ones. */
+/** The units of an axis as they are shown: tokens, words or characters, all of them or without the special ones. */
 
 import type { Axis, Cells, UnitName } from "./contract";
+import { textAt } from "./labels";
+
+/** Where the units of a name begin; null where they are the tokens. */
+export function beginsOf(axis: Axis, unit: UnitName): number[] | null {
+  return { tokens: null, words: axis.words, characters: axis.characters }[unit];
+}
 
 export class Units {
   /** How many are shown. */
@@ -17,13 +23,13 @@ export class Units {
   ) {
     this.specials = new Set(axis.special);
     const size = axis.tokens.length;
-    const words = unit === "words" ? axis.words : null;
-    if (words === null && !(hidden && this.specials.size > 0)) {
+    const begin = beginsOf(axis, unit);
+    if (begin === null && !(hidden && this.specials.size > 0)) {
       this.count = size;
       this.starts = this.stops = this.runs = null;
       return;
     }
-    const begins = words ?? Array.from({ length: size }, (_, at) => at);
+    const begins = begin ?? Array.from({ length: size }, (_, at) => at);
     const kept = begins
       .map((start, run) => ({ start, run }))
       .filter(({ start }) => !(hidden && this.specials.has(start)));
@@ -43,10 +49,16 @@ export class Units {
     return this.stops ? this.stops[unit] : unit + 1;
   }
 
-  /** What it says, as the text of a word or the token's own name. */
+  /** What it says: the text of a word, of a character, or of a token. */
   label(unit: number): string {
-    if (this.unit === "words" && this.axis.wordTexts && this.runs) return this.axis.wordTexts[this.runs[unit]];
-    return this.axis.tokens[this.start(unit)];
+    const { wordTexts, characterTexts } = this.axis;
+    const texts = { tokens: null, words: wordTexts, characters: characterTexts }[this.unit];
+    return texts && this.runs ? texts[this.runs[unit]] : textAt(this.axis, this.start(unit));
+  }
+
+  /** Its tokens as their tokenizer spells them. */
+  spelling(unit: number): string {
+    return this.axis.tokens.slice(this.start(unit), this.stop(unit)).join(" ");
   }
 
   special(unit: number): boolean {

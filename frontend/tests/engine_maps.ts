@@ -147,7 +147,16 @@ export function makeDense(heads: number, queries: number, keys: number, codes: b
 export function manifestOfMaps(maps: { heads: number; queries: number; keys: number }[]): Manifest {
   const axis = (size: number, special: number[]) => {
     const tokens = Array.from({ length: size }, (_, at) => `t${at}`);
-    return { title: "tokens", tokens, special, words: null, wordTexts: null };
+    return {
+      title: "tokens",
+      tokens,
+      special,
+      words: null,
+      wordTexts: null,
+      texts: null,
+      characters: null,
+      characterTexts: null,
+    };
   };
   return {
     version: 1,

@@ -1,23 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { visible, weightText } from "../src/labels";
+import { brief, textAt, weightText } from "../src/labels";
 
 describe("labels", () => {
-  it("write out what cannot be seen or would move its neighbours", () => {
-    expect(visible("a\u202eb")).toBe("a⟨202E⟩b");
-    expect(visible("\u200b")).toBe("⟨200B⟩");
-    expect(visible("\ud800x")).toBe("⟨D800⟩x");
-    expect(visible("\n\t")).toBe("⏎⇥");
-    expect(visible("  ")).toBe("␣␣");
-    expect(visible("")).toBe("⟨empty⟩");
+  it("say what a person reads of a token", () => {
+    const axis = { title: "", tokens: ["Ġcafé"], special: [], words: null, wordTexts: null };
+    expect(textAt({ ...axis, texts: ["▁café"], characters: null, characterTexts: null }, 0)).toBe("▁café");
+    expect(textAt({ ...axis, texts: null, characters: null, characterTexts: null }, 0)).toBe("Ġcafé");
+    expect(brief("")).toBe("⟨empty⟩");
   });
 
   it("keep scripts, emoji and their joins", () => {
-    for (const token of ["日本語", "👩‍🚀", "Ġthe", "▁naïve", "</script>", "שלום"]) expect(visible(token)).toBe(token);
+    for (const token of ["日本語", "👩‍🚀", "▁the", "▁naïve", "</script>", "שלום"]) expect(brief(token)).toBe(token);
   });
 
-  it("cut what is long, by characters and not by halves of them", () => {
-    expect(visible("x".repeat(10_000), 5)).toBe("xxxx…");
-    expect(visible("🐈".repeat(100), 3)).toBe("🐈🐈…");
+  it("cut what is long, by characters and not by parts of them", () => {
+    expect(brief("x".repeat(10_000), 5)).toBe("xxxx…");
+    expect(brief("🐈".repeat(100), 3)).toBe("🐈🐈…");
+    expect(brief("👩‍👩‍👧".repeat(3), 3)).toBe("👩‍👩‍👧".repeat(3));
+    expect(brief("👩‍👩‍👧".repeat(4), 3)).toBe(`${"👩‍👩‍👧".repeat(2)}…`);
+    expect(brief(`a${"\u0301".repeat(100_000)}`, 3).length).toBeLessThan(200);
   });
 
   it("give weights digits that tell them apart", () => {

@@ -27,6 +27,9 @@ const axisOf = (size: number) => ({
   special: [],
   words: null,
   wordTexts: null,
+  texts: null,
+  characters: null,
+  characterTexts: null,
 });
 
 describe("cells", () => {

@@ -11,6 +11,9 @@ const axis = (size: number) => ({
   special: [0],
   words: null,
   wordTexts: null,
+  texts: null,
+  characters: null,
+  characterTexts: null,
 });
 const spaces = { spacing: 13, far: 40, room: 50 };
 

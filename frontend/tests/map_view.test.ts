@@ -56,7 +56,16 @@ describe("the map view says what is shown", () => {
     const example = smallExample();
     const size = 4096;
     const tokens = Array.from({ length: size }, (_, at) => String(at));
-    const axis = { title: "tokens", tokens, special: [], words: null, wordTexts: null };
+    const axis = {
+      title: "tokens",
+      tokens,
+      special: [],
+      words: null,
+      wordTexts: null,
+      texts: null,
+      characters: null,
+      characterTexts: null,
+    };
     const info = {
       ...example.manifest.maps[0],
       queries: size,
@@ -190,7 +199,16 @@ describe("a crosshair over cells of many weights", () => {
     const size = 211;
     const tokens = Array.from({ length: size }, (_, at) => `t${at}`);
     const { manifest: small } = smallExample();
-    const axis = { title: "tokens", tokens, special: [], words: null, wordTexts: null };
+    const axis = {
+      title: "tokens",
+      tokens,
+      special: [],
+      words: null,
+      wordTexts: null,
+      texts: null,
+      characters: null,
+      characterTexts: null,
+    };
     const info = { ...small.maps[0], heads: 1, queries: size, keys: size, rowAxes: ["a"], columnAxis: "a" };
     const manifest = { ...small, axes: { a: axis }, maps: [info] };
     const weights = softmaxRows(size, size, (i, j) => -Math.abs(i - j) / 9);

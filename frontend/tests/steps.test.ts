@@ -61,6 +61,9 @@ function example(found: Steps = steps(), change: Partial<Manifest["maps"][number
     special: [0],
     words: null,
     wordTexts: null,
+    texts: null,
+    characters: null,
+    characterTexts: null,
   });
   const info = {
     ...manifest.maps[0],

@@ -46,7 +46,16 @@ describe("the text", () => {
   it("turns the pages of a long text", async () => {
     const { manifest } = smallExample();
     const long = Array.from({ length: 3200 }, (_, at) => `t${at}`);
-    manifest.axes.source = { title: "tokens", tokens: long, special: [], words: null, wordTexts: null };
+    manifest.axes.source = {
+      title: "tokens",
+      tokens: long,
+      special: [],
+      words: null,
+      wordTexts: null,
+      texts: null,
+      characters: null,
+      characterTexts: null,
+    };
     manifest.maps = [
       {
         ...manifest.maps[0],
@@ -66,5 +75,23 @@ describe("the text", () => {
     press(stage.view, "PageDown");
     press(stage.view, "PageDown");
     expect(tokens(stage.root, "key").length).toBe(200);
+  });
+
+  it("breaks lines where the text does, and lets words and marks be told apart", () => {
+    const { manifest, source } = smallExample();
+    const { axes } = manifest;
+    axes.source.texts = ["def", "▁f:↵", "→⟨E4⟩", "##x", "▁▁", "▁a", "▁b", ".", "</s>"];
+    axes.source.words = [0, 1, 2, 4, 7, 8];
+    axes.source.wordTexts = ["def", "f:", "⟨E4⟩x", "ab", ".", "</s>"];
+    const stage = stageOf(view, {}, { manifest, source });
+    const shown = tokens(stage.root, "key");
+    expect(shown.map((token) => token.textContent)).toEqual(axes.source.texts);
+    expect(shown[1].innerHTML).toBe('<span class="mark">▁</span>f:<span class="mark">↵</span><br>');
+    expect(shown[2].innerHTML).toBe('<span class="mark">→</span><span class="code" dir="ltr">⟨E4⟩</span>');
+    expect(shown[8].dir).toBe("ltr");
+    const between = shown.slice(1).map((token) => token.previousSibling?.nodeName);
+    expect(between).toEqual(["WBR", "#text", "WBR", "WBR", "WBR", "WBR", "#text", "#text"]);
+    expect(shown[0].closest("p")?.dir).toBe("auto");
+    expect(shown[1].title).toBe(axes.source.tokens[1]);
   });
 });

@@ -22,6 +22,26 @@ describe("units of an axis", () => {
     expect(units.cells(0, 7, 2)).toEqual({ starts: [0, 4], stops: [4, 9] });
   });
 
+  it("are characters that several tokens make", () => {
+    const bytes = {
+      title: "tokens",
+      tokens: ["Ġä", "½", "ł", "å¥½", "<s>"],
+      texts: ["▁⟨E4⟩", "⟨BD⟩", "⟨A0⟩", "好", "<s>"],
+      special: [4],
+      words: [0, 4],
+      wordTexts: ["你好", "<s>"],
+      characters: [0, 3, 4],
+      characterTexts: ["你", "好", "<s>"],
+    };
+    const units = new Units(bytes, "characters", false);
+    expect([0, 1, 2].map((unit) => units.label(unit))).toEqual(["你", "好", "<s>"]);
+    expect(units.spelling(0)).toBe("Ġä ½ ł");
+    expect(units.unitOf(2)).toBe(0);
+    expect(new Units(bytes, "characters", true).count).toBe(2);
+    expect(new Units(bytes, "tokens", false).label(1)).toBe("⟨BD⟩");
+    expect(new Units(axis, "characters", false).label(3)).toBe("at"); // each token is whole characters: tokens will do
+  });
+
   it("leave out special tokens where they are hidden", () => {
     const units = new Units(axis, "words", true);
     expect(units.count).toBe(6);

@@ -56,7 +56,9 @@ def unseen(text):
 
 
 def written_out(token):
-    """What must be seen of a token: each character that cannot be seen by its number, and the others as they are."""
-    named = {"\n": "⏎", "\t": "⇥"}
-    shown = "".join(named.get(one, f"⟨{ord(one):04X}⟩") if unseen(one) and one != "\u200d" else one for one in token)
-    return shown or "⟨empty⟩"
+    """What must be seen of these tokens, which SentencePiece could have made: what cannot be seen by its number."""
+    named = {"\n": "↵", "\t": "→", " ": "▁"}
+    shown = "".join(
+        named.get(one, f"⟨{ord(one):04X}⟩") if one == " " or (unseen(one) and one != "\u200d") else one for one in token
+    )
+    return {"": "⟨empty⟩", "<0xE2>": "⟨E2⟩"}.get(token, shown)

@@ -15,7 +15,7 @@ from regard.errors import DtypeError, OptionError, ShapeError
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.natural_text import natural_text
 from regard.tokens.special import is_special
-from regard.tokens.words import Words, words_of
+from regard.tokens.words import Words, characters_of, words_of
 from support.forked import PEAK, said
 from support.lazy_map_suite import LazyMapSuite
 
@@ -154,6 +154,53 @@ def test_a_long_text_finds_its_words_in_time():
     found = words_of(tokens, words=words)
     assert all(set(found.tokens[at]) <= {2 * at, 2 * at + 1} for at in range(len(words)))
     assert sum(map(len, found.tokens)) == len(tokens)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "texts", "places"),
+    [
+        (["ä½", "ł", "å¥½"], ("你", "好"), ((0, 1), (2,))),
+        (["▁我", "爱", "▁北京"], ("我", "爱", "北", "京"), ((0,), (1,), (2,), (2,))),
+        (["▁", "a", "b", "</s>", "c"], ("a", "b", "c"), ((0, 1), (2,), (4,))),
+        (["▁น", "้", "ำ", "ใ", "จ"], ("น้ำ", "ใ", "จ"), ((0, 1, 2), (3,), (4,))),
+        (["▁क", "्", "ष", "ि"], ("क्षि",), ((0, 1, 2, 3),)),
+        (["▁👩", "\u200d", "👩", "\u200d👧", "🇫", "🇷"], ("👩\u200d👩\u200d👧", "🇫🇷"), ((0, 1, 2, 3), (4, 5))),
+        (["▁e", "\u0301"], ("e\u0301",), ((0, 1),)),
+        (["Ġa", "ä", "Ċ", "Ġ", "½"], ("a", "⟨E4⟩", "⟨BD⟩"), ((0,), (1,), (3, 4))),
+        ([], (), ()),
+    ],
+    ids=["bytes", "Chinese", "English", "Thai", "Hindi", "emoji", "marks", "halves", "empty"],
+)
+def test_tokens_group_into_characters(tokens, texts, places):
+    assert characters_of(tokens) == Words(texts, places)
+    assert words_of(tokens, words="characters") == Words(texts, places)
+
+
+@given(st.text(alphabet="aé你😀\u0301क्\u200dष น้ำ\n", max_size=12), st.data())
+@settings(deadline=None, max_examples=100)
+def test_characters_are_the_same_however_their_bytes_are_cut(text, data):
+    letters, tokens = byte_level(text), []
+    while letters:
+        cut = data.draw(st.integers(1, len(letters)))
+        tokens, letters = [*tokens, letters[:cut]], letters[cut:]
+    one_each = characters_of([byte_level(one) for one in text], kind="byte-level")
+    assert characters_of(tokens, kind="byte-level").texts == one_each.texts
+    assert "".join("".join(one_each.texts).split()) == "".join(text.split())
+
+
+def test_words_by_what_cuts_a_text():
+    heard = []
+
+    def cut(text):
+        heard.append(text)
+        yield from ("我", " ", "爱", "北京")
+
+    tokens = ["<s>", "▁我", "▁爱", "北", "京", "</s>"]
+    assert words_of(tokens, words=cut) == Words(("我", "爱", "北京"), ((1,), (2,), (3, 4)))
+    assert heard == ["我 爱北京"]
+    assert words_of(tokens, words="words").texts == ("我", "爱北京")
+    with pytest.raises(OptionError, match="expected words as a text or a list of texts"):
+        words_of(tokens, words=lambda text: [len(text), 2])
 
 
 def test_words_of_another_text():

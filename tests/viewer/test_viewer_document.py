@@ -11,9 +11,10 @@ import regard
 from regard import AttentionMap
 from regard.analysis.heads.statistics import head_statistics
 from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, ShapeError
+from regard.tokens import characters_of, texts_of, words_of
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
-from regard.viewer.document.manifest import word_runs
+from regard.viewer.document.manifest import unit_runs
 from support.tiny_models import Tokenizer, tiny
 from support.viewer_questions import long_map, values
 
@@ -184,21 +185,48 @@ def test_options_are_checked(option):
 
 def test_words_are_a_partition():
     tokens = ["<s>", "▁the", "▁c", "at", "▁", "▁sat", "</s>", "▁on"]
-    starts, texts = word_runs(tokens)
+    starts, texts = unit_runs(tokens, words_of(tokens), " ")
     assert dict(zip(starts, texts, strict=True)) == {0: "<s>", 1: "the", 2: "cat", 4: "sat", 6: "</s>", 7: "on"}
 
 
 def test_a_token_with_characters_of_two_words_goes_to_the_first():
-    starts, texts = word_runs(["▁a▁b", "c", "▁d▁e▁f"])
+    tokens = ["▁a▁b", "c", "▁d▁e▁f"]
+    starts, texts = unit_runs(tokens, words_of(tokens), " ")
     assert (starts, texts) == ([0, 1, 2], ["a", "bc", "d e f"])
 
 
 @given(st.lists(st.text(max_size=4) | st.sampled_from(["</s>", "▁a", "Ġb", "##c", "▁"]), min_size=1, max_size=12))
-def test_words_of_any_tokens_cut_the_axis(tokens):
-    starts, texts = word_runs(tokens)
-    assert len(starts) == len(texts)
-    assert starts[0] == 0
-    assert all(one < other for one, other in zip(starts, [*starts[1:], len(tokens)], strict=True))
+def test_units_of_any_tokens_cut_the_axis(tokens):
+    for units in (words_of(tokens), characters_of(tokens)):
+        starts, texts = unit_runs(texts_of(tokens), units, "")
+        assert len(starts) == len(texts)
+        assert starts[0] == 0
+        assert all(one < other for one, other in zip(starts, [*starts[1:], len(tokens)], strict=True))
+
+
+def axis_of(tokens, **options):
+    amap = AttentionMap.from_dense(torch.eye(len(tokens)))
+    amap.queries = amap.keys = tuple(tokens)
+    return document(amap, **options).manifest["axes"]["axis-0"]
+
+
+def test_an_axis_has_texts_beside_its_tokens():
+    axis = axis_of(["ĠcafÃ©", "Ġå", "¤", "©", "ä½łå¥½", "Ċ", "</s>"])
+    assert axis["tokens"][:2] == ["ĠcafÃ©", "Ġå"]
+    assert axis["texts"] == ["▁café", "▁⟨E5⟩", "⟨A4⟩", "⟨A9⟩", "你好", "↵", "</s>"]
+    assert axis["characters"] == [0, 1, 4, 5, 6]
+    assert axis["characterTexts"] == ["café", "天", "你好", "↵", "</s>"]
+    assert (axis["words"], axis["wordTexts"]) == ([0, 1, 5, 6], ["café", "天你好", "↵", "</s>"])
+
+
+def test_texts_that_are_the_tokens_are_not_said_twice():
+    axis = axis_of(["▁the", "▁c", "at", "</s>"])
+    assert (axis["texts"], axis["characters"], axis["characterTexts"]) == (None, None, None)
+
+
+def test_the_kind_that_is_said_makes_the_texts():
+    assert axis_of(["Ãł"])["texts"] is None
+    assert axis_of(["Ãł"], words="byte-level")["texts"] == ["à"]
 
 
 def test_words_may_be_left_out():

@@ -5,7 +5,7 @@ import { views } from "../views";
 
 const CHOICES = {
   view: views.map(({ name }) => name),
-  unit: ["tokens", "words"],
+  unit: ["tokens", "words", "characters"],
   special: ["shown", "dimmed", "hidden"],
   scale: ["linear", "log", "row"],
   how: ["mean", "max"],

@@ -8,7 +8,7 @@ export const SHELL_KEYS: readonly (readonly [string, string])[] = [
   [`1 … ${views.length}`, "choose the view"],
   ["[ ]", "previous or next head"],
   ["{ }", "previous or next layer"],
-  ["w", "tokens or words"],
+  ["w", "tokens, words or characters"],
   ["s", "special tokens shown, dimmed or hidden"],
   ["c", "colours in proportion, logarithmic, or each row by its largest"],
   ["m", "a cell shows the mean or the largest"],

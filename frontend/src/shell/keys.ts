@@ -2,7 +2,7 @@
 
 import type { App, State } from "../contract";
 import { goTo, neighbourLayer } from "../places";
-import { mapText } from "../shown";
+import { mapText, unitsOf } from "../shown";
 
 const CYCLES = {
   s: ["special", ["shown", "dimmed", "hidden"]],
@@ -33,9 +33,9 @@ export function changedByKey(key: string, { manifest, store, say }: App): boolea
     const now = mapText(manifest.maps[store.state.map], store.state.heads);
     say(next === null ? `${now}: there is no ${key === "}" ? "later" : "earlier"} layer` : now);
   } else if (key === "w") {
-    const known = [...info.rowAxes, info.columnAxis].some((name) => manifest.axes[name].words !== null);
-    if (known) store.set({ unit: state.unit === "words" ? "tokens" : "words" });
-    say(known ? store.state.unit : "where words begin is not known");
+    const known = unitsOf(manifest, info);
+    store.set({ unit: known[(known.indexOf(state.unit) + 1) % known.length] });
+    say(known.length > 1 ? store.state.unit : "where words begin is not known");
   } else if (key in CYCLES) {
     const [name, values] = CYCLES[key as keyof typeof CYCLES];
     const all: readonly string[] = values;

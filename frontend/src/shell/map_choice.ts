@@ -2,7 +2,7 @@
 
 import type { App, Kind, MapInfo } from "../contract";
 import { type Choice, choice, element } from "../elements";
-import { visible } from "../labels";
+import { brief } from "../labels";
 import { goTo, sameMapOf } from "../places";
 
 const KINDS: Record<Kind, string> = {
@@ -21,7 +21,7 @@ export class MapChoice {
 
   constructor(private readonly app: App) {
     const { manifest, store } = app;
-    const names = manifest.items.map((name, at) => [String(at), visible(name, 60)] as const);
+    const names = manifest.items.map((name, at) => [String(at), brief(name, 60)] as const);
     this.item = choice("sequence", names, (item) => {
       const map = sameMapOf(manifest, store.state, Number(item));
       if (map >= 0) store.set(goTo(manifest, store.state, map));
@@ -59,5 +59,5 @@ export class MapChoice {
 }
 
 export function mapName(info: MapInfo, at: number): string {
-  return info.layer === null ? visible(info.name || `map ${at}`, 60) : `${info.kind} layer ${info.layer}`;
+  return info.layer === null ? brief(info.name || `map ${at}`, 60) : `${info.kind} layer ${info.layer}`;
 }

@@ -1,7 +1,8 @@
 /** How things are shown: units, special tokens, colours, what a cell of many weights is, whose labels rows have. */
 
-import type { App, State } from "../contract";
+import type { App, State, UnitName } from "../contract";
 import { choice, element, fill, tick } from "../elements";
+import { unitsOf } from "../shown";
 
 export class Settings {
   readonly element = element("div", "settings");
@@ -13,6 +14,7 @@ export class Settings {
     this.add("unit", "units", [
       ["tokens", "tokens"],
       ["words", "words"],
+      ["characters", "characters"],
     ]);
     this.add("special", "special tokens", [
       ["shown", "shown"],
@@ -41,10 +43,11 @@ export class Settings {
     const { state } = store;
     const info = manifest.maps[state.map];
     for (const [name, control] of Object.entries(this.controls)) control.value = String(state[name as keyof State]);
-    const axes = [...info.rowAxes, info.columnAxis].map((name) => manifest.axes[name]);
-    const words = this.controls.unit!;
-    words.disabled = axes.every((axis) => axis.words === null);
-    words.title = words.disabled ? "where words begin is not known" : "";
+    const known = unitsOf(manifest, info);
+    const units = this.controls.unit!;
+    units.disabled = known.length === 1;
+    units.title = units.disabled ? "where words begin is not known" : "";
+    for (const option of units.options) option.disabled = !known.includes(option.value as UnitName);
     this.renormalise.label.hidden = state.special !== "hidden";
     this.renormalise.control.checked = state.renormalise;
     fill(

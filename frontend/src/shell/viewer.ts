@@ -2,7 +2,7 @@
 
 import type { App, Manifest, MountedView, Source, State, Store, Transport } from "../contract";
 import { button, element } from "../elements";
-import { visible } from "../labels";
+import { brief } from "../labels";
 import { mapText } from "../shown";
 import { initialState, makeStore } from "../store";
 import { views } from "../views";
@@ -64,7 +64,7 @@ export class Viewer {
   ) {
     const { manifest, source, kind } = host;
     this.element = element(kind === "page" ? "main" : "section", `viewer ${kind}`);
-    this.element.setAttribute("aria-label", `attention: ${visible(manifest.title, 120)}`);
+    this.element.setAttribute("aria-label", `attention: ${brief(manifest.title, 120)}`);
     this.start = initialState(manifest);
     const store = makeStore(kind === "widget" ? this.start : stateOf(location.hash, manifest, this.start));
     this.theme = new ThemeWatch(this.element, host.theme ?? "auto", kind === "widget", () => this.redraw());
@@ -267,7 +267,7 @@ export class Viewer {
     const { kind, height = 560, manifest } = this.host;
     if (kind === "widget") this.element.style.height = `${height}px`;
     const header = element("header");
-    header.append(element(kind === "widget" ? "h2" : "h1", "title", visible(manifest.title, 120)), choice);
+    header.append(element(kind === "widget" ? "h2" : "h1", "title", brief(manifest.title, 120)), choice);
     const bar = element("div", "bar");
     const toggle = button("Settings", "", () => {
       settings.hidden = !settings.hidden;

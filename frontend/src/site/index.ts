@@ -4,7 +4,7 @@ import type { Manifest } from "../contract";
 import { unpack } from "../engine/pack";
 import { serverTransport } from "../engine/server_transport";
 import { sourceOver } from "../engine/source";
-import { visible } from "../labels";
+import { brief } from "../labels";
 import { paletteOf } from "../palette";
 import { mountViewer } from "../shell";
 import css from "./site.css";
@@ -155,7 +155,7 @@ class Site {
 
   private list(): void {
     const chosen = this.documents.value;
-    this.documents.replaceChildren(...this.listed.map(({ id, title }) => new Option(visible(title, 60), id)));
+    this.documents.replaceChildren(...this.listed.map(({ id, title }) => new Option(brief(title, 60), id)));
     this.documents.value = chosen;
   }
 
@@ -171,7 +171,7 @@ class Site {
       this.viewer.append(place);
       this.mounted = mountViewer(place, { transport, source: sourceOver(transport), manifest, kind: "server" });
       this.documents.value = id;
-      document.title = `${visible(manifest.title, 60)} · Regard`;
+      document.title = `${brief(manifest.title, 60)} · Regard`;
       this.say("");
     } catch (error) {
       this.tell(error);

@@ -12,6 +12,7 @@ from regard.arguments import whole_number
 from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+from regard.tokens.texts import texts_of
 
 MAX_TOKENS = 400
 """A side with more tokens than this would need a page of more than a metre for labels that one can read."""
@@ -175,12 +176,7 @@ def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[s
             f"{name}: expected {count} labels, one for each of the weights' {name}, got {len(labels)}; "
             "special tokens such as </s> have a row or a column too"
         )
-    return tuple(_printable(str(label)) for label in labels)
-
-
-def _printable(label: str) -> str:
-    """A line break or a control character written out, as it would break the picture or the file."""
-    return label if label.isprintable() else repr(label)[1:-1]
+    return texts_of(list(map(str, labels)))
 
 
 def _check_numbers(weights: NDArray[np.float64], heads: Sequence[int]) -> None:

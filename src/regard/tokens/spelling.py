@@ -69,6 +69,14 @@ def as_text(token: str | bytes) -> str:
     return token if isinstance(token, str) else repr(token)
 
 
+def decoded(data: bytes) -> str:
+    """A part of a text, bytes that are no characters as "surrogateescape" has them; half pairs of UTF-16 stay what they are."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
+
+
 def with_bytes(text: str) -> str:
     r"""A text that was decoded with "surrogateescape", with its bytes that are no characters as ``⟨E4⟩``.
 

@@ -8,7 +8,7 @@ import regex
 from regard.errors import DtypeError
 from regard.tokens.kinds import checked_kind, kind_of
 from regard.tokens.special import is_special, runs_between
-from regard.tokens.spelling import as_text, pieces_of, with_bytes
+from regard.tokens.spelling import as_text, decoded, pieces_of, with_bytes
 
 _SHORT = {"\n": "↵", "\t": "→", "\r": "␍"} | dict.fromkeys("\u00a0\u2007\u202f", "⍽")  # three blanks that do not break
 _KEPT = r"""
@@ -59,7 +59,7 @@ def texts_of(tokens: Sequence[str | bytes], kind: str | None = None, special: Co
         pieces = pieces_of([tokens[place] for place in run], seen)
         inside = seen == "wordpiece"  # the others do not tell of a first token whether its word began before
         for place, piece in zip(run, pieces, strict=True):
-            text = visible(piece.data.decode("utf-8", "surrogateescape")) if piece.data else texts[place]
+            text = visible(decoded(piece.data)) if piece.data else texts[place]
             if seen in _CONTINUED:
                 texts[place] = f"##{text}" if inside and not piece.before else text
                 inside = seen == "wordpiece" or not piece.after
@@ -72,11 +72,11 @@ def visible(text: str) -> str:
     r"""A text with everything in it visible and nothing that moves its neighbours; blanks between words stay blanks.
 
     Example:
-        >>> visible("tab\tand\u200b"), visible("  "), visible("")
-        ('tab→and⟨200B⟩', '▁▁', '⟨empty⟩')
+        >>> visible("tab\tand\u200b"), visible("  ")
+        ('tab→and⟨200B⟩', '▁▁')
     """
     if not text.strip(" "):
-        return "▁" * len(text) or "⟨empty⟩"
+        return "▁" * len(text)
     written: str = text if text.isascii() and text.isprintable() else _PATTERN.sub(_shown, text)
     return written
 

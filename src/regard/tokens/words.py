@@ -1,4 +1,4 @@
-"""Sub-words to words.
+"""Sub-words to words and to characters.
 
 A token becomes the bytes that it stands for, blanks included; the bytes become characters, and the characters words, as they
 stand between blanks. So a character of three tokens is one character, and tokens can also be matched with words that were
@@ -6,15 +6,18 @@ split elsewhere.
 """
 
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
-from regard.errors import DtypeError, OptionError
-from regard.tokens.kinds import checked_kind, kind_of
-from regard.tokens.special import is_special, runs_between
-from regard.tokens.spelling import as_text, pieces_of, with_bytes
+import regex
+
+from regard.errors import OptionError
+from regard.tokens.decoded import Character, text_runs, with_marks
+from regard.tokens.spelling import with_bytes
+
+WordsAsked = str | Sequence[str] | Callable[[str], Iterable[str]]
+"""Words that ``words_of`` is asked for: the name of a unit, a text, a list, or what cuts a text."""
 
 _RESYNC, _FARTHEST = 3, 64  # how many characters must agree again after a difference, and how far to look for them
 
@@ -38,7 +41,7 @@ def words_of(
     special: Collection[str] | None = None,
     *,
     kind: str | None = None,
-    words: str | Sequence[str] | None = None,
+    words: WordsAsked | None = None,
 ) -> Words:
     """Group tokens into words split at blanks, or match them with words that are given.
 
@@ -47,8 +50,10 @@ def words_of(
         special: tokens that belong to no word; by their names where not given (``is_special``).
         kind: how the tokenizer marks words, one of ``TOKENIZERS``; seen from the tokens where not given. Say it for a text of
             one word, where no mark may be seen.
-        words: the text's words, or the text, to be split at blanks. They are matched with the tokens character by character,
-            whatever stands between them: "l'" and "homme" find their tokens in "l'homme". Case, accents and a few
+        words: "words", as they stand between blanks, which is meant where nothing is given; "characters", those of
+            ``characters_of``, for scripts without blanks; the words in a list, or another text, to be split at blanks; or a
+            function that cuts the text into words, such as ``jieba.cut``. Words are matched with the tokens character by
+            character, whatever stands between them: "l'" and "homme" find their tokens in "l'homme". Case, accents and a few
             characters may differ, as normalisers change them. A word that the tokenizer left out has no tokens.
 
     Raises:
@@ -60,67 +65,71 @@ def words_of(
         Words(texts=('The', 'mat.'), tokens=((0,), (1, 2, 3)))
         >>> words_of(["▁The", "▁ma", "t", ".", "</s>"], words=["The", "mat", "."]).tokens
         ((0,), (1, 2), (3,))
+        >>> words_of(["▁我", "爱", "北京"], words=lambda text: ["我", "爱", "北京"]).tokens
+        ((0,), (1,), (2,))
     """
+    if words == "characters":
+        return characters_of(tokens, special, kind=kind)
     runs = text_runs(tokens, special, kind)
-    if words is not None:
-        return _matched([one for run in runs for one in run], words.split() if isinstance(words, str) else tuple(words))
-    found = [word for run in runs for word in _split(run)]
-    return Words(tuple(text for text, _ in found), tuple(owners for _, owners in found))
+    if words is None or words == "words":
+        return _together(word for run in runs for word in _split(run))
+    if callable(words):
+        text = " ".join(_text(run).strip() for run in runs)
+        words = [word for word in words(text) if not (isinstance(word, str) and word.isspace())]
+    return _matched([one for run in runs for one in run], words.split() if isinstance(words, str) else tuple(words))
 
 
-class Character(NamedTuple):
-    """A character of the text."""
+def characters_of(tokens: Sequence[str | bytes], special: Collection[str] | None = None, *, kind: str | None = None) -> Words:
+    """Group tokens into characters as people count them: a letter with its marks, a syllable of Hindi, an emoji of many parts.
 
-    text: str
-    owners: tuple[int, ...]  #: the tokens that it is made of; a blank has one where it is a token of its own
+    They are Unicode's extended grapheme clusters (Annex 29). Blanks are none; a token with several characters belongs to each.
+
+    Args:
+        tokens: as for ``words_of``.
+        special: likewise.
+        kind: likewise.
+
+    Raises:
+        OptionError: another kind.
+        DtypeError: a text in place of its tokens.
+
+    Example:
+        >>> characters_of(["ä½", "ł", "å¥½", "<|endoftext|>"])
+        Words(texts=('你', '好'), tokens=((0, 1), (2,)))
+    """
+    return _together(one for run in text_runs(tokens, special, kind) for one in _clusters(run))
 
 
-def text_runs(tokens: Sequence[str | bytes], special: Collection[str] | None, kind: str | None) -> list[list[Character]]:
-    """The characters between special tokens, run by run."""
-    if isinstance(tokens, str | bytes):
-        raise DtypeError(f"expected a list of tokens, got the text {tokens!r}; tokenize it first")
-    left_out = [is_special(as_text(token), special) for token in tokens]
-    kind = checked_kind(kind) or kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])
-    return [list(_characters(tokens, run, kind)) for run in runs_between(left_out)]
+def _together(found: Iterable[tuple[str, tuple[int, ...]]]) -> Words:
+    pairs = list(found)
+    return Words(tuple(text for text, _ in pairs), tuple(owners for _, owners in pairs))
 
 
-def _characters(tokens: Sequence[str | bytes], run: Sequence[int], kind: str) -> Iterator[Character]:
-    """The characters of neighbouring tokens; one may be made of bytes of several."""
-    data, owners, marks = bytearray(), list[int](), set[int]()
-    for place, piece in zip(run, pieces_of([tokens[place] for place in run], kind), strict=True):
-        part = b" " * piece.before + piece.data + b" " * piece.after
-        data += part
-        owners += [place] * len(part)
-        if piece.data == b" " and kind != "characters":
-            marks.add(place)
+def _text(characters: Iterable[Character]) -> str:
+    return with_bytes("".join(one.text for one in characters))
+
+
+def _owners(characters: Iterable[Character]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(place for one in characters for place in one.owners))
+
+
+def _clusters(characters: Sequence[Character]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The characters that people see, each with its tokens."""
+    marked = list(with_marks(characters))
     at = 0
-    for text in data.decode("utf-8", "surrogateescape"):
-        stop = at + len(text.encode("utf-8", "surrogateescape"))
-        made_of = tuple(dict.fromkeys(owners[at:stop]))
-        # A blank that is a token belongs to the word that it begins; other blanks to none.
-        yield Character(text, made_of if not text.isspace() or made_of[0] in marks else ())
-        at = stop
+    for cluster in regex.findall(r"\X", "".join(one.text for one in marked)):
+        parts = marked[at : at + len(cluster)]
+        at += len(cluster)
+        if not cluster.isspace():
+            yield _text(parts), _owners(parts)
 
 
 def _split(characters: Sequence[Character]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The words between blanks, each with its tokens."""
-    for blank, group in groupby(_with_marks(characters), key=lambda one: one.text.isspace()):
+    for blank, group in groupby(with_marks(characters), key=lambda one: one.text.isspace()):
         if not blank:
             letters = list(group)
-            owners = tuple(dict.fromkeys(place for one in letters for place in one.owners))
-            yield with_bytes("".join(one.text for one in letters)), owners
-
-
-def _with_marks(characters: Sequence[Character]) -> Iterator[Character]:
-    """The characters; the first one of a word has the marks that stand alone before it."""
-    marks: tuple[int, ...] = ()
-    for one in characters:
-        if one.text.isspace():
-            marks += one.owners
-            yield one
-        else:
-            yield Character(one.text, marks + one.owners)
-            marks = ()
+            yield _text(letters), _owners(letters)
 
 
 def _matched(characters: Sequence[Character], words: Sequence[str]) -> Words:
@@ -128,7 +137,7 @@ def _matched(characters: Sequence[Character], words: Sequence[str]) -> Words:
     if not all(isinstance(word, str) for word in words):
         raise OptionError(f"expected words as a text or a list of texts, got {words!r}")
     left = [(plain, number) for number, word in enumerate(words) for letter in word for plain in _plain(letter)]
-    right = [(plain, one.owners) for one in _with_marks(characters) for plain in _plain(one.text)]
+    right = [(plain, one.owners) for one in with_marks(characters) for plain in _plain(one.text)]
     places: list[dict[int, None]] = [{} for _ in words]
     same = 0
     for at, other in _pairs("".join(plain for plain, _ in left), "".join(plain for plain, _ in right)):

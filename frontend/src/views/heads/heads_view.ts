@@ -2,7 +2,7 @@
 
 import type { App, MountedView, State, TextTable } from "../../contract";
 import { button, choice, element, fill, tick } from "../../elements";
-import { countText, visible, weightText } from "../../labels";
+import { brief, countText, weightText } from "../../labels";
 import { goTo } from "../../places";
 import { mapText } from "../../shown";
 import { drawHeads, headsSvg, type Scene } from "./drawing";
@@ -181,7 +181,7 @@ export class HeadsView implements MountedView {
     const sort = this.sorting();
     const what = store.state.thumbnails === "max" ? "largest weights" : "mean weights";
     const order = sort ? `, by ${sort}, ${this.directionText()}` : "";
-    return `${countText(this.arrangement.cells.length)} heads of ${visible(manifest.title || "the recording", 120)}: ${what}${order}`;
+    return `${countText(this.arrangement.cells.length)} heads of ${brief(manifest.title || "the recording", 120)}: ${what}${order}`;
   }
 
   private directionText(): string {

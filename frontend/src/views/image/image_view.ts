@@ -3,7 +3,7 @@
 import { scaleOf } from "../../colours";
 import type { App, MountedView, TextTable } from "../../contract";
 import { button, element } from "../../elements";
-import { errorText, visible, weightText } from "../../labels";
+import { brief, errorText, weightText } from "../../labels";
 import { between, prepared, type Size } from "../../screen";
 import { mapText } from "../../shown";
 import { strongest } from "../../strongest";
@@ -123,7 +123,7 @@ export class ImageView implements MountedView {
     if (!scene || typeof this.looked === "string") throw new Error(`no picture to export: ${this.looked}`);
     const { width, height } = this.size;
     const head = 44;
-    const title = `${visible(manifest.title, 120)} – ${mapText(this.looked.info, this.app.store.state.heads)}`;
+    const title = `${brief(manifest.title, 120)} – ${mapText(this.looked.info, this.app.store.state.heads)}`;
     const surface = new SvgSurface(width, height + head, pngOf);
     surface.rect({ x: 0, y: 0, width, height: head }, palette.background);
     surface.text(8, 14, title, { size: 13, colour: palette.text, bold: true });
@@ -275,7 +275,7 @@ export class ImageView implements MountedView {
     const { info, image } = this.looked;
     const { state, manifest } = { state: this.app.store.state, manifest: this.app.manifest };
     const direction = this.direction();
-    const name = visible(tokenName(manifest, this.looked, direction, token), 60);
+    const name = brief(tokenName(manifest, this.looked, direction, token), 60);
     const sum = found.values.reduce((total, one) => total + one, 0);
     const parts = [
       direction === "from"

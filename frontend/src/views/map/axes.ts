@@ -1,22 +1,22 @@
 /** The two axes of the map that is looked at, in the units that are shown. */
 
 import type { Manifest, Viewport } from "../../contract";
-import { visible } from "../../labels";
+import { brief, textAt } from "../../labels";
 import type { Shown } from "../../shown";
 import type { Units } from "../../units";
 
 /** What a row says under each of its axes; the first is the one that labels it. */
 export function rowNames(manifest: Manifest, axes: Shown, unit: number): { title: string; text: string }[] {
-  const first = { title: axes.rows.axis.title, text: visible(axes.rows.label(unit)) };
+  const first = { title: axes.rows.axis.title, text: brief(axes.rows.label(unit)) };
   const others = axes.info.rowAxes
     .map((id) => manifest.axes[id])
     .filter((axis) => axis.title !== axes.rows.axis.title)
     .map((axis) => {
-      const tokens = axis.tokens.slice(
-        axes.rows.start(unit),
-        Math.min(axes.rows.stop(unit), axes.rows.start(unit) + 8),
+      const first = axes.rows.start(unit);
+      const texts = Array.from({ length: Math.min(axes.rows.stop(unit) - first, 8) }, (_, at) =>
+        brief(textAt(axis, first + at)),
       );
-      return { title: axis.title, text: visible(tokens.map((token) => visible(token)).join(" ")) };
+      return { title: axis.title, text: brief(texts.join(" ")) };
     });
   return [first, ...others];
 }

@@ -2,7 +2,7 @@
 
 import type { Cells, How, Overview, State } from "../../contract";
 import type { Shown } from "../../shown";
-import type { Units } from "../../units";
+import { beginsOf, type Units } from "../../units";
 import type { Frame } from "./viewport";
 
 /**
@@ -67,10 +67,10 @@ export function cellsOf(units: Units, { first, last, step, count }: Grid): Cells
   return { starts, stops };
 }
 
-/** Words are made of tokens by mass; several words in a cell show the mean or the largest as tokens do. */
+/** Words and characters are made of tokens by mass; several in a cell show the mean or the largest as tokens do. */
 export function howOf(state: Pick<State, "unit" | "how">, axes: Shown, rows: Grid, columns: Grid): How {
-  const words = state.unit === "words" && (axes.rows.axis.words !== null || axes.columns.axis.words !== null);
-  if (!words) return state.how;
+  const made = [axes.rows.axis, axes.columns.axis].some((axis) => beginsOf(axis, state.unit) !== null);
+  if (!made) return state.how;
   return state.how === "max" && (rows.step > 1 || columns.step > 1) ? "max" : "mass";
 }
 

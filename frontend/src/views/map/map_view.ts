@@ -2,7 +2,7 @@
 
 import { scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
-import { visible } from "../../labels";
+import { brief } from "../../labels";
 import { measureWith, prepared, type Size } from "../../screen";
 import { mapText, type Shown, shownBy } from "../../shown";
 import { CanvasSurface, pngOf } from "../../surface";
@@ -140,7 +140,7 @@ export class MapView implements MountedView {
     const { state } = this.app.store;
     const cells = await this.exactCells();
     const scene = this.sceneOf(cells);
-    const title = `${visible(this.app.manifest.title, 120)} – ${mapText(this.shown.info, state.heads)}`;
+    const title = `${brief(this.app.manifest.title, 120)} – ${mapText(this.shown.info, state.heads)}`;
     const status = this.statusOf(cells, false);
     const crosshair = state.pinned ? this.crosshair(scene) : null;
     const pinned = crosshair && { crosshair, probed: this.probe.found };
@@ -351,8 +351,8 @@ export class MapView implements MountedView {
     return {
       ...place,
       pinned: state.pinned,
-      rowText: visible(this.shown.rows.label(place.row)),
-      columnText: visible(this.shown.columns.label(place.column)),
+      rowText: brief(this.shown.rows.label(place.row)),
+      columnText: brief(this.shown.columns.label(place.column)),
       lines: readOut(this.app.manifest, state, this.shown, place, cell, this.probe.found),
     };
   }

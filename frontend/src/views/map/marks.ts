@@ -1,6 +1,6 @@
 /** What is written along the axes: every token, some of them, or numbers of positions, so that none touches another. */
 
-import { countText, visible } from "../../labels";
+import { brief, countText } from "../../labels";
 import type { Measure } from "../../screen";
 import type { Units } from "../../units";
 
@@ -39,7 +39,7 @@ export function marksOf(
   for (let unit = Math.ceil(Math.max(Math.floor(low), 0) / every) * every; unit < last; unit += every) {
     const at = (unit + 0.5 - low) * pixels;
     if (at < 0 || at > (high - low) * pixels) continue;
-    const text = named ? shortened(visible(units.label(unit)), room, measure) : countText(units.start(unit));
+    const text = named ? shortened(brief(units.label(unit)), room, measure) : countText(units.start(unit));
     marks.push({ unit, at, text, special: named && units.special(unit) });
   }
   return { marks, named, every };
@@ -72,7 +72,7 @@ export function shortened(text: string, room: number, measure: Measure): string 
 export function roomFor(units: Units, most: number, measure: Measure): number {
   const looked = Math.min(units.count, 512);
   const widths = Array.from({ length: looked }, (_, at) =>
-    measure(visible(units.label(Math.floor((at * units.count) / looked)), 24)),
+    measure(brief(units.label(Math.floor((at * units.count) / looked)), 24)),
   ).sort((one, other) => one - other);
   const widest = looked > 40 ? widths[Math.floor(looked * 0.95)] : (widths[looked - 1] ?? 0);
   const numbers = measure(countText(units.axis.tokens.length));

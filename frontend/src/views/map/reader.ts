@@ -148,7 +148,7 @@ export class Reader {
   private fromAfar(): CellGrid | null {
     if (!this.looked) return null;
     const { state, shown, frame } = this.looked;
-    return preview(frame, shown, this.earlier, this.farOf(state), state.unit === "words");
+    return preview(frame, shown, this.earlier, this.farOf(state), state.unit !== "tokens");
   }
 
   private farOf({ map, heads, how }: Readonly<State>): Far | null {

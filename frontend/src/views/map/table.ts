@@ -1,7 +1,7 @@
 /** The cells on screen as a table of texts. */
 
 import type { State, TextTable } from "../../contract";
-import { countText, visible, weightText } from "../../labels";
+import { brief, countText, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import { strongest } from "../../strongest";
 import { type CellGrid, cellUnits } from "./cells";
@@ -41,6 +41,6 @@ function position(units: Shown["rows"], [first, last]: [number, number]): string
 
 /** A unit's text; of several the first and the last. */
 function name(units: Shown["rows"], [first, last]: [number, number]): string {
-  const start = visible(units.label(first));
-  return last - first === 1 ? start : `${start} … ${visible(units.label(last - 1))}`;
+  const start = brief(units.label(first));
+  return last - first === 1 ? start : `${start} … ${brief(units.label(last - 1))}`;
 }

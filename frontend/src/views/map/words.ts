@@ -2,9 +2,9 @@
 
 import { LEAST } from "../../colours";
 import type { Manifest, State, Viewport } from "../../contract";
-import { countText, errorText, visible, weightText } from "../../labels";
+import { brief, countText, errorText, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
-import type { Units } from "../../units";
+import { beginsOf, type Units } from "../../units";
 import { rowNames } from "./axes";
 import { type CellGrid, cellUnits, type Grid, howOf, tokensOf } from "./cells";
 
@@ -45,12 +45,13 @@ export function cellText(state: Readonly<State>, shown: Shown, rows: Grid, colum
   const how = howOf(state, shown, rows, columns);
   const size = `${countText(rows.step)} × ${countText(columns.step)}`;
   if (how === "mass") {
+    const one = state.unit.slice(0, -1);
     return single
-      ? "each cell is the weight of a word on a word: keys summed, queries averaged"
-      : `each cell is the mean of ${size} words`;
+      ? `each cell is the weight of a ${one} on a ${one}: keys summed, queries averaged`
+      : `each cell is the mean of ${size} ${state.unit}`;
   }
   if (single) return "each cell is one weight";
-  const words = state.unit === "words" ? "in words" : "weights";
+  const words = state.unit === "tokens" ? "weights" : `in ${state.unit}`;
   return how === "max" ? `each cell is the largest of ${size} ${words}` : `each cell is the mean of ${size} ${words}`;
 }
 
@@ -77,7 +78,7 @@ export function readOut(
   const position = (first: number, stop: number) =>
     stop - first > 1 ? `${countText(first)}–${countText(stop - 1)}` : countText(first);
   names[0] += `  (${position(shown.rows.start(at.row), shown.rows.stop(at.row))})`;
-  const column = isolated(visible(shown.columns.label(at.column)));
+  const column = isolated(brief(shown.columns.label(at.column)));
   const place = position(shown.columns.start(at.column), shown.columns.stop(at.column));
   const lines = [...names, `${as(columnTitle, "key")}: ${column}  (${place})`];
   const single = cell && cell.rows[1] - cell.rows[0] === 1 && cell.columns[1] - cell.columns[0] === 1;
@@ -120,9 +121,9 @@ function isolated(text: string): string {
   return `\u2068${text}\u2069`;
 }
 
-/** What an axis counts: "source tokens", or their words. */
+/** What an axis counts: "source tokens", or their words or characters. */
 export function axisTitle({ axis, unit }: Units): string {
-  return unit === "words" && axis.words ? `${axis.title}, as words` : axis.title;
+  return beginsOf(axis, unit) ? `${axis.title}, as ${unit}` : axis.title;
 }
 
 /** Which tokens are on screen. */

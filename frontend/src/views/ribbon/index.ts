@@ -2,7 +2,7 @@
 
 import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
 import { svgElement } from "../../elements";
-import { countText, visible, weightText } from "../../labels";
+import { brief, countText, weightText } from "../../labels";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
 import { drawLabels, drawTitles, measure, type Side, stroke, strongest } from "./drawing";
@@ -138,7 +138,7 @@ class Ribbon implements MountedView {
     if (!this.region) return;
     const { shown, rows, columns, region } = this.region;
     const texts = (units: Units, [first, last]: readonly [number, number]) =>
-      Array.from({ length: last - first }, (_, at) => visible(units.label(first + at), 28));
+      Array.from({ length: last - first }, (_, at) => brief(units.label(first + at), 28));
     const layout = layOut(
       texts(shown.columns, columns),
       texts(shown.rows, rows),
@@ -180,9 +180,9 @@ class Ribbon implements MountedView {
     this.highlight();
   }
 
-  /** The alignment's links between units on screen, where words are shown and both texts' words are found on the axes. */
+  /** The alignment's links between units on screen, where words or characters are shown and both texts' are found on the axes. */
   private alignmentLinks(shown: Shown, state: Readonly<State>): [number, number][] | null {
-    if (shown.info.kind !== "cross" || state.unit !== "words") return null;
+    if (shown.info.kind !== "cross" || state.unit === "tokens") return null;
     const alignment = this.app.manifest.alignments.find(({ item }) => item === shown.info.item);
     if (!alignment) return null;
     const places = (units: Units) =>
@@ -254,8 +254,8 @@ class Ribbon implements MountedView {
     const drawn = this.drawn as Drawn;
     const name = (side: Side, at: number) =>
       side === "query"
-        ? visible(drawn.shown.rows.label(drawn.rows[0] + at))
-        : visible(drawn.shown.columns.label(drawn.columns[0] + at));
+        ? brief(drawn.shown.rows.label(drawn.rows[0] + at))
+        : brief(drawn.shown.columns.label(drawn.columns[0] + at));
     const other: Side = chosen.side === "query" ? "key" : "query";
     const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}`);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";
@@ -364,8 +364,8 @@ class Ribbon implements MountedView {
         howOfUnits(this.app.store.state) === "mass" ? "mass" : "weight",
       ],
       rows: ordered.map(({ query, key, weight }) => [
-        visible(shown.rows.label(rows[0] + query)),
-        visible(shown.columns.label(cols[0] + key)),
+        brief(shown.rows.label(rows[0] + query)),
+        brief(shown.columns.label(cols[0] + key)),
         weightText(weight),
       ]),
     };

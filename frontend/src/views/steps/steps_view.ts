@@ -2,7 +2,7 @@
 
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
 import { button, element, roving } from "../../elements";
-import { visible, weightText } from "../../labels";
+import { brief, textAt, weightText } from "../../labels";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
@@ -110,11 +110,11 @@ export class StepsView implements MountedView {
   }
 
   private queryLabel(): string {
-    return visible(this.rowAxis.tokens[this.query], LABEL);
+    return brief(textAt(this.rowAxis, this.query), LABEL);
   }
 
   private keyLabel(key = this.key): string {
-    return visible(this.columnAxis.tokens[key], LABEL);
+    return brief(textAt(this.columnAxis, key), LABEL);
   }
 
   private get lastStage(): number {
@@ -210,10 +210,10 @@ export class StepsView implements MountedView {
   }
 
   private showQueries(): void {
-    const { tokens, special } = this.rowAxis;
+    const { special } = this.rowAxis;
     const dimmed = new Set(this.app.store.state.special === "shown" ? [] : special);
     const held = this.queries.querySelectorAll("button");
-    const texts = tokens.slice(0, this.info.queries).map((token) => visible(token, LABEL));
+    const texts = Array.from({ length: this.info.queries }, (_, at) => brief(textAt(this.rowAxis, at), LABEL));
     if (held.length !== texts.length || texts.some((text, at) => held[at].textContent !== text))
       this.queries.replaceChildren(
         element("span", "steps-title", `query (${this.rowAxis.title})`),
@@ -237,7 +237,7 @@ export class StepsView implements MountedView {
   private stageTable(): HTMLTableElement {
     const table = element("table", "steps-table");
     const { special: shown, unit } = this.app.store.state;
-    const each = shown === "hidden" || unit === "words" ? "; each token by itself, and none is hidden" : "";
+    const each = shown === "hidden" || unit !== "tokens" ? "; each token by itself, and none is hidden" : "";
     table.createCaption().textContent = `${mapText(this.info, [this.head])}: query ${this.queryLabel()}${each}`;
     const special = new Set(shown === "shown" ? [] : this.columnAxis.special);
     const head = table.createTHead().insertRow();
@@ -338,7 +338,7 @@ export class StepsView implements MountedView {
   async svg(): Promise<string> {
     await this.arrived();
     return stepsSvg({
-      title: `${visible(this.app.manifest.title, 120)} – ${mapText(this.info, [this.head])}: query ${this.queryLabel()}`,
+      title: `${brief(this.app.manifest.title, 120)} – ${mapText(this.info, [this.head])}: query ${this.queryLabel()}`,
       stages: this.stages.slice(0, this.stage + 1),
       query: this.query,
       labels: Array.from({ length: this.info.keys }, (_, key) => this.keyLabel(key)),

@@ -2,11 +2,12 @@
 
 import { colourAt, inkOn, rowTop, strength } from "../../colours";
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
-import { countText, visible, weightText } from "../../labels";
+import { brief, countText, weightText } from "../../labels";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import css from "./text.css";
 import { textAsSvg } from "./text_svg";
+import { fillToken } from "./token";
 
 /** Units on a page of the text: what a browser lays out at once without a pause. */
 const PAGE = 1500;
@@ -134,14 +135,20 @@ class RunningText implements MountedView {
             ? ` ${countText(first)} to ${countText(last - 1)} of ${countText(units.count)}`
             : "");
         const text = document.createElement("p");
+        text.dir = "auto";
+        const words = new Set(units.axis.words);
         for (let unit = first; unit < last; unit++) {
           const token = document.createElement("span");
-          token.className = `text-token${state.special === "dimmed" && units.special(unit) ? " special" : ""}`;
-          token.textContent = visible(units.label(unit), 200);
+          const special = units.special(unit);
+          token.className = `text-token${state.special === "dimmed" && special ? " special" : ""}`;
+          const label = brief(units.label(unit), 200);
+          fillToken(token, label, special);
           token.dataset.side = side;
           token.dataset.unit = String(unit);
           this.tokens[side].set(unit, token);
-          text.append(token);
+          // Letters of two words must not be joined where no mark stands between them.
+          const apart = words.has(units.start(unit)) && !(label.startsWith("▁") || label.startsWith("↵"));
+          text.append(unit > first ? (apart ? " " : document.createElement("wbr")) : "", token);
         }
         return [title, text];
       }),
@@ -243,7 +250,8 @@ class RunningText implements MountedView {
         const share = strength(weight, scale.signed ? { ...scale, top: most } : scale, most);
         token.style.background = share === 0 ? "" : colourAt(share, this.app.palette);
         token.style.color = share === 0 ? "" : inkOn(share, this.app.palette);
-        token.title = place === side && this.reading ? weightText(weight) : "";
+        const spelling = this.unitsOf(side).spelling(unit);
+        token.title = place === side && this.reading ? `${weightText(weight)} · ${spelling}` : spelling;
       }
     this.said.textContent = this.sentence();
   }
@@ -253,7 +261,7 @@ class RunningText implements MountedView {
     const { side, first, weights } = this.reading;
     const units = this.unitsOf(side);
     return [...weights]
-      .map((weight, at) => ({ label: visible(units.label(first + at)), weight, unit: first + at }))
+      .map((weight, at) => ({ label: brief(units.label(first + at)), weight, unit: first + at }))
       .filter(({ weight }) => weight !== 0)
       .sort((one, two) => Math.abs(two.weight) - Math.abs(one.weight));
   }
@@ -263,7 +271,7 @@ class RunningText implements MountedView {
     const where = mapText(this.shown.info, state.heads);
     const chosen = this.chosen();
     if (!chosen || !this.reading) return `${where}: point at a token, or go to one with the arrow keys`;
-    const label = visible(this.unitsOf(chosen.side).label(chosen.unit));
+    const label = brief(this.unitsOf(chosen.side).label(chosen.unit));
     const list = this.strongest().slice(0, 6);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";
     return `${where}: ${label} ${verb} ${list.map((one) => `${one.label} ${weightText(one.weight)}`).join(", ") || "nothing here"}`;
@@ -283,7 +291,7 @@ class RunningText implements MountedView {
   }
 
   private point(event: Event, pinned: boolean): void {
-    const token = event.target instanceof HTMLElement && event.target.dataset.unit ? event.target : null;
+    const token = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-unit]") : null;
     if (token && (pinned || !this.app.store.state.pinned))
       this.choose(Number(token.dataset.unit), token.dataset.side as Side, pinned);
     else if (pinned && !token) this.app.store.set({ pinned: false, query: null, key: null });
@@ -291,9 +299,10 @@ class RunningText implements MountedView {
 
   keydown(event: KeyboardEvent): boolean {
     const { state } = this.app.store;
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const chosen = this.chosen();
     const place: Side = chosen?.place ?? "key";
+    const ahead = this.tokens[place].values().next().value?.closest("p")?.matches(":dir(rtl)") ? -1 : 1;
+    const step = { ArrowLeft: -ahead, ArrowRight: ahead }[event.key];
     if (step !== undefined || ((event.key === "ArrowUp" || event.key === "ArrowDown") && !this.one)) {
       const target: Side = step !== undefined ? place : place === "key" ? "query" : "key";
       const [first, last] = this.page(target);

@@ -14,29 +14,32 @@ export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette)
   svg.append(svgElement("rect", { width, height, fill: palette.background }));
   const pieces = [...stage.querySelectorAll<HTMLElement>("h2, .text-token")].slice(0, MOST);
   for (const piece of pieces) {
-    const box = piece.getBoundingClientRect();
-    const [x, y] = [box.left - frame.left + stage.scrollLeft, box.top - frame.top + stage.scrollTop];
     const title = piece.tagName === "H2";
-    if (piece.style.background)
-      svg.append(
-        svgElement("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: piece.style.background }),
-      );
-    if (piece.classList.contains("chosen"))
-      svg.append(
-        svgElement("rect", { x, y, width: box.width, height: box.height, rx: 4, fill: "none", stroke: palette.accent }),
-      );
     const faint = title || piece.classList.contains("special");
-    const text = svgElement("text", {
-      x: title ? x : x + box.width / 2,
-      y: y + box.height / 2,
-      "dominant-baseline": "central",
-      "text-anchor": title ? "start" : "middle",
-      "font-family": "system-ui, sans-serif",
-      "font-size": title ? 12 : 16,
-      fill: piece.style.color || (faint ? palette.dimmed : palette.text),
-    });
-    text.textContent = piece.textContent;
-    svg.append(text);
+    const place = (box: DOMRect) =>
+      ({ x: box.left - frame.left + stage.scrollLeft, y: box.top - frame.top + stage.scrollTop }) as const;
+    // A token that goes over the end of a line has a box in each.
+    for (const box of piece.getClientRects()) {
+      const shape = { ...place(box), width: box.width, height: box.height, rx: 4 };
+      if (piece.style.background) svg.append(svgElement("rect", { ...shape, fill: piece.style.background }));
+      if (piece.classList.contains("chosen"))
+        svg.append(svgElement("rect", { ...shape, fill: "none", stroke: palette.accent }));
+    }
+    for (const { text, box, quiet } of written(piece)) {
+      const { x, y } = place(box);
+      const made = svgElement("text", {
+        x: title ? x : x + box.width / 2,
+        y: y + box.height / 2,
+        "dominant-baseline": "central",
+        "text-anchor": title ? "start" : "middle",
+        "font-family": "system-ui, sans-serif",
+        "font-size": title ? 12 : 16,
+        fill: piece.style.color || (faint ? palette.dimmed : palette.text),
+        ...(quiet ? { "fill-opacity": 0.45 } : {}),
+      });
+      made.textContent = text;
+      svg.append(made);
+    }
   }
   const foot = svgElement("text", {
     x: 12,
@@ -48,4 +51,15 @@ export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette)
   foot.textContent = caption;
   svg.append(foot);
   return new XMLSerializer().serializeToString(svg);
+}
+
+/** The texts of a piece where the browser has put them: marks of blanks stand apart from the letters. */
+function* written(piece: HTMLElement): Generator<{ text: string; box: DOMRect; quiet: boolean }> {
+  const nodes = document.createTreeWalker(piece, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
+    range.selectNodeContents(node);
+    const quiet = node.parentElement?.classList.contains("mark") ?? false;
+    yield { text: node.textContent ?? "", box: range.getBoundingClientRect(), quiet };
+  }
 }

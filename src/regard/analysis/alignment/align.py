@@ -5,10 +5,12 @@ target token can be the query that *produced* it, or the one that *consumed* it 
 al. 2020, arXiv 2004.14837, "Shift-Att"); which of the two aligns better is a property of the head, and measured.
 """
 
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import regex
 from torch import Tensor
 
 from regard.analysis.alignment.error_rates import Link
@@ -17,16 +19,22 @@ from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.tokens.words import Words, words_of
+from regard.tokens.words import Words, WordsAsked, words_of
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
 
 ROW_NAMES = ("produced", "consumed")
+SHOWN = 24
+"""Characters of a word that is shown in a warning."""
+
 HELD = 2**20
 """Bytes of a word map that is computed once; a larger one is read in blocks whenever it is needed."""
 
-GivenWords = str | Sequence[str] | Words | None
+GivenWords = WordsAsked | Words | None
+
+_NO_BLANKS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{8}")
+"""Scripts without blanks, in a stretch that is longer than most words."""
 
 
 class Reading(NamedTuple):
@@ -147,8 +155,9 @@ def align(
             no punctuation mark looked most at one.
         reverse: for "mutual", the alignment of the other direction: its argmax links say which target word is the best of a
             source word. Without it, the columns of the same map say so.
-        source_words: the source's words, or its text, where they should not be the tokens' text split at blanks: they are
-            matched with the tokens by characters (``words_of``).
+        source_words: the source's words where they should not be its text split at blanks: "characters", for Chinese, Japanese
+            or Thai; a list of words, or a text; or a function that cuts a text into words. They are matched with the tokens by
+            characters (``words_of``).
         target_words: the target's, likewise.
 
     Raises:
@@ -172,7 +181,8 @@ def align(
         )
     chosen = _checked_readings(maps, layer, head, rows, readings)
     amap = maps[chosen[0].layer]
-    source, target = read_words(amap.keys.spelled, source_words), read_words(amap.queries.spelled, target_words)
+    source = read_words(amap.keys.spelled, source_words, "source_words")
+    target = read_words(amap.queries.spelled, target_words, "target_words")
     with_sink = map_of_words(maps, chosen, source, target)
     forward = rule if reverse is None else Rule("argmax", threshold, sinks)
     links = links_of(with_sink, forward, source.texts, target.texts)
@@ -229,11 +239,22 @@ def _checked_readings(
     return chosen
 
 
-def read_words(labels: Sequence[str] | None, given: GivenWords = None) -> Words:
-    """The words of these tokens: as they stand between blanks, or the given ones."""
+def read_words(labels: Sequence[str] | None, given: GivenWords = None, name: str = "words") -> Words:
+    """The words of these tokens: as they stand between blanks, or as they are asked for.
+
+    Where nothing is asked for and a word is a sentence, for its script writes no blanks, a warning says how to ask.
+    """
     if isinstance(given, Words):
         return given
-    return words_of(labels or (), words=given)
+    words = words_of(labels or (), words=given)
+    if given is None and (long := next(filter(_NO_BLANKS.search, words.texts), None)):
+        shown = long if len(long) <= SHOWN else f"{long[:SHOWN]}…"
+        warnings.warn(
+            f"{name}: {shown!r} is one word between blanks; say {name}='characters' to regard.align, or give it the words, "
+            "or what cuts a text into words",
+            stacklevel=3,
+        )
+    return words
 
 
 def map_of_words(maps: Sequence[AttentionMap], readings: Sequence[Reading], source: Words, target: Words) -> AttentionMap:

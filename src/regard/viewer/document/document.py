@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.mechanisms.card import Card
+from regard.tokens.texts import visible
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Members, Numbers, Reader, steps_of
 from regard.viewer.answers.requests import (
@@ -220,7 +221,7 @@ def document(
     found = mechanism_subject(subject) if isinstance(subject, Card) else read_subject(subject)
     manifest = manifest_of(found, words=words, statistics=statistics)
     if title is not None:
-        manifest["title"] = title
+        manifest["title"] = visible(title)
     images = [] if image is None else list(image) if isinstance(image, list | tuple) else [image]
     if len(images) > len(found.items):
         raise OptionError(f"image: expected at most {len(found.items)} pictures, one a sequence, got {len(images)}")

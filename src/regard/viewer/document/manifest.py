@@ -11,7 +11,8 @@ from regard.arguments import one_of
 from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.kinds import TOKENIZERS
-from regard.tokens.words import words_of
+from regard.tokens.texts import texts_of, visible
+from regard.tokens.words import Words, characters_of, words_of
 from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
@@ -50,11 +51,11 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     maps = [_map_info(number, shown, axes, statistics=bool(statistics)) for number, shown in enumerate(subject.maps)]
     return {
         "version": 1,
-        "title": subject.title,
+        "title": visible(subject.title),
         "notes": [*subject.notes, *_notes(subject.maps, maps)],
         "axes": axes.made,
         "maps": maps,
-        "items": subject.items,
+        "items": [visible(item) for item in subject.items],
         "alignments": [_alignment_info(item, one) for item, one in subject.alignments],
         "images": [],
         "opening": subject.opening,
@@ -77,19 +78,25 @@ class _Axes:
 
 
 def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, Any]:
-    """An axis: its tokens (positions where they have no names), which are special, and how words cut it."""
+    """An axis: its tokens (positions where they have no names), what people read of them, which are special, and its units."""
+    made: dict[str, Any] = {"title": tokens.title, "tokens": [str(at) for at in range(tokens.size)], "texts": None}
+    made |= {"special": [], "words": None, "wordTexts": None, "characters": None, "characterTexts": None}
     if tokens.labels is None:
-        labels = [str(at) for at in range(tokens.size)]
-        return {"title": tokens.title, "tokens": labels, "special": [], "words": None, "wordTexts": None}
-    spelled = tokens.spelled or tokens.labels
-    starts, texts = (None, None) if words is False else word_runs(spelled, words if isinstance(words, str) else None)
-    return {
-        "title": tokens.title,
-        "tokens": list(tokens.labels),
-        "special": list(tokens.special),
-        "words": starts,
-        "wordTexts": texts,
-    }
+        return made
+    kind = words if isinstance(words, str) else None
+    labels = tokens.labels
+    made["tokens"] = list(map(visible, labels))
+    made["special"] = [at for at, label in enumerate(labels) if is_special(label)]
+    texts = list(texts_of(labels, kind))
+    if texts != made["tokens"]:
+        made["texts"] = texts
+    if words is False:
+        return made
+    made["words"], made["wordTexts"] = unit_runs(texts, words_of(labels, kind=kind), " ")
+    starts, made_of = unit_runs(texts, characters_of(labels, kind=kind), "")
+    if len(starts) < len(labels):  # else each token is whole characters: there is nothing to put together
+        made["characters"], made["characterTexts"] = starts, made_of
+    return made
 
 
 def head_names(heads: Sequence[int]) -> str:
@@ -102,26 +109,31 @@ def head_names(heads: Sequence[int]) -> str:
     return f"head {heads[0]}" if len(heads) == 1 else f"mean of heads {', '.join(map(str, heads))}"
 
 
-def word_runs(labels: Sequence[str], kind: str | None = None) -> tuple[list[int], list[str]]:
-    """Where words begin, and their texts: runs that cover all tokens.
+def unit_runs(texts: Sequence[str], units: Words, between: str) -> tuple[list[int], list[str]]:
+    """Where units begin, and their texts: runs that cover all tokens.
 
-    A token with characters of two words goes to the first of them; one of no word, as special tokens are, is a run of its own.
+    A token with characters of two units goes to the first of them; one of no unit, as special tokens are, is a run of its own.
+
+    Args:
+        texts: those of the tokens.
+        units: words, or characters.
+        between: what stands between the texts of two units that share a run.
 
     Example:
-        >>> word_runs(["▁The", "▁ma", "t", ".", "</s>"])
+        >>> tokens = ["▁The", "▁ma", "t", ".", "</s>"]
+        >>> unit_runs(tokens, words_of(tokens), " ")
         ([0, 1, 4], ['The', 'mat.', '</s>'])
     """
-    words = words_of(labels, kind=kind)
-    owner: list[int | None] = [None] * len(labels)
-    texts = list(words.texts)
-    for word, places in enumerate(words.tokens):
+    owner: list[int | None] = [None] * len(texts)
+    said = list(units.texts)
+    for unit, places in enumerate(units.tokens):
         free = [place for place in places if owner[place] is None]
         for place in free:
-            owner[place] = word
-        if not free and places and (first := owner[places[0]]) is not None:  # all of it stands in another word's token
-            texts[first] += f" {texts[word]}"
+            owner[place] = unit
+        if not free and places and (first := owner[places[0]]) is not None:  # all of it stands in another unit's token
+            said[first] += f"{between}{said[unit]}"
     starts = [at for at, own in enumerate(owner) if at == 0 or own is None or own != owner[at - 1]]
-    return starts, [labels[at] if (own := owner[at]) is None else texts[own] for at in starts]
+    return starts, [texts[at] if (own := owner[at]) is None else visible(said[own]) for at in starts]
 
 
 def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) -> dict[str, Any]:
@@ -129,7 +141,7 @@ def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) ->
     _, heads, queries, keys = amap.shape
     probabilities = _is_probable(amap)
     return {
-        "name": amap.name or f"map {number}",
+        "name": visible(amap.name or f"map {number}"),
         "kind": amap.kind if amap.kind in ("encoder", "decoder", "cross", "self") else "map",
         "layer": amap.layer,
         "item": shown.item,
@@ -178,8 +190,8 @@ def _alignment_info(item: int, alignment: Alignment) -> dict[str, Any]:
     averaged = ", averaged" if len(set(alignment.readings)) > 1 else ""
     return {
         "item": item,
-        "sourceWords": list(alignment.source_words),
-        "targetWords": list(alignment.target_words),
+        "sourceWords": [visible(word) for word in alignment.source_words],
+        "targetWords": [visible(word) for word in alignment.target_words],
         "links": [list(link) for link in sorted(alignment.links)],
         "reading": f"{'; '.join(parts)}{averaged}; {alignment.rule.method}",
     }
