@@ -18,6 +18,13 @@ export function brief(text: string, limit = 40): string {
   return kept === text ? text : `${kept}…`;
 }
 
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** A label in a sentence or a drawing, whose direction does not reach what stands around it. */
+export function isolated(text: string): string {
+  return FROM_RIGHT.test(text) ? `\u2068${text}\u2069` : text;
+}
+
 /** What a person reads of a token. */
 export function textAt(axis: Axis, token: number): string {
   return (axis.texts ?? axis.tokens)[token];

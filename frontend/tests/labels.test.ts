@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { brief, textAt, weightText } from "../src/labels";
+import { brief, isolated, textAt, weightText } from "../src/labels";
 
 describe("labels", () => {
   it("say what a person reads of a token", () => {
@@ -19,6 +19,11 @@ describe("labels", () => {
     expect(brief("👩‍👩‍👧".repeat(3), 3)).toBe("👩‍👩‍👧".repeat(3));
     expect(brief("👩‍👩‍👧".repeat(4), 3)).toBe(`${"👩‍👩‍👧".repeat(2)}…`);
     expect(brief(`a${"\u0301".repeat(100_000)}`, 3).length).toBeLessThan(200);
+  });
+
+  it("keep their direction to themselves in a sentence", () => {
+    expect(isolated("▁חתול")).toBe("\u2068▁חתול\u2069");
+    expect(isolated("▁cat ⟨200F⟩")).toBe("▁cat ⟨200F⟩");
   });
 
   it("give weights digits that tell them apart", () => {

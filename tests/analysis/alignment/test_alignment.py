@@ -89,6 +89,36 @@ def test_words_that_were_split_elsewhere():
     assert_close(alignment.weights, torch.tensor([[0.75, 0.25], [0.0, 1.0], [0.0, 0.75], [0.0, 1.0]]))
 
 
+CHINESE = ("▁我", "爱", "北京", "的天安门", "</s>")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words", "links"),
+    [
+        ("characters", tuple("我爱北京的天安门"), {(0, 0), (1, 1), (1, 2), (1, 3)}),
+        (["我", "爱", "北京", "的", "天安门"], ("我", "爱", "北京", "的", "天安门"), {(0, 0), (1, 1), (1, 2)}),
+        (lambda text: [text[:1], text[1:2], text[2:]], ("我", "爱", "北京的天安门"), {(0, 0), (1, 1), (1, 2)}),
+    ],
+    ids=["characters", "words", "a segmenter"],
+)
+def test_a_target_without_blanks(asked, words, links):
+    weights = torch.zeros(5, 5)
+    weights[0, 0] = weights[1, 2] = weights[2, 2] = 0.9
+    weights[3, 4] = weights[4, 4] = 1.0
+    found = align([labelled(weights, queries=CHINESE)], 0, 0, target_words=asked)
+    assert found.target_words == words
+    assert found.links == links
+
+
+def test_a_sentence_that_is_one_word_is_told():
+    with pytest.warns(
+        UserWarning, match=r"target_words: '我爱北京的天安门' is one word .* say target_words='characters'"
+    ) as told:
+        assert align([labelled(queries=CHINESE)], 0, 0).target_words == ("我爱北京的天安门",)
+    assert len(told) == 1
+    assert align([labelled(queries=CHINESE)], 0, 0, target_words="words").target_words == ("我爱北京的天安门",)
+
+
 def test_readings_are_averaged():
     other = torch.rand(5, 5, generator=torch.Generator().manual_seed(7)).softmax(-1)
     maps = [labelled(other), labelled()]

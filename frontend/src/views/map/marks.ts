@@ -1,6 +1,6 @@
 /** What is written along the axes: every token, some of them, or numbers of positions, so that none touches another. */
 
-import { brief, countText } from "../../labels";
+import { brief, countText, isolated } from "../../labels";
 import type { Measure } from "../../screen";
 import type { Units } from "../../units";
 
@@ -39,7 +39,7 @@ export function marksOf(
   for (let unit = Math.ceil(Math.max(Math.floor(low), 0) / every) * every; unit < last; unit += every) {
     const at = (unit + 0.5 - low) * pixels;
     if (at < 0 || at > (high - low) * pixels) continue;
-    const text = named ? shortened(brief(units.label(unit)), room, measure) : countText(units.start(unit));
+    const text = named ? isolated(shortened(brief(units.label(unit)), room, measure)) : countText(units.start(unit));
     marks.push({ unit, at, text, special: named && units.special(unit) });
   }
   return { marks, named, every };

@@ -2,7 +2,7 @@
 
 import { LEAST } from "../../colours";
 import type { Manifest, State, Viewport } from "../../contract";
-import { brief, countText, errorText, weightText } from "../../labels";
+import { brief, countText, errorText, isolated, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import { beginsOf, type Units } from "../../units";
 import { rowNames } from "./axes";
@@ -114,11 +114,6 @@ export function cellAt(cells: CellGrid | null, row: number, column: number) {
     columns: cellUnits(cells.columns, c),
     cells,
   };
-}
-
-/** A text whose direction does not reach the text around it. */
-function isolated(text: string): string {
-  return `\u2068${text}\u2069`;
 }
 
 /** What an axis counts: "source tokens", or their words or characters. */

@@ -39,7 +39,7 @@ export function drawLabels(
       "data-at": at,
       "font-family": "system-ui, sans-serif",
       "font-size": 13,
-      "unicode-bidi": "isolate",
+      "unicode-bidi": "plaintext",
     }) as SVGTextElement;
     label.textContent = place.text;
     svg.append(label);

@@ -2,7 +2,7 @@
 
 import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
 import { svgElement } from "../../elements";
-import { brief, countText, weightText } from "../../labels";
+import { brief, countText, isolated, weightText } from "../../labels";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
 import { drawLabels, drawTitles, measure, type Side, stroke, strongest } from "./drawing";
@@ -254,8 +254,8 @@ class Ribbon implements MountedView {
     const drawn = this.drawn as Drawn;
     const name = (side: Side, at: number) =>
       side === "query"
-        ? brief(drawn.shown.rows.label(drawn.rows[0] + at))
-        : brief(drawn.shown.columns.label(drawn.columns[0] + at));
+        ? isolated(brief(drawn.shown.rows.label(drawn.rows[0] + at)))
+        : isolated(brief(drawn.shown.columns.label(drawn.columns[0] + at)));
     const other: Side = chosen.side === "query" ? "key" : "query";
     const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}`);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";

@@ -2,7 +2,7 @@
 
 import { colourAt, inkOn, rowTop, strength } from "../../colours";
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
-import { brief, countText, weightText } from "../../labels";
+import { brief, countText, isolated, weightText } from "../../labels";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import css from "./text.css";
@@ -36,6 +36,12 @@ export const view: View = {
   unavailable: () => null,
   mount: (root, app) => new RunningText(root, app),
 };
+
+/** What stands before a token in its line: letters of two words must not be joined where no mark is between them. */
+function gap(label: string, begins: boolean): (string | HTMLElement)[] {
+  if (label.startsWith("↵")) return [];
+  return [begins && !label.startsWith("▁") ? " " : document.createElement("wbr")];
+}
 
 class RunningText implements MountedView {
   private readonly frame = document.createElement("div");
@@ -146,9 +152,8 @@ class RunningText implements MountedView {
           token.dataset.side = side;
           token.dataset.unit = String(unit);
           this.tokens[side].set(unit, token);
-          // Letters of two words must not be joined where no mark stands between them.
-          const apart = words.has(units.start(unit)) && !(label.startsWith("▁") || label.startsWith("↵"));
-          text.append(unit > first ? (apart ? " " : document.createElement("wbr")) : "", token);
+          if (unit > first) text.append(...gap(label, words.has(units.start(unit))));
+          text.append(token);
         }
         return [title, text];
       }),
@@ -271,10 +276,10 @@ class RunningText implements MountedView {
     const where = mapText(this.shown.info, state.heads);
     const chosen = this.chosen();
     if (!chosen || !this.reading) return `${where}: point at a token, or go to one with the arrow keys`;
-    const label = brief(this.unitsOf(chosen.side).label(chosen.unit));
+    const label = isolated(brief(this.unitsOf(chosen.side).label(chosen.unit)));
     const list = this.strongest().slice(0, 6);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";
-    return `${where}: ${label} ${verb} ${list.map((one) => `${one.label} ${weightText(one.weight)}`).join(", ") || "nothing here"}`;
+    return `${where}: ${label} ${verb} ${list.map((one) => `${isolated(one.label)} ${weightText(one.weight)}`).join(", ") || "nothing here"}`;
   }
 
   private choose(unit: number, place: Side, pinned: boolean): void {
