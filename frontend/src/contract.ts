@@ -15,10 +15,10 @@ export type Kind = "encoder" | "decoder" | "cross" | "self" | "map";
 export interface Axis {
   /** What a position is, for people: "source tokens", "tokens produced". */
   title: string;
-  /** As the tokenizer spells them, everything visible. */
+  /** What a person reads of them, everything visible. */
   tokens: string[];
-  /** What a person reads of them; null where that is the same. */
-  texts: string[] | null;
+  /** As their tokenizer spells them, everything visible, too; null where that is the same. */
+  spellings: string[] | null;
   /** Positions of special tokens: `</s>`, padding and their like. */
   special: number[];
   /**

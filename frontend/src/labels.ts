@@ -1,7 +1,5 @@
 /** Tokens as people can read them. The manifest has their texts with everything in them visible; here they are cut. */
 
-import type { Axis } from "./contract";
-
 const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** A text of at most `limit` characters, as people count them: no emoji and no letter with its marks is cut in two. */
@@ -23,11 +21,6 @@ const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\
 /** A label in a sentence or a drawing, whose direction does not reach what stands around it. */
 export function isolated(text: string): string {
   return FROM_RIGHT.test(text) ? `\u2068${text}\u2069` : text;
-}
-
-/** What a person reads of a token. */
-export function textAt(axis: Axis, token: number): string {
-  return (axis.texts ?? axis.tokens)[token];
 }
 
 /** A weight as text: enough digits to tell it from its neighbours, and never 0 for what is not. */

@@ -1,7 +1,6 @@
 /** The units of an axis as they are shown: tokens, words or characters, all of them or without the special ones. */
 
 import type { Axis, Cells, UnitName } from "./contract";
-import { textAt } from "./labels";
 
 /** Where the units of a name begin; null where they are the tokens. */
 export function beginsOf(axis: Axis, unit: UnitName): number[] | null {
@@ -53,12 +52,12 @@ export class Units {
   label(unit: number): string {
     const { wordTexts, characterTexts } = this.axis;
     const texts = { tokens: null, words: wordTexts, characters: characterTexts }[this.unit];
-    return texts && this.runs ? texts[this.runs[unit]] : textAt(this.axis, this.start(unit));
+    return texts && this.runs ? texts[this.runs[unit]] : this.axis.tokens[this.start(unit)];
   }
 
   /** Its tokens as their tokenizer spells them. */
   spelling(unit: number): string {
-    return this.axis.tokens.slice(this.start(unit), this.stop(unit)).join(" ");
+    return (this.axis.spellings ?? this.axis.tokens).slice(this.start(unit), this.stop(unit)).join(" ");
   }
 
   special(unit: number): boolean {

@@ -153,7 +153,7 @@ export function manifestOfMaps(maps: { heads: number; queries: number; keys: num
       special,
       words: null,
       wordTexts: null,
-      texts: null,
+      spellings: null,
       characters: null,
       characterTexts: null,
     };

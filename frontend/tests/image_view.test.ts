@@ -37,7 +37,7 @@ function example(): { manifest: Manifest; source: Source } {
     special: [0, 1],
     words: null,
     wordTexts: null,
-    texts: null,
+    spellings: null,
     characters: null,
     characterTexts: null,
   };
@@ -224,7 +224,7 @@ describe("the image view", () => {
       special: [],
       words: null,
       wordTexts: null,
-      texts: null,
+      spellings: null,
       characters: null,
       characterTexts: null,
     };

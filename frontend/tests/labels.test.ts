@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { brief, isolated, textAt, weightText } from "../src/labels";
+import { brief, isolated, weightText } from "../src/labels";
 
 describe("labels", () => {
-  it("say what a person reads of a token", () => {
-    const axis = { title: "", tokens: ["Ġcafé"], special: [], words: null, wordTexts: null };
-    expect(textAt({ ...axis, texts: ["▁café"], characters: null, characterTexts: null }, 0)).toBe("▁café");
-    expect(textAt({ ...axis, texts: null, characters: null, characterTexts: null }, 0)).toBe("Ġcafé");
-    expect(brief("")).toBe("⟨empty⟩");
-  });
+  it("of nothing say so", () => expect(brief("")).toBe("⟨empty⟩"));
 
   it("keep scripts, emoji and their joins", () => {
     for (const token of ["日本語", "👩‍🚀", "▁the", "▁naïve", "</script>", "שלום"]) expect(brief(token)).toBe(token);

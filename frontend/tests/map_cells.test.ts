@@ -27,7 +27,7 @@ const axisOf = (size: number) => ({
   special: [],
   words: null,
   wordTexts: null,
-  texts: null,
+  spellings: null,
   characters: null,
   characterTexts: null,
 });

@@ -11,7 +11,7 @@ const axis = (size: number) => ({
   special: [0],
   words: null,
   wordTexts: null,
-  texts: null,
+  spellings: null,
   characters: null,
   characterTexts: null,
 });

@@ -62,7 +62,7 @@ describe("the map view says what is shown", () => {
       special: [],
       words: null,
       wordTexts: null,
-      texts: null,
+      spellings: null,
       characters: null,
       characterTexts: null,
     };
@@ -205,7 +205,7 @@ describe("a crosshair over cells of many weights", () => {
       special: [],
       words: null,
       wordTexts: null,
-      texts: null,
+      spellings: null,
       characters: null,
       characterTexts: null,
     };

@@ -61,7 +61,7 @@ function example(found: Steps = steps(), change: Partial<Manifest["maps"][number
     special: [0],
     words: null,
     wordTexts: null,
-    texts: null,
+    spellings: null,
     characters: null,
     characterTexts: null,
   });

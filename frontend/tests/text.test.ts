@@ -52,7 +52,7 @@ describe("the text", () => {
       special: [],
       words: null,
       wordTexts: null,
-      texts: null,
+      spellings: null,
       characters: null,
       characterTexts: null,
     };
@@ -80,18 +80,19 @@ describe("the text", () => {
   it("breaks lines where the text does, and lets words and marks be told apart", () => {
     const { manifest, source } = smallExample();
     const { axes } = manifest;
-    axes.source.texts = ["def", "▁f:↵", "→⟨E4⟩", "##x", "▁▁", "▁a", "▁b", ".", "</s>"];
+    axes.source.spellings = axes.source.tokens;
+    axes.source.tokens = ["def", "▁f:↵", "→⟨E4⟩", "##x", "▁▁", "▁a", "▁b", ".", "</s>"];
     axes.source.words = [0, 1, 2, 4, 7, 8];
     axes.source.wordTexts = ["def", "f:", "⟨E4⟩x", "ab", ".", "</s>"];
     const stage = stageOf(view, {}, { manifest, source });
     const shown = tokens(stage.root, "key");
-    expect(shown.map((token) => token.textContent)).toEqual(axes.source.texts);
+    expect(shown.map((token) => token.textContent)).toEqual(axes.source.tokens);
     expect(shown[1].innerHTML).toBe('<span class="mark">▁</span>f:<span class="mark">↵</span><br>');
     expect(shown[2].innerHTML).toBe('<span class="mark">→</span><span class="code" dir="ltr">⟨E4⟩</span>');
     expect(shown[8].dir).toBe("ltr");
     const between = shown.slice(1).map((token) => token.previousSibling?.nodeName);
     expect(between).toEqual(["WBR", "#text", "WBR", "WBR", "WBR", "WBR", "#text", "#text"]);
     expect(shown[0].closest("p")?.dir).toBe("auto");
-    expect(shown[1].title).toBe(axes.source.tokens[1]);
+    expect(shown[1].title).toBe(axes.source.spellings[1]);
   });
 });

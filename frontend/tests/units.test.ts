@@ -25,8 +25,8 @@ describe("units of an axis", () => {
   it("are characters that several tokens make", () => {
     const bytes = {
       title: "tokens",
-      tokens: ["Ġä", "½", "ł", "å¥½", "<s>"],
-      texts: ["▁⟨E4⟩", "⟨BD⟩", "⟨A0⟩", "好", "<s>"],
+      tokens: ["▁⟨E4⟩", "⟨BD⟩", "⟨A0⟩", "好", "<s>"],
+      spellings: ["Ġä", "½", "ł", "å¥½", "<s>"],
       special: [4],
       words: [0, 4],
       wordTexts: ["你好", "<s>"],

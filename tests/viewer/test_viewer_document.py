@@ -210,23 +210,23 @@ def axis_of(tokens, **options):
     return document(amap, **options).manifest["axes"]["axis-0"]
 
 
-def test_an_axis_has_texts_beside_its_tokens():
+def test_an_axis_has_what_people_read_and_the_spelling():
     axis = axis_of(["ĠcafÃ©", "Ġå", "¤", "©", "ä½łå¥½", "Ċ", "</s>"])
-    assert axis["tokens"][:2] == ["ĠcafÃ©", "Ġå"]
-    assert axis["texts"] == ["▁café", "▁⟨E5⟩", "⟨A4⟩", "⟨A9⟩", "你好", "↵", "</s>"]
+    assert axis["spellings"][:2] == ["ĠcafÃ©", "Ġå"]
+    assert axis["tokens"] == ["▁café", "▁⟨E5⟩", "⟨A4⟩", "⟨A9⟩", "你好", "↵", "</s>"]
     assert axis["characters"] == [0, 1, 4, 5, 6]
     assert axis["characterTexts"] == ["café", "天", "你好", "↵", "</s>"]
     assert (axis["words"], axis["wordTexts"]) == ([0, 1, 5, 6], ["café", "天你好", "↵", "</s>"])
 
 
-def test_texts_that_are_the_tokens_are_not_said_twice():
+def test_a_spelling_that_people_read_is_not_said_twice():
     axis = axis_of(["▁the", "▁c", "at", "</s>"])
-    assert (axis["texts"], axis["characters"], axis["characterTexts"]) == (None, None, None)
+    assert (axis["spellings"], axis["characters"], axis["characterTexts"]) == (None, None, None)
 
 
 def test_the_kind_that_is_said_makes_the_texts():
-    assert axis_of(["Ãł"])["texts"] is None
-    assert axis_of(["Ãł"], words="byte-level")["texts"] == ["à"]
+    assert axis_of(["Ãł"])["tokens"] == ["Ãł"]
+    assert axis_of(["Ãł"], words="byte-level")["tokens"] == ["à"]
 
 
 def test_words_may_be_left_out():

@@ -1,7 +1,7 @@
 /** Patches of a picture among the tokens of a map. */
 
 import type { ImageInfo, Manifest, MapInfo, State } from "../../contract";
-import { brief, textAt } from "../../labels";
+import { brief } from "../../labels";
 
 export interface Looked {
   image: ImageInfo;
@@ -58,7 +58,7 @@ export function tokenName(
   const patch = direction === "to" || queriesToo ? patchOf(image, token) : null;
   if (patch) return patchName(patch);
   const axis = manifest.axes[direction === "from" ? info.rowAxes[0] : info.columnAxis];
-  return brief(textAt(axis, token) ?? String(token));
+  return brief(axis.tokens[token] ?? String(token));
 }
 
 /** Counted from 1, as people count. */

@@ -1,7 +1,7 @@
 /** The two axes of the map that is looked at, in the units that are shown. */
 
 import type { Manifest, Viewport } from "../../contract";
-import { brief, textAt } from "../../labels";
+import { brief } from "../../labels";
 import type { Shown } from "../../shown";
 import type { Units } from "../../units";
 
@@ -12,11 +12,11 @@ export function rowNames(manifest: Manifest, axes: Shown, unit: number): { title
     .map((id) => manifest.axes[id])
     .filter((axis) => axis.title !== axes.rows.axis.title)
     .map((axis) => {
-      const first = axes.rows.start(unit);
-      const texts = Array.from({ length: Math.min(axes.rows.stop(unit) - first, 8) }, (_, at) =>
-        brief(textAt(axis, first + at)),
+      const tokens = axis.tokens.slice(
+        axes.rows.start(unit),
+        Math.min(axes.rows.stop(unit), axes.rows.start(unit) + 8),
       );
-      return { title: axis.title, text: brief(texts.join(" ")) };
+      return { title: axis.title, text: brief(tokens.map((token) => brief(token)).join(" ")) };
     });
   return [first, ...others];
 }

@@ -2,7 +2,7 @@
 
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
 import { button, element, roving } from "../../elements";
-import { brief, textAt, weightText } from "../../labels";
+import { brief, weightText } from "../../labels";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
@@ -110,11 +110,11 @@ export class StepsView implements MountedView {
   }
 
   private queryLabel(): string {
-    return brief(textAt(this.rowAxis, this.query), LABEL);
+    return brief(this.rowAxis.tokens[this.query], LABEL);
   }
 
   private keyLabel(key = this.key): string {
-    return brief(textAt(this.columnAxis, key), LABEL);
+    return brief(this.columnAxis.tokens[key], LABEL);
   }
 
   private get lastStage(): number {
@@ -210,10 +210,10 @@ export class StepsView implements MountedView {
   }
 
   private showQueries(): void {
-    const { special } = this.rowAxis;
+    const { tokens, special } = this.rowAxis;
     const dimmed = new Set(this.app.store.state.special === "shown" ? [] : special);
     const held = this.queries.querySelectorAll("button");
-    const texts = Array.from({ length: this.info.queries }, (_, at) => brief(textAt(this.rowAxis, at), LABEL));
+    const texts = tokens.slice(0, this.info.queries).map((token) => brief(token, LABEL));
     if (held.length !== texts.length || texts.some((text, at) => held[at].textContent !== text))
       this.queries.replaceChildren(
         element("span", "steps-title", `query (${this.rowAxis.title})`),

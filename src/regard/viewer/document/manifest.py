@@ -78,18 +78,18 @@ class _Axes:
 
 
 def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, Any]:
-    """An axis: its tokens (positions where they have no names), what people read of them, which are special, and its units."""
-    made: dict[str, Any] = {"title": tokens.title, "tokens": [str(at) for at in range(tokens.size)], "texts": None}
+    """An axis: what people read of its tokens (positions where they have no names), their spelling, and its units."""
+    made: dict[str, Any] = {"title": tokens.title, "tokens": [str(at) for at in range(tokens.size)], "spellings": None}
     made |= {"special": [], "words": None, "wordTexts": None, "characters": None, "characterTexts": None}
     if tokens.labels is None:
         return made
     kind = words if isinstance(words, str) else None
     labels = tokens.labels
-    made["tokens"] = list(map(visible, labels))
+    made["tokens"] = texts = list(texts_of(labels, kind))
     made["special"] = [at for at, label in enumerate(labels) if is_special(label)]
-    texts = list(texts_of(labels, kind))
-    if texts != made["tokens"]:
-        made["texts"] = texts
+    spellings = list(map(visible, labels))
+    if spellings != texts:
+        made["spellings"] = spellings
     if words is False:
         return made
     made["words"], made["wordTexts"] = unit_runs(texts, words_of(labels, kind=kind), " ")
