@@ -14,7 +14,8 @@ from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, S
 from regard.tokens import characters_of, texts_of, words_of
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
-from regard.viewer.document.manifest import unit_runs
+from regard.viewer.document.manifest import axis_info, unit_runs
+from regard.viewer.document.subjects import ShownAxis
 from support.tiny_models import Tokenizer, tiny
 from support.viewer_questions import long_map, values
 
@@ -222,6 +223,15 @@ def test_an_axis_has_what_people_read_and_the_spelling():
 def test_a_spelling_that_people_read_is_not_said_twice():
     axis = axis_of(["▁the", "▁c", "at", "</s>"])
     assert (axis["spellings"], axis["characters"], axis["characterTexts"]) == (None, None, None)
+
+
+def test_an_axis_that_has_read_its_tokens_is_believed():
+    tokens = ("Ã", "ł", "lui")
+    axis = axis_info(ShownAxis("tokens", ("⟨C3⟩", "⟨A0⟩", "lui"), 3, tokens))
+    assert axis["tokens"] == ["⟨C3⟩", "⟨A0⟩", "lui"]
+    assert axis["spellings"] == list(tokens)
+    assert axis["wordTexts"] == ["àlui"]
+    assert axis["characterTexts"] == ["à", "lui"]
 
 
 def test_the_kind_that_is_said_makes_the_texts():

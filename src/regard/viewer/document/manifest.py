@@ -84,17 +84,23 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     if tokens.labels is None:
         return made
     kind = words if isinstance(words, str) else None
-    labels = tokens.labels
-    made["tokens"] = texts = list(texts_of(labels, kind))
-    made["special"] = [at for at, label in enumerate(labels) if is_special(label)]
-    spellings = list(map(visible, labels))
+    spelled = tokens.spelled or tokens.labels
+    named = {spelled[at] for at in tokens.special}
+    if tokens.labels == spelled or kind is not None:
+        texts = list(texts_of(spelled, kind, named))
+    else:  # the axis has read its tokens, by a kind that they may not show
+        texts = list(map(visible, tokens.labels))
+        kind = next((one for one in (None, *TOKENIZERS) if texts_of(spelled, one, named) == tokens.labels), None)
+    made["tokens"] = texts
+    made["special"] = list(tokens.special)
+    spellings = list(map(visible, spelled))
     if spellings != texts:
         made["spellings"] = spellings
     if words is False:
         return made
-    made["words"], made["wordTexts"] = unit_runs(texts, words_of(labels, kind=kind), " ")
-    starts, made_of = unit_runs(texts, characters_of(labels, kind=kind), "")
-    if len(starts) < len(labels):  # else each token is whole characters: there is nothing to put together
+    made["words"], made["wordTexts"] = unit_runs(texts, words_of(spelled, named, kind=kind), " ")
+    starts, made_of = unit_runs(texts, characters_of(spelled, named, kind=kind), "")
+    if len(starts) < len(spelled):  # else each token is whole characters: there is nothing to put together
         made["characters"], made["characterTexts"] = starts, made_of
     return made
 
