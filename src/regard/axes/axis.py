@@ -12,6 +12,7 @@ from regard.axes.places import Place
 from regard.axes.roles import ROLES
 from regard.errors import DtypeError, ShapeError
 from regard.positions import Positions
+from regard.tokens.words import Words, WordsAsked
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,6 +112,18 @@ class Axis(Sequence[str]):
     def title(self) -> str | None:
         """What a picture says of the side."""
         return None if self.role is None else ROLES[self.role]
+
+    def units(self, asked: WordsAsked | str | None = None) -> Words:
+        """Words between blanks, "characters", a unit of ``group``, or words that are given, each with its positions.
+
+        Raises:
+            OptionError: the positions have no texts, or words of another text; ShapeError: several sequences.
+
+        Example:
+            >>> Axis.unknown(3).with_text(["▁ma", "t", "."]).units()
+            Words(texts=('mat.',), tokens=((0, 1, 2),))
+        """
+        return self.line.units(asked)
 
     # -- a sequence of texts ---------------------------------------------------------------------------------------
 

@@ -6,9 +6,10 @@ from itertools import compress
 from typing import TypeVar
 
 from regard.axes.places import Place
-from regard.errors import ShapeError
+from regard.errors import OptionError, ShapeError
 from regard.positions import Positions, positions_of
 from regard.tokens.special import is_special
+from regard.tokens.words import Words, WordsAsked, words_of
 
 T = TypeVar("T")
 Groups = tuple[tuple[int, ...], ...]
@@ -29,6 +30,7 @@ class Line:
         special: True where a token stands for no text.
         place: where a position stands in a picture, a sound or a chain.
         group: how positions combine, by the name of the unit: the positions of each word, sentence or turn.
+        kind: how the tokenizer marks words, one of ``regard.tokens.kinds.TOKENIZERS``.
     """
 
     size: int
@@ -39,6 +41,7 @@ class Line:
     special: tuple[bool, ...] | None = None
     place: tuple[Place | None, ...] | None = None
     group: Mapping[str, Groups] = field(default_factory=dict)
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:
@@ -68,6 +71,20 @@ class Line:
             return range(self.size)
         return positions_of(tuple(compress(range(self.size), self.present)))
 
+    def units(self, asked: WordsAsked | str | None = None) -> Words:
+        """How the positions combine to words, to characters, to a unit of ``group``, or to words that are given.
+
+        Raises:
+            OptionError: the positions have no texts, or words of another text.
+        """
+        if isinstance(asked, str) and asked in self.group:
+            groups, text = self.group[asked], self.text or tuple(map(str, range(self.size)))
+            return Words(tuple(" ".join(text[at] for at in one) for one in groups), groups)
+        if self.spelled is None:
+            raise OptionError("expected positions with texts, got none; give labels: amap.queries = amap.keys = tokens")
+        named = {token for token, out in zip(self.spelled, self.specials, strict=True) if out}
+        return words_of(self.spelled, named, kind=self.kind, words=asked)
+
     def take(self, places: Positions) -> "Line":
         """Some of the positions, in this order."""
         if places == range(self.size):
@@ -78,12 +95,12 @@ class Line:
             name: tuple(kept for one in groups if (kept := tuple(now[at] for at in one if at in now)))
             for name, groups in self.group.items()
         }
-        return Line(len(places), **chosen, group=groups)
+        return Line(len(places), **chosen, group=groups, kind=self.kind)
 
     def with_text(self, text: Sequence[str] | None) -> "Line":
         """The same positions under other names; the tokenizer's spelling no longer belongs to them."""
         named = None if text is None else tuple(text)
-        return self if named == self.text else replace(self, text=named, token=None, special=None, group={})
+        return self if named == self.text else replace(self, text=named, token=None, special=None, group={}, kind=None)
 
 
 def _chosen(values: tuple[T, ...] | None, places: Positions) -> tuple[T, ...] | None:

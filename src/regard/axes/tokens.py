@@ -76,6 +76,7 @@ def joined(parts: Sequence[Axis], role: str | None = None) -> Axis:
                 present=_chain([line.present for line in own], own, True),
                 special=_chain([line.special for line in own], own, False),
                 place=_chain([line.place for line in own], own, None),
+                kind=own[-1].kind,
             )
         )
     return Axis(tuple(lines), role)
@@ -111,4 +112,4 @@ class _Speller:
         tokens = tuple(map(str, self._tokenizer.convert_ids_to_tokens(ids)))
         special = tuple(token in self._special or is_special(token) for token in tokens)
         named = {token for token, out in zip(tokens, special, strict=True) if out}
-        return Line(len(ids), texts_of(tokens, self._kind, named), tokens, tuple(ids), present, special)
+        return Line(len(ids), texts_of(tokens, self._kind, named), tokens, tuple(ids), present, special, kind=self._kind)

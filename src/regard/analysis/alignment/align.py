@@ -17,9 +17,10 @@ from regard.analysis.alignment.error_rates import Link
 from regard.analysis.alignment.methods import Rule, links_of
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.arguments import one_of, whole_number
+from regard.axes.axis import Axis
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.tokens.words import Words, WordsAsked, words_of
+from regard.tokens.words import Words, WordsAsked
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
@@ -181,8 +182,8 @@ def align(
         )
     chosen = _checked_readings(maps, layer, head, rows, readings)
     amap = maps[chosen[0].layer]
-    source = read_words(amap.keys.spelled, source_words, "source_words")
-    target = read_words(amap.queries.spelled, target_words, "target_words")
+    source = read_words(amap.keys, source_words, "source_words")
+    target = read_words(amap.queries, target_words, "target_words")
     with_sink = map_of_words(maps, chosen, source, target)
     forward = rule if reverse is None else Rule("argmax", threshold, sinks)
     links = links_of(with_sink, forward, source.texts, target.texts)
@@ -239,14 +240,14 @@ def _checked_readings(
     return chosen
 
 
-def read_words(labels: Sequence[str] | None, given: GivenWords = None, name: str = "words") -> Words:
-    """The words of these tokens: as they stand between blanks, or as they are asked for.
+def read_words(axis: Axis, given: GivenWords = None, name: str = "words") -> Words:
+    """The words of the tokens of one side: as they stand between blanks, or as they are asked for.
 
     Where nothing is asked for and a word is a sentence, for its script writes no blanks, a warning says how to ask.
     """
     if isinstance(given, Words):
         return given
-    words = words_of(labels or (), words=given)
+    words = axis.units(given)
     if given is None and (long := next(filter(_NO_BLANKS.search, words.texts), None)):
         shown = long if len(long) <= SHOWN else f"{long[:SHOWN]}…"
         warnings.warn(

@@ -10,6 +10,7 @@ from regard.axes.places import Patch, Place, Residue, Seconds
 from regard.axes.roles import ROLES
 from regard.errors import FileFormatError, RegardError
 from regard.maps.storage.tensor_file import HIGHEST
+from regard.tokens.kinds import TOKENIZERS
 
 Labels = tuple[str, ...]
 Damaged = Callable[[str, str], FileFormatError]
@@ -69,6 +70,7 @@ def _line_as_data(line: Line, number_of: Callable[[Labels], int]) -> dict[str, A
         special=None if line.special is None else _runs(line.special),
         place=None if line.place is None else [None if place is None else [_name(place), *place] for place in line.place],
         group={name: [list(one) for one in groups] for name, groups in line.group.items()} or None,
+        kind=line.kind,
     )
 
 
@@ -80,6 +82,8 @@ def _line_from_data(said: Any, texts: Callable[[Any], Labels | None], damaged: D
         raise damaged("texts of an axis whose tokens are spelled like them", "none")
     if "id" in said and not _whole(said["id"]):
         raise damaged("ids as whole numbers", repr(said["id"])[:80])
+    if said.get("kind") not in (None, *TOKENIZERS):
+        raise damaged(f"a kind of tokenizer, {', '.join(TOKENIZERS)}", repr(said["kind"])[:80])
     group = said.get("group", {})
     if not isinstance(group, dict) or not all(isinstance(one, list) and all(map(_whole, one)) for one in group.values()):
         raise damaged("groups of positions", repr(group)[:80])
@@ -96,6 +100,7 @@ def _line_from_data(said: Any, texts: Callable[[Any], Labels | None], damaged: D
         special=_from_runs(said["special"], size, damaged) if "special" in said else None,
         place=tuple(_place(one, damaged) for one in said["place"]) if "place" in said else None,
         group={str(name): tuple(map(tuple, groups)) for name, groups in group.items()},
+        kind=said.get("kind"),
     )
 
 

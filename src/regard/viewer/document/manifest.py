@@ -83,14 +83,11 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     made |= {"special": [], "words": None, "wordTexts": None, "characters": None, "characterTexts": None}
     if tokens.labels is None:
         return made
-    kind = words if isinstance(words, str) else None
+    kind = words if isinstance(words, str) else tokens.kind
     spelled = tokens.spelled or tokens.labels
     named = {spelled[at] for at in tokens.special}
-    if tokens.labels == spelled or kind is not None:
-        texts = list(texts_of(spelled, kind, named))
-    else:  # the axis has read its tokens, by a kind that they may not show
-        texts = list(map(visible, tokens.labels))
-        kind = next((one for one in (None, *TOKENIZERS) if texts_of(spelled, one, named) == tokens.labels), None)
+    read = isinstance(words, str) or tokens.labels == spelled  # else the axis has read them by the tokenizer's own kind
+    texts = list(texts_of(spelled, kind, named) if read else map(visible, tokens.labels))
     made["tokens"] = texts
     made["special"] = list(tokens.special)
     spellings = list(map(visible, spelled))

@@ -39,12 +39,13 @@ class ShownAxis:
     size: int
     spelled: tuple[str, ...] | None = None
     special: tuple[int, ...] = ()
+    kind: str | None = None  #: how the tokenizer marks words
 
     @classmethod
     def of(cls, axis: Axis, title: str) -> "ShownAxis":
         """What an axis of one sequence says."""
         special = tuple(at for at, out in enumerate(axis.special) if out)
-        return cls(title, axis.text, len(axis), axis.spelled, special)
+        return cls(title, axis.text, len(axis), axis.spelled, special, axis.line.kind)
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,8 @@ def rank_heads(
     for number, pair in enumerate(tqdm(pairs, desc="ranking heads", unit="pair", delay=1, leave=False)):
         known = set(pair.sure) | set(pair.possible)
         chosen = _all_readings(pair.cross) if readings is None else readings
-        source = read_words(pair.cross[0].keys.spelled, pair.source_words, "source_words")
-        target = read_words(pair.cross[0].queries.spelled, pair.target_words, "target_words")
+        source = read_words(pair.cross[0].keys, pair.source_words, "source_words")
+        target = read_words(pair.cross[0].queries, pair.target_words, "target_words")
         for side, words, place in (("source", source, 0), ("target", target, 1)):
             if known and max(link[place] for link in known) >= len(words.texts):
                 raise ShapeError(
