@@ -5,12 +5,25 @@ import math
 import torch
 
 
-def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8, 64), late=None):
-    """Every statistic of one head: weights (queries, keys); row i stands at key i + late, by default the last keys."""
+def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8, 64), late=None, allowed=None):
+    """Every statistic of one head: weights (queries, keys); row i stands at key i + late, by default the last keys.
+
+    Which keys a row may see is said by allowed (queries, keys), or by the weights that are not 0.
+    """
     w = weights.double().tolist()
     queries, keys = len(w), len(w[0])
     late = keys - queries if late is None else late
     rows = [i for i in range(queries) if sum(w[i]) > 0]
+
+    sees = [[bool(x) for x in row] for row in (weights > 0 if allowed is None else allowed).tolist()]
+    received = [math.fsum(w[i][j] for i in range(queries)) for j in range(keys)]
+    watched = [sum(sees[i][j] for i in range(queries)) for j in range(keys)]
+    without_best = {
+        j: math.fsum(sorted((w[i][j] for i in range(queries) if sees[i][j]), reverse=True)[1:]) / (watched[j] - 1)
+        for j in range(keys)
+        if watched[j] > 1 and 3 * watched[j] >= max(watched)
+    }
+    sink = max(without_best, key=lambda j: without_best[j], default=math.nan)
 
     def mean(values):
         values = list(values)
@@ -41,6 +54,11 @@ def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8
         "keys": keys,
         "mass": mean(mass),
         "entropy": mean(entropy),
+        "evenness": mean(
+            (nats / total + math.log(total)) / math.log(sum(sees[i]))
+            for i, nats, total in zip(rows, entropy, mass, strict=True)
+            if sum(sees[i]) > 1
+        ),
         "span": mean(math.exp(nats / total + math.log(total)) for nats, total in zip(entropy, mass, strict=True)),
         "span_90": mean(fewest(w[i]) for i in rows),
         "distance": mean(math.fsum(w[i][j] * abs(i + late - j) for j in range(keys)) for i in rows),
@@ -50,7 +68,10 @@ def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8
         "offset": best,
         "offset_mass": by_offset[best] / len(rows),
         "first": mean(w[i][0] for i in rows),
+        "sink": sink,
+        "sink_mass": without_best.get(sink, math.nan),
         "received_gini": gini([math.fsum(w[i][j] for i in rows) for j in range(keys)]),
+        "received_per_row_gini": gini([received[j] / watched[j] for j in range(keys) if watched[j]]),
         **{
             f"local_{window}": mean(math.fsum(w[i][j] for j in range(keys) if abs(i + late - j) < window) for i in rows)
             for window in windows

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regard.analysis.heads.keys import PaddedKeys
 from regard.analysis.heads.registry import in_table
-from regard.analysis.heads.sums import Pass, means
+from regard.analysis.heads.sums import means, one_pass
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 
@@ -39,8 +39,6 @@ def batch_statistics(amap: AttentionMap, rows: Tensor, keys: PaddedKeys, windows
             "the tokens of the texts; record such a model text by text: regard.record(model)"
         )
     same = amap.kind != "cross" and amap.shape[2] == amap.shape[3] and bool((rows == keys.lengths).all())
-    one = Pass(amap, keys, rows, 0 if same else None)
-    one.read(amap, None)  # without a bar of its own: a survey has one
-    one.close(windows)
+    one = one_pass(amap, keys, rows, 0 if same else None, windows, None)  # without a bar of its own: a survey has one
     found = means(one.of, one.offsets, one.lowest, windows)
     return torch.stack([found[name] for name in in_table(windows)], -1)

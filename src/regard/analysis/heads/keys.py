@@ -135,9 +135,8 @@ class PaddedKeys:
         return found | {"special": kinds[..., 0], "punctuation": kinds[..., 1]}
 
     def gini(self, received: Tensor) -> Tensor:
-        """The Gini coefficients of what real keys received: padding received nothing, stands first in order, is taken out."""
-        columns, real = received.shape[2], self.lengths[:, None]
-        return torch.where(received.sum(-1) > 0, (gini(received) * columns - (columns - real)) / real, 0)
+        """The Gini coefficients of what real keys received."""
+        return gini_of_some(received, torch.arange(received.shape[2]) < self.lengths[:, None, None])
 
 
 class _Repeats:
@@ -176,6 +175,17 @@ def gini(received: Tensor) -> Tensor:
     ranks = 2 * torch.arange(1, keys + 1, dtype=torch.float64) - keys - 1
     total = received.sum(-1)
     return torch.where(total > 0, received.sort(-1).values @ ranks / (keys * total), 0)
+
+
+def gini_of_some(received: Tensor, counted: Tensor) -> Tensor:
+    """Gini coefficients along the last axis of what is counted; the rest received nothing, stands first in order, is taken out.
+
+    Args:
+        received: (…, keys), 0 where nothing is counted.
+        counted: whether a key is counted; broadcasts to ``received``.
+    """
+    columns, real = received.shape[-1], counted.sum(-1).clamp(min=1)
+    return torch.where(received.sum(-1) > 0, (gini(received) * columns - (columns - real)) / real, 0)
 
 
 def kinds_of_keys(labels: Sequence[str], special: Collection[str] | None) -> list[Tensor]:

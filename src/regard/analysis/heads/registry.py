@@ -14,6 +14,9 @@ WINDOWS = (8, 64)
 LOCAL = "local_"
 """What the statistic ``local`` is called in a table, before the width of its window."""
 
+LARGEST_MASS = 1.01
+"""The most that a row of shares sums to: weights rounded to bfloat16 are off by less."""
+
 
 class Quantity(NamedTuple):
     """What the values of a statistic are."""
@@ -23,13 +26,15 @@ class Quantity(NamedTuple):
     """Of the bins in which surveys count: bin i has edges[i] ≤ value < edges[i + 1]. The first bin also has everything below,
     the last everything above, so that nothing is left out."""
     highest: float | None = None  #: the end of its scale in pictures; the largest value that is there where None
+    nominal: bool = False  #: values are places, which have no mean: of several texts, the one that most of them have
 
 
 _DOUBLING = (0.0, *(round(math.sqrt(2.0) ** at, 2) for at in range(35)))  # every second edge is twice as far
 ROWS = Quantity("rows", _DOUBLING)
 KEYS = Quantity("keys", _DOUBLING)
 NATS = Quantity("nats", tuple(at / 4 for at in range(41)))
-OFFSET = Quantity("keys after the row's own", tuple(at - 16.5 for at in range(34)))
+OFFSET = Quantity("keys after the row's own", tuple(at - 16.5 for at in range(34)), nominal=True)
+POSITION = Quantity("position", (*(at - 0.5 for at in range(65)), *(2.0**at for at in range(7, 22))), nominal=True)
 SHARE = Quantity("share", tuple(round(at / 20, 2) for at in range(21)), 1.0)
 
 
@@ -57,14 +62,19 @@ class HeadStatistics(NamedTuple):
     """One head in numbers. NaN is what has no meaning for its map.
 
     w[i, j] is the weight of query i on key j, m[i] = Σⱼ w[i, j] the mass of its row, H[i] its entropy, p(i) the key at the
-    query's own position, t[j] the token of key j, n the number of keys. A statistic is the mean of its formula over the rows
-    with m[i] > 0, of all sequences together, unless its formula says otherwise.
+    query's own position, t[j] the token of key j, n the number of keys, s[i] the number of keys that row i may see, c[j] the
+    number of rows that may see key j. A statistic is the mean of its formula over the rows with m[i] > 0, of all sequences
+    together, unless its formula says otherwise.
+
+    Where rows are no shares of attention, as those of norm-weighted maps, ``shares`` is False, w[i, j] is the value by the mass
+    of its row, and ``mass`` alone is what the map has.
     """
 
     kind: str | None  #: "encoder", "decoder", "cross" or "self"
     layer: int | None
     head: int
     name: str | None  #: of the module
+    shares: bool  #: whether rows are shares of attention; others are divided by their mass, and have no role
     rows: Annotated[
         int,
         Statistic(
@@ -100,7 +110,14 @@ class HeadStatistics(NamedTuple):
             beside_map=False,
         ),
     ]
-    mass: Annotated[float, Statistic(SHARE, "sum of a row; less than 1 where a sink takes the rest", "m[i]")]
+    mass: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "sum of a row; less than 1 where a sink takes the rest, more where rows are no shares",
+            "m[i], before rows that are no shares are divided by it",
+        ),
+    ]
     entropy: Annotated[
         float,
         Statistic(
@@ -130,6 +147,16 @@ class HeadStatistics(NamedTuple):
             over="rows_ranked",
             title="span of 90 %",
             digits=1,
+        ),
+    ]
+    evenness: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "entropy by that of equal weights on the keys that the row may see: 0 for one key, 1 where all get the same",
+            "(H[i]/m[i] + ln m[i]) / ln s[i], over the rows with s[i] > 1",
+            over="rows_several",
+            heading="even",
         ),
     ]
     distance: Annotated[
@@ -200,6 +227,30 @@ class HeadStatistics(NamedTuple):
         ),
     ]
     first: Annotated[float, Statistic(SHARE, "mass on the first key", "w[i, 0]", title="first token", heading="first", drawn=3)]
+    sink: Annotated[
+        float,
+        Statistic(
+            POSITION,
+            "which key, counted from 0, takes most from the rows that may see it; of several texts, in most rows",
+            "the j with the largest (Σᵢ w[i, j] − maxᵢ w[i, j]) / (c[j] − 1), where c[j] > 1 and c[j] ≥ ⅓ max c: one row "
+            "alone, which is left out, makes no sink",
+            over="text",
+            heading="sink",
+            digits=0,
+            compared=False,
+        ),
+    ]
+    sink_mass: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "mean mass that this key takes from the rows that may see it, the one that gives most left out",
+            "(Σᵢ w[i, j] − maxᵢ w[i, j]) / (c[j] − 1) of that j",
+            over="text",
+            title="mass of the sink",
+            heading="takes",
+        ),
+    ]
     special: Annotated[
         float,
         Statistic(SHARE, "mass on special tokens", "Σ w[i, j] over those keys j", needs="names", heading="spec", drawn=4),
@@ -265,6 +316,16 @@ class HeadStatistics(NamedTuple):
             drawn=9,
         ),
     ]
+    received_per_row_gini: Annotated[
+        float,
+        Statistic(
+            SHARE,
+            "how unequally keys are looked at by the rows that may see them: early keys of causal maps are seen by more",
+            "the same with r[j] = Σᵢ w[i, j] / c[j], of the keys with c[j] > 0",
+            over="text",
+            title="received per row: Gini",
+        ),
+    ]
 
     def flat(self) -> dict[str, Any]:
         """The statistics by name, windows as ``local_8`` and so on, in the order of the table."""
@@ -304,7 +365,7 @@ def in_table(windows: Sequence[int]) -> dict[str, Statistic]:
 
     Example:
         >>> list(in_table((8,)))[-3:]
-        ['induction', 'local_8', 'received_gini']
+        ['local_8', 'received_gini', 'received_per_row_gini']
     """
     found: dict[str, Statistic] = {}
     for name, known in STATISTICS.items():
@@ -340,8 +401,26 @@ def highest_of(name: str) -> float | None:
     return found.quantity.highest if found else None
 
 
+def definition_of(name: str) -> str:
+    """What a column is, in words and as a formula: what stands where the column is shown. Empty for what is no statistic.
+
+    Example:
+        >>> definition_of("first"), definition_of("mood")
+        ('mass on the first key: w[i, 0]', '')
+    """
+    found = statistic_named(name)
+    return f"{found.meaning}: {found.formula}" if found else ""
+
+
 def head_row(
-    kind: str | None, layer: int | None, head: int, name: str | None, values: Mapping[str, float], windows: Sequence[int]
+    kind: str | None,
+    layer: int | None,
+    head: int,
+    name: str | None,
+    values: Mapping[str, float],
+    windows: Sequence[int],
+    *,
+    shares: bool = True,
 ) -> HeadStatistics:
     """The row of a head from its values by the names of the table; a statistic that is not there is NaN."""
     fields: dict[str, Any] = {one: values.get(one, math.nan) for one in STATISTICS}
@@ -349,4 +428,4 @@ def head_row(
         if known.over is None and not math.isnan(fields[one]):
             fields[one] = int(fields[one])
     fields["local"] = {window: values.get(f"{LOCAL}{window}", math.nan) for window in windows}
-    return HeadStatistics(kind=kind, layer=layer, head=head, name=name, **fields)
+    return HeadStatistics(kind=kind, layer=layer, head=head, name=name, shares=shares, **fields)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from regard.analysis.heads.registry import LOCAL, HeadStatistics
+from regard.analysis.heads.registry import LARGEST_MASS, LOCAL, HeadStatistics, statistic_named
 from regard.arguments import number, one_of
 
 
@@ -38,6 +38,18 @@ span of 0.4 of the keys; a uniform causal head has about half of them, for an ea
 """
 
 
+def definition_of_role(role: str, thresholds: Mapping[str, float]) -> str:
+    """What gives a head a role: the statistic and the least value, and what the statistic is.
+
+    Example:
+        >>> definition_of_role("sink", THRESHOLDS)
+        'first ≥ 0.5: mass on the first key'
+    """
+    rule = _RULES[role]
+    known = statistic_named(rule.statistic.split("/")[0])
+    return f"{rule.statistic} ≥ {thresholds[role]:g}" + (f": {known.meaning}" if known else "")
+
+
 class Role(NamedTuple):
     """A name for what a head does here, and why it has it."""
 
@@ -51,7 +63,7 @@ class Role(NamedTuple):
 
 
 def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None = None) -> tuple[Role, ...]:
-    """The roles of a head on the text that was recorded: none, or several.
+    """The roles of a head on the text that was recorded: none, or several; always none where its rows are no shares.
 
     A role is a name for numbers, not for a cause: a head that looks at previous tokens may do so for any reason, and
     switching it off shows whether it matters. An induction head shows itself where tokens repeat; record it on such a text.
@@ -84,6 +96,8 @@ def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None 
         ['previous-token (previous 1.00 ≥ 0.5)']
     """
     least = checked_thresholds(thresholds)
+    if not statistics.shares or statistics.mass > LARGEST_MASS:  # thresholds are of attention
+        return ()
     known = statistics.flat()
     values = {role: (rule.statistic, float(known[rule.statistic])) for role, rule in _RULES.items() if rule.statistic in known}
     if statistics.offset in (-1, 0, 1) or math.isnan(statistics.offset):

@@ -1,6 +1,7 @@
 """What the rows of all sequences of a recording add up to, head by head: their passes, taken together."""
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from regard.analysis.heads.keys import TextKeys
 from regard.analysis.heads.registry import STATISTICS
-from regard.analysis.heads.sums import Pass, means
+from regard.analysis.heads.sums import means, one_pass
 from regard.errors import ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.masks.extents import visible
@@ -22,6 +23,8 @@ class HeadSums:
         self.of: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(heads, dtype=torch.float64))
         self.offsets = torch.zeros(heads, 0, dtype=torch.float64)  # (heads, offsets): mass by distance to the own key
         self.lowest = 0  # the first offset
+        self.sinks: list[Counter[float]] = [Counter() for _ in range(heads)]  # rows of the texts with a sink at each place
+        self.shares = True  # whether the rows of all maps were shares
 
     def add_map(
         self, amap: AttentionMap, labels: Sequence[Any] | None, special: Collection[str] | None, windows: Sequence[int]
@@ -45,9 +48,12 @@ class HeadSums:
             self.of["masked_rows"] += queries
             return
         like = torch.empty(0, dtype=amap.dtype, device=amap.device)
-        one = Pass(amap, TextKeys(labels, special, keys, like), torch.tensor([queries]), _shift(amap))
-        one.read(amap, "reading heads")
-        one.close(windows)
+        read = TextKeys(labels, special, keys, like)
+        one = one_pass(amap, read, torch.tensor([queries]), _shift(amap), windows, "reading heads")
+        self.shares &= not bool(one.no_shares.any())
+        for head, (place, rows) in enumerate(zip(one.of["sink"][0].tolist(), one.of["rows"][0].tolist(), strict=True)):
+            if place == place:  # NaN is no place
+                self.sinks[head][place] += rows
         for name, values in one.of.items():
             known = STATISTICS.get(name)
             self.of[name] += values[0] * one.of["rows"][0] if known and known.over == "text" else values[0]
@@ -67,6 +73,7 @@ class HeadSums:
         """Every statistic of each head, by its name in a table."""
         rows = self.of["rows"]
         of = {name: self.of[name] / rows if known.over == "text" else self.of[name] for name, known in STATISTICS.items()}
+        of["sink"] = torch.tensor([max(places, key=lambda at: (places[at], -at), default=math.nan) for places in self.sinks])
         return {name: values.tolist() for name, values in means(self.of | of, self.offsets, self.lowest, windows).items()}
 
 

@@ -77,7 +77,7 @@ def head_statistics(
         means = sums.means(windows)
         for head in range(heads):
             values = {statistic: each[head] for statistic, each in means.items()}
-            table.append(head_row(kind, layer, head, name, values, windows))
+            table.append(head_row(kind, layer, head, name, values, windows, shares=sums.shares))
     return table
 
 

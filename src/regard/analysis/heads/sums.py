@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from regard.analysis.heads.keys import Keys
-from regard.analysis.heads.registry import LOCAL, in_table
+from regard.analysis.heads.keys import Keys, gini_of_some
+from regard.analysis.heads.registry import LARGEST_MASS, LOCAL, in_table
+from regard.analysis.heads.visibility import visible_counts
+from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted
 from regard.errors import ScoreError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.reading.parts import Rows
@@ -23,6 +25,9 @@ HELD = 0.9
 NEIGHBOURS = {"own": 0, "previous": -1, "next": 1}
 """Keys by their offset from the row's own."""
 
+SEEN_ENOUGH = 1 / 3
+"""A sink is looked for among keys that so many rows may see, of as many as see the key that most see."""
+
 
 class Pass:
     """One pass over the maps of some texts.
@@ -32,19 +37,27 @@ class Pass:
         keys: the tokens of its keys.
         rows: (texts,): queries without padding.
         shift: row i stands at the position of key i + shift; None where rows and keys are not the same positions.
+        divided: (texts,): whose rows are no shares, and are divided by their mass; None where that is not known.
 
     Attributes:
         of: sums and numbers of rows by name, (texts, heads) each: of statistics, and of what their means are over.
         offsets: (texts, heads, offsets): mass by the offset from the row's own key.
         lowest: the first offset.
+        no_shares: (texts,): whose rows are not, or were divided.
     """
 
-    def __init__(self, amap: AttentionMap, keys: Keys, rows: Tensor, shift: int | None) -> None:
+    def __init__(self, amap: AttentionMap, keys: Keys, rows: Tensor, shift: int | None, divided: Tensor | None = None) -> None:
         texts, heads, queries, columns = amap.shape
+        known = isinstance(amap.view.source, Weighted | HeadsTogether)  # lengths of vectors, and products with gradients
+        self.divided = torch.full((texts,), known) if divided is None else divided
+        self.no_shares = self.divided.clone()
         self.keys, self.shift, self.queries = keys, shift, queries
         self.of: defaultdict[str, Tensor] = defaultdict(lambda: torch.zeros(texts, heads, dtype=torch.float64))
         self.received = torch.zeros(texts, heads, columns, dtype=torch.float64)
+        self.largest = torch.zeros(texts, heads, columns, dtype=torch.float64)  # of what one row gives to each key
         self.real = torch.arange(queries) < rows[:, None]  # (texts, queries)
+        self.visible = visible_counts(amap, self.real)
+        self.seen_by = torch.zeros(texts, heads, columns, dtype=torch.float64)  # rows that may see each key
         self.step = -(-rows * keys.lengths // keys.ranked)  # (texts,): from one row that is ranked to the next
         self.own = torch.arange(queries) + (shift or 0)  # the key at each row's own position
         self.lowest = -int(self.own[-1])
@@ -65,6 +78,8 @@ class Pass:
         Raises:
             ScoreError: negative or NaN weights.
         """
+        if self.visible is not None:
+            self.seen_by += self.visible.rows
         for block in amap.rows(entropy=True, progress=what):
             self.add(block)
         if not bool(self.of["entropy"].isfinite().all()):
@@ -79,15 +94,32 @@ class Pass:
             weights = weights.masked_fill(~real[..., None].to(weights.device), 0)
         mass, found = self.keys.mass(weights, columns)
         seeing = mass > 0
+        self.no_shares[b] |= (mass > LARGEST_MASS).flatten(1).any(1)
         nats = torch.zeros_like(mass) if block.entropy is None else block.entropy.to("cpu", torch.float64)
         if padded:
             nats = torch.where(real, nats, 0)
-        spread = torch.where(seeing, nats / mass + mass.log(), -math.inf).exp()
+        spread = torch.where(seeing, nats / mass + mass.log(), -math.inf)  # the entropy of the row divided by its mass
+        if bool(self.divided[b].any()):
+            found["undivided_mass"] = mass.sum(-1)
+            by = torch.where(seeing & self.divided[b, None, None], mass, 1)
+            weights = weights / by[..., None].to(weights)
+            mass, divided = self.keys.mass(weights, columns)
+            found |= divided
+            nats = torch.where(self.divided[b, None, None] & seeing, spread, nats)
+        if self.visible is None:  # of weights that exist already, those above 0 were seen
+            seen = weights > 0
+            keys = seen.sum(-1).cpu()
+            self.seen_by[b, h, columns] += seen.sum(2).cpu()
+        else:
+            keys = self.visible.keys[b, h if self.visible.keys.shape[1] > 1 else slice(1), q]
+        several = seeing & (keys > 1)
         found |= {
             "rows": seeing.sum(-1),
             "masked_rows": (real & ~seeing).sum(-1),
             "entropy": nats.sum(-1),
-            "span": spread.sum(-1),
+            "evenness": torch.where(several, spread / keys.clamp(min=2).double().log(), 0).sum(-1),
+            "rows_several": several.sum(-1),
+            "span": spread.exp().sum(-1),
         }
         for name, has in self.has.items():
             found[f"rows_{name}"] = found["rows"] if name in self.always else (seeing & has[b, None, q]).sum(-1)
@@ -97,6 +129,8 @@ class Pass:
         for name, values in found.items():
             self.of[name][b, h] += values
         self.received[b, h, columns] += weights.sum(2).to("cpu", torch.float64)
+        largest = self.largest[b, h, columns]
+        torch.maximum(largest, weights.amax(2).to("cpu", torch.float64), out=largest)
         if self.shift is not None:
             # The diagonals of the block among those of the map: both begin at the first key of their last row.
             start = columns.start + self.queries - q.stop
@@ -118,8 +152,12 @@ class Pass:
         """What follows from the sums over all rows."""
         of, rows = self.of, self.of["rows"]
         of.update(self.keys.received(self.received))
+        if "undivided_mass" in of:
+            of["mass"] = of.pop("undivided_mass")
         of["keys"] = self.keys.lengths[:, None].double().expand_as(rows)
         of["received_gini"] = self.keys.gini(self.received)
+        of["received_per_row_gini"] = gini_of_some(self.received / self.seen_by.clamp(min=1), self.seen_by > 0)
+        of["sink"], of["sink_mass"] = self._sinks()
         there = {"", "names"} if self.keys.named else {""}
         if self.shift is not None:
             there.add("positions")
@@ -135,6 +173,38 @@ class Pass:
         for name, known in in_table(windows).items():
             if known.needs not in there:
                 of[name] = torch.full_like(rows, math.nan)
+
+    def _sinks(self) -> tuple[Tensor, Tensor]:
+        """The key that takes most from the rows that may see it, one of them left out; and how much: (texts, heads) each."""
+        seen = self.seen_by
+        enough = (seen >= 2) & (seen >= SEEN_ENOUGH * seen.amax(-1, keepdim=True))
+        taken = torch.where(enough, (self.received - self.largest) / (seen - 1).clamp(min=1), -math.inf)
+        most, at = taken.max(-1)
+        somewhere = enough.any(-1)
+        return torch.where(somewhere, at.double(), math.nan), torch.where(somewhere, most, math.nan)
+
+
+def one_pass(amap: AttentionMap, keys: Keys, rows: Tensor, shift: int | None, windows: Sequence[int], what: str | None) -> Pass:
+    """One pass over the maps of some texts; a second where rows turn out to be no shares, to divide them by their mass.
+
+    Args:
+        amap: as for ``Pass``.
+        keys: as for ``Pass``.
+        rows: as for ``Pass``.
+        shift: as for ``Pass``.
+        windows: widths in which mass is local.
+        what: name of the progress bar; None for none.
+
+    Raises:
+        ScoreError: negative or NaN weights.
+    """
+    one = Pass(amap, keys, rows, shift)
+    one.read(amap, what)
+    if not torch.equal(one.no_shares, one.divided):
+        one = Pass(amap, keys, rows, shift, divided=one.no_shares)
+        one.read(amap, what)
+    one.close(windows)
+    return one
 
 
 def means(of: Mapping[str, Tensor], offsets: Tensor, lowest: int, windows: Sequence[int]) -> dict[str, Tensor]:

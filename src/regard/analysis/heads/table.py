@@ -87,7 +87,7 @@ def sorted_heads(found: Sequence[HeadStatistics], by: str | None) -> list[HeadSt
     """
     if by is None:
         return list(found)
-    numbers = [name for name, value in found[0].flat().items() if isinstance(value, int | float)] if found else [by]
+    numbers = [name for name, value in found[0].flat().items() if type(value) in (int, float)] if found else [by]
     one_of("sort", by, numbers)
 
     def rank(one: HeadStatistics) -> float:

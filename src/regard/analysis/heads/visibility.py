@@ -1,0 +1,85 @@
+"""What the mask of a map lets see: how many keys each row, and how many rows each key. No weight is computed for it."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import Factors
+from regard.masks.extents import visible
+from regard.positions import Positions, take
+
+_TILE = 2**22
+"""Questions that a mask is asked at a time."""
+
+
+class Visible(NamedTuple):
+    """How much of a map may be seen; an axis of one head stands for all of them."""
+
+    keys: Tensor  #: that each row may see, (texts, heads or 1, queries)
+    rows: Tensor  #: that may see each key, (texts, heads or 1, keys); rows of padding do not count
+
+
+def visible_counts(amap: AttentionMap, real: Tensor) -> Visible | None:
+    """Counted from the mask, and from a bias that hides; None of weights that exist already, of which none is known.
+
+    Args:
+        amap: (texts, heads, queries, keys).
+        real: (texts, queries): which rows are no padding.
+    """
+    factors, view = amap.view.whole_factors, amap.view
+    if factors is None:
+        return None
+    hides = factors.bias is not None and bool((factors.bias <= _hidden(factors)).any())
+    by_head = hides or (factors.mask is not None and factors.mask.pattern.differs_by_head)
+    heads = view.heads if by_head else view.heads[:1]
+    shape = len(view.batch), len(heads)
+    keys = torch.zeros(*shape, len(view.queries), dtype=torch.int64)
+    rows = torch.zeros(*shape, len(view.keys), dtype=torch.int64)
+    step = max(1, _TILE // max(1, factors.shape[3]))
+    for item, batch in enumerate(view.batch):
+        for at, head in enumerate(heads):
+            for start in range(0, len(view.queries), step):
+                part = slice(start, start + step)
+                for columns, seen in _seen(factors, batch, head, view.queries[part], view.keys, hides=hides):
+                    keys[item, at, part] += seen.sum(1)
+                    rows[item, at, columns] += seen[real[item, part]].sum(0)
+    return Visible(keys, rows)
+
+
+def _seen(
+    factors: Factors, batch: int, head: int, queries: Positions, keys: Positions, *, hides: bool
+) -> list[tuple[slice, Tensor]]:
+    """Runs of keys, counted within the view, and which of these rows may see each of them, (rows, keys).
+
+    Between the keys that all rows see and those that none does, the mask is asked: near the diagonal, of most masks.
+    """
+    if hides or not all(isinstance(axis, range) and axis.step == 1 for axis in (queries, keys)) or not queries:
+        seen = factors.allowed((batch,), (head,), queries, keys).expand(1, 1, len(queries), len(keys))[0, 0]
+        if hides and factors.bias is not None:
+            bias = factors.bias
+            for axis, positions in enumerate(((batch,), (head,), queries, keys)):
+                bias = bias if bias.shape[axis] == 1 else take(bias, axis, positions)
+            seen = seen & (bias > _hidden(factors))[0, 0]
+        return [(slice(0, len(keys)), seen.cpu())]
+    extent = visible(factors.mask, batch, head, range(queries[0], queries[-1] + 1), factors.shape[3])
+    found = []
+    for start, stop, asked in (
+        (extent.start, min(extent.open_start, extent.stop), True),
+        (extent.open_start, extent.open_stop, False),
+        (max(extent.open_stop, extent.start), extent.stop, True),
+    ):
+        run = range(max(start, keys[0] if keys else 0), min(stop, keys[-1] + 1 if keys else 0))
+        if not run:
+            continue
+        seen = torch.ones(1, dtype=torch.bool)
+        if asked:
+            seen = factors.allowed((batch,), (head,), queries, run)[0, 0].cpu()
+        found.append((slice(run.start - keys[0], run.stop - keys[0]), seen.expand(len(queries), len(run))))
+    return found
+
+
+def _hidden(factors: Factors) -> float:
+    """What is added to a score is this or less where a key is hidden."""
+    return torch.finfo(factors.dtype).min / 4
