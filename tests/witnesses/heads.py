@@ -8,14 +8,21 @@ import torch
 def head_numbers(weights, tokens=None, *, special=(), punctuation=(), windows=(8, 64), late=None, allowed=None):
     """Every statistic of one head: weights (queries, keys); row i stands at key i + late, by default the last keys.
 
-    Which keys a row may see is said by allowed (queries, keys), or by the weights that are not 0.
+    Which keys a row may see is said by allowed (queries, keys). Without it, rows and keys that have any weight see each other,
+    in a lower triangle that ends at the last key if there is no weight above it.
     """
     w = weights.double().tolist()
     queries, keys = len(w), len(w[0])
     late = keys - queries if late is None else late
     rows = [i for i in range(queries) if sum(w[i]) > 0]
 
-    sees = [[bool(x) for x in row] for row in (weights > 0 if allowed is None else allowed).tolist()]
+    if allowed is None:
+        above = any(w[i][j] > 0 for i in range(queries) for j in range(keys) if j > i + keys - queries)
+        allowed = [
+            [sum(w[i]) > 0 and any(row[j] > 0 for row in w) and (above or j <= i + keys - queries) for j in range(keys)]
+            for i in range(queries)
+        ]
+    sees = [[bool(x) for x in row] for row in allowed]
     received = [math.fsum(w[i][j] for i in range(queries)) for j in range(keys)]
     watched = [sum(sees[i][j] for i in range(queries)) for j in range(keys)]
     without_best = {

@@ -12,7 +12,7 @@ from regard.analysis.heads.figure import heads_table
 from regard.analysis.heads.registry import STATISTICS, HeadStatistics
 from regard.analysis.heads.roles import checked_thresholds
 from regard.analysis.heads.statistics import head_statistics
-from regard.analysis.heads.table import TEXT_COLUMNS, heads_text, sorted_heads, table_rows
+from regard.analysis.heads.table import TEXT_COLUMNS, definitions, heads_text, sorted_heads, table_rows
 from regard.figures.formats import checked_paths
 
 
@@ -24,7 +24,9 @@ def run(options: argparse.Namespace) -> int:
     found = head_statistics(recording, windows=tuple(options.windows))
     ranked = sorted_heads(found, options.sort)
     if options.json:
-        print(json.dumps({"thresholds": checked_thresholds(None), "heads": _plain(ranked)}, ensure_ascii=False))
+        rows, thresholds = _plain(ranked), checked_thresholds(None)
+        said = {"thresholds": thresholds, "definitions": definitions(rows[0] if rows else (), thresholds), "heads": rows}
+        print(json.dumps(said, ensure_ascii=False))
     elif options.csv:
         rows = _plain(ranked)
         table = csv.DictWriter(sys.stdout, rows[0] if rows else [], lineterminator="\n")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from regard.analysis.heads.figure import Place, chosen_names, draw_cells, layer_names
+from regard.analysis.heads.figure import NOTE_LINE, Place, chosen_names, draw_cells, draw_lines, layer_names, meaning_lines
 from regard.analysis.heads.registry import highest_of, title_of
 from regard.errors import OptionError
 from regard.figures.figure_files import NotebookFigure
@@ -57,7 +57,9 @@ def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, 
     across, down = left + wide + _BETWEEN + bars, _TITLE + tall + _FOOT
     columns = 2 if len(names) > _IN_ONE_COLUMN else 1
     lines = -(-len(names) // columns)
-    size = 2 * EDGE + columns * (across + _GAP) - _GAP, 2 * EDGE + lines * down + _NOTE
+    whole = 2 * EDGE + columns * (across + _GAP) - _GAP
+    meanings = meaning_lines(names, whole - 2 * EDGE - left)
+    size = whole, 2 * EDGE + lines * down + _NOTE + len(meanings) * NOTE_LINE
     figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=colours.background)
     for at, name in enumerate(names):
         line, column = divmod(at, columns)
@@ -74,7 +76,9 @@ def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, 
         texts = [label if layer % step == 0 else "" for layer, label in enumerate(labels)]
         whiskers.set_xticks(whiskers.get_xticks(), texts, fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False)
     note = f"dot: mean over texts · thick: 95 % confidence · thin: middle {MIDDLE:.0%} of the texts".replace("0%", "0 %")
-    figure.text((EDGE + left) / size[0], EDGE / size[1], note, color=colours.dimmed, fontsize=_NOTE_FONT, va="bottom")
+    draw_lines(figure, meanings, (EDGE + left) / size[0], EDGE / size[1], colours)
+    foot = (EDGE + len(meanings) * NOTE_LINE) / size[1]
+    figure.text((EDGE + left) / size[0], foot, note, color=colours.dimmed, fontsize=_NOTE_FONT, va="bottom")
     return figure
 
 

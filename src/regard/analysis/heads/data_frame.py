@@ -1,5 +1,7 @@
 """The table of heads as a DataFrame that draws itself. It needs pandas, and is imported when a table is made."""
 
+import html
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,22 @@ class HeadTable(pd.DataFrame):  # type: ignore[misc]  # pandas says nothing of i
     @property
     def _constructor(self) -> "Callable[..., HeadTable]":
         return HeadTable
+
+    def _repr_html_(self) -> str | None:
+        """The table as notebooks show it: what a column is over its head, what the roles in it are below."""
+        table: str | None = super()._repr_html_()
+        known: dict[str, str] = self.attrs.get("definitions", {})
+        if table is None or not known:
+            return table
+
+        def titled(head: "re.Match[str]") -> str:
+            name = html.unescape(head[1])
+            return f'<th title="{html.escape(known[name])}">{head[1]}</th>' if name in known else head[0]
+
+        table = re.sub(r"<th>([^<]*)</th>", titled, table)
+        there = {role for roles in self.get("roles", ()) for role in str(roles).split(", ")}
+        roles = "; ".join(f"{role}: {known[role]}" for role in known if role in there)
+        return f"{table}<small>{html.escape(roles)}</small>" if roles else table
 
     def figure(self, statistic: str | Sequence[str] | None = None, *, theme: str = "light") -> "NotebookFigure":
         """Each statistic as a matrix: a row for each layer, a column for each head.

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, title_of
+from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, statistic_named, title_of
 from regard.errors import DtypeError, OptionError
 from regard.figures.figure_files import NotebookFigure
 from regard.figures.panels import EDGE, POINTS, new_axes, text_width
@@ -17,6 +17,7 @@ from regard.figures.themes import Theme, theme_named
 
 _TITLE, _TITLE_FONT, _RANGE_FONT, _LABEL_FONT = 15.0, 9.0, 7.5, 7.0
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
+NOTE_FONT, NOTE_LINE = 6.5, 9.0
 _STEPS = (1, 2, 5, 10, 20, 50)
 
 
@@ -29,7 +30,7 @@ class Place(NamedTuple):
 
 
 def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
-    """Draws each statistic of all heads: a row for each layer, from the top, a column for each head.
+    """Draws each statistic of all heads: a row for each layer, from the top, a column for each head; with what they are.
 
     Shares of weight are drawn on one scale, from 0 to 1; other statistics from 0 to their largest value, which stands below. A
     dot is a head that the statistic has no meaning for.
@@ -65,7 +66,9 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
     lines = -(-len(names) // columns)
     columns = -(-len(names) // lines)  # as many in the last line as can be
     tall = _TITLE + _RANGE_FONT * 3 + len(places) * cell + _FOOT
-    size = 2 * EDGE + left + columns * (wide + _GAP) - _GAP, 2 * EDGE + lines * (tall + _GAP / 2) - _GAP / 2
+    across, down = 2 * EDGE + left + columns * (wide + _GAP) - _GAP, 2 * EDGE + lines * (tall + _GAP / 2) - _GAP / 2
+    meanings = meaning_lines(names, across - 2 * EDGE)
+    size = across, down + len(meanings) * NOTE_LINE
     figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=colours.background)
     for at, (name, title) in enumerate(zip(names, titles, strict=True)):
         line, column = divmod(at, columns)
@@ -81,7 +84,28 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
             ax.set_yticks(
                 range(0, len(places), step), labels[::step], fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False
             )
+    draw_lines(figure, meanings, EDGE / size[0], EDGE / size[1], colours)
     return figure
+
+
+def meaning_lines(names: Sequence[str], width: float) -> list[str]:
+    """What statistics are, in lines of at most so many points: what stands below a picture of them."""
+    said = [f"{title_of(name)}: {known.meaning}" for name in names if (known := statistic_named(name))]
+    words, lines = " · ".join(dict.fromkeys(said)).split(" "), [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, NOTE_FONT) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [line for line in lines if line]
+
+
+def draw_lines(figure: NotebookFigure, lines: Sequence[str], x: float, y: float, colours: Theme) -> None:
+    """Lines of small text, the last of which stands at (x, y), in shares of the figure."""
+    step = NOTE_LINE / POINTS / figure.get_size_inches()[1]
+    for at, line in enumerate(reversed(lines)):
+        figure.text(x, y + at * step, line, color=colours.dimmed, fontsize=NOTE_FONT, va="bottom", parse_math=False)
 
 
 def draw_cells(ax: Axes, values: NDArray[np.float64], highest: float | None, colours: Theme, cell: float) -> None:

@@ -186,7 +186,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mass on the key before it",
+            "mass on the key before the row's own",
             "w[i, p(i) − 1], over the rows that have such a key",
             over="rows_previous",
             needs="positions",
@@ -198,7 +198,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mass on the key after it",
+            "mass on the key after the row's own",
             "w[i, p(i) + 1], over the rows that have such a key",
             over="rows_next",
             needs="positions",
@@ -220,7 +220,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mass on that one",
+            "mass on the key at the offset that gets most",
             "w[i, p(i) + d] of that d, over all rows: else one row would make the farthest offset",
             needs="positions",
             title="best offset",
@@ -244,7 +244,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mean mass that this key takes from the rows that may see it, the one that gives most left out",
+            "mean mass that the sink takes from the rows that may see it, the one that gives most left out",
             "(Σᵢ w[i, j] − maxᵢ w[i, j]) / (c[j] − 1) of that j",
             over="text",
             title="mass of the sink",
@@ -273,7 +273,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mass on earlier equal tokens, of these rows",
+            "mass on earlier equal tokens, of the rows whose token has occurred before",
             "Σ w[i, j] over those j, over those rows",
             over="rows_repeating",
             needs="repeats",
@@ -285,7 +285,7 @@ class HeadStatistics(NamedTuple):
         float,
         Statistic(
             SHARE,
-            "mass on what came after them, of these rows: the head continues what it has seen",
+            "mass on what came after earlier equal tokens, of the same rows: the head continues what it has seen",
             "Σ w[i, j + 1] over those j, over those rows",
             over="rows_repeating",
             needs="repeats",
@@ -406,10 +406,10 @@ def definition_of(name: str) -> str:
 
     Example:
         >>> definition_of("first"), definition_of("mood")
-        ('mass on the first key: w[i, 0]', '')
+        ('mass on the first key; w[i, 0]', '')
     """
     found = statistic_named(name)
-    return f"{found.meaning}: {found.formula}" if found else ""
+    return f"{found.meaning}; {found.formula}" if found else ""
 
 
 def head_row(

@@ -57,7 +57,6 @@ class Pass:
         self.largest = torch.zeros(texts, heads, columns, dtype=torch.float64)  # of what one row gives to each key
         self.real = torch.arange(queries) < rows[:, None]  # (texts, queries)
         self.visible = visible_counts(amap, self.real)
-        self.seen_by = torch.zeros(texts, heads, columns, dtype=torch.float64)  # rows that may see each key
         self.step = -(-rows * keys.lengths // keys.ranked)  # (texts,): from one row that is ranked to the next
         self.own = torch.arange(queries) + (shift or 0)  # the key at each row's own position
         self.lowest = -int(self.own[-1])
@@ -78,8 +77,6 @@ class Pass:
         Raises:
             ScoreError: negative or NaN weights.
         """
-        if self.visible is not None:
-            self.seen_by += self.visible.rows
         for block in amap.rows(entropy=True, progress=what):
             self.add(block)
         if not bool(self.of["entropy"].isfinite().all()):
@@ -106,12 +103,7 @@ class Pass:
             mass, divided = self.keys.mass(weights, columns)
             found |= divided
             nats = torch.where(self.divided[b, None, None] & seeing, spread, nats)
-        if self.visible is None:  # of weights that exist already, those above 0 were seen
-            seen = weights > 0
-            keys = seen.sum(-1).cpu()
-            self.seen_by[b, h, columns] += seen.sum(2).cpu()
-        else:
-            keys = self.visible.keys[b, h if self.visible.keys.shape[1] > 1 else slice(1), q]
+        keys = self.visible.keys[b, h if self.visible.keys.shape[1] > 1 else slice(1), q]
         several = seeing & (keys > 1)
         found |= {
             "rows": seeing.sum(-1),
@@ -156,7 +148,8 @@ class Pass:
             of["mass"] = of.pop("undivided_mass")
         of["keys"] = self.keys.lengths[:, None].double().expand_as(rows)
         of["received_gini"] = self.keys.gini(self.received)
-        of["received_per_row_gini"] = gini_of_some(self.received / self.seen_by.clamp(min=1), self.seen_by > 0)
+        seen = self.visible.rows
+        of["received_per_row_gini"] = gini_of_some(self.received / seen.clamp(min=1), seen > 0)
         of["sink"], of["sink_mass"] = self._sinks()
         there = {"", "names"} if self.keys.named else {""}
         if self.shift is not None:
@@ -176,7 +169,7 @@ class Pass:
 
     def _sinks(self) -> tuple[Tensor, Tensor]:
         """The key that takes most from the rows that may see it, one of them left out; and how much: (texts, heads) each."""
-        seen = self.seen_by
+        seen = self.visible.rows
         enough = (seen >= 2) & (seen >= SEEN_ENOUGH * seen.amax(-1, keepdim=True))
         taken = torch.where(enough, (self.received - self.largest) / (seen - 1).clamp(min=1), -math.inf)
         most, at = taken.max(-1)

@@ -1,13 +1,14 @@
 """The table of heads: as data, as a DataFrame, as text."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from regard.analysis.heads.registry import LOCAL, STATISTICS, WINDOWS, HeadStatistics, statistic_named
-from regard.analysis.heads.roles import checked_thresholds, roles_of
+from regard.analysis.heads.registry import LOCAL, STATISTICS, WINDOWS, HeadStatistics, definition_of, statistic_named
+from regard.analysis.heads.roles import checked_thresholds, definition_of_role, roles_of
 from regard.analysis.heads.statistics import head_statistics
 from regard.arguments import one_of
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 TEXT_COLUMNS = tuple(name for name, known in STATISTICS.items() if known.heading is not None)
 """What the table shows as text: as much as fits a wide terminal."""
+
+NOTE_WIDTH = 120
+"""Letters of a line below the table as text."""
 
 _LABELS = ("kind", "layer", "head")
 
@@ -43,7 +47,8 @@ def heads(
 
     Returns:
         The DataFrame, which draws itself: ``table.figure()``, ``table[table.kind == "encoder"].figure("previous")``. Its column
-        ``roles`` has their names, split by commas; ``table.attrs["thresholds"]`` what gave them.
+        ``roles`` has their names, split by commas; ``table.attrs["thresholds"]`` what gave them. What each column and role is
+        stands in ``table.attrs["definitions"]``, and in a notebook over the head of the column and below the table.
 
     Raises:
         ImportError: pandas is not installed.
@@ -64,7 +69,19 @@ def heads(
     found = sorted_heads(head_statistics(recording, tokens=tokens, special=special, windows=windows), sort)
     table = HeadTable(table_rows(found, thresholds))
     table.attrs["thresholds"] = checked_thresholds(thresholds)
+    table.attrs["definitions"] = definitions(table.columns, table.attrs["thresholds"])
     return table
+
+
+def definitions(columns: Iterable[str], thresholds: Mapping[str, float]) -> dict[str, str]:
+    """What columns of the table are, by name, and then what gives a head each role.
+
+    Example:
+        >>> list(definitions(["layer", "first"], {"sink": 0.5}).items())
+        [('first', 'mass on the first key; w[i, 0]'), ('sink', 'first ≥ 0.5: mass on the first key')]
+    """
+    found = {name: definition_of(name) for name in columns if statistic_named(name)}
+    return found | {role: definition_of_role(role, thresholds) for role in thresholds}
 
 
 def table_rows(found: Sequence[HeadStatistics], thresholds: Mapping[str, float] | None = None) -> list[dict[str, Any]]:
@@ -102,7 +119,7 @@ def heads_text(
     thresholds: Mapping[str, float] | None = None,
     columns: Sequence[str] = TEXT_COLUMNS,
 ) -> str:
-    """The table as text, with the roles and, below, what gave them. A column without any number is left out.
+    """The table as text, with the roles and, below, what gave them and what the columns are. One without a number is left out.
 
     Args:
         found: the heads.
@@ -112,11 +129,14 @@ def heads_text(
     Example:
         >>> import torch
         >>> from regard import AttentionMap
-        >>> print(heads_text(head_statistics(AttentionMap.from_dense(torch.eye(20).roll(1, dims=0)))))
-        head  entropy  span  dist   own  prev  first  local_8  local_64  gini  roles
-           0     0.00   1.0  1.90  0.00  1.00   0.05     0.95      1.00  0.00  previous-token, local
+        >>> found = head_statistics(AttentionMap.from_dense(torch.eye(20).roll(1, dims=0)))
+        >>> print(heads_text(found, columns=["entropy", "previous", "local"]))
+        head  entropy  prev  local_8  local_64  roles
+           0     0.00  1.00     0.95      1.00  previous-token, local
         <BLANKLINE>
         previous-token: previous ≥ 0.5; local: local_8 ≥ 0.8
+        entropy – in nats: 0 for one key, ln n where all get the same; prev – mass on the key before the row's own; local_8 –
+        mass closer than this many tokens; local_64 – mass closer than this many tokens
     """
     least = checked_thresholds(thresholds)
     rows = table_rows(found, least)
@@ -139,7 +159,12 @@ def heads_text(
     reasons = {
         role.name: f"{role.name}: {role.statistic} ≥ {role.threshold:g}" for one in found for role in roles_of(one, least)
     }
-    return "\n".join([*text, "", "; ".join(reasons[role] for role in least if role in reasons)]).rstrip()
+    notes = ["; ".join(reasons[role] for role in least if role in reasons)]
+    if not all(one.shares for one in found):
+        notes.append("rows that are no shares of attention: divided by their mass (column mass), without roles")
+    meanings = {_heading(name): known.meaning for name in shown if (known := statistic_named(name))}
+    notes += textwrap.wrap("; ".join(f"{heading} – {meaning}" for heading, meaning in meanings.items()), NOTE_WIDTH)
+    return "\n".join([*text, "", *filter(None, notes)]).rstrip()
 
 
 def _heading(name: str) -> str:

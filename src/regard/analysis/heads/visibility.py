@@ -1,12 +1,14 @@
-"""What the mask of a map lets see: how many keys each row, and how many rows each key. No weight is computed for it."""
+"""What the mask of a map lets see: how many keys each row, and how many rows each key."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
+from regard.maps.softmax_weights import SoftmaxWeights
 from regard.masks.extents import visible
 from regard.positions import Positions, take
 
@@ -21,16 +23,22 @@ class Visible(NamedTuple):
     rows: Tensor  #: that may see each key, (texts, heads or 1, keys); rows of padding do not count
 
 
-def visible_counts(amap: AttentionMap, real: Tensor) -> Visible | None:
-    """Counted from the mask, and from a bias that hides; None of weights that exist already, of which none is known.
+def visible_counts(amap: AttentionMap, real: Tensor) -> Visible:
+    """Counted from the mask, and from a bias that hides; where weights exist already, from where they are 0.
+
+    Such weights do not say what was hidden: keys and rows without any weight are taken as hidden, and the rest as causal where
+    no weight stands beyond the row's own position, the last row's being the last key; as open elsewhere.
 
     Args:
         amap: (texts, heads, queries, keys).
         real: (texts, queries): which rows are no padding.
     """
-    factors, view = amap.view.whole_factors, amap.view
-    if factors is None:
-        return None
+    source, view = amap.view.source, amap.view
+    while isinstance(source, Weighted | HeadsTogether):
+        source = source.source
+    if not isinstance(source, SoftmaxWeights):
+        return _from_weights(amap, real)
+    factors = source.factors
     hides = factors.bias is not None and bool((factors.bias <= _hidden(factors)).any())
     by_head = hides or (factors.mask is not None and factors.mask.pattern.differs_by_head)
     heads = view.heads if by_head else view.heads[:1]
@@ -46,6 +54,25 @@ def visible_counts(amap: AttentionMap, real: Tensor) -> Visible | None:
                     keys[item, at, part] += seen.sum(1)
                     rows[item, at, columns] += seen[real[item, part]].sum(0)
     return Visible(keys, rows)
+
+
+def _from_weights(amap: AttentionMap, real: Tensor) -> Visible:
+    texts, _, queries, keys = amap.shape
+    used, seeing = torch.zeros(texts, keys, dtype=torch.bool), torch.zeros(texts, queries, dtype=torch.bool)
+    own = torch.arange(queries) + keys - queries
+    beyond = torch.zeros(texts, dtype=torch.bool)
+    for block in amap.rows(progress=None):
+        there = ((block.weights > 0).any(1).cpu()) & real[block.batch, block.queries, None]  # (texts, rows, columns)
+        used[block.batch, block.columns] |= there.any(1)
+        seeing[block.batch, block.queries] |= there.any(2)
+        later = torch.arange(block.columns.start, block.columns.stop) > own[block.queries, None]
+        beyond[block.batch] |= (there & later).flatten(1).any(1)
+    # Sums of the keys that are used say how many a causal row sees, and sums of the rows how many see a key.
+    of_rows = used.long().cumsum(1)[:, own.clamp(min=0)].where((own >= 0) & ~beyond[:, None], used.sum(1, keepdim=True))
+    count = seeing.long().flip(1).cumsum(1).flip(1)
+    first = (torch.arange(keys) - keys + queries).clamp(min=0)
+    of_keys = count[:, first].where(~beyond[:, None], seeing.sum(1, keepdim=True))
+    return Visible((of_rows * seeing)[:, None], (of_keys * used)[:, None])
 
 
 def _seen(
