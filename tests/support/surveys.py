@@ -32,11 +32,13 @@ def same(one, other):
 STATISTICS = ("entropy", "offset", "own")
 
 
-def survey_of(values, *, heads=((0, 0), (0, 1)), name="tiny", statistics=STATISTICS):
-    """A survey of (texts, heads, statistics) values."""
+def survey_of(values, *, heads=((0, 0), (0, 1)), name="tiny", statistics=STATISTICS, keys=None):
+    """A survey of (texts, heads, statistics) values, which are kept where texts have keys."""
     edges = {name: statistic_named(name).quantity.edges for name in statistics}
-    totals = Totals([Head("self", layer, f"layers.{layer}", head) for layer, head in heads], edges, 0)
-    totals.add(np.array(values), range(len(values)), [Passage("", None)] * len(values))
+    totals = Totals(
+        [Head("self", layer, f"layers.{layer}", head) for layer, head in heads], edges, 0, per_text=keys is not None
+    )
+    totals.add(np.array(values), range(len(values)), [Passage("", None)] * len(values), keys)
     about = {"finished": True, "model": {"name": name}, "corpus": [{"name": "c"}], "settings": {"examples": 0}}
     return Survey(about, Tally(totals, texts=len(values)))
 

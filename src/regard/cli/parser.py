@@ -259,6 +259,9 @@ def _add_survey(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     survey.add_argument("--batch-tokens", type=int, metavar="N", help="of one pass, padding included (default 2048)")
     survey.add_argument("--windows", nargs="+", type=int, metavar="N", help="what is local (default 8 64)")
     survey.add_argument("--examples", type=int, metavar="N", help="texts kept at either end (default 3)")
+    survey.add_argument(
+        "--per-text", action="store_true", default=None, help="keep the values of every text, to compare models text by text"
+    )
     survey.add_argument("--dtype", help="float32 (default), bfloat16, float16, float64; auto: as stored")
     survey.add_argument("--device", help="cpu (default), cuda, cuda:1")
     survey.add_argument("--engine", choices=("process", "ray"), help="this process (default), or workers of Ray")
@@ -295,12 +298,17 @@ def _survey_readers() -> argparse.ArgumentParser:
     diff = readers.add_parser(
         "diff",
         help="which heads differ between two surveys",
-        description="Compare two surveys head by head: Welch's test, with Holm's correction for all that is compared.",
+        description="Compare two surveys head by head: texts of like length with each other, or the same texts in two models "
+        "where both were made with --per-text; with Holm's correction for all that is tested.",
     )
     diff.add_argument("file", metavar="FILE", help="a survey")
     diff.add_argument("other", metavar="FILE", help="another one, of the same heads")
     diff.add_argument("--top", type=int, metavar="N", default=20, help="how many differences are listed (default 20)")
     diff.add_argument("--alpha", type=float, metavar="P", default=0.05, help="the chance of any false one (default 0.05)")
+    diff.add_argument(
+        "--test", choices=("paired", "lengths", "means"), help="text by text, within lengths, or means whatever the lengths"
+    )
+    diff.add_argument("--confidence", type=float, metavar="P", default=0.95, help="of the intervals of effects (default 0.95)")
     for name, reader in (("show", show), ("diff", diff)):
         reader.add_argument("--statistic", nargs="+", metavar="NAME", help="only these")
         reader.add_argument("--json", action="store_true", help="JSON instead of a table")

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from dataclasses import fields
+from typing import Any
 
 import regard
 from regard.amounts import bytes_text
@@ -16,7 +17,7 @@ from regard.cli.reports import complain
 from regard.errors import OptionError
 from regard.figures.formats import checked_paths
 from regard.files import checked_path
-from regard.surveying.comparison import Difference, compare
+from regard.surveying.comparison import TESTS, Comparison, Difference, compare
 from regard.surveying.examples import record_examples
 from regard.surveying.figure import quantile
 from regard.surveying.rows import Example, Row
@@ -147,35 +148,75 @@ def _told(example: Example) -> str:
 def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     alpha = number("--alpha", options.alpha, above=0, below=1)
     top = whole_number("--top", options.top, 1)
-    found = compare(one, other, options.statistic)
+    found = compare(one, other, options.statistic, test=options.test, confidence=options.confidence)
     if options.json:
-        rows = [
-            {
-                name: None if isinstance(value, float) and not math.isfinite(value) else value
-                for name, value in row._asdict().items()
-            }
-            for row in found
-        ]
-        print(json.dumps({"test": "Welch", "correction": "Holm", "differences": rows}, ensure_ascii=False))
+        print(json.dumps(_plain(found), ensure_ascii=False))
         return 0
-    certain = [row for row in found if row.adjusted < alpha]
+    certain = [row for row in found.differences if row.adjusted < alpha]
     print(f"A: {one}\nB: {other}\n")
+    print(_told_lengths(found, one, other), end="\n\n")
     print(
-        f"{len(certain):,} of {len(found):,} statistics of heads differ (Welch's test, Holm's correction, α = {alpha:g})"
-        + (f"; the {top} largest effects:" if len(certain) > top else ":" if certain else "")
+        f"{len(certain):,} of {len(found.differences):,} statistics of heads differ ({TESTS[found.test]}, Holm's correction, "
+        f"α = {alpha:g})" + (f"; the {top} largest effects:" if len(certain) > top else ":" if certain else "")
     )
     if certain:
-        print(_table(certain[:top]))
+        print(_table(certain[:top], found.confidence))
+    if found.equal:
+        print(f"not tested: {found.equal:,} that have one value on both sides, and cannot differ")
+    if found.without_spread:
+        some = found.without_spread[:top]
+        print(
+            f"not tested: {len(found.without_spread):,} with one value in A, another in B, and no spread to measure that by"
+            + (f"; the {top} largest differences:" if len(some) < len(found.without_spread) else ":")
+        )
+        print(_table(some, found.confidence))
     return 0
 
 
-def _table(rows: list[Difference]) -> str:
-    cells = [("", "layer", "head", "statistic", "A", "B", "B − A", "effect", "p")]
+def _plain(found: Comparison) -> dict[str, Any]:
+    """A comparison as JSON has it: None for what is no number."""
+    rows = {name: [row._asdict() for row in getattr(found, name)] for name in ("differences", "without_spread")}
+    for row in (*rows["differences"], *rows["without_spread"]):
+        row |= {at: None for at, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
+    said = {"test": found.test, "description": TESTS[found.test], "correction": "Holm", "confidence": found.confidence}
+    lengths = [None if math.isnan(length) else length for length in found.lengths]
+    return {**said, "mean_tokens": lengths, "texts": found.texts, "equal": found.equal, **rows}
+
+
+def _told_lengths(found: Comparison, one: Survey, other: Survey) -> str:
+    """How long the texts are, and what was made of it."""
+    lengths = "mean tokens of a text: A {:.1f}, B {:.1f}".format(*found.lengths)
+    texts = "{:,} of A and {:,} of B".format(*found.texts)
+    if found.test == "paired":
+        also = "; the models cut them into other tokens, and what follows from length differs" if found.lengths_differ else ""
+        return f"{lengths}\ncompared text by text: the {found.texts[0]:,} that both have read{also}"
+    if found.test == "lengths":
+        some = found.texts[0] < one.tally.texts or found.texts[1] < other.tally.texts
+        left = ", at most: the others have no text of like length in the other survey" if some else ""
+        warning = (
+            "warning: lengths differ; only texts of like length are compared" if found.lengths_differ else "of like length"
+        )
+        return f"{lengths}\n{warning}, {texts}{left}"
+    older = [name for name, survey in (("A", one), ("B", other)) if survey.tally.totals and not survey.tally.totals.strata]
+    why = (
+        f"{' and '.join(older)} has no lengths, of an earlier version: survey again"
+        if older
+        else "compared whatever their lengths"
+    )
+    warning = "warning: lengths differ, and entropy, span and others follow from length; " if found.lengths_differ else ""
+    return f"{lengths}\n{warning}{why}"
+
+
+def _table(rows: list[Difference], confidence: float) -> str:
+    cells = [("", "layer", "head", "statistic", "A", "B", "B − A", "effect", f"{confidence * 100:g} %", "p")]
     for row in rows:
         place = (str(row.kind or ""), "–" if row.layer is None else str(row.layer), str(row.head), row.statistic)
         numbers = (f"{row.mean:.4f}", f"{row.other_mean:.4f}", f"{row.difference:+.4f} ± {row.standard_error:.4f}")
+        if math.isnan(row.p):
+            cells.append((*place, *numbers, "–", "–", "–"))
+            continue
         p = f"{row.adjusted:.1g}" if row.adjusted >= 1e-300 else "< 1e-300"
-        cells.append((*place, *numbers, f"{row.effect:+.2f}", p))
+        cells.append((*place, *numbers, f"{row.effect:+.2f}", f"{row.low:+.2f} to {row.high:+.2f}", p))
     widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).replace("-", "−") for line in cells

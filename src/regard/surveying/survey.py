@@ -43,6 +43,7 @@ def survey(
     batch_tokens: int = 2048,
     windows: Sequence[int] = WINDOWS,
     examples: int = 3,
+    per_text: bool = False,
     tokenizer: Any = None,
     dtype: str = "float32",
     device: str = "cpu",
@@ -61,7 +62,7 @@ def survey(
     An encoder or decoder reads the text. An encoder-decoder also needs what it writes: the target where the corpus has one (a
     second column, after a tab in lines of text), else what it writes itself, greedily.
 
-    Memory does not grow with the corpus, and with a text as its length does.
+    Memory does not grow with the corpus, but for ``per_text``, and with a text as its length does.
 
     Args:
         model: folder or hub name, a loaded Transformers model, or None for the embedded English–French one.
@@ -75,6 +76,8 @@ def survey(
         batch_tokens: of one pass through the model, padding included; a longer text goes alone.
         windows: widths in which mass is local.
         examples: how many texts are kept at either end of each statistic of each head.
+        per_text: keep the values of every text: 4 bytes for each statistic of each head, in memory and in the file. Two models
+            are then compared text by text, and ``Survey.values`` gives them.
         tokenizer: of a loaded model.
         dtype: of a model that is loaded: "float32", "bfloat16", "auto" as it is stored.
         device: "cpu", "cuda", "cuda:1".
@@ -106,7 +109,7 @@ def survey(
         >>> row.count, row.highest[0].text
         (2, 'I tripped.')
     """
-    settings = Settings(max_tokens, batch_tokens, tuple(windows), examples)
+    settings = Settings(max_tokens, batch_tokens, tuple(windows), examples, per_text)
     settings.check()
     _check(engine, dtype, workers, checkpoint, cluster)
     path = None if output is None else checked_path(output)

@@ -6,27 +6,25 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from regard.analysis.heads.registry import OFFSET, HeadStatistics, head_row, statistic_named
+from regard.analysis.heads.registry import HeadStatistics, head_row, statistic_named
 from regard.errors import FileFormatError, OptionError
 from regard.files import as_path, checked_path, refusal, written_whole
 from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
 from regard.surveying.rows import Example, Row
 from regard.surveying.scales import UNIT
-from regard.surveying.tally import Done, LeftOut, Tally
-from regard.surveying.totals import Head, Passage, Totals
+from regard.surveying.survey_table import METADATA, VERSION, about_of, lengths_of, parts_of, sums_of
+from regard.surveying.tally import Done, Tally
+from regard.surveying.texts import KeptTexts
+from regard.surveying.totals import Totals
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import NotebookFigure
-
-VERSION = 1
-METADATA = b"regard.survey"
-RENAMED = {"unseeing": "masked_rows"}  # statistics that earlier files have under another name
 
 
 @dataclass(frozen=True)
@@ -89,17 +87,52 @@ class Survey:
         for cell in range(len(totals.count)):
             yield self._row(totals, cell, examples=examples)
 
+    @property
+    def texts(self) -> list[tuple[str, int]]:
+        """The texts whose values are kept, by file and line from 1, in the order of the corpus.
+
+        Raises:
+            OptionError: none are.
+        """
+        return [self._file_and_line(place) for place in self.kept_texts().places.tolist()]
+
+    def values(self, kind: str | None, layer: int | None, head: int, statistic: str) -> NDArray[np.float32]:
+        """One statistic of one head on each of the ``texts``; NaN where it has no meaning.
+
+        Raises:
+            OptionError: there is none, or values of texts are not kept.
+        """
+        return self.kept_texts().values[:, self._cell(kind, layer, head, statistic)]
+
+    def kept_texts(self) -> KeptTexts:
+        """All values of all texts.
+
+        Raises:
+            OptionError: they are not kept.
+        """
+        totals = self.tally.totals
+        if totals is None or totals.texts is None:
+            raise OptionError(
+                "expected a survey that kept the values of its texts, got one that did not; survey with per_text=True "
+                "(regard survey --per-text)"
+            )
+        return totals.texts.kept()
+
     def row(self, kind: str | None, layer: int | None, head: int, statistic: str) -> Row:
         """One statistic of one head.
 
         Raises:
             OptionError: there is none.
         """
+        cell = self._cell(kind, layer, head, statistic)
+        return self._row(cast("Totals", self.tally.totals), cell, examples=True)
+
+    def _cell(self, kind: str | None, layer: int | None, head: int, statistic: str) -> int:
         totals = self.tally.totals
         heads = totals.heads if totals else ()
         for at, place in enumerate(heads):
             if totals and (place.kind, place.layer, place.head) == (kind, layer, head) and statistic in totals.statistics:
-                return self._row(totals, at * len(totals.statistics) + totals.statistics.index(statistic), examples=True)
+                return at * len(totals.statistics) + totals.statistics.index(statistic)
         known = Counter(f"{place.kind} {place.layer}" for place in heads)
         raise OptionError(
             f"expected one of {', '.join(f'{place} ({count} heads)' for place, count in known.items()) or 'no heads'} and of "
@@ -148,11 +181,10 @@ class Survey:
     def _row(self, totals: Totals, cell: int, *, examples: bool) -> Row:
         at, step = divmod(cell, len(totals.statistics))
         place, edges = totals.heads[at], totals.edges[step]
-        count, total, squares = int(totals.count[cell]), totals.sums[cell], totals.squares[cell]
-        variance = (squares * count - total**2) * UNIT**2 / (count * (count - 1)) if count > 1 else math.nan
+        count, mean, variance = totals.all.described(cell)
         return Row(
             *(place.kind, place.layer, place.head, place.name, totals.statistics[step], count),
-            mean=total * UNIT / count if count else math.nan,
+            mean=mean,
             variance=variance,
             standard_error=math.sqrt(variance / count) if count > 1 else math.nan,
             edges=tuple(edges.tolist()),
@@ -165,12 +197,14 @@ class Survey:
         found = []
         for value, place in zip(extremes.values[cell].tolist(), extremes.places[cell].tolist(), strict=True):
             if value > NOTHING:
-                file, line = self.about["corpus"][place >> FILE_BITS]["name"], (place & ((1 << FILE_BITS) - 1)) + 1
-                found.append(Example(sign * value * UNIT, file, line, *totals.passages[place]))
+                found.append(Example(sign * value * UNIT, *self._file_and_line(place), *totals.passages[place]))
         return tuple(found)
 
     def _name_of(self, place: int) -> str:
-        return f"{self.about['corpus'][place >> FILE_BITS]['name']}:{(place & ((1 << FILE_BITS) - 1)) + 1}"
+        return "{}:{}".format(*self._file_and_line(place))
+
+    def _file_and_line(self, place: int) -> tuple[str, int]:
+        return self.about["corpus"][place >> FILE_BITS]["name"], (place & ((1 << FILE_BITS) - 1)) + 1
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the survey as Parquet, whole or not at all.
@@ -195,11 +229,15 @@ class Survey:
                 *(("text", pa.string()), ("target", pa.string())),
             ]
         )
+        stratum = pa.struct(
+            [("length", pa.int64()), ("count", pa.int64()), ("sum", pa.string()), ("sum_of_squares", pa.string())]
+        )
         totals = self.tally.totals
-        sums = zip(totals.sums, totals.squares, strict=True) if totals else ()
         rows = [
-            row.plain() | {"model": self.about["model"]["name"], "sum": str(total), "sum_of_squares": str(squares)}
-            for row, (total, squares) in zip(self.rows(), sums, strict=True)
+            row.plain()
+            | {"model": self.about["model"]["name"], **sums_of(totals.all, cell), "lengths": lengths_of(totals, cell)}
+            for cell, row in enumerate(self.rows())
+            if totals
         ]
         schema = pa.schema(
             [
@@ -208,11 +246,20 @@ class Survey:
                 *(("standard_error", pa.float64()), ("variance", pa.float64())),
                 *(("edges", pa.list_(pa.float64())), ("histogram", pa.list_(pa.int64()))),
                 *(("highest", pa.list_(example)), ("lowest", pa.list_(example))),
-                *(("sum", pa.string()), ("sum_of_squares", pa.string())),
+                *(("sum", pa.string()), ("sum_of_squares", pa.string()), ("lengths", pa.list_(stratum))),
             ],
             metadata={METADATA: json.dumps(self._metadata(), ensure_ascii=False).encode()},
         )
-        return pa.Table.from_pylist(rows, schema)
+        table = pa.Table.from_pylist(rows, schema)
+        if totals is None or totals.texts is None:
+            return table
+        kept = totals.texts.kept()
+        ends = np.arange(len(rows) + 1, dtype=np.int64) * len(kept.places)
+        values = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(kept.values.T).ravel()))
+        columns = {"place": pa.array(kept.places), "key": pa.array(kept.keys)}
+        texts = pa.StructArray.from_arrays(list(columns.values()), list(columns))
+        of_first = pa.LargeListArray.from_arrays(np.where(ends > 0, len(kept.places), 0), texts)  # on the first row only
+        return table.append_column("values", values).append_column("texts", of_first)
 
     def _metadata(self) -> dict[str, Any]:
         left_out = {
@@ -251,9 +298,9 @@ class Survey:
             table = parquet.read_table(place, memory_map=False)
         except (pa.ArrowInvalid, OSError) as error:
             raise FileFormatError(f"expected a survey, got {str(place)!r}, which is no readable Parquet: {error}") from error
-        about = _about(table, place)
+        about = about_of(table, place)
         try:
-            return cls(*_read(table, about))
+            return cls(*parts_of(table, about))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise FileFormatError(f"expected a whole survey, got {str(place)!r}, which is damaged: {error!r}") from error
 
@@ -262,77 +309,19 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _about(table: Any, place: Path) -> dict[str, Any]:
-    """The metadata of a survey's table."""
-    text = (table.schema.metadata or {}).get(METADATA)
-    if text is None:
-        raise FileFormatError(
-            f"expected a survey, got {str(place)!r}, a Parquet file of something else; see regard survey --help"
-        )
-    try:
-        about: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise FileFormatError(f"expected a whole survey, got {str(place)!r}, whose metadata is damaged: {error}") from error
-    if about.get("version") != VERSION:
-        raise FileFormatError(
-            f"expected a survey of version {VERSION}, got version {about.get('version')} in {str(place)!r}; read it with the "
-            "release of Regard that wrote it"
-        )
-    return about
-
-
-def _read(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, Done]:
-    """A survey's parts from its table."""
-    counts, done = about.pop("counts"), Done(about.pop("done"))
-    digests = {int(at): int(digest, 16) for at, digest in about.pop("digests", {}).items()}
-    del about["version"]
-    tally = Tally(texts=counts["texts"], tokens=counts["tokens"], digests=digests)
-    for reason, found in counts["left_out"].items():
-        tally.left_out[reason] = LeftOut(found["count"], [(first["at"], first["what"]) for first in found["first"]])
-    rows = [row | {"statistic": RENAMED.get(row["statistic"], row["statistic"])} for row in table.to_pylist()]
-    if rows:
-        tally.totals = _totals(rows, about)
-    return about, tally, done
-
-
-def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
-    heads = list(dict.fromkeys(Head(row["kind"], row["layer"], row["module"], row["head"]) for row in rows))
-    edges = {row["statistic"]: row["edges"] for row in rows[: len(rows) // len(heads)]}
-    totals = Totals(heads, edges, about["settings"]["examples"])
-    if len(rows) != len(totals.count):
-        raise ValueError(f"{len(rows)} rows for {len(heads)} heads and {len(edges)} statistics")
-    files = {source["name"]: at for at, source in enumerate(about["corpus"])}
-    for cell, row in enumerate(rows):
-        bins = edges[row["statistic"]]  # the file's own: another version of Regard may count in others
-        if row["statistic"] != totals.statistics[cell % len(edges)]:
-            raise ValueError(f"row {cell} is of {row['statistic']}")
-        if row["edges"] != bins or len(row["histogram"]) != len(bins) - 1 or any(np.diff(bins) <= 0):
-            raise ValueError(f"row {cell} has other bins of {row['statistic']}")
-        totals.count[cell], totals.sums[cell], totals.squares[cell] = row["count"], int(row["sum"]), int(row["sum_of_squares"])
-        totals.histogram[cell, : len(bins) - 1] = row["histogram"]
-        for side, sign in (("highest", 1), ("lowest", -1)):
-            extremes: Extremes = getattr(totals, side)
-            for at, one in enumerate(row[side]):
-                place, passage = (files[one["file"]] << FILE_BITS) + one["line"] - 1, Passage(one["text"], one["target"])
-                extremes.values[cell, at] = round(sign * one["value"] / UNIT)
-                extremes.places[cell, at], extremes.keys[cell, at] = place, passage.key
-                totals.passages[place] = passage
-    return totals
-
-
 def _value(row: Row) -> float:
-    """What the table of heads has: the mean; of rows, how many there were in all; of offsets, the one that most texts have."""
+    """What the table of heads has: the mean; of rows, how many there were in all; of places, the one that most texts have."""
     known = statistic_named(row.statistic)
     if known and known.over is None:
         return round(row.mean * row.count) if row.count else 0
-    return _mode(row) if known and known.quantity is OFFSET else row.mean
+    return _mode(row) if known and known.quantity.nominal else row.mean
 
 
-def _mode(offset: Row) -> float:
-    """The offset that most texts have; the mean, to whole keys, where it lies beyond the bins."""
-    if not offset.count:
+def _mode(place: Row) -> float:
+    """The place that most texts have; the mean, to whole keys, where it lies in a bin of several."""
+    if not place.count:
         return math.nan
-    at = int(np.argmax(offset.histogram))
-    if at in (0, len(offset.histogram) - 1):
-        return float(round(offset.mean))
-    return (offset.edges[at] + offset.edges[at + 1]) / 2
+    at = int(np.argmax(place.histogram))
+    if at in (0, len(place.histogram) - 1) or place.edges[at + 1] - place.edges[at] > 1:
+        return float(round(place.mean))
+    return (place.edges[at] + place.edges[at + 1]) / 2

@@ -13,7 +13,7 @@ from regard.analysis.heads.batches import batch_statistics
 from regard.analysis.heads.keys import PaddedKeys, kinds_of_keys
 from regard.analysis.heads.registry import WINDOWS, in_table
 from regard.analysis.heads.statistics import checked_windows
-from regard.arguments import whole_number
+from regard.arguments import truth, whole_number
 from regard.errors import RecordingError
 from regard.recording.pretrained import load_text_model
 from regard.recording.record import record
@@ -38,6 +38,7 @@ class Settings:
     batch_tokens: int = 2048  #: of one pass, padding included; a longer text goes alone
     windows: tuple[int, ...] = WINDOWS
     examples: int = 3
+    per_text: bool = False  #: whether the values of each text are kept
 
     def check(self) -> None:
         """Refuse numbers that mean nothing.
@@ -49,6 +50,7 @@ class Settings:
             if name != "max_tokens" or self.max_tokens is not None:
                 whole_number(name, getattr(self, name), least, most)
         checked_windows(self.windows)
+        truth("per_text", self.per_text)
 
 
 class Text(NamedTuple):
@@ -59,6 +61,7 @@ class Text(NamedTuple):
     target: str | None
     ids: list[int]
     answer: list[int]  #: of an encoder-decoder: what it writes, the end token included
+    key: int = 0  #: equal for equal texts, with equal targets where those are given
 
     def size(self) -> tuple[int, int]:
         """Tokens of the text, and of the answer."""
@@ -100,14 +103,14 @@ class Surveyor:
         for batch in self.batches(texts):
             values, heads = self.statistics(batch)
             if tally.totals is None:
-                tally.totals = Totals(heads, self.edges, self.settings.examples)
+                tally.totals = Totals(heads, self.edges, self.settings.examples, per_text=self.settings.per_text)
             elif tally.totals.heads != heads:
                 raise RecordingError(
                     f"expected the attention calls of the first pass, {len(tally.totals.heads)} heads, got {len(heads)}; a "
                     "survey needs a model that calls the same modules on every text"
                 )
             shown = [Passage(_shown(text.source), None if text.target is None else _shown(text.target)) for text in batch]
-            tally.totals.add(values.numpy(), [text.place for text in batch], shown)
+            tally.totals.add(values.numpy(), [text.place for text in batch], shown, [text.key for text in batch])
             tally.texts += len(batch)
             tally.tokens += sum(sum(text.size()) for text in batch)
         return tally
@@ -131,7 +134,10 @@ class Surveyor:
         answers = iter(self.tokenizer(text_target=given, truncation=False, verbose=False)["input_ids"] if given else ())
         texts: list[Text] = []
         for (place, source, target), ids in zip(kept, sources, strict=True):
-            text = Text(place, source, target, list(ids), list(next(answers)) if target is not None else [])
+            answer = list(next(answers)) if target is not None else []
+            text = Text(
+                place, source, target, list(ids), answer, Passage(f"{source}\t{target}" if answer else source, None).key
+            )
             longest = max(text.size())
             if longest > self.longest:
                 tally.leave_out("too long", place, f"{longest:,} tokens of at most {self.longest:,}")
