@@ -42,7 +42,7 @@ def test_a_survey_is_written(folder, tmp_path, capsys):
     assert main([*command, "--windows", "3", "--examples", "1", "--batch-tokens", "64", "--max-tokens", "9"]) == 0
     found = Survey.load(path)
     assert "local_3" in found.statistics
-    assert found.about["settings"] == {"max_tokens": 9, "batch_tokens": 64, "windows": [3], "examples": 1}
+    assert found.about["settings"] == {"max_tokens": 9, "batch_tokens": 64, "windows": [3], "examples": 1, "per_text": False}
     out = capsys.readouterr().out
     assert out.startswith(str(found))
     assert f"saved: {path} (" in out
@@ -126,13 +126,61 @@ def test_two_surveys_differ(folder, capsys):
     out = capsys.readouterr().out
     assert "A: bert on one.txt: 31 texts" in out
     assert "B: bert on two.txt: 31 texts" in out
-    assert "statistics of heads differ (Welch's test, Holm's correction, α = 0.05)" in out
-    assert len(out.split("effects:\n")[1].splitlines()) == 4
+    mean = [Survey.load(path).tally.tokens / 31 for path in (one, two)]
+    assert "mean tokens of a text: A {:.1f}, B {:.1f}".format(*mean) in out
+    assert "warning: lengths differ; compared with texts of like length only, " in out
+    assert "statistics of heads differ (Welch's test of texts of like length, Holm's correction, α = 0.05)" in out
+    assert main(["survey", "diff", one, two, "--test", "means", "--top", "3", "--confidence", "0.9"]) == 0
+    out = capsys.readouterr().out
+    assert "warning: lengths differ, and entropy, span and others follow from length; compared all the same" in out
+    table = out.split("effects:\n")[1].splitlines()
+    assert "90 %" in table[0]
+    assert len(table[:4]) == 4
+    assert "not tested:" in table[4]
+    assert " to " in table[1]
     assert main(["survey", "diff", one, one]) == 0
-    assert "0 of 102 statistics of heads differ" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "warning" not in out
+    assert "0 of " in out
     assert main(["survey", "diff", one, two, "--json", "--statistic", "entropy"]) == 0
     said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert (said["test"], said["correction"], len(said["differences"])) == ("Welch", "Holm", 6)
+    assert (said["test"], said["correction"], len(said["differences"]), said["equal"]) == ("lengths", "Holm", 6, 0)
+    assert said["mean_tokens"] == pytest.approx(mean)
+    assert said["differences"][0]["low"] < said["differences"][0]["effect"] < said["differences"][0]["high"]
+
+
+def test_the_same_texts_in_two_models(folder, tmp_path, capsys):
+    saved_model("bert", tmp_path / "other", seed=1)
+    paths = [str(tmp_path / f"{name}.parquet") for name in ("a", "b")]
+    for path, model in zip(paths, (folder / "bert", tmp_path / "other"), strict=True):
+        assert main(["survey", str(model), "--text", str(folder / "one.txt"), "-o", path, "--per-text"]) == 0
+    capsys.readouterr()
+    assert main(["survey", "diff", *paths]) == 0
+    out = capsys.readouterr().out
+    assert "compared text by text: the 31 that both have read\n" in out
+    assert "(paired t test, text by text, Holm's correction, α = 0.05)" in out
+    assert main(["survey", "diff", paths[0], paths[0]]) == 0
+    out = capsys.readouterr().out
+    assert "0 of 0 statistics of heads differ" in out
+    assert "that have one value on both sides, and cannot differ" in out
+
+
+def test_values_without_spread_are_listed_apart(tmp_path, capsys):
+    for at, value in enumerate((0.25, 0.5)):
+        values = np.full((7, 2, 3), 0.25)
+        values[:, 1] = value
+        survey_of(values).save(tmp_path / f"{at}.parquet")
+    files = [str(tmp_path / f"{at}.parquet") for at in range(2)]
+    assert main(["survey", "diff", *files]) == 0
+    out = capsys.readouterr().out
+    assert "0 of 0 statistics of heads differ" in out
+    assert "not tested: 2 that have one value on both sides" in out
+    assert "not tested: 2 with one value in A, another in B, and no spread to measure that by:" in out
+    assert out.count("+0.2500 ± 0.0000") == 2
+    assert main(["survey", "diff", *files, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert [(row["difference"], row["effect"], row["p"]) for row in said["without_spread"]] == [(0.25, None, None)] * 2
+    assert said["mean_tokens"] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +221,7 @@ def test_help_says_what_each_command_takes(capsys):
         (["survey"], "--text CORPUS"),
         (["survey", "show"], "--sort COLUMN"),
         (["survey", "diff"], "--alpha P"),
+        (["survey"], "--per-text"),
     ):
         with pytest.raises(SystemExit, match="0"):
             main([*command, "--help"])
@@ -186,6 +235,8 @@ def test_help_says_what_each_command_takes(capsys):
         (["show", "--sort", "no"], "sort: expected one of layer, head"),
         (["show", "--save", "a.bmp"], "expected a name ending in .png"),
         (["diff", "--alpha", "1"], "--alpha: expected a number above 0 and below 1, got 1.0"),
+        (["diff", "--confidence", "95"], "confidence: expected a number above 0 and below 1, got 95.0"),
+        (["diff", "--test", "paired"], "expected a survey that kept the values of its texts"),
         (["diff", "--top", "0"], "--top: expected a whole number of at least 1, got 0"),
     ],
 )

@@ -20,8 +20,8 @@ def tokenizer_of(name):
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>", bos_token="<s>")  # noqa: S106
 
 
-def saved_model(name, folder):
+def saved_model(name, folder, seed=0):
     """The model's folder, as ``from_pretrained`` reads it."""
-    tiny(name).save_pretrained(folder)
+    tiny(name, seed=seed).save_pretrained(folder)
     tokenizer_of(name).save_pretrained(folder)
     return folder

@@ -7,6 +7,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -49,7 +50,7 @@ def pairs(tmp_path):
 def test_a_survey_is_the_mean_of_its_texts(pairs):
     found = survey(text=str(pairs), windows=(2,))
     alone = [head_statistics(regard.translate(text, target=target).recording, windows=(2,)) for text, target in PAIRS]
-    assert len(list(found.rows())) == 32 * 21
+    assert len(list(found.rows())) == 32 * 25
     for row in found.rows():
         values = [one.flat()[row.statistic] for table in alone for one in table if where(one) == where(row)]
         known = [value for value in values if not math.isnan(value)]
@@ -170,9 +171,53 @@ def test_a_survey_comes_back_from_its_file(pairs, tmp_path):
     assert (tmp_path / "again.parquet").read_bytes() == path.read_bytes()
 
 
+def test_the_values_of_texts_are_kept_where_they_are_asked_for(tmp_path):
+    pairs = [*PAIRS, PAIRS[1], ("Go!", "Marche !")]
+    parts = [["\t".join(pair) for pair in part] for part in (pairs[:2], pairs[2:])]
+    corpora = [str(write(tmp_path / f"{at}.tsv", part)) for at, part in enumerate(parts)]
+    path = tmp_path / "heads.parquet"
+    found = survey(text=corpora, output=path, per_text=True, windows=(2,))
+    alone = [head_statistics(regard.translate(text, target=target).recording, windows=(2,)) for text, target in pairs]
+    assert found.texts == [("0.tsv", 1), ("0.tsv", 2), *(("1.tsv", line) for line in range(1, 6))]
+    for row in found.rows():
+        values = [one.flat()[row.statistic] for table in alone for one in table if where(one) == where(row)]
+        kept = found.values(*where(row), row.statistic).tolist()
+        assert kept == pytest.approx(values, abs=2e-5, rel=1e-4, nan_ok=True)
+        if row.count:
+            assert np.nanmean(kept) == pytest.approx(row.mean, rel=1e-6, abs=1e-7)
+    keys = found.kept_texts().keys.tolist()
+    assert [keys.count(key) for key in keys] == [1, 2, 1, 1, 1, 2, 1]  # a text with another target is another
+    again = Survey.load(path)
+    assert again.texts == found.texts
+    assert (again.kept_texts().values == found.kept_texts().values).sum() == (~np.isnan(found.kept_texts().values)).sum()
+    again.save(tmp_path / "again.parquet")
+    assert (tmp_path / "again.parquet").read_bytes() == path.read_bytes()
+    with pytest.raises(OptionError, match=r"survey with per_text=True \(regard survey --per-text\)"):
+        survey(text=corpora).kept_texts()
+
+
+def test_sums_of_each_length_are_those_of_its_texts(pairs, tmp_path):
+    found = survey(text=str(pairs), output=tmp_path / "heads.parquet", per_text=True)
+    rows = parquet.read_table(tmp_path / "heads.parquet").to_pylist()
+    assert Survey.load(tmp_path / "heads.parquet").tally.totals.strata.keys() == found.tally.totals.strata.keys()
+    for row in rows[::7]:
+        place = row["kind"], row["layer"], row["head"]
+        lengths, values = (found.values(*place, name).astype(float) for name in ("keys", row["statistic"]))
+        expected = {}
+        for length, value in zip(lengths.tolist(), values.tolist(), strict=True):
+            if not math.isnan(value):
+                expected.setdefault(int(length), []).append(value)
+        assert [one["length"] for one in row["lengths"]] == sorted(expected)
+        for one in row["lengths"]:
+            assert one["count"] == len(expected[one["length"]])
+            assert int(one["sum"]) * UNIT == pytest.approx(sum(expected[one["length"]]), rel=1e-6)
+        for name in ("sum", "sum_of_squares"):
+            assert sum(int(one[name]) for one in row["lengths"]) == int(row[name])
+
+
 def test_the_file_is_what_its_page_says(pairs, tmp_path):
     path = tmp_path / "heads.parquet"
-    survey(text=str(pairs), output=path)
+    survey(text=str(pairs), output=path, per_text=True)
     table = parquet.read_table(path)
     page = (Path(__file__).parents[2] / "docs" / "survey.md").read_text(encoding="utf-8")
     for name in table.column_names:
@@ -305,6 +350,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(pairs, monk
         ({"engine": "ray", "workers": 0}, OptionError, "workers: expected a whole number of at least 1, got 0"),
         ({"checkpoint": 0}, OptionError, "checkpoint: expected a whole number of at least 1, got 0"),
         ({"examples": 101}, OptionError, "examples: expected a whole number from 0 to 100, got 101"),
+        ({"per_text": 1}, DtypeError, "per_text: expected True or False, got 1"),
         ({"tokenizer": "x"}, OptionError, "expected a tokenizer with a loaded model only"),
         ({"model": 3}, DtypeError, "expected a model's name, its folder or a Transformers model, got int"),
         ({"model": tiny("bert")}, OptionError, "expected the tokenizer of the loaded BertModel, got none"),

@@ -85,7 +85,7 @@ from regard.surveying.survey import survey
 
 corpus.CHUNK_RECORDS = 5
 if __name__ == "__main__":
-    survey(sys.argv[1], sys.argv[2], sys.argv[3], checkpoint=3, batch_tokens=16)
+    survey(sys.argv[1], sys.argv[2], sys.argv[3], checkpoint=3, batch_tokens=16, per_text=True)
 """
 
 
@@ -155,7 +155,9 @@ def test_nothing_is_counted_twice_after_kill_9(tmp_path, monkeypatch):
     run.join()
     assert run.exitcode == 0
     monkeypatch.setattr(corpus_module, "CHUNK_RECORDS", 5)
-    whole = survey(folder, str(corpus), batch_tokens=16)
-    assert whole.tally.texts == 307
+    whole = survey(folder, str(corpus), batch_tokens=16, per_text=True, output=tmp_path / "whole.parquet")
+    assert whole.tally.texts == len(whole.texts) == 307
     same(Survey.load(path), whole)
+    assert path.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    (tmp_path / "whole.parquet").unlink()
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("heads")] == ["heads.parquet"]

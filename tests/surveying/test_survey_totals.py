@@ -19,13 +19,13 @@ from regard.surveying.totals import Head, Passage, Totals
 
 HEADS = [Head("self", 0, "a", 0), Head("self", 0, "a", 1), Head("self", 1, "b", 0)]
 KNOWN = in_table((8, 64))
-STATISTICS = {name: KNOWN[name].quantity.edges for name in ("entropy", "previous")}
+STATISTICS = {name: KNOWN[name].quantity.edges for name in ("keys", "previous")}
 NUMBERS = st.one_of(st.just(math.nan), st.sampled_from([0.0, 0.05, 0.5, 1.0]), st.floats(0, 2**20), st.floats(-3, 3))
 TEXTS = st.lists(st.tuples(st.lists(NUMBERS, min_size=6, max_size=6), st.sampled_from("abcdefg")), min_size=1, max_size=13)
 
 
 def totals_of(texts, places):
-    totals = Totals(HEADS, STATISTICS, examples=2)
+    totals = Totals(HEADS, STATISTICS, examples=2, per_text=True)
     if texts:
         values = np.array([numbers for numbers, _ in texts]).reshape(len(texts), 3, 2)
         totals.add(values, places, [Passage(text, None) for _, text in texts])
@@ -33,7 +33,7 @@ def totals_of(texts, places):
 
 
 def merged(*parts):
-    whole = Totals(HEADS, STATISTICS, examples=2)
+    whole = Totals(HEADS, STATISTICS, examples=2, per_text=True)
     for part in parts:
         whole.merge(copy.deepcopy(part))  # merging may change what it is merged into, never what is merged
     return whole
@@ -41,8 +41,11 @@ def merged(*parts):
 
 def plain(totals):
     """Everything that it holds, to be compared to the bit."""
-    arrays = [totals.count, totals.sums, totals.squares, totals.histogram, *totals.highest, *totals.lowest]
-    return [array.tolist() for array in arrays], totals.passages
+    strata = {at: [part.count, part.sums, part.squares] for at, part in sorted(totals.strata.items())}
+    kept = totals.texts.kept()
+    arrays = [*itertools.chain(*strata.values()), kept.places, kept.keys, np.nan_to_num(kept.values, nan=-9)]
+    arrays += [totals.count, totals.sums, totals.squares, totals.histogram, *totals.highest, *totals.lowest]
+    return [array.tolist() for array in arrays], list(strata), totals.passages
 
 
 @given(TEXTS, st.data())
@@ -86,6 +89,27 @@ def test_totals_are_what_fractions_say(texts):
         assert not totals.histogram[cell, len(bins) :].any()
 
 
+@given(st.lists(st.tuples(st.integers(1, 300), st.floats(0, 1)), min_size=1, max_size=17))
+@settings(deadline=None)
+def test_strata_are_the_texts_of_one_length(texts):
+    """Below 32 tokens a stratum is one length; from there on its lengths have five leading bits in common."""
+    values = np.empty((len(texts), 3, 2))
+    for at, (length, value) in enumerate(texts):
+        values[at, :, 0], values[at, :, 1] = (length, length, 7), value  # the third head looks at something else
+    totals = Totals(HEADS, STATISTICS, examples=0)
+    totals.add(values, range(len(texts)), [Passage("", None)] * len(texts))
+    expected = {}
+    for length, value in texts:
+        expected.setdefault(bin(length)[2:7] + "0" * (len(bin(length)) - 7), []).append(round(Fraction(value) / Fraction(UNIT)))
+    for name, wholes in expected.items():
+        part = totals.strata[int(name, 2)]
+        assert part.count[[1, 3]].tolist() == [len(wholes)] * 2
+        assert part.sums[[1, 3]].tolist() == [sum(wholes)] * 2
+        assert part.squares[[1, 3]].tolist() == [sum(whole * whole for whole in wholes)] * 2
+    assert totals.strata[7].count[5] == len(texts)
+    assert set(totals.strata) == {7, *(int(name, 2) for name in expected)}
+
+
 @given(TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_examples_are_the_extremes_of_different_texts(texts):
@@ -122,7 +146,7 @@ def test_sums_are_exact_where_floats_are_not():
 
 @pytest.mark.parametrize(
     "other",
-    [Totals(HEADS[:2], STATISTICS, 2), Totals(HEADS, {"entropy": STATISTICS["entropy"]}, 2), Totals(HEADS, STATISTICS, 3)],
+    [Totals(HEADS[:2], STATISTICS, 2), Totals(HEADS, {"keys": STATISTICS["keys"]}, 2), Totals(HEADS, STATISTICS, 3)],
 )
 def test_totals_of_other_models_do_not_merge(other):
     with pytest.raises(RecordingError, match="expected (heads|statistics|examples) that are the same on every text"):

@@ -192,17 +192,11 @@ def _told_lengths(found: Comparison, one: Survey, other: Survey) -> str:
         return f"{lengths}\ncompared text by text: the {found.texts[0]:,} that both have read{also}"
     if found.test == "lengths":
         some = found.texts[0] < one.tally.texts or found.texts[1] < other.tally.texts
-        left = ", at most: the others have no text of like length in the other survey" if some else ""
-        warning = (
-            "warning: lengths differ; only texts of like length are compared" if found.lengths_differ else "of like length"
-        )
-        return f"{lengths}\n{warning}, {texts}{left}"
+        left = "; the others have no like in the other survey" if some else ""
+        warning = "warning: lengths differ; " if found.lengths_differ else ""
+        return f"{lengths}\n{warning}compared with texts of like length only, {texts}{left}"
     older = [name for name, survey in (("A", one), ("B", other)) if survey.tally.totals and not survey.tally.totals.strata]
-    why = (
-        f"{' and '.join(older)} has no lengths, of an earlier version: survey again"
-        if older
-        else "compared whatever their lengths"
-    )
+    why = f"{' and '.join(older)} has no lengths, of an earlier version: survey again" if older else "compared all the same"
     warning = "warning: lengths differ, and entropy, span and others follow from length; " if found.lengths_differ else ""
     return f"{lengths}\n{warning}{why}"
 

@@ -256,7 +256,8 @@ class Survey:
         kept = totals.texts.kept()
         ends = np.arange(len(rows) + 1, dtype=np.int64) * len(kept.places)
         values = pa.LargeListArray.from_arrays(ends, pa.array(np.ascontiguousarray(kept.values.T).ravel()))
-        columns = {"place": pa.array(kept.places), "key": pa.array(kept.keys)}
+        files, lines = zip(*self.texts, strict=True) if len(kept.places) else ((), ())
+        columns = {"file": pa.array(files, pa.string()), "line": pa.array(lines, pa.int64()), "key": pa.array(kept.keys)}
         texts = pa.StructArray.from_arrays(list(columns.values()), list(columns))
         of_first = pa.LargeListArray.from_arrays(np.where(ends > 0, len(kept.places), 0), texts)  # on the first row only
         return table.append_column("values", values).append_column("texts", of_first)

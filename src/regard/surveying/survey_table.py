@@ -53,16 +53,23 @@ def parts_of(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, 
     if rows:
         tally.totals = _totals(rows, about)
         if "values" in table.column_names:
-            tally.totals.texts = _texts(table, len(rows))
+            tally.totals.texts = _texts(table, len(rows), _files(about))
     return about, tally, done
 
 
-def _texts(table: Any, cells: int) -> Texts:
-    """What is kept of each text."""
+def _files(about: dict[str, Any]) -> dict[str, int]:
+    return {source["name"]: at for at, source in enumerate(about["corpus"])}
+
+
+def _texts(table: Any, cells: int, files: dict[str, int]) -> Texts:
+    """What is kept of each text: their places on the first row, and a list of values on each."""
     kept, texts = Texts(cells), table["texts"].combine_chunks().flatten()
-    places, keys = (texts.field(name).to_numpy() for name in ("place", "key"))
+    places = [
+        (files[name] << FILE_BITS) + line - 1
+        for name, line in zip(texts.field("file").to_pylist(), texts.field("line").to_pylist(), strict=True)
+    ]
     values = table["values"].combine_chunks().flatten().to_numpy().reshape(cells, len(places)).T
-    kept.add(places, keys, values)
+    kept.add(places, texts.field("key").to_numpy(), values)
     return kept
 
 
@@ -72,7 +79,7 @@ def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
     totals = Totals(heads, edges, about["settings"]["examples"])
     if len(rows) != len(totals.count):
         raise ValueError(f"{len(rows)} rows for {len(heads)} heads and {len(edges)} statistics")
-    files = {source["name"]: at for at, source in enumerate(about["corpus"])}
+    files = _files(about)
     for cell, row in enumerate(rows):
         bins = edges[row["statistic"]]  # the file's own: another version of Regard may count in others
         if row["statistic"] != totals.statistics[cell % len(edges)]:
