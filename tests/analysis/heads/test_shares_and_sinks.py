@@ -20,6 +20,8 @@ from regard.analysis.heads.visibility import visible_counts
 from regard.cli import main
 from regard.errors import ScoreError
 from regard.figures.panels import text_width
+from regard.maps.grouped import GroupedWeights
+from regard.maps.view import MapData, MapView
 from regard.masks import Mask, causal, from_tensor, padding, spans, window
 from witnesses.heads import head_numbers
 
@@ -76,6 +78,19 @@ def test_norms_are_divided_by_the_mass_of_their_row(recording, by, size):
         assert 0 <= one.entropy <= math.log(20)
         assert roles_of(one, dict.fromkeys(THRESHOLDS, 0.0)) == ()
     assert all(one.shares for one in head_statistics(recording))
+
+
+def test_norms_of_words_are_no_shares_either(recording):
+    """Short vectors again: their rows sum to less than 1 between words, too."""
+    [amap] = regard.norm_weighted(recording, projections=[call.projection * 0.01 for call in recording.values])
+    words = tuple(tuple(range(at, min(at + 3, 20))) for at in range(0, 20, 3))
+    merged = AttentionMap.from_data(MapData(MapView.whole(GroupedWeights(amap.view, words, words))))
+    for one in head_statistics(merged):
+        norms = merged[0, one.head].double()
+        assert not one.shares
+        assert one.mass == pytest.approx(float(norms.sum(-1).mean()), rel=1e-5)
+        assert one.mass < 1
+        assert one.entropy == pytest.approx(head_numbers(norms / norms.sum(-1, keepdim=True))["entropy"], rel=1e-5)
 
 
 @pytest.mark.parametrize("largest", [1.5, 40.0])

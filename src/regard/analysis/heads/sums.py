@@ -17,6 +17,7 @@ from regard.analysis.heads.visibility import visible_counts
 from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted
 from regard.errors import ScoreError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.grouped import GroupedWeights
 from regard.maps.reading.parts import Rows
 
 HELD = 0.9
@@ -48,7 +49,10 @@ class Pass:
 
     def __init__(self, amap: AttentionMap, keys: Keys, rows: Tensor, shift: int | None, divided: Tensor | None = None) -> None:
         texts, heads, queries, columns = amap.shape
-        known = isinstance(amap.view.source, Weighted | HeadsTogether)  # lengths of vectors, and products with gradients
+        source = amap.view.source
+        while isinstance(source, GroupedWeights):
+            source = source.view.source
+        known = isinstance(source, Weighted | HeadsTogether)  # lengths of vectors, and products with gradients
         self.divided = torch.full((texts,), known) if divided is None else divided
         self.no_shares = self.divided.clone()
         self.keys, self.shift, self.queries = keys, shift, queries
