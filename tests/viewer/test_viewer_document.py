@@ -227,7 +227,7 @@ def test_a_spelling_that_people_read_is_not_said_twice():
 
 def test_an_axis_that_has_read_its_tokens_is_believed():
     tokens = ("Ã", "ł", "lui")
-    axis = axis_info(ShownAxis("tokens", ("⟨C3⟩", "⟨A0⟩", "lui"), 3, tokens))
+    axis = axis_info(ShownAxis("tokens", ("⟨C3⟩", "⟨A0⟩", "lui"), 3, tokens, kind="byte-level"))
     assert axis["tokens"] == ["⟨C3⟩", "⟨A0⟩", "lui"]
     assert axis["spellings"] == list(tokens)
     assert axis["wordTexts"] == ["àlui"]
