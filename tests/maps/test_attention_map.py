@@ -178,9 +178,9 @@ def test_only_the_rows_that_are_read_are_materialised(monkeypatch):
     seen = []
     scores = Factors.scores
 
-    def counted(factors, *positions):
+    def counted(factors, *positions, **options):
         seen.append(tuple(map(len, positions)))
-        return scores(factors, *positions)
+        return scores(factors, *positions, **options)
 
     monkeypatch.setattr(Factors, "scores", counted)
     assert amap[1, 2, 3:5, -7:].shape == (2, 7)
@@ -193,10 +193,10 @@ def test_only_the_rows_that_are_read_are_materialised(monkeypatch):
 
 def test_narrowed_maps_share_the_denominators(monkeypatch):
     amap = AttentionMap(*factors())
-    amap.received()
+    amap.logsumexp()
     monkeypatch.setattr("regard.maps.softmax_weights.denominators_of", lambda *_: pytest.fail("computed twice"))
-    amap.dense()
-    amap.select(queries=slice(2)).received()
+    assert amap.select(queries=slice(2), keys=[1, 3]).received().shape == (BATCH, HEADS, 2)
+    assert amap[0, :, 1:, 2:4].shape == (HEADS, QUERIES - 1, 2)
 
 
 # -- from_dense

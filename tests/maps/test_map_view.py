@@ -164,7 +164,9 @@ def test_rows_are_pooled_between_edges_within_a_row(known, monkeypatch):
     monkeypatch.setattr(view, "POOLED_CELL", 1)
     amap = AttentionMap(*factors(queries=13), causal=True)
     edges, truth = [1, 2, 5, 6], dense_attention(*factors(queries=13), factors()[1], causal=True).weights
-    for _ in range(2):  # denominators are known the second time
+    for again in (False, True):
+        if again:
+            amap.logsumexp()  # the denominators are known now
         seen = torch.zeros(amap.shape[:3])
         for rows in amap.view.pooled(edges, ("max", "mean"), known=known):
             seen[rows.batch, rows.head, rows.queries] += 1

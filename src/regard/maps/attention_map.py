@@ -372,7 +372,7 @@ class AttentionMap:
 
     def logsumexp(self) -> Tensor:
         """Logarithm of each row's denominator, sinks included, (batch, heads, queries); −inf where a row has no visible key."""
-        return self._view.denominators().to("cpu", copy=True)
+        return self._view.denominators().to("cpu", self.dtype, copy=True)
 
     # -- products and tiles ----------------------------------------------------------------------------------------
 

@@ -7,7 +7,9 @@ al. 2022) lets us read it afterwards.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from torch import Tensor
 from regard.arguments import number
 from regard.errors import ScoreError, ShapeError
 from regard.maps.checks import check_broadcast, check_query_key, check_tensor
+from regard.maps.key_norms import KeyNorms
 from regard.maps.source import working_dtype
 from regard.masks import Mask
 from regard.positions import Positions, positions_of, take
@@ -79,27 +82,62 @@ class Factors:
         parts += [name for name in ("bias", "softcap", "sinks") if getattr(self, name) is not None]
         return ", ".join(parts)
 
-    def scores(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
-        """Scores as the softmax sees them, −inf where hidden: (batch, heads, queries, keys)."""
-        query = take(take(take(self.query, 0, batch), 1, heads), 2, queries).to(self.dtype)
+    @property
+    def hidden(self) -> float:
+        """Scores from here down count as −∞: a row of nothing else sees nothing. Masks that are added may hide by such numbers."""
+        return torch.finfo(self.dtype).min / 4
+
+    @cached_property
+    def key_norms(self) -> KeyNorms:
+        """How long the keys are, of which the precision depends that scores need."""
+        return KeyNorms(self.key)
+
+    def scores(
+        self,
+        batch: Positions,
+        heads: Positions,
+        queries: Positions,
+        keys: Positions,
+        *,
+        dtype: torch.dtype | None = None,
+        centred: bool = False,
+        alike: bool = False,
+    ) -> Tensor:
+        """Scores as the softmax sees them, −inf where hidden: (batch, heads, queries, keys).
+
+        Args:
+            batch, heads, queries, keys: which.
+            dtype: what they are computed in; that of the weights where not given.
+            centred: whether the keys' mean is taken out of all keys, which adds one number to all scores of a row.
+            alike: whether a score is to be the same to the last bit, whatever others are computed with it.
+        """
+        dtype = dtype or self.dtype
+        query = take(take(take(self.query, 0, batch), 1, heads), 2, queries).to(dtype)
         key = take(take(self.key, 0, batch), 2, keys)  # a view still: only what is read is cast, or leaves the disk
         read = tuple(head // self.group for head in heads)
         used = sorted(set(read))
-        key = take(key, 1, range(used[0], used[-1] + 1) if used else ()).to(self.dtype)
+        run = range(used[0], used[-1] + 1) if used else ()
+        key = take(key, 1, run).to(dtype)
+        if centred:
+            key = key - self.key_norms.means(batch, run).unsqueeze(2)
         if read != tuple(range(key.shape[1])):
             key = take(key, 1, tuple(head - used[0] for head in read))
         with torch.autocast(query.device.type, enabled=False):  # a map may be read where the model runs in half precision
-            scores = query @ key.transpose(-1, -2) * self.scale
+            scores = products_alike(query * self.scale, key) if alike else query @ key.transpose(-1, -2) * self.scale
         if self.softcap is not None:
             scores = self.softcap * torch.tanh(scores / self.softcap)
         if self.bias is not None:
-            bias = self.bias
-            for axis, positions in enumerate((batch, heads, queries, keys)):
-                bias = bias if bias.shape[axis] == 1 else take(bias, axis, positions)
-            scores = scores + bias.to(self.dtype)
+            scores = scores + self.taken_bias(batch, heads, queries, keys).to(dtype)
         if self.mask is not None:
             scores = scores.masked_fill(~self.allowed(batch, heads, queries, keys), -torch.inf)
         return scores
+
+    def taken_bias(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """What the bias has at these places, of size 1 along axes where it is the same; there has to be one."""
+        bias = cast("Tensor", self.bias)
+        for axis, positions in enumerate((batch, heads, queries, keys)):
+            bias = bias if bias.shape[axis] == 1 else take(bias, axis, positions)
+        return bias
 
     def allowed(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """Whether the query may attend to the key, a boolean tensor (batch, heads, queries, keys), or one of no axes."""
@@ -108,6 +146,17 @@ class Factors:
         shaped = [places.view([-1 if at == axis else 1 for at in range(4)]) for axis, places in enumerate(index)]
         mask = self.mask
         return torch.ones((), dtype=torch.bool, device=self.query.device) if mask is None else mask(*shaped)
+
+
+def products_alike(query: Tensor, key: Tensor) -> Tensor:
+    """(…, queries, dim) times (…, keys, dim), (…, queries, keys): each sum in the order of its numbers, each step rounded.
+
+    Slow. A product of matrices is fast because it sums as it likes, and the last bits of a number then depend on the others.
+    """
+    made = query.new_zeros(torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]) + (query.shape[-2], key.shape[-2]))
+    for at in range(query.shape[-1]):
+        made.add_(query[..., at, None] * key[..., None, :, at])
+    return made
 
 
 def key_heads_read(heads: Positions, group: int) -> Positions:

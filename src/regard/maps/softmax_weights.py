@@ -6,24 +6,25 @@ import torch
 from torch import Tensor
 
 from regard.maps.factors import Factors
-from regard.maps.reading.denominators import denominators_of
 from regard.maps.reading.key_chunks import KeyChunks, row_groups
 from regard.maps.reading.long_rows import is_long
 from regard.maps.reading.parts import blocks
+from regard.maps.reading.rounding import FAR, is_far, wide_dtype
+from regard.maps.reading.whole_rows import denominators_of, weights_of
 from regard.positions import Positions, index, positions_of, take
 
 
 class SoftmaxWeights:
-    """A softmax over factors, a tile at a time. A row's denominator is computed once, and kept: four bytes a row and head.
+    """A softmax over factors, a tile at a time. A row's denominator is computed once, and kept: eight bytes a row and head.
+
+    Whole rows are divided by their own sums, and parts of rows by the denominators, in double precision: see ``rounding.py``.
 
     Args:
         factors: what the weights follow from.
-        denominators: (batch, heads, queries), their logarithms, where they are known; NaN for rows where they are not.
     """
 
-    def __init__(self, factors: Factors, denominators: Tensor | None = None) -> None:
+    def __init__(self, factors: Factors) -> None:
         self.factors = factors
-        self._denominators = denominators
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -52,17 +53,19 @@ class SoftmaxWeights:
     @torch.no_grad()
     def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """The weights at these positions, (batch, heads, queries, keys)."""
-        scores = self.factors.scores(batch, heads, queries, keys)
-        if keys == range(self.shape[3]) and not self.knows(batch, heads, queries):
-            self._enter(batch, heads, queries, scores)
+        if keys == range(self.shape[3]):
+            return weights_of(self.factors, batch, heads, queries)
         denominators = self.denominators(batch, heads, queries)
+        if self._are_coarse(batch, heads, queries, denominators):
+            return self._parts_of_rows(batch, heads, queries, keys)
         # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
-        return scores.sub_(denominators.unsqueeze(-1)).exp_()
+        scores = self.factors.scores(batch, heads, queries, keys, dtype=denominators.dtype)
+        return scores.sub_(denominators.unsqueeze(-1)).to(self.dtype).exp_()
 
     @torch.no_grad()
     def denominators(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
-        """Logarithm of these rows' denominators, (batch, heads, queries): computed where they are not known yet, and kept."""
+        """Logarithm of these rows' denominators, (batch, heads, queries), in double precision: computed once, and kept."""
         missing = self.known(batch, heads, queries).isnan().any(1).any(0)
         if missing.any():
             rows = queries if missing.all() else positions_of([queries[int(at)] for at in missing.nonzero()])
@@ -72,8 +75,7 @@ class SoftmaxWeights:
                     self.remember(one, head, rows[some], chunks.denominators(one, head, rows[some]))
             else:
                 for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
-                    part = batch[b], heads[h], rows[q]
-                    self._enter(*part, self.factors.scores(*part, range(self.shape[3])))
+                    self._enter(batch[b], heads[h], rows[q])
         return self.known(batch, heads, queries)
 
     def known(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
@@ -81,21 +83,38 @@ class SoftmaxWeights:
         return take(take(take(self._table(), 0, batch), 1, heads), 2, queries)
 
     def knows(self, batch: Positions, heads: Positions, queries: Positions) -> bool:
-        """Whether the denominators of all of these rows are known."""
-        return not self.known(batch, heads, queries).isnan().any()
+        """Whether the denominators of all of these rows are known, and tell apart what parts of the rows weigh."""
+        known = self.known(batch, heads, queries)
+        return not known.isnan().any() and not self._are_coarse(batch, heads, queries, known)
 
     def remember(self, batch: int, head: int, queries: Positions, denominators: Tensor) -> None:
         """Keep the denominators of some rows of one head, (queries,)."""
         self._table()[batch, head][index(queries)] = denominators
 
     def _table(self) -> Tensor:
-        if self._denominators is None:
+        table: Tensor | None = self.__dict__.get("_denominators")
+        if table is None:
             with torch.inference_mode(False):  # it is filled later, perhaps outside of the mode
-                self._denominators = torch.full(self.shape[:3], torch.nan, dtype=self.dtype, device=self.device)
-        return self._denominators
+                table = torch.full(self.shape[:3], torch.nan, dtype=wide_dtype(self.factors), device=self.device)
+            # One table for all threads: what another one has entered meanwhile is not lost.
+            table = self.__dict__.setdefault("_denominators", table)
+        return table
 
-    def _enter(self, batch: Positions, heads: Positions, queries: Positions, scores: Tensor) -> None:
-        """Keep the denominators of whole rows of scores."""
-        found = denominators_of(self.factors, batch, heads, queries, scores)
+    def _enter(self, batch: Positions, heads: Positions, queries: Positions) -> None:
+        """Keep the denominators of some rows."""
+        found = denominators_of(self.factors, batch, heads, queries)
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._table()[places[0][:, None, None], places[1][:, None], places[2]] = found
+
+    def _are_coarse(self, batch: Positions, heads: Positions, queries: Positions, denominators: Tensor) -> bool:
+        """Whether the rows' scores or denominators are so large that these do not tell what parts of the rows weigh."""
+        large = denominators.isfinite() & (denominators.abs() > FAR)
+        return bool(large.any()) or is_far(self.factors, batch, heads, queries)
+
+    def _parts_of_rows(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """Weights from whole rows, of which the rest is forgotten: the scores of a row are the same each time."""
+        sizes = len(batch), len(heads), len(queries)
+        made = torch.empty(*sizes, len(keys), dtype=self.dtype, device=self.device)
+        for b, h, q in blocks(*sizes, self.shape[3]):
+            made[b, h, q] = take(weights_of(self.factors, batch[b], heads[h], queries[q]), 3, keys)
+        return made

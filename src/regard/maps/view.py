@@ -129,7 +129,8 @@ class MapView:
                 for one, head in product(range(b.start, b.stop), range(h.start, h.stop)):
                     at = self.batch[one], self.heads[head], self.queries[q]
                     found = long_rows.read(*at)
-                    source.remember(*at, found.denominators)
+                    if found.denominators is not None:
+                        source.remember(*at, found.denominators)
                     places = slice(one, one + 1), slice(head, head + 1), q, found.columns
                     yield Rows(*places, found.weights, found.entropy, found.maxima)
 
@@ -172,7 +173,8 @@ class MapView:
             b, h, q = block[0].start, block[1].start, block[2]
             at = self.batch[b], self.heads[h], self.queries[q]
             cells, denominators = chunks.cells(*at, ends, ways)
-            source.remember(*at, denominators)
+            if denominators is not None:
+                source.remember(*at, denominators)
             yield PooledRows(b, h, q, cells)
 
         return read

@@ -15,11 +15,15 @@ from torch import Tensor
 
 from regard.maps.factors import Factors
 from regard.maps.reading.parts import Pooling
-from regard.maps.reading.row_scores import RowScores, logsumexp
+from regard.maps.reading.rounding import wide_dtype
+from regard.maps.reading.row_scores import RowScores
 from regard.positions import Positions
 
 ROWS, KEYS = 512, 4096
 """Rows and keys that meet at a time: 8 MiB of scores and as much of weights."""
+
+WIDER = 4
+"""How many times fewer keys where scores are wider than weights: 4 MiB of them stay in the cache on their way to the others."""
 
 APART = 64
 """Rows at a time where they are no neighbours: what none of a block sees is left out, and a block should not see all."""
@@ -30,7 +34,15 @@ class _Chunk(NamedTuple):
 
     columns: slice  #: the keys
     weights: Tensor  #: (rows, columns): softmax over these keys alone, good until the next chunk is read
-    lse: Tensor  #: (rows,): logarithm of the denominator of these weights
+    top: Tensor  #: (rows,): the largest score, 0 where nothing is seen
+    rest: Tensor  #: (rows,): logarithm of the denominator of these weights, beyond exp(top); −∞ where nothing is seen
+
+
+class _Denominators(NamedTuple):
+    """Of rows, in two parts: where scores are large, one number would not hold what the others add to the largest."""
+
+    top: Tensor  #: (rows,)
+    rest: Tensor  #: (rows,): what they are beyond exp(top), as logarithms
 
 
 class KeyChunks:
@@ -38,16 +50,17 @@ class KeyChunks:
 
     def __init__(self, factors: Factors) -> None:
         self.factors = factors
-        self.memory = [torch.empty(ROWS * KEYS, dtype=factors.dtype, device=factors.device) for _ in range(2)]
+        self.memory = dict[str, Tensor]()
 
     def denominators(self, batch: int, head: int, rows: Positions) -> Tensor:
-        """The denominators of at most ``ROWS`` rows, (rows,)."""
-        scores = RowScores(self.factors, batch, head, rows)
-        return self._together(scores, [chunk.lse for chunk in self._read(scores)])
+        """The denominators of at most ``ROWS`` rows, (rows,), in double precision."""
+        scores = RowScores(self.factors, batch, head, rows, whole=False)
+        found = self._together(scores, [(chunk.top, chunk.rest) for chunk in self._read(scores)])
+        return found.top + found.rest
 
     def cells(
         self, batch: int, head: int, rows: Positions, edges: Sequence[int], ways: Sequence[Pooling]
-    ) -> tuple[list[Tensor], Tensor]:
+    ) -> tuple[list[Tensor], Tensor | None]:
         """The rows with their keys pooled: sum ("mean") or maximum of the weights between neighbouring edges.
 
         Args:
@@ -58,19 +71,23 @@ class KeyChunks:
             ways: of pooling.
 
         Returns:
-            (rows, cells) for each way, and the rows' denominators, (rows,).
+            (rows, cells) for each way, and the rows' denominators, (rows,); None where they are too coarse for other reads.
         """
-        scores = RowScores(self.factors, batch, head, rows)
-        parts = [(chunk.lse, *_pooled(chunk.columns, chunk.weights, edges, ways)) for chunk in self._read(scores)]
-        denominators = self._together(scores, [lse for lse, *_ in parts])
-        divisors = denominators.masked_fill(denominators == -torch.inf, torch.inf)  # a row without visible keys has weights 0
-        found = [divisors.new_zeros(len(rows), len(edges) - 1) for _ in ways]
-        for lse, cells, pooled in parts:
-            worth = (lse - divisors).exp()[:, None]
+        scores = RowScores(self.factors, batch, head, rows, whole=True)
+        parts = [(chunk.top, chunk.rest, *_pooled(chunk.columns, chunk.weights, edges, ways)) for chunk in self._read(scores)]
+        whole = self._together(scores, [(top, rest) for top, rest, *_ in parts])
+        divisors = whole.rest.masked_fill(whole.rest == -torch.inf, torch.inf)  # a row without visible keys has weights 0
+        found = [self._nothing(len(rows), len(edges) - 1) for _ in ways]
+        for top, rest, cells, pooled in parts:
+            worth = (top - whole.top + (rest - divisors)).exp().to(self.factors.dtype)[:, None]
             for part in pooled:
-                part.mul_(worth).masked_fill_(worth == 0, 0)  # where a chunk has nothing but −∞, it has no weights
+                part.mul_(worth)
             _add_cells(found, cells, pooled, ways)
-        return found, denominators
+        precise = scores.rounding.dtype == wide_dtype(self.factors)
+        return found, whole.top + whole.rest if precise else None
+
+    def _nothing(self, rows: int, cells: int) -> Tensor:
+        return torch.zeros(rows, cells, dtype=self.factors.dtype, device=self.factors.device)
 
     def known_cells(
         self,
@@ -95,32 +112,54 @@ class KeyChunks:
             (rows, cells) for each way.
         """
         divisors = denominators.masked_fill(denominators == -torch.inf, torch.inf)[:, None]
-        scores = RowScores(self.factors, batch, head, rows)
-        found = [divisors.new_zeros(len(rows), len(edges) - 1) for _ in ways]
+        scores = RowScores(self.factors, batch, head, rows, whole=False)
+        found = [self._nothing(len(rows), len(edges) - 1) for _ in ways]
         last = min(edges[-1], scores.extent.stop)
-        for start in range(max(edges[0], scores.extent.start), last, KEYS):
-            keys = self.factors.key[batch, scores.key_head, start : min(start + KEYS, last)].to(self.factors.dtype)
-            weights = self.memory[0][: len(rows) * len(keys)].view(len(rows), len(keys))
-            scores.write(start, keys, out=weights)
-            weights.sub_(divisors).exp_()
+        step = _step(scores)
+        for start in range(max(edges[0], scores.extent.start), last, step):
+            keys = scores.keys(start, min(start + step, last))
+            weights = self._space("weights", len(rows), len(keys))
+            wide = self._space("wide", len(rows), len(keys)) if scores.wide else weights
+            scores.write(start, keys, out=wide)
+            weights.copy_(wide.sub_(divisors)).exp_()
             cells, pooled = _pooled(slice(start, start + len(keys)), weights, edges, ways)
             _add_cells(found, cells, pooled, ways)
         return found
 
     def _read(self, scores: RowScores) -> Iterator[_Chunk]:
         """All keys that the rows can see."""
-        key, extent, rows = self.factors.key[scores.batch, scores.key_head], scores.extent, len(scores.rows)
-        for start in range(extent.start, extent.stop, KEYS):
-            keys = key[start : min(start + KEYS, extent.stop)].to(self.factors.dtype)
-            seen, weights = (flat[: rows * len(keys)].view(rows, len(keys)) for flat in self.memory)
-            scores.write(start, keys, out=seen)
+        extent, step, rows = scores.extent, _step(scores), len(scores.rows)
+        for start in range(extent.start, extent.stop, step):
+            keys = scores.keys(start, min(start + step, extent.stop))
+            seen, weights = (self._space(name, rows, len(keys)) for name in ("scores", "weights"))
+            top = scores.write_less_top(start, keys, seen, self._space("wide", rows, len(keys)) if scores.wide else None)
             torch.softmax(seen, -1, out=weights)
-            yield _Chunk(slice(start, start + len(keys)), weights, logsumexp(seen, weights.amax(-1)))
+            blind = scores.blind(top)
+            rest = (-weights.amax(-1).to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest is exp(top − lse)
+            yield _Chunk(slice(start, start + len(keys)), weights, top.masked_fill(blind, 0), rest)
 
-    def _together(self, scores: RowScores, parts: list[Tensor]) -> Tensor:
-        """The denominators of rows whose chunks have these, (rows,)."""
-        nothing = torch.full((len(scores.rows),), -torch.inf, dtype=self.factors.dtype, device=self.factors.device)
-        return scores.with_sinks(scores.checked(torch.stack([nothing, *parts]).logsumexp(0)))
+    def _space(self, name: str, rows: int, columns: int) -> Tensor:
+        """Memory for (rows, columns) of numbers, used again; "wide" ones are in double precision."""
+        flat = self.memory.get(name)
+        if flat is None or flat.numel() < rows * columns:
+            dtype = wide_dtype(self.factors) if name == "wide" else self.factors.dtype
+            flat = self.memory[name] = torch.empty(rows * columns, dtype=dtype, device=self.factors.device)
+        return flat[: rows * columns].view(rows, columns)
+
+    def _together(self, scores: RowScores, parts: list[tuple[Tensor, Tensor]]) -> _Denominators:
+        """The denominators of rows whose chunks have these."""
+        none = torch.full((len(scores.rows),), -torch.inf, dtype=wide_dtype(self.factors), device=self.factors.device)
+        tops, rests = (torch.stack(found) for found in zip((none, none), *parts, strict=True))
+        seen = tops.masked_fill(rests == -torch.inf, -torch.inf)
+        top = seen.amax(0)
+        top = top.masked_fill(top == -torch.inf, 0)
+        rest = (seen - top + rests).logsumexp(0)
+        return _Denominators(top, scores.with_sinks(rest, top))
+
+
+def _step(scores: RowScores) -> int:
+    """How many keys are read at a time."""
+    return max(1, KEYS // WIDER) if scores.wide else KEYS
 
 
 def _pooled(columns: slice, weights: Tensor, edges: Sequence[int], ways: Sequence[Pooling]) -> tuple[slice, list[Tensor]]:

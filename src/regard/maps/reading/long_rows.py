@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from regard.maps.factors import Factors
-from regard.maps.reading.row_scores import RowScores, logsumexp
+from regard.maps.reading.rounding import wide_dtype
+from regard.maps.reading.row_scores import RowScores
 from regard.positions import Positions
 
 LONG_ROW = 1024
@@ -33,7 +34,7 @@ class LongRowBlock(NamedTuple):
     weights: Tensor  #: (1, 1, rows, columns), good until the next block is read
     entropy: Tensor | None  #: (1, 1, rows), in nats, if it was asked for
     maxima: Tensor  #: (1, 1, rows, runs): the largest weight of each run of keys
-    denominators: Tensor  #: (rows,): their logarithms
+    denominators: Tensor | None  #: (rows,): their logarithms; None where they are too coarse for other reads of the rows
 
 
 class LongRows:
@@ -42,39 +43,44 @@ class LongRows:
     def __init__(self, factors: Factors, run: int, *, entropy: bool = False) -> None:
         self.factors, self.run, self.entropy = factors, run, entropy
         self.memory: list[Tensor] = []
-        self.keys: tuple[tuple[int, int], Tensor] | None = None
+        self.wide: Tensor | None = None
+        self.keys: tuple[tuple[int, int, torch.dtype, bool], Tensor] | None = None
 
     def read(self, batch: int, head: int, rows: Positions) -> LongRowBlock:
         """Some rows of one head."""
-        factors, scored = self.factors, RowScores(self.factors, batch, head, rows)
+        factors, scored = self.factors, RowScores(self.factors, batch, head, rows, whole=True)
         start = scored.extent.start // self.run * self.run  # runs of keys stand where they stand in the whole row
         stop = min(-(-max(scored.extent.stop, start + 1) // self.run) * self.run, factors.shape[3])
         scores, weights = self._space(len(rows), stop - start)
-        scores[:, stop - start :] = scored.hidden
-        scored.write(start, self._keys_of(batch, scored.key_head)[start:stop], out=scores[:, : stop - start])
+        scores[:, stop - start :] = factors.hidden
+        wide = self._wide_space(scored.rounding.dtype, len(rows), stop - start) if scored.wide else None
+        top = scored.write_less_top(start, self._keys_of(scored)[start:stop], scores[:, : stop - start], wide)
         torch.softmax(scores, -1, out=weights)
         maxima = weights.unflatten(1, (-1, self.run)).amax(-1)[:, :-1]
-        lse = scored.checked(logsumexp(scores[:, : stop - start], maxima.amax(-1)))
-        full = scored.with_sinks(lse)
+        blind = scored.blind(top)
+        top = top.masked_fill(blind, 0)
+        rest = (-maxima.amax(-1).to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest weight is exp(top − lse)
+        full = scored.with_sinks(rest, top)
         entropy = None
         if self.entropy:  # −Σ w ln w, with ln w = score − lse
-            mean = scores.mul_(weights).sum(-1)
-            if bool(mean.isnan().any()):  # of a score that overflowed to −∞, and has weight 0
-                mean = scores.nan_to_num_(nan=0).sum(-1)
-            entropy = (lse - mean).clamp_(min=0)
+            lse = rest if scored.wide else rest + top
+            entropy = (lse - scores.mul_(weights).sum(-1)).to(factors.dtype).clamp_(min=0)
         if factors.sinks is not None:
-            total = (lse - full).exp()
+            total = (rest - full).exp().to(factors.dtype)
             weights.mul_(total[:, None])
             maxima.mul_(total[:, None])
             if entropy is not None:
-                entropy = total * (entropy + full - lse)
-        blind = lse == -torch.inf
+                entropy = total * (entropy + (full - rest).to(factors.dtype))
         if bool(blind.any()):
             for found in (weights, maxima, entropy):
                 if found is not None:
                     found[blind] = 0
         nats = None if entropy is None else entropy[None, None]
-        return LongRowBlock(slice(start, stop), weights[None, None, :, : stop - start], nats, maxima[None, None], full)
+        precise = scored.rounding.dtype == wide_dtype(factors)
+        denominators = full + top if precise else None
+        return LongRowBlock(
+            slice(start, stop), weights[None, None, :, : stop - start], nats, maxima[None, None], denominators
+        )
 
     def _space(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         """Memory for scores and weights, (rows, columns and more): whole runs, and one that stays hidden.
@@ -88,8 +94,16 @@ class LongRows:
         scores, weights = (flat[: rows * wide].view(rows, wide) for flat in self.memory)
         return scores, weights
 
-    def _keys_of(self, batch: int, head: int) -> Tensor:
-        """All keys of one head in the type of the weights; those of the last one are kept, as the next rows need them too."""
-        if self.keys is None or self.keys[0] != (batch, head):
-            self.keys = (batch, head), self.factors.key[batch, head].to(self.factors.dtype)
+    def _wide_space(self, dtype: torch.dtype, rows: int, columns: int) -> Tensor:
+        """Memory for scores that are wider than weights, (rows, columns)."""
+        if self.wide is None or self.wide.numel() < rows * columns:
+            self.wide = torch.empty(rows * columns, dtype=dtype, device=self.factors.device)
+        return self.wide[: rows * columns].view(rows, columns)
+
+    def _keys_of(self, scored: RowScores) -> Tensor:
+        """All keys of one head; those of the last one are kept, as the next rows need them too."""
+        rounding = scored.rounding
+        kind = scored.batch, scored.key_head, rounding.dtype, rounding.mean is None
+        if self.keys is None or self.keys[0] != kind:
+            self.keys = kind, scored.keys(0, self.factors.shape[3])
         return self.keys[1]

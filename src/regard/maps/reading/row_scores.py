@@ -3,32 +3,55 @@
 import torch
 from torch import Tensor
 
-from regard.maps.factors import Factors
-from regard.maps.reading.denominators import denominators_of
+from regard.maps.factors import Factors, products_alike
+from regard.maps.reading.rounding import rounding, wide_dtype
+from regard.maps.reading.whole_rows import name_wrong_score
 from regard.masks.extents import visible
 from regard.positions import Positions, index
 
 
 class RowScores:
-    """Some rows of one head: what they can see, and their scores. Rows that are no neighbours cost what stands between them."""
+    """Some rows of one head: what they can see, and their scores. Rows that are no neighbours cost what stands between them.
 
-    def __init__(self, factors: Factors, batch: int, head: int, rows: Positions) -> None:
+    Args:
+        factors: what scores follow from.
+        batch: which sequence.
+        head: which head.
+        rows: which queries.
+        whole: whether the rows are divided by their own sums and meet no other read: see ``rounding.py``.
+    """
+
+    def __init__(self, factors: Factors, batch: int, head: int, rows: Positions, *, whole: bool) -> None:
         self.factors, self.batch, self.head, self.rows = factors, batch, head, rows
         self.extent = visible(factors.mask, batch, head, range(min(rows), max(rows) + 1), factors.shape[3])
-        self.query = factors.query[batch, head][index(rows)].to(factors.dtype) * factors.scale
+        self.rounding = rounding(factors, batch, head, rows, whole=whole)
+        self.query = factors.query[batch, head][index(rows)].to(self.rounding.dtype) * factors.scale
         self.key_head = head // factors.group
-        self.hidden = torch.finfo(factors.dtype).min / 4  # finite: 0 · −∞ would be NaN in an entropy
+        self.hidden = torch.finfo(self.rounding.dtype).min / 4  # finite: 0 · −∞ would be NaN in an entropy
+
+    @property
+    def wide(self) -> bool:
+        """Whether scores are wider than weights: computed apart, then less the largest of their row."""
+        return self.rounding.dtype != self.factors.dtype
+
+    def keys(self, start: int, stop: int) -> Tensor:
+        """Some keys as ``write`` takes them, (columns, dim)."""
+        keys = self.factors.key[self.batch, self.key_head, start:stop].to(self.rounding.dtype)
+        return keys if self.rounding.mean is None else keys - self.rounding.mean
 
     def write(self, start: int, keys: Tensor, out: Tensor) -> None:
         """Scores with the keys from ``start`` on, hidden where the mask or −∞ in the bias hides.
 
         Args:
             start: place of the first of the keys.
-            keys: (columns, dim), in the type of the weights.
-            out: (rows, columns).
+            keys: (columns, dim), as ``keys`` gives them.
+            out: (rows, columns), in the type of the rounding.
         """
         factors, stop = self.factors, start + len(keys)
-        torch.mm(self.query, keys.T, out=out)  # out= also keeps autocast away, where the model runs in half precision
+        if self.rounding.alike:
+            out.copy_(products_alike(self.query, keys))
+        else:
+            torch.mm(self.query, keys.T, out=out)  # out= also keeps autocast away, where the model runs in half precision
         if factors.softcap is not None:
             out.div_(factors.softcap).tanh_().mul_(factors.softcap)
         if factors.bias is not None:
@@ -43,29 +66,38 @@ class RowScores:
                     seen = factors.mask.pattern.sees(b, h, queries[:, None], torch.arange(left, right, device=out.device))
                     out[:, left - start : right - start].masked_fill_(~seen, self.hidden)
 
-    def checked(self, lse: Tensor) -> Tensor:
-        """The rows' logsumexp, (rows,), −∞ where a row has no visible key.
+    def write_less_top(self, start: int, keys: Tensor, out: Tensor, wide: Tensor | None) -> Tensor:
+        """Scores in the type of the weights: as they are, or less the largest of their row where they are computed in ``wide``.
+
+        Args:
+            start: place of the first of the keys.
+            keys: (columns, dim), as ``keys`` gives them.
+            out: (rows, columns), in the type of the weights.
+            wide: (rows, columns), in the type of the rounding, where this is wider; None elsewhere.
+
+        Returns:
+            The largest score of each row, (rows,), in double precision.
+        """
+        if wide is None:
+            self.write(start, keys, out)
+            return out.amax(-1).to(wide_dtype(self.factors))
+        self.write(start, keys, wide)
+        top = wide.amax(-1)
+        out.copy_(wide.sub_(top[:, None])).clamp_(min=self.factors.hidden)
+        return top
+
+    def blind(self, top: Tensor) -> Tensor:
+        """Which rows see nothing, (rows,), from their largest scores.
 
         Raises:
             ScoreError: some score is no number, with its place.
         """
-        if bool(lse.isnan().any()):
-            everything = range(self.factors.shape[3])
-            for row in (row for row, wrong in zip(self.rows, lse.isnan().tolist(), strict=True) if wrong):
-                places = (self.batch,), (self.head,), (row,)
-                denominators_of(self.factors, *places, self.factors.scores(*places, everything))  # says where, and raises
-        hides = self.factors.mask is not None or self.factors.bias is not None
-        return lse.masked_fill(lse <= self.hidden / 2, -torch.inf) if hides else lse
+        wrong = top.isnan() | (top > -4 * self.factors.hidden)
+        if bool(wrong.any()):
+            name_wrong_score(self.factors, self.batch, self.head, self.rows[int(wrong.nonzero()[0])])
+        return top <= self.factors.hidden
 
-    def with_sinks(self, lse: Tensor) -> Tensor:
-        """The rows' denominators, of which the head's sink is a part."""
-        return lse if self.factors.sinks is None else torch.logaddexp(lse, self.factors.sinks[self.head].to(lse))
-
-
-def logsumexp(scores: Tensor, strongest: Tensor) -> Tensor:
-    """Logarithm of the denominators of rows of scores: the strongest weight of a row gives it, weight = exp(score − lse).
-
-    A row of −∞ alone has no weights, and −∞ as its denominator.
-    """
-    top = scores.amax(-1)
-    return torch.where(top == -torch.inf, top, top - strongest.log())
+    def with_sinks(self, rest: Tensor, top: Tensor) -> Tensor:
+        """What denominators are beyond exp(top), as logarithms: with the head's sink as a part."""
+        sinks = self.factors.sinks
+        return rest if sinks is None else torch.logaddexp(rest, sinks[self.head].to(top) - top)
