@@ -90,7 +90,7 @@ export function makeFactors(recipe: Recipe, seed = 1): MadeMap {
 
   const weights: Float64Array[] = [];
   const scores: Float64Array[] = [];
-  const logsumexp = new Float32Array(heads * queries);
+  const logsumexp = new Float64Array(heads * queries);
   for (let head = 0; head < heads; head++) {
     const group = Math.floor(head / (heads / kvHeads));
     const found = new Float64Array(queries * keys);
@@ -114,7 +114,7 @@ export function makeFactors(recipe: Recipe, seed = 1): MadeMap {
     }
     weights.push(own);
   }
-  arrays.logsumexp = floats(logsumexp, heads, queries);
+  arrays.logsumexp = { dtype: "float64", shape: [heads, queries], data: logsumexp };
   let value: Float32Array | null = null;
   if (valueDim !== undefined) {
     value = Float32Array.from({ length: kvHeads * keys * valueDim }, normal);

@@ -4,7 +4,7 @@
  * maps/factors.py says where the identity comes from.
  */
 
-import { arrayOf, bytesOf, floatArrayOf, type MapData } from "./map_data";
+import { arrayOf, bytesOf, doubleArrayOf, floatArrayOf, type MapData } from "./map_data";
 import type { Packed, Unpacked } from "./pack";
 import { Visible } from "./visible";
 
@@ -38,7 +38,8 @@ export class FactorsMap implements MapData {
   readonly visible: Visible[];
   /** Whether any key is hidden from any query. */
   readonly masked: boolean;
-  readonly logsumexp: Float32Array;
+  /** (heads, queries), in double precision, as the scores are: an error of it is one of all weights of the row. */
+  readonly logsumexp: Float64Array;
   private readonly query: Vectors;
   private readonly key: Vectors;
   private readonly bias: Bias | null;
@@ -53,7 +54,7 @@ export class FactorsMap implements MapData {
     this.keys = keys;
     this.received = floatArrayOf(packed, "received", [heads, keys]);
     this.entropy = floatArrayOf(packed, "entropy", [heads, queries]);
-    this.logsumexp = floatArrayOf(packed, "logsumexp", [heads, queries]);
+    this.logsumexp = doubleArrayOf(packed, "logsumexp", [heads, queries]);
     this.query = new Vectors(packed, "query", heads, queries, dim);
     this.key = new Vectors(packed, "key", kvHeads, keys, dim);
     this.visible = Visible.ofHeads(packed, heads, queries, keys);

@@ -48,6 +48,13 @@ export function floatArrayOf(packed: Unpacked, name: string, shape: readonly num
   return data;
 }
 
+/** The array of this name and shape in double precision. */
+export function doubleArrayOf(packed: Unpacked, name: string, shape: readonly number[]): Float64Array {
+  const { data, dtype } = arrayOf(packed, name, shape);
+  if (!(data instanceof Float64Array)) throw new Error(`expected "${name}" of float64, got ${dtype}`);
+  return data;
+}
+
 export function bytesOf(packed: Unpacked): number {
   let sum = 0;
   for (const { data } of packed.arrays.values()) sum += (data as Numbers).byteLength;

@@ -4,13 +4,13 @@
  * multiple of 8, as each array does. viewer/answers/packing.py writes and reads the same.
  */
 
-export type Numbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Int16Array;
+export type Numbers = Float32Array | Float64Array | Uint8Array | Uint16Array | Int32Array | Int16Array;
 
 /**
  * How numbers are written. Signed codes of 12 and 16 bits (int12p, int16p) are stored as planes, most significant bits first,
  * for these compress better than codes one after another.
  */
-export type Dtype = "float32" | "uint8" | "uint16" | "int32" | "int16p" | "int12p";
+export type Dtype = "float32" | "float64" | "uint8" | "uint16" | "int32" | "int16p" | "int12p";
 
 export interface Packed {
   dtype: Dtype;
@@ -31,7 +31,13 @@ interface Entry {
 }
 
 const MAGIC = 0x31444752; // "RGD1"
-const PLAIN = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array };
+const PLAIN = {
+  float32: Float32Array,
+  float64: Float64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+};
 const RAISED = { int12p: 2048, int16p: 32768 };
 
 /** What was packed; arrays are views of the bytes, except codes, which are put together from their planes. */

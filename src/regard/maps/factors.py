@@ -84,7 +84,7 @@ class Factors:
 
     @property
     def hidden(self) -> float:
-        """Scores from here down count as −∞: a row of nothing else sees nothing. Masks that are added may hide by such numbers."""
+        """Scores from here down count as −∞: a row of nothing else sees nothing. Masks that are added hide by such numbers."""
         return torch.finfo(self.dtype).min / 4
 
     @cached_property
@@ -106,7 +106,10 @@ class Factors:
         """Scores as the softmax sees them, −inf where hidden: (batch, heads, queries, keys).
 
         Args:
-            batch, heads, queries, keys: which.
+            batch: which sequences.
+            heads: which heads.
+            queries: which rows.
+            keys: which columns.
             dtype: what they are computed in; that of the weights where not given.
             centred: whether the keys' mean is taken out of all keys, which adds one number to all scores of a row.
             alike: whether a score is to be the same to the last bit, whatever others are computed with it.
@@ -153,7 +156,7 @@ def products_alike(query: Tensor, key: Tensor) -> Tensor:
 
     Slow. A product of matrices is fast because it sums as it likes, and the last bits of a number then depend on the others.
     """
-    made = query.new_zeros(torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]) + (query.shape[-2], key.shape[-2]))
+    made = query.new_zeros(*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
     for at in range(query.shape[-1]):
         made.add_(query[..., at, None] * key[..., None, :, at])
     return made

@@ -46,14 +46,12 @@ class KeyNorms:
     @torch.no_grad()
     def _find(self, batch: slice, heads: slice) -> None:
         key = self.key[batch, heads]
-        mean = sum(part.sum(2, keepdim=True) for part in self._parts(key)) / max(1, key.shape[2])
+        mean = torch.stack([part.sum(2, keepdim=True) for part in self._parts(key)]).sum(0) / max(1, key.shape[2])
         mean = torch.where(mean.isfinite(), mean, 0)
         most = torch.zeros_like(self._longest[:, batch, heads])
         for part in self._parts(key):
-            if not part.shape[2]:
-                break  # no keys at all
             norms = torch.stack([part.norm(dim=-1), (part - mean).norm(dim=-1)]).nan_to_num_(nan=0, posinf=torch.inf)
-            most = torch.maximum(most, norms.amax(-1))
+            most = torch.maximum(most, norms.amax(-1) if part.shape[2] else most)
         self._means[batch, heads] = mean[:, :, 0]
         self._longest[:, batch, heads] = most
 

@@ -56,7 +56,7 @@ class SoftmaxWeights:
         if keys == range(self.shape[3]):
             return weights_of(self.factors, batch, heads, queries)
         denominators = self.denominators(batch, heads, queries)
-        if self._are_coarse(batch, heads, queries, denominators):
+        if self.coarse(batch, heads, queries):
             return self._parts_of_rows(batch, heads, queries, keys)
         # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
@@ -84,8 +84,12 @@ class SoftmaxWeights:
 
     def knows(self, batch: Positions, heads: Positions, queries: Positions) -> bool:
         """Whether the denominators of all of these rows are known, and tell apart what parts of the rows weigh."""
+        return not self.known(batch, heads, queries).isnan().any() and not self.coarse(batch, heads, queries)
+
+    def coarse(self, batch: Positions, heads: Positions, queries: Positions) -> bool:
+        """Whether scores of these rows are so large that denominators, as far as known, do not tell what parts weigh."""
         known = self.known(batch, heads, queries)
-        return not known.isnan().any() and not self._are_coarse(batch, heads, queries, known)
+        return bool((known.isfinite() & (known.abs() > FAR)).any()) or is_far(self.factors, batch, heads, queries)
 
     def remember(self, batch: int, head: int, queries: Positions, denominators: Tensor) -> None:
         """Keep the denominators of some rows of one head, (queries,)."""
@@ -105,11 +109,6 @@ class SoftmaxWeights:
         found = denominators_of(self.factors, batch, heads, queries)
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._table()[places[0][:, None, None], places[1][:, None], places[2]] = found
-
-    def _are_coarse(self, batch: Positions, heads: Positions, queries: Positions, denominators: Tensor) -> bool:
-        """Whether the rows' scores or denominators are so large that these do not tell what parts of the rows weigh."""
-        large = denominators.isfinite() & (denominators.abs() > FAR)
-        return bool(large.any()) or is_far(self.factors, batch, heads, queries)
 
     def _parts_of_rows(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """Weights from whole rows, of which the rest is forgotten: the scores of a row are the same each time."""

@@ -78,9 +78,7 @@ class LongRows:
         nats = None if entropy is None else entropy[None, None]
         precise = scored.rounding.dtype == wide_dtype(factors)
         denominators = full + top if precise else None
-        return LongRowBlock(
-            slice(start, stop), weights[None, None, :, : stop - start], nats, maxima[None, None], denominators
-        )
+        return LongRowBlock(slice(start, stop), weights[None, None, :, : stop - start], nats, maxima[None, None], denominators)
 
     def _space(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         """Memory for scores and weights, (rows, columns and more): whole runs, and one that stays hidden.

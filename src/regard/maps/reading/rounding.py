@@ -1,9 +1,9 @@
 """In what precision scores are computed: as a bound of them asks.
 
-A product of float32 vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what the vectors' norms allow, and a weight by as
-much as its score. So whole rows, which are divided by their own sum, are computed in float32 while scale·‖q‖·‖k‖·√dim is small;
+A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what the vectors' norms allow, and a weight by as
+much as its score. So whole rows, which are divided by their own sums, are computed in float32 while scale·‖q‖·‖k‖·√dim is small;
 then with the mean key taken out of the keys, which adds one number to all scores of a row; then in double precision. What meets
-other reads of its row (a tile, a denominator) is in double precision always: both must come from one rounding. And where even
+other reads of its row (a tile, a denominator) is in double precision always, as both must come from one rounding. Where even
 that is coarse, products are summed in one order, so that a score is the same number in whatever company it is computed.
 """
 
@@ -16,8 +16,8 @@ from regard.maps.factors import Factors
 from regard.positions import Positions, positions_of, take
 
 FINE = 384.0
-"""Size of scores (``sizes``) up to which float32 gives weights within 1e-5 (six standard deviations where two keys tie): 48 at 64
-numbers a vector."""
+"""Size of scores (``sizes``) up to which float32 gives weights within 1e-5, by six standard deviations where two keys tie: scores
+of 48 at 64 numbers a vector."""
 
 FAR = 2.0**31
 """Size up to which double precision gives the same score within 1e-6, however it is computed."""
@@ -49,16 +49,16 @@ def wide_dtype(factors: Factors) -> torch.dtype:
     return torch.float32 if factors.device.type == "mps" else torch.float64
 
 
-def sizes(
-    factors: Factors, batch: Positions, heads: Positions, queries: Positions, *, centred: bool = False
-) -> Tensor:
+def sizes(factors: Factors, batch: Positions, heads: Positions, queries: Positions, *, centred: bool = False) -> Tensor:
     """A bound of the scores of these rows, times √dim: (batch, heads). NaN where a query is no number.
 
     A bias counts where it is largest in its row, and not where this hides the row: other keys have no weight, however exact.
 
     Args:
         factors: what scores follow from.
-        batch, heads, queries: which rows.
+        batch: which sequences.
+        heads: which heads.
+        queries: which rows.
         centred: whether the mean key is taken out of the keys, where neither softcap nor sinks forbid it.
     """
     query = take(take(take(factors.query, 0, batch), 1, heads), 2, queries)
@@ -66,7 +66,8 @@ def sizes(
         return query.new_zeros(len(batch), len(heads))
     centred = centred and factors.softcap is None and factors.sinks is None
     read = heads if factors.group == 1 else positions_of([head // factors.group for head in heads])
-    found = query.to(factors.dtype).norm(dim=-1).amax(2) * factors.key_norms.longest(batch, read, centred=centred)
+    longest = torch.linalg.vector_norm(query.to(factors.dtype), dim=-1).amax(2)
+    found = longest * factors.key_norms.longest(batch, read, centred=centred)
     found *= factors.scale * query.shape[3] ** 0.5
     if factors.bias is not None and factors.shape[3]:
         most = factors.taken_bias(batch, heads, queries, range(factors.shape[3])).to(factors.dtype).amax(3)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from regard.errors import FileFormatError
 
 MAGIC = b"RGD1"
-PLAIN = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int32": "<i4"}
+PLAIN = {"float32": "<f4", "float64": "<f8", "uint8": "u1", "uint16": "<u2", "int32": "<i4"}
 PLANES = {"int12p": 2048, "int16p": 32768}
 """What is added to a signed code before its bits are parted."""
 

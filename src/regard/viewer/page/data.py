@@ -15,6 +15,7 @@ from regard.amounts import bytes_text
 from regard.arguments import one_of
 from regard.errors import TooLargeError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.softmax_weights import SoftmaxWeights
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Reader
 from regard.viewer.document.document import Document
@@ -27,8 +28,8 @@ SMALL_PAGE = 2**20
 LARGE_PAGE = 2**25
 """Bytes of all factors in float32 beyond which a page saves where it can."""
 
-NO_ERROR = 1e-6
-"""An error of weights that is but rounding of float32."""
+NO_ERROR = 1e-5
+"""An error of weights that is but rounding of float32: as far as a map is exact."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,22 @@ def _from_afar(
 def _packed_map(shown: ShownMap, precisions: Sequence[Precision], margins: dict[str, NDArray[Any]]) -> tuple[bytes, float]:
     """The pack of one map and the error of its weights: whichever is smaller, factors or codes of weights."""
     amap, plain = shown.amap, list(precisions) == [PRECISIONS["float32"]]
-    if amap.view.whole_factors is not None:
+    if amap.view.whole_factors is not None and not _is_coarse(amap):
         factors = PageFactors.of(amap)
         if len(precisions) == 1 or factors.nbytes * 3 // 8 + factors.other_bytes < 2 * math.prod(amap.shape):
             if shown.value is not None and plain and len(shown.value) == factors.source.key.shape[1]:
                 margins = margins | {"value": _numbers(shown.value)}
             return factors.packed(amap, precisions, margins)
     return _packed_dense(amap, margins, plain=plain)
+
+
+def _is_coarse(amap: AttentionMap) -> bool:
+    """Whether weights do not follow from scores and denominators in double precision, which is what a page computes in."""
+    source = amap.view.source
+    if not isinstance(source, SoftmaxWeights):
+        return False
+    source.denominators(*amap.view.ranges[:3])
+    return source.coarse(*amap.view.ranges[:3])
 
 
 def _packed_dense(amap: AttentionMap, margins: dict[str, NDArray[Any]], *, plain: bool) -> tuple[bytes, float]:

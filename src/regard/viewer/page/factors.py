@@ -27,9 +27,10 @@ PRECISIONS: dict[str, Precision] = {"int12": ("int12p", 2047), "int16": ("int16p
 COARSE: Precision = ("int12p", 1447)
 """Half a bit less, which large pages save where weights allow it."""
 
-MARGIN_BITS, STEP_BITS, DENOMINATOR_STEPS = 12, 5, 4096.0
+MARGIN_BITS, STEP_BITS, DENOMINATOR_STEPS = 12, 5, 2.0**21
 """Where factors are rounded, what goes with them need not be exact to the last bit: bits after the point of margins and
-steps, and steps of denominators in 1. Zeros at their ends take no room when compressed."""
+steps, and steps of denominators in 1, of which a row's sum is off by a quarter of a millionth. Zeros at their ends take no room
+when compressed."""
 
 Page = tuple[Factors, dict[str, NDArray[Any]], dict[str, str]]
 """Factors that a reader of the page has, the arrays that say so, and which of these are planes of codes."""
@@ -129,10 +130,9 @@ class PageFactors:
                 arrays[f"{axis}_step"] = take(steps, 2, shown)[0, :, :, 0].numpy()
             source = replace(source, query=query * query_step, key=key * key_step)
         page = _map_of(source, self.columns)
-        denominators = page.logsumexp()
+        denominators = page.view.denominators().double()  # in the page, too, they meet scores in double precision
         if most:
             denominators = (denominators * DENOMINATOR_STEPS).round_() / DENOMINATOR_STEPS
-            page = _map_of(source, self.columns, denominators)
         arrays["logsumexp"] = denominators[0].numpy()
         return (source, arrays, planes), _largest_error(exact, page)
 
@@ -167,14 +167,13 @@ def _shortened(array: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     return made
 
 
-def _map_of(factors: Factors, columns: Positions, denominators: Tensor | None = None) -> AttentionMap:
+def _map_of(factors: Factors, columns: Positions) -> AttentionMap:
     batch, heads, queries, _ = map(range, factors.shape)
-    return AttentionMap.from_data(MapData(MapView(SoftmaxWeights(factors, denominators), batch, heads, queries, columns)))
+    return AttentionMap.from_data(MapData(MapView(SoftmaxWeights(factors), batch, heads, queries, columns)))
 
 
 def _largest_error(exact: AttentionMap, shown: AttentionMap) -> float:
-    """The largest difference of two weights, from one pass over both maps; it finds the denominators of ``shown``."""
-    shown.logsumexp()
+    """The largest difference of two weights, from one pass over both maps."""
     worst = 0.0
     for rows in exact.rows(progress="checking the page"):
         # What a block does not show is hidden in both maps: their masks are one.
