@@ -26,7 +26,7 @@ OPTIONS = {
 
 
 def vectors(size, *, offset=0.0, dtype=torch.float32, seed=1, scale=DIM**-0.5):
-    """Queries and grouped keys whose largest |score| is about ``size``; ``offset`` is the share that all keys of a row share."""
+    """Queries and grouped keys whose largest |score| is about ``size``; ``offset`` is the share of all keys."""
     generator = torch.Generator().manual_seed(seed)
     query, key = (torch.randn(1, heads, n, DIM, generator=generator) for heads, n in ((HEADS, QUERIES), (2, KEYS)))
     if offset:
@@ -72,7 +72,7 @@ def in_weights(amap):
 
 READS = {"dense": AttentionMap.dense, "tiles": in_tiles, "weights": in_weights}
 BEFORE = {
-    "nothing": lambda amap: None,
+    "nothing": lambda _: None,
     "entropy": AttentionMap.entropy,
     "logsumexp": AttentionMap.logsumexp,
     "pool": lambda amap: amap.pool(3, 5),

@@ -1,6 +1,6 @@
 """In what precision scores are computed: as a bound of them asks.
 
-A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what the vectors' norms allow, and a weight by as
+A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what their norms allow, and a weight by as
 much as its score. So whole rows, which are divided by their own sums, are computed in float32 while scale·‖q‖·‖k‖·√dim is small;
 then with the mean key taken out of the keys, which adds one number to all scores of a row; then in double precision. What meets
 other reads of its row (a tile, a denominator) is in double precision always, as both must come from one rounding. Where even
@@ -16,8 +16,8 @@ from regard.maps.factors import Factors
 from regard.positions import Positions, positions_of, take
 
 FINE = 384.0
-"""Size of scores (``sizes``) up to which float32 gives weights within 1e-5, by six standard deviations where two keys tie: scores
-of 48 at 64 numbers a vector."""
+"""Size of scores (``sizes``) up to which float32 gives weights within 1e-5, by six standard deviations where two keys tie:
+scores of 48 at 64 numbers a vector."""
 
 FAR = 2.0**31
 """Size up to which double precision gives the same score within 1e-6, however it is computed."""
