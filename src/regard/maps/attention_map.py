@@ -45,7 +45,7 @@ class AttentionMap:
         softcap: scores become softcap·tanh(scores/softcap) (Gemma 2).
         sinks: (heads,) logits that enter the denominator only: rows may then sum to less than 1.
 
-    Weights are float32 (float64 stays), within 1e-5 of a float64 softmax up to scores of 10⁴; at any size rows sum to 1 within 1e-6.
+    Weights are float32 (float64 stays), within 1e-5 of a float64 softmax up to scores of 10⁴. Rows sum to 1 at any size.
 
     Raises:
         ShapeError, DtypeError, OptionError: factors that do not fit each other.

@@ -1,7 +1,7 @@
 """In what precision scores are computed: as a bound of them asks.
 
-A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what their norms allow, and a weight by as
-much as its score. So whole rows, which are divided by their own sums, are computed in float32 while scale·‖q‖·‖k‖·√dim is small;
+A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what their norms allow, a weight by as
+much as its score. So whole rows, divided by their own sums, are computed in float32 while scale·‖q‖·‖k‖·√dim is small;
 then with the mean key taken out of the keys, which adds one number to all scores of a row; then in double precision. What meets
 other reads of its row (a tile, a denominator) is in double precision always, as both must come from one rounding. Where even
 that is coarse, products are summed in one order, so that a score is the same number in whatever company it is computed.
@@ -67,7 +67,7 @@ def sizes(factors: Factors, batch: Positions, heads: Positions, queries: Positio
     centred = centred and factors.softcap is None and factors.sinks is None
     read = heads if factors.group == 1 else positions_of([head // factors.group for head in heads])
     longest = torch.linalg.vector_norm(query.to(factors.dtype), dim=-1).amax(2)
-    found = longest * factors.key_norms.longest(batch, read, centred=centred)
+    found: Tensor = longest * factors.key_norms.longest(batch, read, centred=centred)
     found *= factors.scale * query.shape[3] ** 0.5
     if factors.bias is not None and factors.shape[3]:
         most = factors.taken_bias(batch, heads, queries, range(factors.shape[3])).to(factors.dtype).amax(3)
