@@ -1,37 +1,23 @@
-"""Figures as bytes, in notebooks and in files: the same figure gives the same bytes; a file is whole or not there."""
+"""Figures as bytes and in files: the same figure gives the same bytes; a file is whole or not there."""
 
 import errno
 import io
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Figure  # for findings too: see below
+from matplotlib.axes import Axes as Axes  # for findings too: see below
+from matplotlib.figure import Figure as Figure
+from matplotlib.text import Text
 
 from regard.errors import OptionError
 from regard.figures.formats import FORMATS
 from regard.files import refusal
 
-Png = tuple[bytes, dict[str, int]]
-
-# Findings say by `Figure` what they return, without matplotlib, which only their figure.py knows. It is no NotebookFigure: a
-# translation draws into axes of the reader's own (`ax=`), too, whose figure is any of matplotlib's.
-
-
-class NotebookFigure(Figure):
-    """A figure that notebooks show although pyplot, which would keep it open, does not know it."""
-
-    def _repr_png_(self) -> Png:
-        return _sharp_png(self)
-
-
-class NotebookAxes(Axes):
-    """Axes of such a figure: as the last value of a cell, they show all of it."""
-
-    def _repr_png_(self) -> Png:
-        return _sharp_png(figure_of(self))
+# Findings say by `Figure` what they return and by `Axes` where they draw, without matplotlib, which only their figure.py knows.
 
 
 def figure_of(axes: Axes | None) -> Figure:
@@ -64,21 +50,37 @@ def write_figure(figure: Figure, paths: Sequence[Path], dpi: float) -> None:
 
 
 def render(figure: Figure, suffix: str, dpi: float) -> bytes:
-    """The figure as a file of this format. SVG keeps text as text, for search and for editing."""
+    """The figure as a file of this format. SVG keeps text as text, for search and for editing, and whole where it was cut.
+
+    Borders are trimmed, but of figures whose width somebody asked for, which are ``exact``.
+    """
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "regard", "pdf.fonttype": 42}):
+    cut = _named_by_number(figure) if suffix == ".svg" else {}
+    same: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "regard", "pdf.fonttype": 42, "savefig.bbox": "standard"}
+    with mpl.rc_context(same):
         figure.savefig(
             buffer,
             format=suffix[1:],
             dpi=dpi,
-            bbox_inches="tight",
+            bbox_inches=None if getattr(figure, "exact", False) else "tight",
             metadata=FORMATS[suffix],
             facecolor=figure.get_facecolor(),
         )
-    return buffer.getvalue()
+    return _with_titles(buffer.getvalue(), cut)
 
 
-def _sharp_png(figure: Figure) -> Png:
-    """Two pixels for each that is shown: screens have them."""
-    png = render(figure, ".png", 2 * figure.dpi)
-    return png, {"width": int.from_bytes(png[16:20], "big") // 2}
+def _named_by_number(figure: Figure) -> dict[str, str]:
+    """What was cut in the picture, by an id that its text gets in the file."""
+    found = {}
+    for number, text in enumerate(text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_label()):
+        text.set_gid(f"cut-{number}")
+        found[f"cut-{number}"] = str(text.get_label())
+    return found
+
+
+def _with_titles(svg: bytes, cut: dict[str, str]) -> bytes:
+    """The picture, where a title of each text that was cut says all of it."""
+    for name, whole in cut.items():
+        start = f'<g id="{name}">'.encode()
+        svg = svg.replace(start, start + f"<title>{escape(whole)}</title>".encode(), 1)
+    return svg

@@ -4,34 +4,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from regard.arguments import whole_number
 from regard.errors import OptionError
-from regard.figures.figure_files import NotebookFigure
-from regard.figures.matrices import Labels, Matrices, Weights, layers_of, read_matrices
-from regard.figures.panels import (
-    BAR,
-    BAR_GAP,
-    BAR_WORDS,
-    EDGE,
-    PAD,
-    POINTS,
-    SHORTEST_BAR,
-    SIDE_NAME,
-    Side,
-    draw_bar,
-    draw_cells,
-    new_axes,
-    scale_of,
-    side_of,
-    text_width,
-    write_sides,
-)
-from regard.figures.themes import theme_named
+from regard.figures.canvas import canvas_for, width_for
+from regard.figures.fonts import lettered, shortened, text_width
+from regard.figures.looks import Look, look_of
+from regard.figures.matrices import Labels, Matrices, Weights, layers_of, read_matrices, said
+from regard.figures.panels import EDGE, PAD, Side, bar_room, draw_bar, draw_cells, room_for_name, side_of, write_sides
+from regard.figures.scales import Scale, scale_of
 
-_TITLE, _TITLE_FONT, _LARGEST_FONT = 18.0, 9.0, 8.0
 _NARROWEST_CELL = 6.5  # points that a readable label needs
 _GAP = 14.0
 _LONGEST_BAR = 220.0
@@ -45,6 +31,7 @@ class _Panel:
     number: int  # of the layer
     head: int
     title: str
+    short: str  # where there is no room for the title
 
 
 def heads_grid(
@@ -56,9 +43,15 @@ def heads_grid(
     columns: int | None = None,
     titles: Sequence[str] | None = None,
     highlight: tuple[int, int] | None = None,
+    scale: str | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    cmap: str | Colormap | None = None,
+    width: float | None = None,
+    font: float | None = None,
     theme: str = "light",
-    vmin: float = 0.0,
-    vmax: float = 1.0,
+    sides: tuple[str, str] | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draws all heads on one scale: of one map, or of a list of maps, one layer a row.
 
@@ -72,12 +65,19 @@ def heads_grid(
         columns: heads side by side, further ones below; chosen to suit where not given.
         titles: one for each head, layer by layer; "head 0" or "layer 1, head 3" where not given.
         highlight: (layer, head) to frame, numbered as in the titles; 0 is the layer of weights that do not know theirs.
-        theme: "light" or "dark".
+        scale: one for all heads, as in ``heatmap``; "log" by itself where most heads have a sink.
         vmin: weight of the lowest colour, in all heads.
         vmax: weight of the highest colour, in all heads; negative weights are scaled as in ``heatmap``.
+        cmap: as in ``heatmap``.
+        width: as in ``heatmap``.
+        font: as in ``heatmap``.
+        theme: "light" or "dark".
+        sides: what rows and columns are; as the maps know where not given.
+        ax: axes that the grid is drawn in; a figure of its own where not given.
 
     Returns:
-        The figure, unknown to pyplot; its axes are the heads, layer by layer, then the colour bar.
+        The figure; its axes are the heads, layer by layer, then the colour bar. In axes that were given, they are these axes'
+        ``child_axes``.
 
     Raises:
         OptionError, ShapeError, ScoreError, DtypeError: as ``heatmap``, and titles or a highlight that fit no head.
@@ -88,51 +88,79 @@ def heads_grid(
         >>> [ax.get_title() for ax in figure.axes][2:4]
         ['layer 0, head 2', 'layer 1, head 0']
     """
-    colours = theme_named(theme)
-    found = [read_matrices(layer, queries, keys, batch=batch, head=None) for layer in layers_of(map_or_weights)]
-    scale = scale_of([layer.weights for layer in found], vmin, vmax, colours)
+    look = look_of(theme, width, font, ax)
+    found = [read_matrices(layer, queries, keys, batch=batch, head=None, sides=sides) for layer in layers_of(map_or_weights)]
+    matrices = [weights for layer in found for weights in layer.weights]
+    chosen = scale_of(matrices, look.theme, scale=scale, vmin=vmin, vmax=vmax, cmap=cmap)
     panels = _panels(found, titles)
     _check_highlight(highlight, panels)
-    lines = _lines(found, panels, columns)
+    if columns is not None:
+        columns = whole_number("columns", columns, 1)
+    written = [word for layer in found for word in (*(layer.queries or ()), *(layer.keys or ()), *layer.sides)]
+    with lettered([*written, *(panel.title for panel in panels)]):
+        return _draw(found, panels, columns, highlight, chosen, look)
+
+
+def _draw(
+    found: list[Matrices],
+    panels: list[_Panel],
+    columns: int | None,
+    highlight: tuple[int, int] | None,
+    scale: Scale,
+    look: Look,
+) -> Figure:
+    unit, heading = look.unit, look.font if look.fixed else 0.9 * look.font
+    beside, shortest = bar_room(scale, look)
+    titled = max(text_width(panel.short, heading) for panel in panels)
+    longest = max(max(layer.weights.shape[1:]) for layer in found)
+    room = width_for(look, math.inf)
+    margins = 2 * EDGE + room_for_name(look) + PAD + 4 * look.font + beside
+    lines = _lines(
+        found, panels, columns, int((room - margins + _GAP) // (max(titled, 36.0) + _GAP)) if room < math.inf else None
+    )
 
     # Cells are alike in all panels, and columns of panels are wide enough for the titles.
     most = max(len(line) for line in lines)
-    longest = max(max(layer.weights.shape[1:]) for layer in found)
-    pitch = min(24.0, min(150.0, max(72.0, 1000 / most)) / longest)
-    widest = pitch * max(layer.weights.shape[2] for layer in found)
-    slot = max(widest, *(text_width(panel.title, _TITLE_FONT) for panel in panels))
-    lefts = [_side(line[0].layer.queries, line[0].layer.weights.shape[1], pitch, above=False) for line in lines]
+    across = max(layer.weights.shape[2] for layer in found)
+    pitch = min(24.0, min(150.0, max(72.0, 1000 / most)) / longest) * unit
+    slot = max(pitch * across, *(text_width(panel.title, heading) for panel in panels))
+    if room < math.inf:
+        slot = min(150.0 * unit, max(12.0, (room - margins + _GAP) / most - _GAP))
+        pitch = min(24.0 * unit, slot / longest)
+    lefts = [_side(line[0].layer.queries, line[0].layer.weights.shape[1], pitch, look, above=False) for line in lines]
     columns_of = [(line[0].layer.keys, line[0].layer.weights.shape[2]) for line in lines]
     aboves = [
-        _side(*own, pitch, above=True) if at == 0 or own != columns_of[at - 1] else None for at, own in enumerate(columns_of)
+        _side(*own, pitch, look, above=True) if at == 0 or own != columns_of[at - 1] else None
+        for at, own in enumerate(columns_of)
     ]
-    start = EDGE + SIDE_NAME + PAD + max(side.depth for side in lefts)
+    start = EDGE + room_for_name(look) + PAD + max(side.depth for side in lefts)
     tops, bottom = [], EDGE
     for line, above in zip(lines, aboves, strict=True):
-        tops.append(bottom + _TITLE + (SIDE_NAME + PAD + above.depth if above is not None else 0))
+        tops.append(bottom + 2 * heading + (room_for_name(look) + PAD + above.depth if above is not None else 0))
         bottom = tops[-1] + line[0].layer.weights.shape[1] * pitch + _GAP / 2
     end = start + most * (slot + _GAP) - _GAP
-    bar = min(_LONGEST_BAR, max(SHORTEST_BAR, bottom - _GAP / 2 - tops[0]))
+    bar = max(shortest, min(_LONGEST_BAR, bottom - _GAP / 2 - tops[0]))
     overhang = max(above.overhang for above in aboves if above is not None)
-    width = end + max(BAR_GAP + BAR + BAR_WORDS, overhang + EDGE)
-    height = max(bottom - _GAP / 2, tops[0] + bar) + EDGE
-
-    figure = NotebookFigure(figsize=(width / POINTS, height / POINTS), facecolor=colours.background)
+    total = end + max(beside, overhang + EDGE)
+    canvas = canvas_for(total, max(bottom - _GAP / 2, tops[0] + bar) + EDGE, look)
     for top, left, above, line in zip(tops, lefts, aboves, lines, strict=True):
         for column, panel in enumerate(line):
             weights = panel.layer.weights[panel.head]
-            across, down = weights.shape[1] * pitch, weights.shape[0] * pitch
-            ax = new_axes(figure, start + column * (slot + _GAP) + (slot - across) / 2, top, across, down)
-            mesh = draw_cells(ax, weights, scale, colours, pitch)
-            write_sides(ax, left if column == 0 else None, above, colours, panel.layer.sides)
-            chosen = highlight == (panel.number, panel.head)
-            colour = colours.accent if chosen else colours.text
-            ax.set_title(panel.title, color=colour, fontsize=_TITLE_FONT, parse_math=False)
-            if chosen:
+            wide, tall = weights.shape[1] * pitch, weights.shape[0] * pitch
+            ax = canvas.axes(start + column * (slot + _GAP) + (slot - wide) / 2, top, wide, tall)
+            mesh = draw_cells(ax, weights, scale, look.theme, pitch)
+            write_sides(ax, left if column == 0 else None, above, look, panel.layer.sides)
+            framed = highlight == (panel.number, panel.head)
+            colour = look.theme.accent if framed else look.theme.text
+            fits = text_width(panel.title, heading) <= slot + 0.6 * _GAP
+            title = panel.title if fits else shortened(panel.short, heading, slot + 0.6 * _GAP)
+            text = ax.set_title(title, color=colour, fontsize=heading, parse_math=False)
+            text.set_label(panel.title if title != panel.title else "")
+            if framed:
                 edges = Rectangle((0, 0), 1, 1, transform=ax.transAxes, clip_on=False, zorder=5)
                 ax.add_patch(edges).set(fill=False, edgecolor=colour, linewidth=2.5)
-    draw_bar(mesh, scale, colours, new_axes(figure, end + BAR_GAP, tops[0], BAR, bar))
-    return figure
+    draw_bar(mesh, scale, look, canvas.axes(end + 14 * unit, tops[0], 10 * unit, bar))
+    return canvas.figure
 
 
 def _panels(found: list[Matrices], titles: Sequence[str] | None) -> list[_Panel]:
@@ -142,7 +170,9 @@ def _panels(found: list[Matrices], titles: Sequence[str] | None) -> list[_Panel]
     numbers = own if known else range(len(found))
     several = known or len(found) > 1
     panels = [
-        _Panel(layer, number, head, f"layer {number}, head {head}" if several else f"head {head}")
+        _Panel(
+            layer, number, head, *((f"layer {number}, head {head}", f"L{number} H{head}") if several else (f"head {head}",) * 2)
+        )
         for layer, number in zip(found, numbers, strict=True)
         for head in layer.heads
     ]
@@ -150,7 +180,7 @@ def _panels(found: list[Matrices], titles: Sequence[str] | None) -> list[_Panel]
         return panels
     if isinstance(titles, str) or len(titles) != len(panels):
         raise OptionError(f"titles: expected a list of {len(panels)}, one a head, layer by layer, got {titles!r}")
-    return [replace(panel, title=str(title)) for panel, title in zip(panels, titles, strict=True)]
+    return [replace(panel, title=said(title), short=said(title)) for panel, title in zip(panels, titles, strict=True)]
 
 
 def _check_highlight(highlight: tuple[int, int] | None, panels: list[_Panel]) -> None:
@@ -162,12 +192,12 @@ def _check_highlight(highlight: tuple[int, int] | None, panels: list[_Panel]) ->
         )
 
 
-def _lines(found: list[Matrices], panels: list[_Panel], columns: int | None) -> list[list[_Panel]]:
-    """The panels, line by line: a new layer begins a new line."""
-    if columns is not None:
-        columns = whole_number("columns", columns, 1)
+def _lines(found: list[Matrices], panels: list[_Panel], columns: int | None, most: int | None) -> list[list[_Panel]]:
+    """The panels, line by line: a new layer begins a new line; ``most`` is how many fit beside each other."""
     heads = max(len(layer.heads) for layer in found)
     wide = columns or (heads if len(found) > 1 else _near_square(heads))
+    if columns is None and most is not None and wide > most:
+        wide = -(-heads // -(-heads // max(1, most)))  # as many in the last line as can be
     lines: list[list[_Panel]] = []
     for panel in panels:
         if not lines or lines[-1][0].layer is not panel.layer or len(lines[-1]) == wide:
@@ -184,6 +214,7 @@ def _near_square(heads: int) -> int:
     return next((wide for wide in range(least, min(heads, 8) + 1) if heads % wide == 0), least)
 
 
-def _side(labels: tuple[str, ...] | None, count: int, pitch: float, *, above: bool) -> Side:
-    readable = labels if pitch >= _NARROWEST_CELL else None
-    return side_of(readable, count, pitch, None, above=above, largest=_LARGEST_FONT)
+def _side(labels: tuple[str, ...] | None, count: int, pitch: float, look: Look, *, above: bool) -> Side:
+    readable = labels if pitch >= _NARROWEST_CELL * look.unit or look.fixed else None
+    longest = 16 * look.font if look.width is None else 5 * look.font
+    return side_of(readable, count, pitch, None, look, above=above, longest=longest, largest=0.8)

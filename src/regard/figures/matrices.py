@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
-from regard.axes.roles import ROLES
+from regard.axes.roles import ROLES, titles
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
-from regard.tokens.texts import texts_of
+from regard.tokens.texts import visible
 
 MAX_TOKENS = 400
 """A side with more tokens than this would need a page of more than a metre for labels that one can read."""
@@ -34,6 +34,7 @@ class LazyMap(Protocol):
 
 Weights: TypeAlias = LazyMap | Tensor | NDArray[Any] | Sequence[Any]
 Labels: TypeAlias = Sequence[object] | None
+Head: TypeAlias = int | Literal["mean"] | None
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,16 @@ def layers_of(source: Any) -> Sequence[Any]:
     return source if isinstance(source, list | tuple) and source and all(_is_map(part) for part in source) else [source]
 
 
-def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int, head: int | None) -> Matrices:
-    """The weights of one sequence: all heads, or the chosen one.
+def read_matrices(
+    source: Weights,
+    queries: Labels,
+    keys: Labels,
+    *,
+    batch: int,
+    head: Head,
+    sides: tuple[str, str] | None = None,
+) -> Matrices:
+    """The weights of one sequence: all heads, the chosen one, or the mean of all.
 
     Raises:
         ShapeError, DtypeError, OptionError, ScoreError: weights that cannot be drawn, and why.
@@ -76,39 +85,67 @@ def read_matrices(source: Weights, queries: Labels, keys: Labels, *, batch: int,
     _check_shape(shape)
     sizes = (1,) * (4 - len(shape)) + shape
     sequence = checked_index("batch", batch, sizes[0])
-    chosen = range(sizes[1]) if head is None else [checked_index("head", head, sizes[1])]
+    chosen = chosen_heads(head, sizes[1])
     own = source if lazy else None
-    row_labels = checked_labels("queries", queries, _texts(own, "queries", sequence), sizes[2])
-    key_labels = checked_labels("keys", keys, _texts(own, "keys", sequence), sizes[3])
-    if isinstance(values, LazyMap):
-        # Narrowing first, where the map can, computes one sequence and not the batch.
-        narrow = getattr(values, "select", None)
-        part = narrow(batch=sequence, heads=list(chosen)).dense() if narrow else values.dense()[sequence, list(chosen)]
-        weights = as_array(part).reshape(len(chosen), *sizes[2:])
-    else:
-        weights = values.reshape(sizes)[sequence, list(chosen)]
+    row_labels = checked_labels("queries", queries, texts_along(own, "queries", sequence), sizes[2])
+    key_labels = checked_labels("keys", keys, texts_along(own, "keys", sequence), sizes[3])
+    weights = heads_of(values, sizes, sequence, chosen)
     _check_numbers(weights, chosen)
     name, layer = getattr(own, "name", None), getattr(own, "layer", None)
     parts = [str(name)] if name else []
     if head is not None and sizes[1] > 1:
-        parts.append(f"head {chosen[0]}")
+        parts.append(f"mean of {sizes[1]} heads" if head == "mean" else f"head {chosen[0]}")
     return Matrices(
-        weights,
-        tuple(chosen),
+        weights.mean(axis=0, keepdims=True) if head == "mean" else weights,
+        (0,) if head == "mean" else tuple(chosen),
         row_labels,
         key_labels,
         ", ".join(parts),
         layer if isinstance(layer, int) else None,
-        _sides(own),
+        sides_of(own, queries, keys, sides),
     )
 
 
-def _sides(own: object) -> tuple[str, str]:
-    """What rows and columns are: tokens produced, consumed, or of the source; queries and keys where both are of one text."""
-    rows, columns = (getattr(getattr(own, name, None), "title", None) for name in ("queries", "keys"))
-    if rows is None or columns is None or rows == columns == ROLES["source"]:
-        return ("target", "source") if getattr(own, "kind", None) == "cross" else ("queries", "keys")
-    return rows, columns
+def chosen_heads(head: Head, count: int) -> Sequence[int]:
+    """The heads that are meant: one, or all, for None and for their mean."""
+    if isinstance(head, str) and head != "mean":
+        raise OptionError(f"head: expected a number of a head or 'mean', got {head!r}")
+    return range(count) if head is None or isinstance(head, str) else [checked_index("head", head, count)]
+
+
+def heads_of(
+    values: LazyMap | NDArray[np.float64], sizes: tuple[int, ...], sequence: int, heads: Sequence[int]
+) -> NDArray[np.float64]:
+    """(heads, queries, keys) of one sequence; a map is narrowed before it is read, where it can be."""
+    if not isinstance(values, LazyMap):
+        return np.asarray(values.reshape(sizes)[sequence, list(heads)])
+    narrow = getattr(values, "select", None)
+    part = narrow(batch=sequence, heads=list(heads)).dense() if narrow else values.dense()[sequence, list(heads)]
+    return as_array(part).reshape(len(heads), *sizes[2:])
+
+
+def sides_of(own: object, queries: Labels, keys: Labels, sides: object) -> tuple[str, str]:
+    """What rows and columns are: as somebody says, as labels say, or as the kind of the map does where labels are its own.
+
+    Raises:
+        OptionError: no pair of texts.
+    """
+    if sides is not None:
+        if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(isinstance(side, str) for side in sides):
+            raise OptionError(
+                f"sides: expected what rows are and what columns are, got {sides!r}; ('queries', 'keys') as usual"
+            )
+        return sides[0], sides[1]
+    usual, by_kind = ("queries", "keys"), titles(getattr(own, "kind", None))
+    named: list[str] = []
+    for at, (side, given) in enumerate(zip(usual, (queries, keys), strict=True)):
+        labels = getattr(own, side, None) if given is None else given
+        if isinstance(labels, Axis) and labels.title is not None:
+            named.append(labels.title)
+        else:
+            named.append(by_kind[at] if given is None else side)
+    # Of one text by itself it says more which side asks, and which is asked.
+    return usual if named == [ROLES["source"]] * 2 else (named[0], named[1])
 
 
 def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:
@@ -156,13 +193,24 @@ def checked_index(name: str, index: int, size: int) -> int:
     return whole_number(name, index, -size, size - 1, advice=f"the weights have {size}") % size
 
 
-def _texts(own: object, side: str, sequence: int) -> Labels:
+def texts_along(own: object, side: str, sequence: int) -> Labels:
     """What a map says of one of its sides; None where that has no texts."""
     axis = getattr(own, side, None)
     return axis.sequence(sequence).text if isinstance(axis, Axis) else axis
 
 
 def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
+    """The labels as pictures show them, refused where they are not one for each."""
+    labels = fitting_labels(name, given, own, count)
+    return None if labels is None else tuple(map(visible, labels))
+
+
+def said(text: object) -> str:
+    """A title or a name as pictures show it: as visible as a label, but for none at all."""
+    return visible(str(text)) if str(text) else ""
+
+
+def fitting_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
     """The labels that were given, or the map's own, refused where they are not one for each."""
     labels = own if given is None else given
     if labels is None:
@@ -176,7 +224,7 @@ def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[s
             f"{name}: expected {count} labels, one for each of the weights' {name}, got {len(labels)}; "
             "special tokens such as </s> have a row or a column too"
         )
-    return texts_of(list(map(str, labels)))
+    return tuple(map(str, labels))
 
 
 def _check_numbers(weights: NDArray[np.float64], heads: Sequence[int]) -> None:

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.errors import ShapeError
+from regard.figures.canvas import width_for
+from regard.figures.drawings import amount_text, draw_page, write_line
 from regard.figures.figure_files import figure_of
-from regard.figures.matrices import MAX_TOKENS, Labels, as_array, check_amounts, checked_index, checked_labels
-from regard.figures.panels import PAD, TITLE_FONT, amount_text, new_page, text_width, write_line
-from regard.figures.themes import Theme, theme_named
+from regard.figures.fonts import lettered, shortened, text_width
+from regard.figures.looks import Look, look_of
+from regard.figures.matrices import MAX_TOKENS, Labels, as_array, check_amounts, checked_index, checked_labels, said
+from regard.figures.panels import EDGE, PAD
+from regard.figures.themes import Theme
 from regard.tokens.special import checked_special, is_special
 
 TokenScores: TypeAlias = Tensor | NDArray[Any] | Sequence[Any]
 
-_WORD_FONT, _NAME_FONT, _NUMBER_FONT = 10.0, 8.0, 7.0
-_WIDEST, _NARROWEST_WORD, _WORD_LINE = 620.0, 15.0, 14.0
+_WIDEST, _NARROWEST_WORD = 620.0, 15.0
 _BAR, _BAR_GAP, _LINE_GAP = 24.0, 4.0, 12.0
 
 
@@ -30,8 +33,11 @@ def token_scores(
     *,
     token: int | None = None,
     title: str = "",
+    width: float | None = None,
+    font: float | None = None,
     theme: str = "light",
     special: Collection[str] | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draws a score of each token as a bar over the text: of one method, or of several beside each other.
 
@@ -44,8 +50,11 @@ def token_scores(
         tokens: the words below the bars, such as ``recording.keys``; positions where not given.
         token: the position that the scores are about, if it is one of these: its word is marked.
         title: above the picture.
+        width: in inches, as in ``heatmap``; lines of text are as long.
+        font: size of the letters in points, likewise.
         theme: "light" or "dark".
         special: tokens whose words are dimmed; ``</s>``, ``[CLS]`` and their like where not given.
+        ax: axes to draw in; a figure of its own where not given.
 
     Returns:
         The figure; a notebook shows it, and ``regard.save`` writes it.
@@ -59,54 +68,75 @@ def token_scores(
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['rollout', '0 to 0.70', 'relevance', '0 to 3.00', 'the', 'black', 'cat']
     """
-    colours = theme_named(theme)
+    look = look_of(theme, width, font, ax)
     special = checked_special(special)
-    named = {str(name): _checked_scores(str(name), given) for name, given in _by_name(scores).items()}
+    named = {said(name): _checked_scores(str(name), given) for name, given in _by_name(scores).items()}
     lengths = {len(values) for values in named.values()}
     if len(lengths) != 1:
         raise ShapeError(f"expected scores of the same tokens, got {' and '.join(map(str, sorted(lengths))) or 'none'}")
     [count] = lengths
     words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
     marked = None if token is None else checked_index("token", token, count)
+    title = said(title)
+    with lettered([*words, *named, title]):
+        return _draw(named, words, marked, title, look, special)
 
+
+def _draw(
+    named: dict[str, NDArray[np.float64]],
+    words: tuple[str, ...],
+    marked: int | None,
+    title: str,
+    look: Look,
+    special: Collection[str] | None,
+) -> Figure:
+    colours, unit, number_font = look.theme, look.unit, look.font if look.fixed else 0.7 * look.font
     tops = {name: float(values.max()) for name, values in named.items()}
     ranges = {name: f"0 to {amount_text(top)}" for name, top in tops.items()}
-    left = max(text_width(text, _NAME_FONT) for pair in ranges.items() for text in pair) + PAD
-    widths = [max(_NARROWEST_WORD, text_width(word, _WORD_FONT) + 7) for word in words]
-    lines = _wrapped(widths, _WIDEST - left)
-    tall = len(named) * (_BAR + _BAR_GAP) + _WORD_LINE + _LINE_GAP
-    width = max(text_width(title, TITLE_FONT) - left, *(sum(widths[at] for at in line) for line in lines))
-    ax = new_page(left + width, len(lines) * tall - _LINE_GAP, title, colours)
+    left = PAD + max(
+        *(text_width(name, look.small) for name in ranges), *(text_width(text, number_font) for text in ranges.values())
+    )
+    room = max(width_for(look, _WIDEST * unit) - left - 2 * EDGE, 5 * look.font)
+    shown = [shortened(word, look.font, min(room - 7, 24 * look.font)) for word in words]
+    widths = [max(_NARROWEST_WORD * unit, text_width(word, look.font) + 7) for word in shown]
+    lines = _wrapped(widths, room)
+    bar, word_line = _BAR * unit, 1.4 * look.font
+    tall = len(named) * (bar + _BAR_GAP) + word_line + _LINE_GAP
+    wide = max(sum(widths[at] for at in line) for line in lines)
+    page = draw_page(left + wide, len(lines) * tall - _LINE_GAP, title, look)
     for number, line in enumerate(lines):
         y = number * tall
-        wide = [widths[at] for at in line]
+        across = [widths[at] for at in line]
         for name, values in named.items():
-            y += _BAR
-            write_line(ax, left - PAD, y - _BAR / 2, name, _NAME_FONT, colours.text, "right")
-            write_line(ax, left - PAD, y - 1, ranges[name], _NUMBER_FONT, colours.dimmed, "right")
-            _bars(ax, left, y, wide, values[line] / (tops[name] or 1.0), colours)
+            y += bar
+            write_line(page, left - PAD, y - max(bar / 2, 1.1 * number_font), name, look.small, colours.text, "right")
+            write_line(page, left - PAD, y - 1, ranges[name], number_font, colours.dimmed, "right")
+            _bars(page, (left, y, bar), across, values[line] / (tops[name] or 1.0), colours)
             y += _BAR_GAP
-        for at, x in zip(line, left + np.cumsum(wide) - np.array(wide) / 2, strict=True):
-            if at == marked:
-                write_line(ax, x, y + _WORD_FONT, words[at], _WORD_FONT, colours.accent, "center", weight="bold")
-            else:
-                colour = colours.dimmed if is_special(words[at], special) else colours.text
-                write_line(ax, x, y + _WORD_FONT, words[at], _WORD_FONT, colour, "center")
-    return figure_of(ax)
+        for at, x in zip(line, left + np.cumsum(across) - np.array(across) / 2, strict=True):
+            colour = colours.dimmed if is_special(words[at], special) else colours.text
+            style = {"weight": "bold"} if at == marked else {}
+            colour = colours.accent if at == marked else colour
+            whole = words[at] if words[at] != shown[at] else ""
+            write_line(page, x, y + look.font, shown[at], look.font, colour, "center", label=whole, **style)
+    return figure_of(page)
 
 
 def _by_name(scores: TokenScores | Mapping[str, TokenScores]) -> Mapping[str, TokenScores]:
     return scores if isinstance(scores, Mapping) else {"": scores}
 
 
-def _bars(ax: Axes, x: float, y: float, widths: Sequence[float], parts: NDArray[np.float64], theme: Theme) -> None:
-    """A line of bars that stand on y: heights and colours of parts of the largest."""
+def _bars(
+    ax: Axes, place: tuple[float, float, float], widths: Sequence[float], parts: NDArray[np.float64], theme: Theme
+) -> None:
+    """A line of bars from (x, y), up to a height: heights and colours of parts of the largest."""
+    x, y, height = place
     colours = theme.sequential()
     ax.plot([x, x + sum(widths)], [y, y], color=theme.frame, linewidth=0.6, solid_capstyle="butt")
     for width, part in zip(widths, parts, strict=True):
         # The lowest colours are nearly the background's: a bar starts where it can be seen.
         colour = colours(0.25 + 0.6 * part)
-        ax.add_patch(Rectangle((x + 1, y - _BAR * part), width - 2, _BAR * part, facecolor=colour, linewidth=0))
+        ax.add_patch(Rectangle((x + 1, y - height * part), width - 2, height * part, facecolor=colour, linewidth=0))
         x += width
 
 

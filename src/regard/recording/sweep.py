@@ -1,6 +1,6 @@
 """Every head of a model switched off by itself, and what a measure of its output becomes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from regard.recording.ablation import Head, HeadSwitch, Replacement, ablate
 from regard.recording.observe import observe
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import Figure
+    from regard.figures.figure_files import Axes, Figure
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,33 @@ class Sweep:
         heads = self.measured.shape[1]
         return [(at // heads, at % heads) for at in order if sizes[at // heads, at % heads] >= 0]
 
-    def figure(self, *, title: str | None = None, theme: str = "light") -> "Figure":
+    def table(self) -> Iterator[Sequence[object]]:
+        """The sweep as a table, for ``regard.save(sweep, "x.csv")``: a line for each head that there is."""
+        yield ["kind", "layer", "head", "measured", "difference"]
+        for layer, (measured, differences) in enumerate(zip(self.measured.tolist(), self.differences.tolist(), strict=True)):
+            for head, (value, difference) in enumerate(zip(measured, differences, strict=True)):
+                if value == value:
+                    yield [self.kind, layer, head, value, difference]
+
+    def figure(
+        self,
+        *,
+        title: str | None = None,
+        cmap: Any = None,
+        width: float | None = None,
+        font: float | None = None,
+        theme: str = "light",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """The differences as a picture: a row for each layer, a column for each head.
 
         Args:
             title: above the picture; where not given, of which heads it is.
+            cmap: a colour map of matplotlib, as in ``regard.heatmap``.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
 
         Returns:
             The figure; a notebook shows it, and ``regard.save`` writes it.
@@ -63,7 +84,7 @@ class Sweep:
         from regard.recording.figure import sweep_figure
 
         told = f"{self.kind} heads, what the measure gains without each" if title is None else title
-        return sweep_figure(self.differences, title=told, theme=theme)
+        return sweep_figure(self.differences, title=told, cmap=cmap, width=width, font=font, theme=theme, ax=ax)
 
     def __str__(self) -> str:
         lines = [f"{self.kind} heads, difference to {self.baseline:.4g}"]

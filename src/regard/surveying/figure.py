@@ -5,15 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from regard.analysis.heads.figure import NOTE_LINE, Place, chosen_names, draw_cells, draw_lines, layer_names, meaning_lines
+from regard.analysis.heads.figure import Place, chosen_names, draw_cells, heading_size, label_size, layer_names, write_layers
 from regard.analysis.heads.registry import highest_of, title_of
 from regard.errors import OptionError
-from regard.figures.figure_files import NotebookFigure
-from regard.figures.panels import EDGE, POINTS, new_axes, text_width
-from regard.figures.themes import Theme, theme_named
+from regard.figures.canvas import canvas_for, width_for
+from regard.figures.fonts import lettered, shortened, text_width
+from regard.figures.looks import Look, look_of
+from regard.figures.matrices import said
+from regard.figures.panels import EDGE, wrapped_title
 from regard.surveying.rows import Row
 
 CONFIDENCE = 1.959964
@@ -22,68 +25,89 @@ CONFIDENCE = 1.959964
 MIDDLE = 0.8
 """Share of the texts that the thin lines span."""
 
-_TITLE, _TITLE_FONT, _LABEL_FONT, _NOTE, _NOTE_FONT = 15.0, 9.0, 7.0, 15.0, 7.5
-_GAP, _BETWEEN, _FOOT, _CELL, _SMALLEST, _SHORTEST = 26.0, 30.0, 28.0, 16.0, 5.0, 70.0
+_GAP, _CELL, _SMALLEST, _SHORTEST = 26.0, 16.0, 5.0, 70.0
 _NARROWEST, _WIDEST, _IN_ONE_COLUMN = 160.0, 420.0, 3
 
 
-def survey_figure(rows: Sequence[Row], statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
+def survey_figure(
+    rows: Sequence[Row],
+    statistics: Sequence[str] | None = None,
+    *,
+    width: float | None = None,
+    font: float | None = None,
+    theme: str = "light",
+    ax: Axes | None = None,
+) -> Figure:
     """Draws ``Survey.figure``: means of all heads as a matrix, and each head with its spread beside it, from the histogram.
 
     Args:
         rows: of a survey.
         statistics: by name; the usual ones where not given.
+        width: in inches, as in ``regard.heatmap``.
+        font: size of the letters in points, likewise.
         theme: "light" or "dark".
+        ax: axes to draw in; a figure of its own where not given.
 
     Returns:
-        The figure, unknown to pyplot; its axes are two for each statistic, in their order.
+        The figure; its axes, or the ``child_axes`` of those that were given, are two for each statistic, in their order.
 
     Raises:
         OptionError: a survey of nothing, a statistic that it does not have, another theme.
     """
-    colours = theme_named(theme)
+    look = look_of(theme, width, font, ax)
     names = _names(rows, statistics)
     places = list(dict.fromkeys(Place(row.kind, row.layer, row.module) for row in rows))
     kinds = list(dict.fromkeys(place.kind for place in places))
     places.sort(key=lambda place: kinds.index(place.kind))  # the layers of a kind together
+    labels = [said(name) for name in layer_names(places)]
+    with lettered(labels):
+        return _draw(rows, names, places, labels, look)
+
+
+def _draw(rows: Sequence[Row], names: list[str], places: list[Place], labels: list[str], look: Look) -> Figure:
+    colours, unit, heading, letters = look.theme, look.unit, heading_size(look), label_size(look)
     heads = 1 + max(row.head for row in rows)
-    labels = layer_names(places)
-    cell = min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
-    left = max(text_width(label, _LABEL_FONT) for label in labels) + 6
-    tall = max(_SHORTEST, len(places) * cell)
-    wide = max(heads * cell, *(text_width(title_of(name), _TITLE_FONT) for name in names))
-    pitch = max((heads + 1) * 4.0, 1.15 * max(text_width(label, _LABEL_FONT) for label in labels))
-    bars = min(_WIDEST, max(_NARROWEST, len(places) * pitch))
-    across, down = left + wide + _BETWEEN + bars, _TITLE + tall + _FOOT
-    columns = 2 if len(names) > _IN_ONE_COLUMN else 1
+    labels = [shortened(label, letters, 20 * letters) for label in labels]
+    cell = unit * min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
+    left = max(text_width(label, letters) for label in labels) + 6
+    between = 5 * text_width("0", letters) + 10
+    room = width_for(look, math.inf) - 2 * EDGE - left - between
+    if room < math.inf:
+        cell = min(cell, max(1.0, 0.45 * room / heads))
+    tall = max(_SHORTEST * unit, len(places) * cell)
+    titles = [shortened(title_of(name), heading, max(room / 2, heads * cell)) for name in names]
+    wide = max(heads * cell, *(text_width(title, heading) for title in titles))
+    pitch = max((heads + 1) * 4.0 * unit, 1.15 * max(text_width(label, letters) for label in labels))
+    bars = min(unit * _WIDEST, max(unit * _NARROWEST, len(places) * pitch), max(room - wide, 4 * letters))
+    across, down = left + wide + between + bars, 1.7 * heading + tall + 4 * letters
+    columns = 2 if len(names) > _IN_ONE_COLUMN and 2 * across < room else 1
     lines = -(-len(names) // columns)
-    whole = 2 * EDGE + columns * (across + _GAP) - _GAP
-    meanings = meaning_lines(names, whole - 2 * EDGE - left)
-    size = whole, 2 * EDGE + lines * down + _NOTE + len(meanings) * NOTE_LINE
-    figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=colours.background)
-    for at, name in enumerate(names):
-        line, column = divmod(at, columns)
-        x, y = EDGE + left + column * (across + _GAP), EDGE + _TITLE + line * down
-        found = {(Place(row.kind, row.layer, row.module), row.head): row for row in rows if row.statistic == name}
-        matrix = new_axes(figure, x, y, heads * cell, len(places) * cell)
-        values = np.array([[_mean(found.get((place, head))) for head in range(heads)] for place in places])
-        draw_cells(matrix, values, highest_of(name), colours, cell)
-        matrix.set_yticks(range(len(places)), labels, fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False)
-        matrix.set_title(title_of(name), color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
-        whiskers = new_axes(figure, x + wide + _BETWEEN, y, bars, tall)
-        _draw_whiskers(whiskers, [[found.get((place, head)) for head in range(heads)] for place in places], colours)
-        step = -(-len(places) * pitch // bars)
-        texts = [label if layer % step == 0 else "" for layer, label in enumerate(labels)]
-        whiskers.set_xticks(whiskers.get_xticks(), texts, fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False)
     note = f"dot: mean over texts · thick: 95 % confidence · thin: middle {MIDDLE:.0%} of the texts".replace("0%", "0 %")
-    draw_lines(figure, meanings, (EDGE + left) / size[0], EDGE / size[1], colours)
-    foot = (EDGE + len(meanings) * NOTE_LINE) / size[1]
-    figure.text((EDGE + left) / size[0], foot, note, color=colours.dimmed, fontsize=_NOTE_FONT, va="bottom")
-    return figure
+    note = wrapped_title(note, letters, columns * (across + _GAP) - _GAP - left)
+    foot = 1.4 * letters * (1 + note.count("\n"))
+    canvas = canvas_for(2 * EDGE + columns * (across + _GAP) - _GAP, 2 * EDGE + lines * down + foot, look)
+    for at, (name, title) in enumerate(zip(names, titles, strict=True)):
+        line, column = divmod(at, columns)
+        x, y = EDGE + left + column * (across + _GAP), EDGE + 1.7 * heading + line * down
+        found = {(Place(row.kind, row.layer, row.module), row.head): row for row in rows if row.statistic == name}
+        matrix = canvas.axes(x, y, heads * cell, len(places) * cell)
+        values = np.array([[_mean(found.get((place, head))) for head in range(heads)] for place in places])
+        draw_cells(matrix, values, highest_of(name), look, cell)
+        write_layers(matrix, labels, cell, look)
+        matrix.set_title(title, color=colours.text, fontsize=heading, loc="left", pad=4, parse_math=False)
+        whiskers = canvas.axes(x + wide + between, y, bars, tall)
+        _draw_whiskers(whiskers, [[found.get((place, head)) for head in range(heads)] for place in places], look)
+        step = math.ceil(len(places) * 1.15 * max(text_width(label, letters) for label in labels) / bars)
+        texts = [label if layer % step == 0 else "" for layer, label in enumerate(labels)]
+        whiskers.set_xticks(whiskers.get_xticks(), texts, fontsize=letters, color=colours.dimmed, parse_math=False)
+    page = canvas.page(EDGE + left, EDGE + lines * down, columns * (across + _GAP) - _GAP - left, foot)
+    page.text(0, foot, note, color=colours.dimmed, fontsize=letters, va="bottom", parse_math=False)
+    return canvas.figure
 
 
-def _draw_whiskers(ax: Axes, layers: list[list[Row | None]], colours: Theme) -> None:
+def _draw_whiskers(ax: Axes, layers: list[list[Row | None]], look: Look) -> None:
     """Every head from the left, layer by layer."""
+    colours = look.theme
     start, ends, centres = 0, [0.0], []
     low, high = 0.0, 0.0
     for layer in layers:
@@ -111,7 +135,7 @@ def _draw_whiskers(ax: Axes, layers: list[list[Row | None]], colours: Theme) -> 
     for side, spine in ax.spines.items():
         spine.set(visible=side in ("left", "bottom"), color=colours.frame, linewidth=0.6)
     ax.tick_params(
-        length=2, color=colours.frame, labelcolor=colours.dimmed, labelsize=_LABEL_FONT, labelbottom=True, labelleft=True
+        length=2, color=colours.frame, labelcolor=colours.dimmed, labelsize=label_size(look), labelbottom=True, labelleft=True
     )
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_xticks(centres)

@@ -24,7 +24,7 @@ from regard.surveying.texts import KeptTexts
 from regard.surveying.totals import Totals
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import NotebookFigure
+    from regard.figures.figure_files import Axes, Figure
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,21 @@ class Survey:
             found.append(head_row(place.kind, place.layer, place.head, place.name, values, windows))
         return found
 
-    def figure(self, statistic: str | Sequence[str] | None = None, *, theme: str = "light") -> "NotebookFigure":
+    def table(self) -> Iterator[Sequence[object]]:
+        """Means and spreads as a table, for ``regard.save(survey, "x.csv")``: a line for each statistic of each head."""
+        names = ("kind", "layer", "head", "module", "statistic", "count", "mean", "variance", "standard_error")
+        yield names
+        yield from ([getattr(row, name) for name in names] for row in self.rows(examples=False))
+
+    def figure(
+        self,
+        statistic: str | Sequence[str] | None = None,
+        *,
+        width: float | None = None,
+        font: float | None = None,
+        theme: str = "light",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Statistics over the corpus: means of all heads as a matrix, and each head with its spread beside it.
 
         A dot is a mean over texts; the thick bar about it holds the true mean with 95 % confidence (1.96 standard errors on
@@ -165,10 +179,13 @@ class Survey:
 
         Args:
             statistic: by name, one or several; the usual ones where not given.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
 
         Returns:
-            The figure, unknown to pyplot; its axes are two for each statistic, in their order.
+            The figure; its axes, or the ``child_axes`` of those that were given, are two for each statistic, in their order.
 
         Raises:
             OptionError: a survey of nothing, a statistic that it does not have, another theme.
@@ -176,7 +193,8 @@ class Survey:
         from regard.surveying.figure import survey_figure
 
         rows = list(self.rows(examples=False))
-        return survey_figure(rows, [statistic] if isinstance(statistic, str) else statistic, theme=theme)
+        names = [statistic] if isinstance(statistic, str) else statistic
+        return survey_figure(rows, names, width=width, font=font, theme=theme, ax=ax)
 
     def _row(self, totals: Totals, cell: int, *, examples: bool) -> Row:
         at, step = divmod(cell, len(totals.statistics))

@@ -14,6 +14,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, agreeing_reading, align, guess_reading
 from regard.arguments import one_of, whole_number
 from regard.errors import ModelError, OptionError, TooLongError
+from regard.maps.attention_map import AttentionMap
 from regard.recording.generation import generate, replay
 from regard.recording.pretrained import known_name, read_from
 from regard.recording.recording import Recording
@@ -70,13 +71,26 @@ class Translation:
 
         reading = self.reading(layer, head, rows)
         options.setdefault("title", f"cross-attention, layer {reading.layer}, head {reading.head}")
-        amap = self.recording.cross[reading.layer].select()
-        if reading.rows == "consumed":
-            amap.queries = amap.queries.beside  # the same rows, by what they had read
-        figure = heatmap(amap, head=reading.head, **options).get_figure(root=True)
+        figure = heatmap(self._map_of(reading), head=reading.head, **options).get_figure(root=True)
         if figure is None:
             raise OptionError("expected axes in a figure, got axes that were removed from theirs; leave ax= out")
         return figure
+
+    def table(
+        self, layer: int | None = None, head: int | None = None, *, rows: str | None = None
+    ) -> Iterator[Sequence[object]]:
+        """The weights that ``figure`` draws, for ``regard.save(translation, "x.csv")``; arguments as there."""
+        from regard.figures.numbers import weight_lines
+
+        reading = self.reading(layer, head, rows)
+        return weight_lines(self._map_of(reading), head=reading.head)
+
+    def _map_of(self, reading: Reading) -> AttentionMap:
+        """The map that is read, its rows labelled as they are read."""
+        amap = self.recording.cross[reading.layer].select()
+        if reading.rows == "consumed":
+            amap.queries = amap.queries.beside  # the same rows, by what they had read
+        return amap
 
     def reading(self, layer: int | None = None, head: int | None = None, rows: str | None = None) -> Reading:
         """The reading meant by these: where layer and head are left out, the one that aligns best by these rows.

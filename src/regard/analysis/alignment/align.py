@@ -6,9 +6,9 @@ al. 2020, arXiv 2004.14837, "Shift-Att"); which of the two aligns better is a pr
 """
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import regex
 from torch import Tensor
@@ -18,12 +18,13 @@ from regard.analysis.alignment.methods import Rule, links_of
 from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.arguments import one_of, whole_number
 from regard.axes.axis import Axis
+from regard.axes.roles import ROLES
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.words import Words, WordsAsked
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import Figure
+    from regard.figures.figure_files import Axes, Figure
 
 ROW_NAMES = ("produced", "consumed")
 SHOWN = 24
@@ -82,6 +83,12 @@ class Alignment:
         """
         return self.word_map.dense()[0, 0]
 
+    def table(self) -> Iterator[Sequence[object]]:
+        """The weights as a table, for ``regard.save(alignment, "x.csv")``: source words in the header, a line a target word."""
+        yield ["target word", *self.source_words]
+        for word, weights in zip(self.target_words, self.weights.tolist(), strict=True):
+            yield [word, *weights]
+
     def figure(
         self,
         sure: Collection[Link] | None = None,
@@ -89,7 +96,12 @@ class Alignment:
         *,
         kind: str = "matrix",
         title: str = "",
+        scale: str | None = "linear",
+        cmap: Any = None,
+        width: float | None = None,
+        font: float | None = None,
         theme: str = "light",
+        ax: "Axes | None" = None,
     ) -> "Figure":
         """The links as a picture, and the gold ones beside them where they are given.
 
@@ -102,7 +114,12 @@ class Alignment:
             possible: gold links that are not wrong.
             kind: "matrix" or "ribbon".
             title: above the picture.
+            scale: of the matrix: "linear", "max" or "log", as in ``regard.heatmap``.
+            cmap: of the matrix, likewise.
+            width: in inches, likewise.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
 
         Returns:
             The figure; a notebook shows it, and ``regard.save`` writes it.
@@ -119,7 +136,10 @@ class Alignment:
         from regard.analysis.alignment.figure import alignment_figure
 
         drawn = (self.links, self.weights, self.source_words, self.target_words, sure, possible)
-        return alignment_figure(*drawn, kind=kind, title=title, theme=theme)
+        named = {reading.rows for reading in self.readings}
+        rows = f"target words, as {ROLES[named.pop()]}" if len(named) == 1 else "target words"
+        look: dict[str, Any] = {"scale": scale, "cmap": cmap, "width": width, "font": font, "theme": theme, "ax": ax}
+        return alignment_figure(*drawn, kind=kind, title=title, rows=rows, **look)
 
 
 def align(

@@ -1,11 +1,13 @@
 """A word alignment as a picture: links over the weights, or as ribbons between two lines of words; gold beside found."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
@@ -14,37 +16,22 @@ from torch import Tensor
 from regard.analysis.alignment.error_rates import Link
 from regard.arguments import one_of
 from regard.errors import ShapeError
-from regard.figures.figure_files import NotebookFigure
-from regard.figures.matrices import read_matrices
-from regard.figures.panels import (
-    BAR,
-    BAR_GAP,
-    BAR_WORDS,
-    CURVE,
-    EDGE,
-    NAME_FONT,
-    PAD,
-    POINTS,
-    SHORTEST_BAR,
-    SIDE_NAME,
-    TITLE,
-    TITLE_FONT,
-    draw_bar,
-    draw_cells,
-    new_axes,
-    s_curve,
-    scale_of,
-    side_of,
-    text_width,
-    write_sides,
-)
-from regard.figures.themes import Theme, theme_named
+from regard.figures.canvas import canvas_for, width_for
+from regard.figures.drawings import CURVE, s_curve
+from regard.figures.figure_files import figure_of
+from regard.figures.fonts import lettered, shortened, text_width
+from regard.figures.looks import Look, look_of
+from regard.figures.matrices import read_matrices, said
+from regard.figures.matrix import Layout, draw_matrix
+from regard.figures.panels import EDGE, PAD, title_room, wrapped_title, write_title
+from regard.figures.scales import scale_of
+from regard.figures.themes import Theme
+from regard.tokens.texts import visible
 
 KINDS = ("matrix", "ribbon")
 MOST_RIBBONS = 80  # words a side of which ribbons can still be told apart
 
-_CELL, _WORD_FONT, _GAP, _HEIGHT = 22.0, 10.5, 12.0, 96.0
-_LEGEND_FONT, _LEGEND_LINE, _MARK = 8.0, 16.0, 10.0
+_CELL, _GAP, _HEIGHT = 22.0, 12.0, 96.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +44,8 @@ class _Drawing:
     target_words: tuple[str, ...]
     gold: tuple[set[Link], set[Link]] | None  # sure links, and those that are only possible
     title: str
-    theme: Theme
+    rows: str  # what the words of the target are
+    look: Look
 
     def is_right(self, link: Link) -> bool:
         """Whether gold has the link; without gold, no link is wrong."""
@@ -74,7 +62,13 @@ def alignment_figure(
     *,
     kind: str = "matrix",
     title: str = "",
+    rows: str = "target words",
+    scale: str | None = "linear",
+    cmap: str | Colormap | None = None,
+    width: float | None = None,
+    font: float | None = None,
     theme: str = "light",
+    ax: Axes | None = None,
 ) -> Figure:
     """Draws links between words, and the gold ones beside them: what ``Alignment.figure`` draws.
 
@@ -87,7 +81,13 @@ def alignment_figure(
         possible: likewise.
         kind: likewise.
         title: likewise.
+        rows: what the words of the target are, along their side.
+        scale: as in ``Alignment.figure``.
+        cmap: likewise.
+        width: likewise.
+        font: likewise.
         theme: likewise.
+        ax: likewise.
 
     Raises:
         OptionError, ShapeError: as ``Alignment.figure``.
@@ -99,7 +99,7 @@ def alignment_figure(
         ['black', 'cat', 'chat', 'noir']
     """
     one_of("kind", kind, KINDS)
-    colours = theme_named(theme)
+    look = look_of(theme, width, font, ax)
     sources, targets = len(source_words), len(target_words)
     if not sources or not targets:
         raise ShapeError(
@@ -112,35 +112,24 @@ def alignment_figure(
                 "align with source_words= and target_words= as the gold counts them"
             )
     gold = None if sure is None else (set(sure), set(possible) - set(sure))
-    drawing = _Drawing(links, weights, tuple(source_words), tuple(target_words), gold, title, colours)
-    return _matrix(drawing) if kind == "matrix" else _ribbons(drawing)
+    shown = [tuple(visible(str(word)) for word in words) for words in (source_words, target_words)]
+    drawing = _Drawing(links, weights, shown[0], shown[1], gold, said(title), rows, look)
+    with lettered([*shown[0], *shown[1], drawing.title, rows]):
+        return _matrix(drawing, scale, cmap) if kind == "matrix" else _ribbons(drawing)
 
 
-def _matrix(drawing: _Drawing) -> Figure:
-    title, theme, gold = drawing.title, drawing.theme, drawing.gold
-    found = read_matrices(drawing.weights, drawing.target_words, drawing.source_words, batch=0, head=None)
-    weights = found.weights[0]
-    rows, columns = weights.shape
-    pitch = min(_CELL, max(7.2, 8.5 * POINTS / max(rows, columns)))
-    left = side_of(found.queries, rows, pitch, (), above=False)
-    above = side_of(found.keys, columns, pitch, (), above=True)
-    height, width = rows * pitch, columns * pitch
-    beside_title = EDGE + text_width(title, TITLE_FONT) / 2 - width / 2
+def _matrix(drawing: _Drawing, scale: str | None, cmap: str | Colormap | None) -> Figure:
+    look, theme, gold = drawing.look, drawing.look.theme, drawing.gold
+    sides = (drawing.rows, "source words")
+    found = read_matrices(drawing.weights, drawing.target_words, drawing.source_words, batch=0, head=None, sides=sides)
     entries = _matrix_legend(gold=gold is not None)
-    x = max(EDGE + SIDE_NAME + left.depth + PAD, beside_title)
-    y = EDGE + (TITLE if title else 0) + SIDE_NAME + above.depth + PAD
-    right = max(EDGE + above.overhang, beside_title, BAR_GAP + BAR + BAR_WORDS)
-    lines = _legend_lines([name for name, _ in entries], x + width + right - 2 * EDGE)
-    body = max(height, SHORTEST_BAR)
-    size = x + width + right, y + body + PAD + lines * _LEGEND_LINE + EDGE
-    figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=theme.background)
-    ax = new_axes(figure, x, y, width, height)
-    scale = scale_of([weights], 0.0, 1.0, theme)
-    mesh = draw_cells(ax, weights, scale, theme, pitch)
-    draw_bar(mesh, scale, theme, new_axes(figure, x + width + BAR_GAP, y, BAR, body))
-    write_sides(ax, left, above, theme, ("target", "source"))
-    if title:
-        ax.set_title(title, color=theme.text, fontsize=TITLE_FONT, parse_math=False)
+
+    def foot(width: float) -> float:
+        return PAD + _legend_lines([name for name, _ in entries], width, look) * _legend_line(look)
+
+    chosen = scale_of(list(found.weights), theme, scale=scale, cmap=cmap)
+    drawn = draw_matrix(found, chosen, look, Layout(drawing.title, (), largest=_CELL, foot=foot))
+    ax, pitch = drawn.ax, drawn.pitch
     for link in sorted(drawing.links):
         ax.plot(*link, **_dot(theme, pitch) if drawing.is_right(link) else _cross(theme, pitch))
     for links, style in zip(gold or (), ("-", (0, (2, 1.5))), strict=False):
@@ -155,8 +144,9 @@ def _matrix(drawing: _Drawing) -> Figure:
                     linestyle=style,
                 )
             )
-    _write_legend(figure, entries, y + body + PAD, theme)
-    return figure
+    if drawn.foot is not None:
+        _write_legend(drawn.foot, entries, PAD, look)
+    return figure_of(ax)
 
 
 def _dot(theme: Theme, pitch: float) -> dict[str, Any]:
@@ -198,44 +188,47 @@ def _ribbon_legend(*, gold: bool) -> Entries:
     return [("found, in gold", "good line"), ("found, not in gold", "bad line"), ("in gold, not found", "dashed line")]
 
 
-def _legend_lines(names: list[str], width: float) -> int:
+def _legend_line(look: Look) -> float:
+    return 2 * look.small
+
+
+def _legend_lines(names: list[str], width: float, look: Look) -> int:
     """How many lines the entries take, side by side as long as they fit."""
     lines, at = (1, 0.0) if names else (0, 0.0)
     for name in names:
-        step = _entry_width(name)
+        step = _entry_width(name, look)
         if at and at + step > width:
             lines, at = lines + 1, 0.0
         at += step
     return lines
 
 
-def _entry_width(name: str) -> float:
-    return _MARK + 5 + text_width(name, _LEGEND_FONT) + 14
+def _mark(look: Look) -> float:
+    return 1.25 * look.small
 
 
-def _write_legend(figure: Figure, entries: Entries, top: float, theme: Theme) -> None:
-    if not entries:
-        return
-    across, down = figure.get_size_inches() * POINTS
-    ax = new_axes(figure, 0, top, across, down - top)
-    ax.set(xlim=(0, across), ylim=(down - top, 0))
-    ax.axis("off")
-    x, y = EDGE, _LEGEND_LINE / 2
+def _entry_width(name: str, look: Look) -> float:
+    return _mark(look) + 5 + text_width(name, look.small) + 14
+
+
+def _write_legend(page: Axes, entries: Entries, top: float, look: Look) -> None:
+    theme, mark_size, line = look.theme, _mark(look), _legend_line(look)
+    x, y, across = 0.0, top + line / 2, page.get_xlim()[1]
     for name, mark in entries:
-        if x > EDGE and x + _entry_width(name) > across - EDGE:
-            x, y = EDGE, y + _LEGEND_LINE
-        middle = x + _MARK / 2
+        if x and x + _entry_width(name, look) > across:
+            x, y = 0.0, y + line
+        middle = x + mark_size / 2
         match mark:
             case "dot" | "cross":
-                ax.plot(middle, y, **(_dot if mark == "dot" else _cross)(theme, _CELL))
+                page.plot(middle, y, **(_dot if mark == "dot" else _cross)(theme, 2.2 * mark_size))
             case "frame" | "dashed frame":
                 style = "-" if mark == "frame" else (0, (2, 1.5))
                 box: dict[str, Any] = {"fill": False, "edgecolor": theme.accent, "linewidth": 1.3, "linestyle": style}
-                ax.add_patch(Rectangle((x, y - _MARK / 2), _MARK, _MARK, **box))
+                page.add_patch(Rectangle((x, y - mark_size / 2), mark_size, mark_size, **box))
             case _:
-                ax.plot([x, x + _MARK], [y, y], **_line(theme, mark), solid_capstyle="butt")
-        ax.text(x + _MARK + 5, y, name, color=theme.text, fontsize=_LEGEND_FONT, va="center_baseline", parse_math=False)
-        x += _entry_width(name)
+                page.plot([x, x + mark_size], [y, y], **_line(theme, mark), solid_capstyle="butt")
+        page.text(x + mark_size + 5, y, name, color=theme.text, fontsize=look.small, va="center_baseline", parse_math=False)
+        x += _entry_width(name, look)
 
 
 def _line(theme: Theme, mark: str) -> dict[str, Any]:
@@ -248,52 +241,67 @@ def _line(theme: Theme, mark: str) -> dict[str, Any]:
 
 
 def _ribbons(drawing: _Drawing) -> Figure:
-    title, theme, gold = drawing.title, drawing.theme, drawing.gold
+    look, theme, gold, unit = drawing.look, drawing.look.theme, drawing.gold, drawing.look.unit
     sources, targets = drawing.source_words, drawing.target_words
     if max(len(sources), len(targets)) > MOST_RIBBONS:
         raise ShapeError(
             f"expected at most {MOST_RIBBONS} words a side for ribbons, got {len(sources)} and {len(targets)}; "
             "draw kind='matrix', or a part of the text"
         )
-    top, bottom = _line_of_words(sources), _line_of_words(targets)
-    width = max(top[-1][1], bottom[-1][1], text_width(title, TITLE_FONT))
+    room = width_for(look, math.inf) - 2 * EDGE
+    (above, top), (below, bottom) = (_line_of_words(words, room, look) for words in (sources, targets))
+    natural = look.width is None and look.ax is None
+    width = max(top[-1][1], bottom[-1][1], min(text_width(drawing.title, look.title), 36 * look.font) if natural else 0.0)
+    lines = wrapped_title(drawing.title, look.title, width if natural else room) if drawing.title else ""
     entries = _ribbon_legend(gold=gold is not None)
-    above = EDGE + (TITLE if title else 0)
-    lines = _legend_lines([name for name, _ in entries], width)
-    body = _HEIGHT + 2 * (_WORD_FONT + PAD) + 2 * NAME_FONT
-    size = width + 2 * EDGE, above + body + lines * _LEGEND_LINE + EDGE
-    figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=theme.background)
+    start = EDGE + title_room(lines, look)
+    legend = _legend_lines([name for name, _ in entries], width, look) * _legend_line(look)
+    word, height = look.font + PAD, _HEIGHT * unit
+    body = height + 2 * word
+    canvas = canvas_for(width + 2 * EDGE, start + body + legend + EDGE, look)
     spare = EDGE / 2  # a ribbon may be wider than its word
-    ax = new_axes(figure, EDGE - spare, above, width + 2 * spare, body)
-    ax.set(xlim=(-spare, width + spare), ylim=(body, 0))
-    ax.axis("off")
-    high, low = NAME_FONT + _WORD_FONT + PAD, NAME_FONT + _WORD_FONT + PAD + _HEIGHT
+    ax = canvas.page(EDGE - spare, start, width + 2 * spare, body)
+    ax.set_xlim(-spare, width + spare)
     shift = [(width - side[-1][1]) / 2 for side in (top, bottom)]
     places = [[(a + b) / 2 + by for a, b in side] for side, by in zip((top, bottom), shift, strict=True)]
     weights = np.asarray(drawing.weights.detach().cpu().double().numpy())
     for source, target in sorted(drawing.links, key=lambda link: weights[link[1], link[0]]):
         mark = "good line" if drawing.is_right((source, target)) else "bad line"
-        _ribbon(ax, (places[0][source], places[1][target]), (high, low), float(weights[target, source]), theme, mark)
+        ends = (places[0][source], places[1][target])
+        _ribbon(ax, ends, (word, word + height), unit * float(weights[target, source]), theme, mark)
     for source, target in sorted((gold[0] if gold else set()) - set(drawing.links)):
         x, y = places[0][source], places[1][target]
-        ax.add_patch(PathPatch(s_curve(x, high, y, low), fill=False, **_edge(theme)))
-    for words, at, y, va in ((sources, places[0], high - PAD / 2, "bottom"), (targets, places[1], low + PAD / 2, "top")):
-        for word, x in zip(words, at, strict=True):
-            ax.text(x, y, word, color=theme.text, fontsize=_WORD_FONT, ha="center", va=va, parse_math=False)
-    if title:
-        ax.set_title(title, color=theme.text, fontsize=TITLE_FONT, parse_math=False)
-    _write_legend(figure, entries, above + body, theme)
-    return figure
+        ax.add_patch(PathPatch(s_curve(x, word, y, word + height), fill=False, **_edge(theme)))
+    for whole, words, at, y, va in (
+        (sources, above, places[0], word - PAD / 2, "bottom"),
+        (targets, below, places[1], word + height + PAD / 2, "top"),
+    ):
+        for full, text, x in zip(whole, words, at, strict=True):
+            drawn = ax.text(x, y, text, color=theme.text, fontsize=look.font, ha="center", va=va, parse_math=False)
+            drawn.set_label(full if full != text else "")
+    write_title(ax, lines, drawing.title, look)
+    if entries:
+        _write_legend(canvas.page(EDGE, start + body, width, legend), entries, 0.0, look)
+    return canvas.figure
 
 
-def _line_of_words(words: tuple[str, ...]) -> list[tuple[float, float]]:
-    """Where each word begins and ends, in points."""
-    at, places = 0.0, []
-    for word in words:
-        wide = text_width(word, _WORD_FONT)
-        places.append((at, at + wide))
-        at += wide + _GAP
-    return places
+def _line_of_words(words: tuple[str, ...], room: float, look: Look) -> tuple[list[str], list[tuple[float, float]]]:
+    """The words, cut where they would not fit, and where each begins and ends, in points."""
+    gap = min(_GAP * look.unit, 0.25 * room / len(words))
+    left, limit = room - gap * len(words), 24 * look.font
+    for at, wide in enumerate(sorted(text_width(word, look.font) for word in words)):
+        share = left / (len(words) - at)  # short words leave to long ones what they do not need
+        if wide > share:
+            limit = min(limit, share)
+            break
+        left -= wide
+    shown = [shortened(word, look.font, limit) for word in words]
+    start, places = 0.0, []
+    for word in shown:
+        wide = text_width(word, look.font)
+        places.append((start, start + wide))
+        start += wide + gap
+    return shown, places
 
 
 def _ribbon(ax: Axes, ends: tuple[float, float], between: tuple[float, float], weight: float, theme: Theme, mark: str) -> None:

@@ -3,7 +3,7 @@
 The sums below the lowest layer are what ``rollout``, ``relevance`` and ``attention_flow`` say of that token.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import Figure
+    from regard.figures.figure_files import Axes, Figure
 
 MAX_BYTES = 2**30
 
@@ -38,6 +38,16 @@ class FlowEdges:
     weights: Tensor
     tokens: tuple[str, ...] | None = None
 
+    def table(self, tokens: Sequence[object] | None = None, *, batch: int = 0) -> Iterator[Sequence[object]]:
+        """The edges along which something flows as a table, for ``regard.save(edges, "x.csv")``; arguments as in ``figure``."""
+        from regard.figures.matrices import checked_index, fitting_labels
+
+        flows = self.weights[checked_index("batch", batch, len(self.weights))]
+        words = fitting_labels("tokens", tokens, self.tokens, flows.shape[-1]) or range(flows.shape[-1])
+        yield ["layer", "query", "query token", "key", "key token", "flow"]
+        for layer, query, key in flows.nonzero().tolist():
+            yield [layer, query, words[query], key, words[key], flows[layer, query, key].item()]
+
     def figure(
         self,
         tokens: Sequence[object] | None = None,
@@ -45,8 +55,11 @@ class FlowEdges:
         batch: int = 0,
         least: float = 0.01,
         title: str = "",
+        width: float | None = None,
+        font: float | None = None,
         theme: str = "light",
         special: Collection[str] | None = None,
+        ax: "Axes | None" = None,
     ) -> "Figure":
         """The ways through the layers, as ``regard.flow_diagram`` draws them.
 
@@ -55,8 +68,11 @@ class FlowEdges:
             batch: which sequence.
             least: edges of less than this share of the largest are left out.
             title: above the picture.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
             special: tokens whose words are dimmed; the usual ones where not given.
+            ax: axes to draw in; a figure of its own where not given.
 
         Raises:
             OptionError, ShapeError, ScoreError, DtypeError: as ``regard.flow_diagram``.
@@ -69,7 +85,8 @@ class FlowEdges:
         from regard.analysis.flow.figure import flow_diagram
 
         words = self.tokens if tokens is None else tokens
-        return flow_diagram(self.weights, words, batch=batch, least=least, title=title, theme=theme, special=special)
+        look: dict[str, Any] = {"width": width, "font": font, "theme": theme, "ax": ax}
+        return flow_diagram(self.weights, words, batch=batch, least=least, title=title, special=special, **look)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         weights = self.weights.detach().cpu()

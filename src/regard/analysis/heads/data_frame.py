@@ -2,13 +2,13 @@
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import NotebookFigure
+    from regard.figures.figure_files import Axes, Figure
 
 
 class HeadTable(pd.DataFrame):  # type: ignore[misc]  # pandas says nothing of its types
@@ -40,16 +40,33 @@ class HeadTable(pd.DataFrame):  # type: ignore[misc]  # pandas says nothing of i
         roles = "; ".join(f"{role}: {known[role]}" for role in known if role in there)
         return f"{table}<small>{html.escape(roles)}</small>" if roles else table
 
-    def figure(self, statistic: str | Sequence[str] | None = None, *, theme: str = "light") -> "NotebookFigure":
+    def table(self) -> Iterator[Sequence[object]]:
+        """The columns and the heads, for ``regard.save(table, "x.csv")``."""
+        yield list(self.columns)
+        yield from self.itertuples(index=False, name=None)
+
+    def figure(
+        self,
+        statistic: str | Sequence[str] | None = None,
+        *,
+        width: float | None = None,
+        font: float | None = None,
+        theme: str = "light",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Each statistic as a matrix: a row for each layer, a column for each head.
 
         Args:
             statistic: a column, or several; the usual ones where not given.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
 
         Raises:
             OptionError: no heads, a column that is not there or has no number, another theme.
         """
         from regard.analysis.heads.figure import heads_table
 
-        return heads_table(self, [statistic] if isinstance(statistic, str) else statistic, theme=theme)
+        names = [statistic] if isinstance(statistic, str) else statistic
+        return heads_table(self, names, width=width, font=font, theme=theme, ax=ax)

@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, statistic_named, title_of
 from regard.errors import DtypeError, OptionError
-from regard.figures.figure_files import NotebookFigure
-from regard.figures.panels import EDGE, POINTS, new_axes, text_width
-from regard.figures.themes import Theme, theme_named
+from regard.figures.canvas import canvas_for, width_for
+from regard.figures.fonts import lettered, shortened, text_width
+from regard.figures.looks import Look, look_of
+from regard.figures.matrices import said
+from regard.figures.panels import EDGE
 
-_TITLE, _TITLE_FONT, _RANGE_FONT, _LABEL_FONT = 15.0, 9.0, 7.5, 7.0
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
 NOTE_FONT, NOTE_LINE = 6.5, 9.0
 _STEPS = (1, 2, 5, 10, 20, 50)
@@ -29,8 +31,16 @@ class Place(NamedTuple):
     module: Any
 
 
-def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: str = "light") -> NotebookFigure:
-    """Draws each statistic of all heads: a row for each layer, from the top, a column for each head; with what they are.
+def heads_table(
+    table: Any,
+    statistics: Sequence[str] | None = None,
+    *,
+    width: float | None = None,
+    font: float | None = None,
+    theme: str = "light",
+    ax: Axes | None = None,
+) -> Figure:
+    """Draws each statistic of all heads: a row for each layer, from the top, a column for each head.
 
     Shares of weight are drawn on one scale, from 0 to 1; other statistics from 0 to their largest value, which stands below. A
     dot is a head that the statistic has no meaning for.
@@ -38,10 +48,13 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
     Args:
         table: ``regard.heads(recording)``, or the list that ``head_statistics(recording)`` gives.
         statistics: columns of the table; the usual ones where not given.
+        width: in inches, as in ``regard.heatmap``.
+        font: size of the letters in points, likewise.
         theme: "light" or "dark".
+        ax: axes to draw in; a figure of its own where not given.
 
     Returns:
-        The figure, unknown to pyplot; its axes are the statistics, in their order.
+        The figure; its axes, or the ``child_axes`` of those that were given, are the statistics, in their order.
 
     Raises:
         OptionError: no heads, a statistic that the table does not have or that has no number, another theme.
@@ -52,72 +65,75 @@ def heads_table(table: Any, statistics: Sequence[str] | None = None, *, theme: s
         >>> [axes.get_title(loc="left") for axes in heads_table(heads).axes]
         ['previous', 'entropy']
     """
-    colours = theme_named(theme)
+    look = look_of(theme, width, font, ax)
     rows = _rows_of(table)
     names = _names(rows, statistics)
     places = list(dict.fromkeys(_place(row) for row in rows))
+    labels = [said(name) for name in layer_names(places)]
+    with lettered(labels):
+        return _draw(rows, names, places, labels, look)
+
+
+def _draw(rows: list[Mapping[str, Any]], names: list[str], places: list[Place], labels: list[str], look: Look) -> Figure:
+    heading, letters = heading_size(look), label_size(look)
     heads = 1 + max(int(row["head"]) for row in rows)
-    labels = layer_names(places)
-    cell = min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
-    left = max(text_width(label, _LABEL_FONT) for label in labels) + 6
-    titles = [title_of(name) for name in names]
-    wide = max(heads * cell, *(text_width(title, _TITLE_FONT) for title in titles), 54.0)
-    columns = max(1, min(len(names), int((_WIDEST - 2 * EDGE - left) // (wide + _GAP))))
+    labels = [shortened(label, letters, 20 * letters) for label in labels]
+    left = max(text_width(label, letters) for label in labels) + 6
+    narrow = look.width is not None or look.ax is not None
+    room = width_for(look, _WIDEST * look.unit) - 2 * EDGE - left
+    cell = look.unit * min(_CELL, max(_SMALLEST, 150 / heads), max(_SMALLEST, 260 / len(places)))
+    if narrow:
+        cell = min(cell, max(1.0, room / heads))
+    titles = [shortened(title_of(name), heading, max(room, heads * cell)) for name in names]
+    ranges = [_range(_values(rows, name, places, heads), highest_of(name), "\n" if narrow else " ") for name in names]
+    widths = [text_width(line, letters) for text in ranges for line in text.split("\n")]
+    slot = max(heads * cell, 54.0 * look.unit, *(text_width(title, heading) for title in titles), *widths)
+    columns = max(1, min(len(names), int((room + _GAP) // (slot + _GAP))))
     lines = -(-len(names) // columns)
     columns = -(-len(names) // lines)  # as many in the last line as can be
-    tall = _TITLE + _RANGE_FONT * 3 + len(places) * cell + _FOOT
-    across, down = 2 * EDGE + left + columns * (wide + _GAP) - _GAP, 2 * EDGE + lines * (tall + _GAP / 2) - _GAP / 2
-    meanings = meaning_lines(names, across - 2 * EDGE)
-    size = across, down + len(meanings) * NOTE_LINE
-    figure = NotebookFigure(figsize=(size[0] / POINTS, size[1] / POINTS), facecolor=colours.background)
-    for at, (name, title) in enumerate(zip(names, titles, strict=True)):
+    head, tall = 1.7 * heading, 1.7 * heading + (4.2 if narrow else 3) * letters + len(places) * cell + _FOOT
+    size = 2 * EDGE + left + columns * (slot + _GAP) - _GAP, 2 * EDGE + lines * (tall + _GAP / 2) - _GAP / 2
+    canvas = canvas_for(*size, look)
+    for at, (name, title, said_range) in enumerate(zip(names, titles, ranges, strict=True)):
         line, column = divmod(at, columns)
-        x, y = EDGE + left + column * (wide + _GAP), EDGE + _TITLE + line * (tall + _GAP / 2)
-        ax = new_axes(figure, x, y, heads * cell, len(places) * cell)
-        values = np.full((len(places), heads), np.nan)
-        for row in rows:
-            values[places.index(_place(row)), int(row["head"])] = _number(row.get(name))
-        draw_cells(ax, values, highest_of(name), colours, cell)
-        ax.set_title(title, color=colours.text, fontsize=_TITLE_FONT, loc="left", pad=4, parse_math=False)
+        x, y = EDGE + left + column * (slot + _GAP), EDGE + head + line * (tall + _GAP / 2)
+        axes = canvas.axes(x, y, heads * cell, len(places) * cell)
+        values = _values(rows, name, places, heads)
+        draw_cells(axes, values, highest_of(name), look, cell)
+        axes.xaxis.label.set_text(said_range)
+        axes.set_title(title, color=look.theme.text, fontsize=heading, loc="left", pad=4, parse_math=False)
         if column == 0:
-            step = next((step for step in _STEPS if step * cell >= _LABEL_FONT + 1), _STEPS[-1])
-            ax.set_yticks(
-                range(0, len(places), step), labels[::step], fontsize=_LABEL_FONT, color=colours.dimmed, parse_math=False
-            )
-    draw_lines(figure, meanings, EDGE / size[0], EDGE / size[1], colours)
-    return figure
+            write_layers(axes, labels, cell, look)
+    return canvas.figure
 
 
-def meaning_lines(names: Sequence[str], width: float) -> list[str]:
-    """What statistics are, in lines of at most so many points: what stands below a picture of them."""
-    said = [f"{title_of(name)}: {known.meaning}" for name in names if (known := statistic_named(name))]
-    words, lines = " · ".join(dict.fromkeys(said)).split(" "), [""]
-    for word in words:
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer, NOTE_FONT) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return [line for line in lines if line]
+def heading_size(look: Look) -> float:
+    """The size of what stands above a matrix."""
+    return look.font if look.fixed else 0.9 * look.font
 
 
-def draw_lines(figure: NotebookFigure, lines: Sequence[str], x: float, y: float, colours: Theme) -> None:
-    """Lines of small text, the last of which stands at (x, y), in shares of the figure."""
-    step = NOTE_LINE / POINTS / figure.get_size_inches()[1]
-    for at, line in enumerate(reversed(lines)):
-        figure.text(x, y + at * step, line, color=colours.dimmed, fontsize=NOTE_FONT, va="bottom", parse_math=False)
+def label_size(look: Look) -> float:
+    """The size of layers, heads and numbers beside it."""
+    return look.font if look.fixed else 0.7 * look.font
 
 
-def draw_cells(ax: Axes, values: NDArray[np.float64], highest: float | None, colours: Theme, cell: float) -> None:
+def write_layers(ax: Axes, labels: Sequence[str], cell: float, look: Look) -> None:
+    """The names of the layers, of every second or fifth where the cells are small."""
+    size = label_size(look)
+    step = next((step for step in _STEPS if step * cell >= size + 1), _STEPS[-1])
+    ax.set_yticks(range(0, len(labels), step), labels[::step], fontsize=size, color=look.theme.dimmed, parse_math=False)
+
+
+def draw_cells(ax: Axes, values: NDArray[np.float64], highest: float | None, look: Look, cell: float) -> None:
     """The cells of one statistic, rows downwards, and below them the numbers of the heads and what the colours mean."""
+    colours, letters = look.theme, label_size(look)
     layers, heads = values.shape
-    top = highest or float(np.nanmax(np.abs(values))) or 1.0
-    signed = bool(np.nanmin(values) < 0)
+    low, high = _limits(values, highest)
     ax.grid(visible=False)
     ax.pcolormesh(
         *(np.arange(heads + 1) - 0.5, np.arange(layers + 1) - 0.5, np.ma.masked_invalid(values)),
-        cmap=colours.diverging() if signed else colours.sequential(),
-        norm=Normalize(-top if signed else 0.0, top),
+        cmap=colours.diverging() if low < 0 else colours.sequential(),
+        norm=Normalize(low, high),
         edgecolors=colours.frame,
         linewidth=0.3,
     )
@@ -125,18 +141,36 @@ def draw_cells(ax: Axes, values: NDArray[np.float64], highest: float | None, col
         ax.plot(head, layer, marker=".", markersize=min(3.0, cell / 4), color=colours.frame)
     ax.set_xlim(-0.5, heads - 0.5)
     ax.set_ylim(layers - 0.5, -0.5)
+    ax.set_aspect("equal", adjustable="box")
     ax.set_facecolor(colours.background)
     for spine in ax.spines.values():
         spine.set(visible=True, color=colours.frame, linewidth=0.6)
     ax.tick_params(which="both", length=0, labelleft=True, labelbottom=True, pad=3)
-    step = next((step for step in _STEPS if step * cell >= 1.6 * _LABEL_FONT), _STEPS[-1])
-    ax.set_xticks(range(0, heads, step), map(str, range(0, heads, step)), fontsize=_LABEL_FONT, color=colours.dimmed)
+    step = next((step for step in _STEPS if step * cell >= 1.6 * letters), _STEPS[-1])
+    ax.set_xticks(range(0, heads, step), map(str, range(0, heads, step)), fontsize=letters, color=colours.dimmed)
     ax.set_yticks([])
-    low, high = (f"{value:.3g}".replace("-", "−") for value in (-top if signed else 0, top))
-    largest = f"{float(np.nanmax(values)):.2f}".replace("-", "−")
-    ax.set_xlabel(
-        f"0 to 1, largest {largest}" if highest else f"{low} to {high}", color=colours.dimmed, fontsize=_RANGE_FONT, loc="left"
-    )
+    ax.set_xlabel(_range(values, highest), color=colours.dimmed, fontsize=letters, loc="left")
+
+
+def _limits(values: NDArray[np.float64], highest: float | None) -> tuple[float, float]:
+    """The values of the first colour and of the last: two-sided where there are negative ones."""
+    top = highest or float(np.nanmax(np.abs(values))) or 1.0
+    return (-top if np.nanmin(values) < 0 else 0.0), top
+
+
+def _range(values: NDArray[np.float64], highest: float | None, between: str = " ") -> str:
+    """What the colours mean."""
+    low, high = _limits(values, highest)
+    text = f"0 to 1,{between}largest {np.nanmax(values):.2f}" if highest else f"{low:.3g} to {high:.3g}"
+    return text.replace("-", "−")
+
+
+def _values(rows: list[Mapping[str, Any]], name: str, places: list[Place], heads: int) -> NDArray[np.float64]:
+    """One statistic, (layers, heads)."""
+    values = np.full((len(places), heads), np.nan)
+    for row in rows:
+        values[places.index(_place(row)), int(row["head"])] = _number(row.get(name))
+    return values
 
 
 def _rows_of(table: Any) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ Chefer, Gur and Wolf 2021, "Generic Attention-model Explainability for Interpret
 region of A is dO·Vᵀ of that region, and both are O(n). The model runs unmodified, on its fused kernel.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.positions import Positions, take
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import Figure
+    from regard.figures.figure_files import Axes, Figure
 
 
 class Relevance(NamedTuple):
@@ -28,6 +28,15 @@ class Relevance(NamedTuple):
     inputs: Tensor  #: (batch, keys): tokens of the input; of an encoder-decoder, tokens of the source
     consumed: Tensor | None  #: (batch, keys): tokens that the decoder of an encoder-decoder had read; None for other models
 
+    def table(self, tokens: Sequence[object] | None = None, *, batch: int = 0) -> Iterator[Sequence[object]]:
+        """``inputs`` of one sequence as a table, for ``regard.save(relevance, "x.csv")``; arguments as those of ``figure``."""
+        from regard.figures.matrices import checked_index, fitting_labels
+
+        scores = self.inputs[checked_index("batch", batch, len(self.inputs))].tolist()
+        words = fitting_labels("tokens", tokens, None, len(scores)) or range(len(scores))
+        yield ["position", "token", "relevance"]
+        yield from ([at, word, score] for at, (word, score) in enumerate(zip(words, scores, strict=True)))
+
     def figure(
         self,
         tokens: Sequence[object] | None = None,
@@ -35,8 +44,11 @@ class Relevance(NamedTuple):
         batch: int = 0,
         token: int | None = None,
         title: str = "",
+        width: float | None = None,
+        font: float | None = None,
         theme: str = "light",
         special: Collection[str] | None = None,
+        ax: "Axes | None" = None,
     ) -> "Figure":
         """``inputs`` of one sequence as bars over the text, as ``regard.token_scores`` draws them.
 
@@ -45,8 +57,11 @@ class Relevance(NamedTuple):
             batch: which sequence.
             token: the position that the score was read at, if it is one of these: its word is marked.
             title: above the picture.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
             special: tokens whose words are dimmed; the usual ones where not given.
+            ax: axes to draw in; a figure of its own where not given.
 
         Raises:
             OptionError, ShapeError, ScoreError: as ``regard.token_scores``, and no such sequence.
@@ -60,7 +75,8 @@ class Relevance(NamedTuple):
         from regard.figures.token_scores import token_scores
 
         scores = self.inputs[checked_index("batch", batch, len(self.inputs))]
-        return token_scores(scores, tokens, token=token, title=title, theme=theme, special=special)
+        look: dict[str, Any] = {"width": width, "font": font, "theme": theme, "ax": ax}
+        return token_scores(scores, tokens, token=token, title=title, special=special, **look)
 
 
 def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:

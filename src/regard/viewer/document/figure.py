@@ -23,5 +23,5 @@ def mechanism_figure(card: Card, *, head: int = 0, **options: Any) -> Figure:
     with torch.no_grad():
         weights = card.apply(*example()).weights[0]  # (heads, queries, keys)
     own = weights[checked_index("head", head, len(weights))]
-    named: dict[str, Any] = {"title": card.title, "vmax": float(own.abs().max()) or 1.0}
+    named: dict[str, Any] = {"title": card.title, "scale": "max"}
     return figure_of(heatmap(own, **named | options))

@@ -1,7 +1,6 @@
 """What stays of the viewer in a saved notebook: a still picture, for whoever reads it without a kernel."""
 
 import base64
-import io
 import warnings
 from typing import Any
 
@@ -18,7 +17,9 @@ NAMED_CELLS = 48  # and up to so many, with its labels
 
 def still_picture(shown: Document, name: str) -> str:
     """A still picture of what the viewer opens with, as HTML; the element is called by the name."""
+    from regard.figures.figure_files import figure_of, render
     from regard.figures.heatmap import heatmap
+    from regard.figures.notebook import unseen
 
     opening: dict[str, Any] = shown.manifest["opening"]
     info: dict[str, Any] = shown.manifest["maps"][opening.get("map", 0)]
@@ -37,15 +38,13 @@ def still_picture(shown: Document, name: str) -> str:
     weights = unpack(shown.answer("region", region))[1]["values"]
     layer = info["name"] if info["layer"] is None else f"{info['kind']}, layer {info['layer']}"
     title = f"{layer}, {head_names(heads)}" if info["heads"] > 1 else layer
-    axes = [shown.manifest["axes"][info["rowAxes"][opening.get("rowAxis", 0)]], shown.manifest["axes"][info["columnAxis"]]]
-    named: dict[str, Any] = {}
+    axes = shown.manifest["axes"]
+    queries, keys = axes[info["rowAxes"][opening.get("rowAxis", 0)]], axes[info["columnAxis"]]
+    named: dict[str, Any] = {"sides": (queries["title"], keys["title"])}
     if max(info["queries"], info["keys"]) <= NAMED_CELLS:
-        named = {"queries": axes[0]["tokens"], "keys": axes[1]["tokens"]}
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the widget shows every token
-        ax = heatmap(np.asarray(weights), title=title, **named)
-        ax.set(ylabel=axes[0]["title"], xlabel=axes[1]["title"])
-        ax.get_figure().savefig(file, format="png", dpi=96)  # type: ignore[union-attr]
+        named |= {"queries": queries["tokens"], "keys": keys["tokens"]}
+    with warnings.catch_warnings(), unseen():
+        warnings.filterwarnings("ignore", "expected a font", UserWarning)  # the widget shows every token
+        png = render(figure_of(heatmap(np.asarray(weights), title=title, **named)), ".png", 96)
     text = escaped(f"{title} of {shown.manifest['title']}")
-    return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"></div>'
+    return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></div>'

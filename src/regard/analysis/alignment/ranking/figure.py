@@ -1,54 +1,66 @@
 """Which head aligns: the error rate of every cross-attention head, by method and by the row that is read, as a picture."""
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from regard.errors import OptionError
-from regard.figures.figure_files import NotebookFigure
+from regard.figures.canvas import canvas_for, width_for
+from regard.figures.fonts import lettered, shortened, text_width
+from regard.figures.looks import Look, look_of
+from regard.figures.matrices import said
 from regard.figures.panels import (
-    BAR,
-    BAR_GAP,
-    BAR_WORDS,
     EDGE,
-    NAME_FONT,
     PAD,
-    POINTS,
-    SHORTEST_BAR,
-    SIDE_NAME,
-    TITLE,
-    TITLE_FONT,
-    Scale,
+    bar_room,
     draw_bar,
     draw_cells,
-    new_axes,
+    number_size,
+    room_for_name,
     side_of,
-    text_width,
+    title_room,
+    wrapped_title,
     write_numbers,
     write_sides,
 )
-from regard.figures.themes import Theme, theme_named
+from regard.figures.scales import Scale
+from regard.figures.themes import Theme
 
 _METHODS = ("argmax", "mutual", "itermax", "threshold")  # as tables have them; others follow
-_PANEL_TITLE, _PANEL_FONT, _GAP = 17.0, 9.0, 18.0
+_GAP = 18.0
 _CELL, _SMALLEST, _WITH_NUMBERS, _WIDEST, _TALLEST = 30.0, 5.0, 16.0, 760.0, 720.0
 _LONGEST_BAR = 220.0
+_RATE = "alignment error rate"
 
 Cell = tuple[int, int]  # layer, head
 Panel = tuple[str, str]  # rows, method
 
 
-def error_rates_figure(rates: Mapping[Panel, Mapping[Cell, float]], *, title: str = "", theme: str = "light") -> Figure:
+def error_rates_figure(
+    rates: Mapping[Panel, Mapping[Cell, float]],
+    *,
+    title: str = "",
+    width: float | None = None,
+    font: float | None = None,
+    theme: str = "light",
+    ax: Axes | None = None,
+) -> Figure:
     """Draws alignment error rates, a panel for each method and rows: what ``Ranking.figure`` draws.
 
     Args:
         rates: by (rows, method), and in each of these by (layer, head).
         title: as in ``Ranking.figure``.
+        width: likewise.
+        font: likewise.
         theme: likewise.
+        ax: likewise.
 
     Raises:
         OptionError: no rates, a cell without any, another theme.
@@ -58,7 +70,7 @@ def error_rates_figure(rates: Mapping[Panel, Mapping[Cell, float]], *, title: st
         >>> [axes.get_title(loc="left") for axes in figure.axes[:1]]
         ['argmax, produced rows']
     """
-    colours = theme_named(theme)
+    look = look_of(theme, width, font, ax)
     if not rates:
         raise OptionError("expected at least one head, got none; rank_heads gives them")
     lines, columns, layers, heads = _sides(rates)
@@ -66,41 +78,70 @@ def error_rates_figure(rates: Mapping[Panel, Mapping[Cell, float]], *, title: st
     grid = [[(rows, method) for method in columns] for rows in lines]
     if len(columns) == 1:
         grid = [[panel for line in grid for panel in line]]
-    wide = len(grid[0])
-    pitch = _pitch(len(grid) * len(layers), wide * len(heads))
-    left = side_of(tuple(map(str, layers)), len(layers), pitch, None, above=False, largest=NAME_FONT)
-    above = side_of(tuple(map(str, heads)), len(heads), pitch, None, above=True, largest=NAME_FONT)
-    across, down = len(heads) * pitch, len(layers) * pitch
-    slot = max(across, *(text_width(_name(panel), _PANEL_FONT) for line in grid for panel in line))
-    start = EDGE + SIDE_NAME + PAD + left.depth
-    first = EDGE + (TITLE if title else 0) + _PANEL_TITLE + SIDE_NAME + above.depth + PAD
-    step = _PANEL_TITLE + SIDE_NAME + above.depth + PAD + down + _GAP / 2
-    end, bottom = start + wide * (slot + _GAP) - _GAP, first + (len(grid) - 1) * step + down
-    bar = min(_LONGEST_BAR, max(SHORTEST_BAR, bottom - first))
-    width = max(end + BAR_GAP + BAR + BAR_WORDS, text_width(title, TITLE_FONT) + 2 * EDGE)
-    height = max(bottom, first + bar) + EDGE
+    title = said(title)
+    with lettered([title, *(_name(panel) for panel in rates)]):
+        return _draw(rates, grid, (layers, heads), title, look)
 
-    figure = NotebookFigure(figsize=(width / POINTS, height / POINTS), facecolor=colours.background)
+
+def _draw(
+    rates: Mapping[Panel, Mapping[Cell, float]],
+    grid: list[list[Panel]],
+    cells: tuple[list[int], list[int]],
+    title: str,
+    look: Look,
+) -> Figure:
+    colours, unit, heading, (layers, heads) = look.theme, look.unit, look.font if look.fixed else 0.9 * look.font, cells
+    scale = Scale(colours.sequential().reversed(), Normalize(0.0, 1.0), 0.0, 1.0, "")
+    beside, shortest = bar_room(scale, look, _RATE)
+    margins = 2 * EDGE + room_for_name(look) + PAD + 2 * look.small + beside
+    room = width_for(look, math.inf) - margins + _GAP
+    titles = max(text_width(_name(panel), heading) for panel in rates)
+    if room / len(grid[0]) - _GAP < titles:  # narrow pages have one panel below the other
+        grid = [[panel] for line in grid for panel in line]
+    wide = len(grid[0])
+    natural = look.width is None and look.ax is None
+    pitch = unit * _pitch(len(grid) * len(layers), wide * len(heads))
+    if not natural:
+        pitch = max(1.0, min(pitch, (room / wide - _GAP) / len(heads)))
+    small = look.small / look.font
+    left = side_of(tuple(map(str, layers)), len(layers), pitch, None, look, above=False, largest=small)
+    above = side_of(tuple(map(str, heads)), len(heads), pitch, None, look, above=True, largest=small)
+    across, down = len(heads) * pitch, len(layers) * pitch
+    slot = max(across, titles)
+    slot = slot if natural else max(across, min(slot, room / wide - _GAP))
+    start = EDGE + room_for_name(look) + PAD + left.depth
+    end = start + wide * (slot + _GAP) - _GAP
+    width, lines = end + beside, ""
+    if title:
+        width = max(width, min(text_width(title, look.title), 36 * look.font) + 2 * EDGE) if natural else width
+        lines = wrapped_title(title, look.title, max(width, look.width or 0.0) - 2 * EDGE)
+    over = 1.9 * heading + room_for_name(look) + above.depth + PAD
+    first = EDGE + title_room(lines, look) + over
+    step = over + down + _GAP / 2
+    bottom = first + (len(grid) - 1) * step + down
+    bar = max(shortest, min(_LONGEST_BAR * unit, bottom - first))
+    canvas = canvas_for(width, max(bottom, first + bar) + EDGE, look)
     lowest = min(rate for panel in rates.values() for rate in panel.values())
-    scale = Scale(colours.sequential().reversed(), 0.0, 1.0, 0.0, 1.0)
     for line, panels in enumerate(grid):
         for column, panel in enumerate(panels):
             values = np.array([[rates[panel][layer, head] for head in heads] for layer in layers])
-            ax = new_axes(figure, start + column * (slot + _GAP), first + line * step, across, down)
+            ax = canvas.axes(start + column * (slot + _GAP), first + line * step, across, down)
             mesh = draw_cells(ax, values, scale, colours, pitch)
-            write_sides(ax, left if column == 0 else None, above, colours, ("layer", "head"))
-            ax.set_title(_name(panel), color=colours.text, fontsize=_PANEL_FONT, loc="left", parse_math=False)
-            if pitch >= _WITH_NUMBERS:
-                write_numbers(ax, values, mesh, pitch)
+            write_sides(ax, left if column == 0 else None, above, look, ("layer", "head"))
+            name = shortened(_name(panel), heading, slot + _GAP / 2)
+            ax.set_title(name, color=colours.text, fontsize=heading, loc="left", parse_math=False)
+            size = number_size(values, pitch, look)
+            if pitch >= _WITH_NUMBERS * unit and (not look.fixed or size >= 0.9 * look.font):
+                write_numbers(ax, values, mesh, size)
             _frame_lowest(ax, values, lowest, colours)
-    cax = new_axes(figure, end + BAR_GAP, first, BAR, bar)
-    draw_bar(mesh, scale, colours, cax)
-    cax.set_ylabel("alignment error rate", color=colours.text, fontsize=9)
+    cax = canvas.axes(end + 14 * unit, first, 10 * unit, bar)
+    draw_bar(mesh, scale, look, cax, name=_RATE)
     cax.invert_yaxis()  # good is above
     if title:
-        middle = (start + end) / 2 / width
-        figure.text(middle, 1 - EDGE / height, title, color=colours.text, fontsize=TITLE_FONT, ha="center", va="top")
-    return figure
+        page = canvas.page(0, 0, width, first)
+        style: dict[str, Any] = {"color": colours.text, "fontsize": look.title, "ha": "center", "va": "top"}
+        page.text(width / 2, EDGE, lines, parse_math=False, **style)
+    return canvas.figure
 
 
 def _name(panel: Panel) -> str:

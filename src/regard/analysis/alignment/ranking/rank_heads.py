@@ -1,6 +1,6 @@
 """Which head aligns best: every layer, head, rows and rule on sentence pairs whose links are known."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 
 if TYPE_CHECKING:
-    from regard.figures.figure_files import Figure
+    from regard.figures.figure_files import Axes, Figure
 
 
 class Pair(NamedTuple):
@@ -40,7 +40,23 @@ class Ranked(NamedTuple):
 class Ranking(list[Ranked]):
     """Readings and rules, best first: a list that draws itself."""
 
-    def figure(self, *, title: str = "", theme: str = "light") -> "Figure":
+    def table(self) -> Iterator[Sequence[object]]:
+        """The ranking as a table, for ``regard.save(ranking, "x.csv")``: a line for each readings and rule, best first."""
+        yield ["layer", "head", "rows", "method", "threshold", "sinks", "precision", "recall", "aer", "found", "sure"]
+        for readings, rule, found in self:
+            read = ["+".join(str(part) for part in parts) for parts in zip(*readings, strict=True)]
+            measured = [found.precision, found.recall, found.aer, found.found, found.sure]
+            yield [*read, rule.method, rule.threshold, rule.sinks, *measured]
+
+    def figure(
+        self,
+        *,
+        title: str = "",
+        width: float | None = None,
+        font: float | None = None,
+        theme: str = "light",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """The alignment error rate of every head: a panel for each method and rows, in it layers by heads.
 
         The stronger the colour of a cell, the nearer are the head's links to gold; a bar says which colour is which rate. The
@@ -48,7 +64,10 @@ class Ranking(list[Ranked]):
 
         Args:
             title: above the picture.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
             theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
 
         Returns:
             The figure; a notebook shows it, and ``regard.save`` writes it. Its first axes are the panels, line by line: a line
@@ -79,7 +98,7 @@ class Ranking(list[Ranked]):
                     "choose one of its thresholds and sinks"
                 )
             panel[layer, head] = found.aer
-        return error_rates_figure(rates, title=title, theme=theme)
+        return error_rates_figure(rates, title=title, width=width, font=font, theme=theme, ax=ax)
 
 
 def rank_heads(
