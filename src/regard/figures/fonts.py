@@ -25,6 +25,9 @@ _SAID = {
     "EMOJI": ("some emoji", "Noto Emoji"),
     "SYMBOLS": ("some symbols", "Noto Sans Symbols 2"),
 }
+_told: set[str] = set()
+"""Scripts of which somebody knows that they have no font."""
+
 _LONGEST_MEASURED = 400  # characters; nothing that is drawn is longer
 
 
@@ -149,7 +152,11 @@ def _said_of(script: str) -> tuple[str, str]:
 
 
 def _warn(without: list[tuple[str, tuple[int, ...]]]) -> None:
-    """One warning. It is raised here, so that Python's own rule shows it once, however many figures are drawn."""
+    """One warning of the scripts that none was raised of yet, however many figures are drawn."""
+    without = [(script, codes) for script, codes in without if script not in _told]
+    if not without:
+        return
+    _told.update(script for script, _ in without)
     said = [(*_said_of(script), "".join(map(chr, codes[:3]))) for script, codes in without]
     lacked = " and ".join(f"{letters} ({some})" for letters, _, some in said)
     fonts = " and ".join(font for _, font, _ in said)
@@ -157,5 +164,5 @@ def _warn(without: list[tuple[str, tuple[int, ...]]]) -> None:
         f"expected a font with {lacked}, got none: they are drawn as boxes; install {fonts}, or name a font that you have in "
         'matplotlib.rcParams["font.family"]',
         UserWarning,
-        stacklevel=1,
+        stacklevel=2,
     )

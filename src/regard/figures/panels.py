@@ -209,7 +209,7 @@ def draw_bar(
     theme = look.theme
     bar = figure_of(cax or beside).colorbar(mesh, cax=cax, ax=beside, extend=scale.extend)
     if cax is None and beside is not None:
-        _stand_beside(bar.ax, beside)
+        bar.ax.set_axes_locator(_Beside(bar.ax, beside))
     bar.set_label(f"{name}\n{scale.note}".rstrip(), color=theme.text, fontsize=look.small, parse_math=False)
     if isinstance(scale.norm, LogNorm):
         bar.ax.yaxis.set_major_locator(LogLocator(10, numticks=7))
@@ -221,20 +221,24 @@ def draw_bar(
         bar.solids.set_edgecolor("face")
 
 
-def _stand_beside(bar: Axes, cells: Axes) -> None:
-    """Keep a bar as tall as the cells, and near them: in axes that were given, they are square when they are drawn."""
-    usual = bar.get_axes_locator()
+class _Beside:
+    """Keeps a bar as tall as the cells, and near them: in axes that were given, they are square when they are drawn."""
 
-    def locate(axes: Any, renderer: Any) -> Bbox:
-        place, own = usual(axes, renderer), axes.get_position(original=True)  # without its arrows, and with them
-        now, before = cells.get_position(), cells.get_position(original=True)
+    def __init__(self, bar: Axes, cells: Axes) -> None:
+        self.bar, self.cells, self.usual = bar, cells, bar.get_axes_locator()
+
+    def get_subplotspec(self) -> Any:
+        """Where the bar stands among subplots, for tight layouts."""
+        return self.bar.get_subplotspec()
+
+    def __call__(self, axes: Any, renderer: Any) -> Bbox:
+        place, own = self.usual(axes, renderer), axes.get_position(original=True)  # without its arrows, and with them
+        now, before = self.cells.get_position(), self.cells.get_position(original=True)
         tall = max(now.height, own.height / 2)  # beside few rows, its numbers need room
         bottom = now.y0 + (now.height - tall) / 2
         low, high = (bottom + (y - own.y0) / own.height * tall for y in (place.y0, place.y1))
         left = now.x1 + place.x0 - before.x1
         return Bbox.from_extents(left, low, left + place.width, high)
-
-    bar.set_axes_locator(locate)
 
 
 def _widest_number(scale: Scale) -> str:

@@ -114,7 +114,7 @@ def _readable(matrices: Sequence[NDArray[np.float64]], lowest: float, largest: f
 
 def _has_sink(weights: NDArray[np.float64]) -> bool:
     """Whether keys that take more than half of everything leave little to see beside them."""
-    if weights.shape[1] < _FEWEST:
+    if min(weights.shape) < _FEWEST:
         return False
     received = weights.mean(axis=0)
     sinks = received > _SINK / 2
