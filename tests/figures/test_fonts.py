@@ -80,6 +80,13 @@ def test_a_font_is_chosen_by_the_characters_that_it_has(font):
     assert mpl.rcParams["font.family"] == mpl.rcParamsDefault["font.family"], "for this figure only"
 
 
+def test_what_the_best_font_lacks_another_has(font):
+    font("Most", "我北京天安门")
+    font("Rest", "爱我")
+    [families] = families_of(heatmap(np.eye(4), CHINESE))
+    assert families == (*mpl.rcParams["font.family"], "Most", "Rest")
+
+
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_a_figure_in_any_script_is_written_without_a_warning_where_there_is_a_font(font, tmp_path, ending):
     font("Chinese", "我爱北京天安门")

@@ -75,10 +75,14 @@ def _other_families(characters: str) -> list[str]:
     scripts: dict[str, list[int]] = {}
     for code in missing:
         scripts.setdefault(_script(code), []).append(code)
-    families, without = [], []
+    families: list[str] = []
+    without: list[tuple[str, tuple[int, ...]]] = []
     for script, needed in scripts.items():
-        family, lacking = _best_family(script, tuple(needed))
-        families += [family] if family else []
+        lacking, least = tuple(needed), -1
+        while lacking and len(lacking) != least:  # what the best font lacks, another may have
+            least = len(lacking)
+            family, lacking = _best_family(script, lacking)
+            families += [family] if family else []
         if lacking:
             without.append((script, lacking))
     if without:
