@@ -49,7 +49,7 @@ def survey_figure(
         ax: axes to draw in; a figure of its own where not given.
 
     Returns:
-        The figure; its axes, or the ``child_axes`` of those that were given, are two for each statistic, in their order.
+        The figure; its first axes, or the ``child_axes`` of those that were given, are two a statistic, in their order.
 
     Raises:
         OptionError: a survey of nothing, a statistic that it does not have, another theme.
