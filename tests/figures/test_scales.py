@@ -106,7 +106,7 @@ def test_one_scale_for_all_heads():
 
 
 def test_small_maps_have_no_sinks():
-    weights = np.full((4, 4), 0.02)
+    weights = np.full((7, 7), 0.01)
     weights[:, 0] = 0.94
     assert scale_of([weights], LIGHT).note == ""
 

@@ -17,7 +17,7 @@ SCALES = ("linear", "log", "max")
 
 _DEEPEST = 1e-4  # of the largest weight: where a logarithmic scale ends at the latest
 _FLAT = 0.5  # a map whose weights are all below it is pale on a scale up to 1
-_SINK, _REST, _FEWEST = 0.5, 0.2, 5
+_SINK, _REST, _FEWEST = 0.5, 0.2, 8
 
 
 @dataclass(frozen=True)
