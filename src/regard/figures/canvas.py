@@ -1,6 +1,7 @@
 """Where a picture is drawn, in points from the upper left: a figure of its own, or axes that were given."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,6 +34,14 @@ class Canvas:
         if self.within is not None:
             return self.within.inset_axes(bounds)
         return self.figure.add_axes(kind(self.figure, bounds))
+
+    def write(self, x: float, y: float, text: str, **style: Any) -> None:
+        """Text that belongs to no axes, at a place in points."""
+        place = (x + self.shift) / self.size[0], 1 - y / self.size[1]
+        if self.within is not None:
+            self.within.text(*place, text, transform=self.within.transAxes, parse_math=False, **style)
+        else:
+            self.figure.text(*place, text, parse_math=False, **style)
 
     def page(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes whose own units are points, without a frame."""

@@ -49,7 +49,7 @@ def survey_figure(
         ax: axes to draw in; a figure of its own where not given.
 
     Returns:
-        The figure; its first axes, or the ``child_axes`` of those that were given, are two a statistic, in their order.
+        The figure; its axes, or the ``child_axes`` of those that were given, are two a statistic, in their order.
 
     Raises:
         OptionError: a survey of nothing, a statistic that it does not have, another theme.
@@ -100,8 +100,8 @@ def _draw(rows: Sequence[Row], names: list[str], places: list[Place], labels: li
         step = math.ceil(len(places) * 1.15 * max(text_width(label, letters) for label in labels) / bars)
         texts = [label if layer % step == 0 else "" for layer, label in enumerate(labels)]
         whiskers.set_xticks(whiskers.get_xticks(), texts, fontsize=letters, color=colours.dimmed, parse_math=False)
-    page = canvas.page(EDGE + left, EDGE + lines * down, columns * (across + _GAP) - _GAP - left, foot)
-    page.text(0, foot, note, color=colours.dimmed, fontsize=letters, va="bottom", parse_math=False)
+    style = {"color": colours.dimmed, "fontsize": letters, "va": "bottom"}
+    canvas.write(EDGE + left, EDGE + lines * down + foot, note, **style)
     return canvas.figure
 
 

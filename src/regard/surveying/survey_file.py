@@ -185,7 +185,7 @@ class Survey:
             ax: axes to draw in; a figure of its own where not given.
 
         Returns:
-            The figure; its first axes, or the ``child_axes`` of those that were given, are two a statistic, in their order.
+            The figure; its axes, or the ``child_axes`` of those that were given, are two a statistic, in their order.
 
         Raises:
             OptionError: a survey of nothing, a statistic that it does not have, another theme.

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -138,9 +137,8 @@ def _draw(
     draw_bar(mesh, scale, look, cax, name=_RATE)
     cax.invert_yaxis()  # good is above
     if title:
-        page = canvas.page(0, 0, width, first)
-        style: dict[str, Any] = {"color": colours.text, "fontsize": look.title, "ha": "center", "va": "top"}
-        page.text(width / 2, EDGE, lines, parse_math=False, **style)
+        style = {"color": colours.text, "fontsize": look.title, "ha": "center", "va": "top"}
+        canvas.write(width / 2, EDGE, lines, **style)
     return canvas.figure
 
 
