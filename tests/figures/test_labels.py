@@ -78,7 +78,7 @@ def test_no_mark_is_cut_from_its_letter():
     [
         ("cross", ("tokens produced", "source tokens")),
         ("decoder", ("tokens produced", "tokens consumed")),
-        ("encoder", ("source tokens", "source tokens")),
+        ("encoder", ("queries", "keys")),
         ("self", ("tokens", "tokens")),
         (None, ("queries", "keys")),
     ],
