@@ -16,6 +16,8 @@ from regard.axes.axis import Axis, checked_axis
 from regard.errors import TooLargeError
 from regard.maps.checks import AXES
 from regard.maps.factors import Factors
+from regard.maps.grouped import Asked as Grouping
+from regard.maps.grouped import grouped
 from regard.maps.indexing import Choice, Index, Tile, as_choice, chosen, narrow, spread, tile_places
 from regard.maps.inputs import dense_from, factors_from
 from regard.maps.narrowed_factors import narrowed_factors
@@ -234,6 +236,24 @@ class AttentionMap:
         rows, columns = (None if not axis.is_padded else axis.real(item) for axis in (self._queries, self._keys))
         return self.select(batch=item, queries=as_choice(rows), keys=as_choice(columns))
 
+    def by(self, queries: Grouping | None = None, keys: Grouping | None = None) -> "AttentionMap":
+        """The map between groups of positions: weights are summed over those of keys, and averaged over those of queries.
+
+        Args:
+            queries: "words", "characters", a unit that the axis has; a list of words, or a function that cuts a text into
+                them; or spans: ranges or lists of positions. Rows as they are where not given.
+            keys: likewise, for the columns.
+
+        Raises:
+            OptionError: no such unit, or no texts; ShapeError: spans beyond the map, or several sequences.
+
+        Example:
+            >>> AttentionMap.from_dense(torch.eye(4)).by([range(0, 3), [3]], [range(0, 2), range(2, 4)]).dense()[0, 0]
+            tensor([[0.6667, 0.3333],
+                    [0.0000, 1.0000]])
+        """
+        return AttentionMap.from_data(grouped(self.to_data(), queries, keys))
+
     def dense(self, max_bytes: int = 2**30) -> Tensor:
         """The whole map as one tensor, (batch, heads, queries, keys).
 
@@ -279,23 +299,11 @@ class AttentionMap:
     # -- statistics ------------------------------------------------------------------------------------------------
 
     def received(self) -> Tensor:
-        """Mass that each key gets from all queries, (batch, heads, keys). One streaming pass; padding is in no statistic.
-
-        Example:
-            >>> import torch
-            >>> AttentionMap.from_dense(torch.tensor([[1.0, 0.0], [0.5, 0.5]])).received()
-            tensor([[[1.5000, 0.5000]]])
-        """
+        """Mass that each key gets from all queries, (batch, heads, keys). One streaming pass; padding is in no statistic."""
         return cast("Tensor", self.summary(entropy=False).received)
 
     def entropy(self) -> Tensor:
-        """−Σ w ln w of each row over the keys of this view, in nats, (batch, heads, queries). One streaming pass.
-
-        Example:
-            >>> import torch
-            >>> AttentionMap.from_dense(torch.full((1, 4), 0.25)).entropy().exp()
-            tensor([[[4.]]])
-        """
+        """−Σ w ln w of each row over the keys of this view, in nats, (batch, heads, queries). One streaming pass."""
         return cast("Tensor", self.summary(received=False).entropy)
 
     def pool(self, rows: int, cols: int, how: Pooling = "mean") -> Tensor:
@@ -356,12 +364,8 @@ class AttentionMap:
 
         Example:
             >>> import torch
-            >>> found = AttentionMap.from_dense(torch.eye(4)).summary(pool=(2, 2), how=("mean", "max"))
-            >>> found.received
+            >>> AttentionMap.from_dense(torch.eye(4)).summary(pool=(2, 2), how=("mean", "max")).received
             tensor([[[1., 1., 1., 1.]]])
-            >>> found.pool[1][0, 0]
-            tensor([[1., 0.],
-                    [0., 1.]])
         """
         ways = checked_ways(how)
         if pool is not None:
@@ -389,11 +393,5 @@ class AttentionMap:
         return TransposedMap(self._view)
 
     def tiles(self, rows: int, cols: int) -> Iterator[Tile]:
-        """The map in tiles of ``rows`` queries and ``cols`` keys, row by row; the last ones may be smaller.
-
-        Example:
-            >>> import torch
-            >>> [tile.queries for tile in AttentionMap.from_dense(torch.eye(3)).tiles(2, 3)]
-            [slice(0, 2, None), slice(2, 3, None)]
-        """
+        """The map in tiles of ``rows`` queries and ``cols`` keys, row by row; the last ones may be smaller."""
         return (Tile(q, k, self[:, :, q, k]) for q, k in tile_places(self.shape[2:], rows, cols))

@@ -1,18 +1,63 @@
 """Weights between groups of positions: words, characters, sentences, spans. Still lazy, and narrower."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
+from regard.axes.axis import Axis
 from regard.axes.line import Groups
-from regard.errors import OptionError
+from regard.errors import OptionError, ShapeError
 from regard.maps.reading.parts import BLOCK_BYTES
-from regard.maps.view import MapView
+from regard.maps.view import MapData, MapView
 from regard.positions import Positions
+from regard.tokens.words import Words
+
+Asked = Words | Callable[[str], Iterable[str]] | str | Sequence[str] | Sequence[Sequence[int]]
+"""How positions are put together: a unit, words that are given or a function that cuts a text into them, or spans."""
+
+
+def grouped(data: MapData, queries: Asked | None, keys: Asked | None) -> MapData:
+    """A map between groups of positions, lazily; a side of which nothing is asked stays as it is.
+
+    Raises:
+        OptionError: a unit that the side has not, no texts, or words of another text; ShapeError: spans beyond the map.
+    """
+    sides = ("queries", data.queries, queries, data.view.shape[2]), ("keys", data.keys, keys, data.view.shape[3])
+    (rows, row_axis), (columns, column_axis) = (_groups(name, axis, asked, size) for name, axis, asked, size in sides)
+    view = MapView.whole(GroupedWeights(data.view, rows, columns))
+    return replace(data, view=view, queries=row_axis, keys=column_axis)
+
+
+def _groups(name: str, own: Axis | None, asked: Asked | None, size: int) -> tuple[Groups, Axis]:
+    axis = own or Axis.unknown(size)
+    if asked is None:
+        return tuple((at,) for at in range(size)), axis
+    if isinstance(asked, Words):
+        units = asked
+    elif not isinstance(asked, str) and isinstance(asked, Sequence) and asked and not isinstance(asked[0], str):
+        units = _of_spans(name, asked, axis)
+    else:
+        units = axis.units(asked)  # type: ignore[arg-type]
+    if wrong := sorted({place for places in units.tokens for place in places if not 0 <= place < size}):
+        raise ShapeError(f"{name}: expected positions from 0 to {size - 1}, the map's, got {wrong[0]}")
+    return units.tokens, Axis.unknown(len(units.texts)).with_text(units.texts)
+
+
+def _of_spans(name: str, spans: Sequence[Any], axis: Axis) -> Words:
+    """Ranges, slices or lists of positions, named by the texts that stand there."""
+    groups = []
+    for span in spans:
+        places = range(len(axis))[span] if isinstance(span, slice) else span
+        if isinstance(places, str) or not isinstance(places, Iterable):
+            raise OptionError(f"{name}: expected spans as ranges or lists of positions, got {span!r}; for example range(0, 3)")
+        groups.append(tuple(whole_number(name, at, 0, len(axis) - 1) for at in places))
+    return Words(tuple(" ".join(axis[at] for at in group) for group in groups), tuple(groups))
 
 
 @dataclass(frozen=True, eq=False)

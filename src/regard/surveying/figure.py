@@ -9,7 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from regard.analysis.heads.figure import Place, chosen_names, draw_cells, heading_size, label_size, layer_names, write_layers
+from regard.analysis.heads.figure import (
+    NOTE_LINE,
+    Place,
+    chosen_names,
+    draw_cells,
+    heading_size,
+    label_size,
+    layer_names,
+    meaning_lines,
+    note_size,
+    write_layers,
+    write_meanings,
+)
 from regard.analysis.heads.registry import highest_of, title_of
 from regard.errors import OptionError
 from regard.figures.canvas import canvas_for, width_for
@@ -85,7 +97,11 @@ def _draw(rows: Sequence[Row], names: list[str], places: list[Place], labels: li
     note = f"dot: mean over texts · thick: 95 % confidence · thin: middle {MIDDLE:.0%} of the texts".replace("0%", "0 %")
     note = wrapped_title(note, letters, columns * (across + _GAP) - _GAP - left)
     foot = 1.4 * letters * (1 + note.count("\n"))
-    canvas = canvas_for(2 * EDGE + columns * (across + _GAP) - _GAP, 2 * EDGE + lines * down + foot, look)
+    whole = 2 * EDGE + columns * (across + _GAP) - _GAP
+    meanings = [] if look.ax is not None else meaning_lines(names, whole - 2 * EDGE - left, note_size(look))
+    high = 2 * EDGE + lines * down + foot + len(meanings) * NOTE_LINE * note_size(look)
+    canvas = canvas_for(whole, high, look)
+    write_meanings(canvas, meanings, EDGE + left, high - EDGE, look)
     for at, (name, title) in enumerate(zip(names, titles, strict=True)):
         line, column = divmod(at, columns)
         x, y = EDGE + left + column * (across + _GAP), EDGE + 1.7 * heading + line * down

@@ -284,10 +284,10 @@ def test_pictures_say_what_they_show():
         for name in names:
             meaning = STATISTICS["local" if name.startswith("local") else name].meaning
             assert meaning in said
-    lines = meaning_lines(["entropy", "induction", "sink"], 150.0)
+    lines = meaning_lines(["entropy", "induction", "sink"], 150.0, 6.5)
     assert len(lines) > 3
     assert all(text_width(line, 6.5) <= 150 for line in lines)
-    assert meaning_lines(["mood"], 150.0) == []
+    assert meaning_lines(["mood"], 150.0, 6.5) == []
 
 
 def test_the_command_line_says_what_columns_are(tmp_path, capsys):

@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from regard.axes.axis import Axis
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.maps.grouped import GroupedWeights
-from regard.maps.view import MapData, MapView
+from regard.maps.view import MapView
 from regard.positions import Positions, positions_of
-from regard.tokens.words import Words, words_of
+from regard.tokens.words import Words
 
 
 def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None = None) -> AttentionMap:
@@ -43,22 +41,13 @@ def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None =
         tensor([[[[0.7250]]]])
     """
     chosen: list[Words] = []
-    for axis, given, labels, size in (
-        ("queries", queries, amap.queries.spelled, amap.shape[2]),
-        ("keys", keys, amap.keys.spelled, amap.shape[3]),
-    ):
-        if given is None and labels is None:
-            raise ShapeError(f"expected a map with labels of its {axis}, got none; give {axis}=words_of(tokens)")
-        words = words_of(labels or ()) if given is None else given
-        if not isinstance(words, Words):
-            raise OptionError(f"{axis}: expected Words, as words_of(tokens) gives them, got {type(words).__name__}")
-        if wrong := sorted({place for places in words.tokens for place in places if not 0 <= place < size}):
-            raise ShapeError(f"expected words with tokens from 0 to {size - 1}, the map's {axis}, got {wrong[0]}")
-        chosen.append(words)
-    rows, columns = chosen
-    view = MapView.whole(GroupedWeights(amap.view, rows.tokens, columns.tokens))
-    sides = (Axis.unknown(len(words.texts)).with_text(words.texts) for words in (rows, columns))
-    return AttentionMap.from_data(MapData(view, amap.name, amap.kind, amap.layer, *sides))
+    for name, given, axis in (("queries", queries, amap.queries), ("keys", keys, amap.keys)):
+        if given is None and axis.spelled is None:
+            raise ShapeError(f"expected a map with labels of its {name}, got none; give {name}=words_of(tokens)")
+        if not isinstance(given, Words | None):
+            raise OptionError(f"{name}: expected Words, as words_of(tokens) gives them, got {type(given).__name__}")
+        chosen.append(axis.units() if given is None else given)
+    return amap.by(*chosen)
 
 
 def mean_of(maps: Sequence[AttentionMap]) -> AttentionMap:

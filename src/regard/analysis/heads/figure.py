@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, statistic_named, title_of
 from regard.errors import DtypeError, OptionError
-from regard.figures.canvas import canvas_for, width_for
+from regard.figures.canvas import Canvas, canvas_for, width_for
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
 from regard.figures.matrices import said
 from regard.figures.panels import EDGE
 
 _GAP, _FOOT, _WIDEST, _CELL, _SMALLEST = 20.0, 6.0, 760.0, 16.0, 5.0
-NOTE_FONT, NOTE_LINE = 6.5, 9.0
+NOTE_LINE = 1.4
+"""From one line of a note to the next, in sizes of its letters."""
 _STEPS = (1, 2, 5, 10, 20, 50)
 
 
@@ -93,7 +94,10 @@ def _draw(rows: list[Mapping[str, Any]], names: list[str], places: list[Place], 
     columns = -(-len(names) // lines)  # as many in the last line as can be
     head, tall = 1.7 * heading, 1.7 * heading + (4.2 if narrow else 3) * letters + len(places) * cell + _FOOT
     size = 2 * EDGE + left + columns * (slot + _GAP) - _GAP, 2 * EDGE + lines * (tall + _GAP / 2) - _GAP / 2
-    canvas = canvas_for(*size, look)
+    meanings = [] if look.ax is not None else meaning_lines(names, size[0] - 2 * EDGE, note_size(look))
+    foot = len(meanings) * NOTE_LINE * note_size(look)
+    canvas = canvas_for(size[0], size[1] + foot, look)
+    write_meanings(canvas, meanings, EDGE, size[1] + foot - EDGE, look)
     for at, (name, title, said_range) in enumerate(zip(names, titles, ranges, strict=True)):
         line, column = divmod(at, columns)
         x, y = EDGE + left + column * (slot + _GAP), EDGE + head + line * (tall + _GAP / 2)
@@ -115,6 +119,31 @@ def heading_size(look: Look) -> float:
 def label_size(look: Look) -> float:
     """The size of layers, heads and numbers beside it."""
     return look.font if look.fixed else 0.7 * look.font
+
+
+def note_size(look: Look) -> float:
+    """The size of what stands below a picture."""
+    return look.font if look.fixed else 0.65 * look.font
+
+
+def meaning_lines(names: Sequence[str], width: float, size: float) -> list[str]:
+    """What statistics are, in lines of at most so many points: what stands below a picture of them."""
+    told = [f"{title_of(name)}: {known.meaning}" for name in names if (known := statistic_named(name))]
+    words, lines = " · ".join(dict.fromkeys(told)).split(" "), [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, size) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [line for line in lines if line]
+
+
+def write_meanings(canvas: Canvas, lines: Sequence[str], x: float, bottom: float, look: Look) -> None:
+    """Lines of small text, the last of which stands at (x, bottom), in points from the top left."""
+    size = note_size(look)
+    for at, line in enumerate(reversed(lines)):
+        canvas.write(x, bottom - at * NOTE_LINE * size, line, color=look.theme.dimmed, fontsize=size, va="bottom")
 
 
 def write_layers(ax: Axes, labels: Sequence[str], cell: float, look: Look) -> None:
