@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from regard.analysis.heads.registry import WINDOWS, Statistic, in_table
+from regard.analysis.heads.quantities import Statistic
+from regard.analysis.heads.registry import WINDOWS, in_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "analysis" / "heads.md"
 PLACE = re.compile(

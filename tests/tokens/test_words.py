@@ -309,7 +309,7 @@ def test_words_are_the_labels_where_no_others_are_given():
 
 def test_words_with_tokens_that_are_not_there():
     amap = AttentionMap.from_dense(torch.eye(3))
-    with pytest.raises(ShapeError, match="expected words with tokens from 0 to 2, the map's keys, got 3"):
+    with pytest.raises(ShapeError, match="keys: expected positions from 0 to 2, the map's, got 3"):
         merge(amap, Words(("a",), ((0,),)), Words(("b",), ((3,),)))
     with pytest.raises(OptionError, match="queries: expected Words, as words_of"):
         merge(amap, ["a"], Words((), ()))
