@@ -35,6 +35,8 @@ export interface Axis {
 
 export interface MapInfo {
   name: string;
+  /** The name of its recording, where there are several. */
+  of: string | null;
   kind: Kind;
   layer: number | null;
   /** Which of `manifest.items` it belongs to. */

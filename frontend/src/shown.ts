@@ -60,7 +60,8 @@ export function unitsRequest(
 
 /** "cross layer 3, head 5", "self layer 0, mean of heads 1, 4": what is being looked at, in words. */
 export function mapText(info: MapInfo, heads: readonly number[]): string {
-  const layer = info.layer === null ? brief(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
+  const own = info.layer === null ? brief(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
+  const layer = info.of === null ? own : `${brief(info.of, 40)}: ${own}`;
   if (info.heads === 1) return layer;
   if (heads.length === 1) return `${layer}, head ${heads[0]}`;
   return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;

@@ -84,6 +84,7 @@ export function smallExample(): { manifest: Manifest; source: Source } {
   const consumed = ["<pad>", ...produced.slice(0, -1)];
   const map = (kind: "cross" | "decoder", layer: number, queries: number, keys: number) => ({
     name: `model.decoder.layers.${layer}.${kind === "cross" ? "encoder_attn" : "self_attn"}`,
+    of: null,
     kind,
     layer,
     item: 0,

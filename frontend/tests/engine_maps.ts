@@ -170,6 +170,7 @@ export function manifestOfMaps(maps: { heads: number; queries: number; keys: num
     ),
     maps: maps.map(({ heads, queries, keys }, at) => ({
       name: `map ${at}`,
+      of: null,
       kind: "self",
       layer: at,
       item: 0,

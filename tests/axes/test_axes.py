@@ -82,7 +82,7 @@ def test_labels_of_a_user_are_kept():
         ("abc", DtypeError, r"queries: expected a list of 3 labels, got the text 'abc'; use text\.split\(\)"),
         (3, DtypeError, "queries: expected a list of 3 labels, got int; make a list of it"),
         (["a"] * 2, ShapeError, "queries: expected 3 labels, one a position, got 2"),
-        ([["a"] * 3] * 4, ShapeError, "queries: expected a list of labels, or 2 lists for the batch, got 4 lists"),
+        ([["a"] * 3] * 4, ShapeError, "queries: expected one list of texts, or 2 lists, one for each sequence, got 4 lists"),
         (axis_of_labels(["a"] * 2), ShapeError, "queries: expected 3 labels, one a position, got 2"),
         (axis_of_ids(IDS[:, :3]), ShapeError, "queries: expected an axis of 1 or 2 sequences, got 5"),
     ],

@@ -140,9 +140,10 @@ def test_lists_of_weights_are_layers_and_batches_are_items():
     [
         ("text", DtypeError),
         (None, DtypeError),
-        ([], DtypeError),
+        ([], RecordingError),
+        ((), RecordingError),
         ([torch.eye(2), "text"], DtypeError),
-        ([regard.Recording(), regard.Recording()], DtypeError),
+        ([regard.Recording(), regard.Recording()], RecordingError),
         ([[1, 2], [3]], ShapeError),
         (torch.zeros(2, 0, 3), ShapeError),
         (torch.zeros(3), ShapeError),
@@ -158,9 +159,8 @@ def test_nothing_to_see(subject, error):
 @pytest.mark.parametrize(
     ("subject", "said"),
     [
-        ([], "got an empty list"),
         ([torch.eye(2), "text", None], "got a list with str and NoneType"),
-        ((regard.Recording(),), "got a tuple with Recording"),
+        ((regard.Recording(), torch.eye(2)), "got Tensor beside them"),
     ],
 )
 def test_what_is_wrong_with_a_list_is_said(subject, said):

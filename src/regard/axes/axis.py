@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor
 
+from regard.axes.given_texts import GivenTexts, check_sequences, given_texts
 from regard.axes.line import Groups, Line
 from regard.axes.places import Place
 from regard.axes.roles import ROLES
-from regard.errors import DtypeError, ShapeError
+from regard.errors import ShapeError
 from regard.positions import Positions
 from regard.tokens.words import Words, WordsAsked
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -214,25 +217,36 @@ class Axis(Sequence[str]):
         """
         if given is None:
             return replace(self, lines=tuple(line.with_text(None) for line in self.lines), beside=None)
-        if isinstance(given, str) or not hasattr(given, "__len__") or not hasattr(given, "__iter__"):
-            advice = "use text.split()" if isinstance(given, str) else "make a list of it"
-            got = f"the text {given[:40]!r}" if isinstance(given, str) else type(given).__name__
-            raise DtypeError(f"{name}: expected a list of {len(self)} labels, got {got}; {advice}")
-        rows = [list(row) for row in given] if len(given) and all(isinstance(row, list | tuple) for row in given) else None
-        if rows is not None and len(rows) not in (1, batch):
-            raise ShapeError(f"{name}: expected a list of labels, or {batch} lists for the batch, got {len(rows)} lists")
-        named = rows or [list(given)]
-        for row in named:
-            if len(row) != len(self):
-                raise ShapeError(f"{name}: expected {len(self)} labels, one a position, got {len(row)}")
-        count = max(len(self.lines), len(named))
-        lines = tuple(
-            (self.lines[item] if len(self.lines) > 1 else self.lines[0]).with_text(
-                tuple(map(str, named[item] if len(named) > 1 else named[0]))
-            )
-            for item in range(count)
-        )
-        return self if lines == self.lines else replace(self, lines=lines, beside=None)
+        read = given_texts(name, given, f"{len(self)} labels")
+        check_sequences(name, read, batch)
+        if (made := self.renamed(read)) is None:
+            got = next(len(row) for row in read.rows if len(row) != len(self))
+            raise ShapeError(f"{name}: expected {len(self)} labels, one a position, got {got}; special tokens have one too")
+        return made
+
+    def renamed(self, given: GivenTexts) -> "Axis | None":
+        """The same positions under other names, one for each or for each that is no padding; None where they do not fit."""
+        lines = []
+        for item in range(max(len(self.lines), len(given.rows))):
+            line = self.lines[item if len(self.lines) > 1 else 0]
+            at = item if len(given.rows) > 1 else 0
+            texts = _spread(given.rows[at], line, "")
+            if texts is None:
+                return None
+            named = line.with_text(texts)
+            ids = None if given.ids is None else _spread(given.ids[at], line, -1)
+            lines.append(named if ids is None else replace(named, id=ids))
+        return self if tuple(lines) == self.lines else replace(self, lines=tuple(lines), beside=None)
+
+
+def _spread(row: tuple[T, ...], line: Line, padding: T) -> tuple[T, ...] | None:
+    """One value for each position, of values that may leave out the padding."""
+    if len(row) == line.size:
+        return row
+    if len(row) != len(line.real):
+        return None
+    there = dict(zip(line.real, row, strict=True))
+    return tuple(there.get(at, padding) for at in range(line.size))
 
 
 def checked_axis(name: str, given: Any, own: Axis, batch: int) -> Axis:

@@ -25,6 +25,7 @@ def heatmap(
     keys: Labels = None,
     ax: Axes | None = None,
     *,
+    tokens: Labels = None,
     batch: int = 0,
     head: Head = None,
     title: str | None = None,
@@ -47,6 +48,7 @@ def heatmap(
             (batch, heads, queries, keys); at most 400 queries and 400 keys.
         queries: labels of the rows, from the top; the map's own, else positions, where not given.
         keys: labels of the columns, from the left; likewise.
+        tokens: labels of both sides, where a text looks at itself.
         ax: where to draw, in square cells. Without it, a figure of the right size is made, as ``ax.figure``. A notebook shows
             it below the cell; pyplot does not know it, so nothing need be closed. For ``plt.show()``, pass axes of pyplot's.
         batch: which sequence.
@@ -85,6 +87,10 @@ def heatmap(
     """
     look = look_of(theme, width, font, ax)
     special = checked_special(special)
+    if tokens is not None:
+        if queries is not None or keys is not None:
+            raise OptionError("tokens: expected tokens, which name both sides, or queries and keys, got both")
+        queries = keys = tokens
     found = read_matrices(map_or_weights, queries, keys, batch=batch, head=head, sides=sides)
     if len(found.heads) > 1:
         raise OptionError(

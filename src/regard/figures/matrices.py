@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
+from regard.axes.given_texts import check_sequences, given_texts
 from regard.axes.roles import ROLES, titles
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.tokens.texts import visible
@@ -87,8 +88,8 @@ def read_matrices(
     sequence = checked_index("batch", batch, sizes[0])
     chosen = chosen_heads(head, sizes[1])
     own = source if lazy else None
-    row_labels = checked_labels("queries", queries, texts_along(own, "queries", sequence), sizes[2])
-    key_labels = checked_labels("keys", keys, texts_along(own, "keys", sequence), sizes[3])
+    row_labels = checked_labels("queries", queries, texts_along(own, "queries", sequence), sizes[2], sequence, sizes[0])
+    key_labels = checked_labels("keys", keys, texts_along(own, "keys", sequence), sizes[3], sequence, sizes[0])
     weights = heads_of(values, sizes, sequence, chosen)
     _check_numbers(weights, chosen)
     name, layer = getattr(own, "name", None), getattr(own, "layer", None)
@@ -155,9 +156,10 @@ def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:
             raise DtypeError(f"expected real weights, got a tensor of {source.dtype}; take .abs() or .real")
         return np.asarray(source.detach().cpu().to_dense().double().numpy())
     if isinstance(source, list | tuple):
-        if any(isinstance(part, LazyMap) for part in source):
+        if any(isinstance(part, LazyMap) or _is_deep(part) for part in source):
             raise OptionError(
-                f"expected one map, got a list of {len(source)}; choose one of them, or draw them all with heads_grid()"
+                f"expected one map, got a list of {len(source)}; choose one of them, or draw them all with heads_grid(); the "
+                "tuples that models return are maps as regard.Recording.of(attentions).maps"
             )
         source = [as_array(part) if isinstance(part, Tensor) else part for part in source]
     try:
@@ -199,9 +201,11 @@ def texts_along(own: object, side: str, sequence: int) -> Labels:
     return axis.sequence(sequence).text if isinstance(axis, Axis) else axis
 
 
-def checked_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
+def checked_labels(
+    name: str, given: Labels, own: Labels, count: int, sequence: int = 0, batch: int = 1
+) -> tuple[str, ...] | None:
     """The labels as pictures show them, refused where they are not one for each."""
-    labels = fitting_labels(name, given, own, count)
+    labels = fitting_labels(name, given, own, count, sequence, batch)
     return None if labels is None else tuple(map(visible, labels))
 
 
@@ -210,15 +214,15 @@ def said(text: object) -> str:
     return visible(str(text)) if str(text) else ""
 
 
-def fitting_labels(name: str, given: Labels, own: Labels, count: int) -> tuple[str, ...] | None:
+def fitting_labels(
+    name: str, given: Labels, own: Labels, count: int, sequence: int = 0, batch: int = 1
+) -> tuple[str, ...] | None:
     """The labels that were given, or the map's own, refused where they are not one for each."""
-    labels = own if given is None else given
-    if labels is None:
+    if given is None and own is None:
         return None
-    if isinstance(labels, str):
-        raise DtypeError(f"{name}: expected a list of {count} labels, got the text {labels!r}; use text.split()")
-    if not hasattr(labels, "__len__"):
-        raise DtypeError(f"{name}: expected a list of {count} labels, got {type(labels).__name__}; make a list of it")
+    read = given_texts(name, own if given is None else given, f"{count} labels")
+    check_sequences(name, read, batch)
+    labels = read.rows[sequence if len(read.rows) > 1 else 0]
     if len(labels) != count:
         raise ShapeError(
             f"{name}: expected {count} labels, one for each of the weights' {name}, got {len(labels)}; "
@@ -243,6 +247,13 @@ def check_amounts(name: str, values: NDArray[np.float64]) -> None:
     if len(wrong):
         place = tuple(wrong[0].tolist())
         raise ScoreError(f"expected {name} of at least 0, got {values[place]} at {place if len(place) > 1 else place[0]}")
+
+
+def _is_deep(part: object) -> bool:
+    """Whether this is a layer, or a step with its layers, and no row of a matrix."""
+    if isinstance(part, list | tuple):
+        return any(isinstance(one, Tensor | np.ndarray) and one.ndim >= 2 for one in part)
+    return isinstance(part, Tensor | np.ndarray) and part.ndim >= 3
 
 
 def _is_map(part: object) -> bool:

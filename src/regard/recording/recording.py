@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -10,12 +11,18 @@ from torch import Tensor
 from regard.arguments import one_of, whole_number
 from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
+from regard.axes.tokens import axis_of_ids
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.given_weights import given_maps
+from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.values import CallValues, values_as_data
+
+SUM_ERROR = 0.02
+"""By how much a row of shares may sum to more than 1: as bfloat16 rounds them."""
 
 
 class Call(NamedTuple):
@@ -55,6 +62,56 @@ class Recording:
         self.sequences: Tensor | None = None
         self.model: str | None = None
 
+    @classmethod
+    def of(cls, attentions: Any, tokens: Any = None, kind: str | None = None) -> "Recording":
+        """A recording of weights that one already has: everything that takes a recording takes it.
+
+        Args:
+            attentions: one of
+
+                - a tensor or array (batch, heads, queries, keys) a layer in a tuple, as models return with
+                  ``output_attentions=True``, or one tensor with the layers first;
+                - the output of a model, with ``attentions``, ``encoder_attentions``, ``decoder_attentions`` or
+                  ``cross_attentions``, which say the kinds;
+                - what ``model.generate(..., output_attentions=True, return_dict_in_generate=True)`` returns, or the tuples in
+                  it, of steps and layers: of one sequence, without beams. The steps are put together: row t is the query
+                  that produced token t + 1;
+                - a mapping of names to weights, such as the cache of TransformerLens, of which the patterns are taken. The
+                  first number in a name is the layer's.
+            tokens: the texts or ids of the positions, special tokens included: a list, or lists for a batch; of a generation
+                one for each row, or for the whole sequence, which is one more; of an encoder-decoder a mapping of "source",
+                "consumed" and "produced" to lists.
+            kind: what the weights are where they do not say it: "encoder", "decoder", "cross" or "self". Without it, those with
+                as many queries as keys are "self"; others have no kind.
+
+        Raises:
+            RecordingError: no weights; a generation with beams or of several sequences, whose rows are not known to be whose.
+            ScoreError: NaN or infinite weights. DtypeError, ShapeError, OptionError: no weights, steps that do not follow one
+            another, names that do not fit.
+
+        Warns:
+            UserWarning: weights that are no softmax's: below 0, or with rows that sum to more than 1.
+
+        Example:
+            >>> import torch
+            >>> recording = Recording.of((torch.eye(3)[None, None],) * 2, ["a", "b", "c"])
+            >>> len(recording.self), recording.self[1].queries
+            (2, Axis('a', 'b', 'c', role='source'))
+        """
+        made = cls(given_maps(attentions, kind))
+        for amap in made.maps:
+            if amap.kind is None and amap.shape[2] == amap.shape[3]:
+                amap.kind = "self"
+                amap.queries = amap.keys = Axis(amap.keys.lines, "source")
+        _check_shares(made.maps)
+        made.passes = 1
+        made.calls = [Call(amap.name or "", str(amap.kind), amap.layer, "dense") for amap in made.maps]
+        made.sequences = getattr(attentions, "sequences", None)
+        if made.sequences is not None:
+            made.maps = _with_ids(made.maps, made.sequences)
+        made.maps = named_maps(made.maps, tokens)
+        return made
+
     def __repr__(self) -> str:
         counts = [f"{len(found)} {kind}" for kind in ATTENTION_KINDS if (found := [m for m in self.maps if m.kind == kind])]
         size = sum(amap.nbytes for amap in self.maps)
@@ -83,6 +140,8 @@ class Recording:
     def _by_layer(self, kind: str) -> list[AttentionMap]:
         found = [amap for amap in self.maps if amap.kind == kind]
         if not found:
+            if self.maps and all(amap.kind is None for amap in self.maps):
+                raise RecordingError(f"expected {kind} maps, got maps whose kind is not known; say it: of(..., kind={kind!r})")
             kinds = ", ".join(sorted({str(amap.kind) for amap in self.maps}))
             ran = "none was kept: see layers= and kinds=" if self.passes else "the model has not run in the block yet"
             raise RecordingError(f"expected {kind} maps, got {kinds + ' maps' if kinds else 'none: ' + ran}")
@@ -227,3 +286,30 @@ class Recording:
 def _is_text(amap: AttentionMap) -> bool:
     """Whether a side of it is a text."""
     return amap.queries.role is not None or amap.keys.role is not None
+
+
+def _check_shares(maps: Iterable[AttentionMap]) -> None:
+    """Say so where weights are no shares of their rows."""
+    for amap in maps:
+        for head in range(amap.shape[1]):
+            weights = amap[:, head]
+            lowest, largest = float(weights.min()), float(weights.sum(-1).max())
+            if lowest < 0 or largest > 1 + SUM_ERROR:
+                warnings.warn(
+                    f"{amap.name or 'weights'}, head {head}: expected rows of weights from 0 that sum to at most 1, got "
+                    f"weights from {lowest:.3g} and sums up to {largest:.4g}: scores before the softmax, or dropout of a "
+                    "model in training; statistics of them are no shares of attention",
+                    stacklevel=3,
+                )
+                return
+
+
+def _with_ids(maps: list[AttentionMap], sequences: Tensor) -> list[AttentionMap]:
+    """The maps of a generation, whose rows know the ids that they consumed and produced."""
+    read = axis_of_ids(sequences[:, :-1], role="consumed")
+    written = replace(axis_of_ids(sequences[:, 1:], role="produced"), beside=read)
+    for amap in maps:
+        if amap.queries.role == "produced" and len(amap.queries) == len(read):
+            amap.queries = written
+            amap.keys = read if amap.keys.role == "consumed" and len(amap.keys) == len(read) else amap.keys
+    return maps

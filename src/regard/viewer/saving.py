@@ -12,6 +12,8 @@ from regard.mechanisms.card import Card
 
 PAGES = (".html", ".htm")
 ENDINGS = (*PAGES, *FORMATS, *TABLES)
+SHARED = ("tokens", "queries", "keys", "title")
+"""Options of pictures and of pages."""
 
 
 def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options: Any) -> list[Path]:
@@ -27,7 +29,7 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
         thing: for pictures a figure; axes, with all of the figure that they are in; anything with a method
             ``figure(**options)``, such as a translation, an alignment, a survey or a sweep; a mechanism, as its card;
             or a map or weights, as ``regard.heatmap`` takes them. For pages what ``regard.page`` takes: a translation, a
-            recording, a mechanism, a map, weights, or a list of these. For tables a map or weights, or anything with a method
+            recording, a mechanism, a map, weights, a list of these, or several recordings by name. For tables a map or weights, or anything with a method
             ``table(**options)``: a translation, an alignment, a ranking, a sweep, relevance, edges of a flow, ``regard.heads``,
             a survey.
         paths: where to; files that exist are replaced.
@@ -58,9 +60,9 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
         [place for place in places if place.suffix.lower() in endings] for endings in (PAGES, FORMATS, TABLES)
     )
     sorts = [name for name, found in (("pictures", pictures), ("pages", pages), ("tables", tables)) if found]
-    if len(sorts) > 1 and options:
+    if len(sorts) > 1 and options.keys() - (() if tables else SHARED):
         raise OptionError(
-            f"expected no options for {' and '.join(sorts)} at once, got {', '.join(options)}; they take different ones: save "
+            f"expected {'no options' if tables else ', '.join(SHARED) + ' alone'} for {' and '.join(sorts)} at once, got {', '.join(options)}; they take different ones: save "
             f"{(tables or pages)[0].name!r} by itself"
         )
     if pictures:

@@ -18,7 +18,7 @@ from regard.analysis.flow.max_flow import Network, max_flow
 from regard.analysis.flow.rollout import rollout
 from regard.analysis.weighted.norms import norm_weighted
 from regard.analysis.weighted.relevance import gradient_weighted, relevance
-from regard.errors import FileFormatError, OptionError, RecordingError, ShapeError, TooLargeError
+from regard.errors import DtypeError, FileFormatError, OptionError, RecordingError, ShapeError, TooLargeError
 from regard.recording.recording import Recording
 from regard.recording.values import CallValues
 from support.forked import growth
@@ -128,9 +128,14 @@ def test_one_token_of_a_long_text_reads_no_dense_map(monkeypatch):
 
 def test_rollout_refuses():
     maps, _ = stack()
-    for given in ([], "maps", [1]):
-        with pytest.raises(OptionError, match="expected a recording or its maps of one stack"):
-            rollout(given)
+    with pytest.raises(OptionError, match="expected a recording or its maps of one stack"):
+        rollout([])
+    with pytest.raises(DtypeError, match="expected attention weights: .*; got str"):
+        rollout("maps")
+    with pytest.raises(ShapeError, match=r"expected weights \(batch, heads, queries, keys\)"):
+        rollout([1])
+    with pytest.raises(OptionError, match="expected the maps of one stack of layers, got decoder and encoder maps"):
+        rollout({"encoder_attentions": (torch.eye(3)[None, None],), "decoder_attentions": (torch.eye(3)[None, None],)})
     with pytest.raises(OptionError, match="tokens: expected a whole number from -7 to 6, got 7"):
         rollout(maps, tokens=7)
     with pytest.raises(OptionError, match="tokens: expected at least one, got none"):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import regard
-from regard import AttentionMap
+from regard import AttentionMap, Recording
 from regard.analysis.heads.keys import TextKeys
 from regard.analysis.heads.roles import THRESHOLDS, roles_of
 from regard.analysis.heads.statistics import head_statistics
@@ -499,8 +499,9 @@ def test_what_the_data_frame_is_made_of():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ((torch.eye(3),), DtypeError, "expected a recording, attention maps or one map, got Tensor"),
-        (([],), RecordingError, "expected a recording with maps, got one without"),
+        (("maps",), DtypeError, "expected attention weights: .*; got str"),
+        (([],), RecordingError, "expected attention weights, got none"),
+        ((Recording(),), RecordingError, "expected a recording with maps, got one without"),
         ((AttentionMap.from_dense(torch.full((2, 2), torch.nan)),), ScoreError, "negative or NaN"),
         ((AttentionMap.from_dense(torch.tensor([[1.5, -0.5], [0.5, 0.5]])),), ScoreError, "negative or NaN"),
     ],
@@ -513,9 +514,9 @@ def test_no_maps(arguments, error, words):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"tokens": "abc"}, DtypeError, "tokens: expected ids or labels"),
-        ({"tokens": [1, 2]}, ShapeError, "tokens: expected one a key, 3 of them, got 2"),
-        ({"tokens": [[1, 2, 3], [1, 2, 3]]}, ShapeError, "expected 1 or 1 sequences"),
+        ({"tokens": "abc"}, DtypeError, "tokens: expected a list of texts"),
+        ({"tokens": [1, 2]}, ShapeError, "tokens: expected 3 texts, one for each position, got 2"),
+        ({"tokens": [[1, 2, 3], [1, 2, 3]]}, ShapeError, "tokens: expected one list of texts, got 2 lists"),
         ({"windows": (0,)}, OptionError, "windows: expected a whole number of at least 1, got 0"),
         ({"windows": (True,)}, OptionError, "got True"),
     ],

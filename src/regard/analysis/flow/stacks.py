@@ -9,6 +9,7 @@ from torch import Tensor
 from regard.arguments import number, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.given_weights import given_maps
 from regard.positions import Positions
 
 
@@ -16,21 +17,24 @@ def stack_of(given: Any) -> list[AttentionMap]:
     """The self-attention maps of one stack of layers, from the lowest up.
 
     Args:
-        given: a list of maps, such as ``recording.encoder``; or a recording with one stack.
+        given: a list of maps, such as ``recording.encoder``; a recording with one stack; or weights, as ``regard.Recording.of``
+            takes them.
 
     Raises:
         OptionError: no maps, or several stacks; ShapeError: maps that do not follow one another.
     """
-    if isinstance(given, list | tuple):
+    if isinstance(given, list | tuple) and all(isinstance(amap, AttentionMap) for amap in given):
         maps = list(given)
     else:
-        kinds = sorted({str(amap.kind) for amap in getattr(given, "maps", ())} - {"cross"})
+        found = given.maps if hasattr(given, "maps") else given_maps(given)
+        kinds = sorted({str(amap.kind) for amap in found} - {"cross"})
         if len(kinds) > 1:
             raise OptionError(
                 f"expected the maps of one stack of layers, got {' and '.join(kinds)} maps; pass recording.{kinds[0]}"
             )
-        maps = list(getattr(given, kinds[0])) if kinds else []
-    if not maps or not all(isinstance(amap, AttentionMap) for amap in maps):
+        stack = getattr(given, kinds[0]) if kinds and hasattr(given, "maps") else found
+        maps = [amap for amap in stack if amap.kind != "cross"]
+    if not maps:
         raise OptionError("expected a recording or its maps of one stack, such as recording.self, got none or something else")
     batch, _, size, _ = maps[0].shape
     for layer, amap in enumerate(maps):

@@ -3,19 +3,22 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from torch import Tensor
-
 from regard.analysis.heads.registry import WINDOWS, HeadStatistics, head_row
 from regard.analysis.heads.sequences import HeadSums
 from regard.arguments import whole_number
-from regard.errors import DtypeError, RecordingError, ShapeError
+from regard.axes.axis import Axis
+from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.given_weights import given_maps
+from regard.maps.naming import named_maps
 
 
 def head_statistics(
     recording: Any,
     *,
-    tokens: Tensor | Sequence[Any] | None = None,
+    tokens: Any = None,
+    queries: Any = None,
+    keys: Any = None,
     special: Collection[str] | None = None,
     windows: Sequence[int] = WINDOWS,
 ) -> list[HeadStatistics]:
@@ -35,9 +38,10 @@ def head_statistics(
     On maps of more than 2,896 tokens, span_90 is a mean over evenly chosen rows.
 
     Args:
-        recording: a Recording, maps, or one map; sequences are read without their padding.
-        tokens: ids or labels of the keys, (positions,) or (batch, positions), where the maps have no labels; for the maps with
-            as many keys.
+        recording: a Recording, maps, one map, or weights as ``regard.Recording.of`` takes them; padding is left out.
+        tokens: texts or ids of the positions, special tokens included, as in ``regard.page``: a list, or lists for a batch.
+        queries: of the rows alone.
+        keys: of the keys alone, where they are another text than the rows.
         special: tokens that stand for no text; known by their names where not given.
         windows: widths for ``local``.
 
@@ -58,19 +62,17 @@ def head_statistics(
         >>> found.previous, found.offset, found.repeats, found.induction
         (1.0, -1.0, 0.5, 0.0)
     """
-    maps = _maps_of(recording)
+    maps = named_maps(_maps_of(recording), tokens, queries, keys)
     windows = checked_windows(windows)
-    given = _checked_tokens(tokens, maps)
     found: dict[tuple[str | None, int | None, str | None, int], HeadSums] = {}
-    for item, at, amap in _sequences(maps):
+    for _, at, amap in _sequences(maps):
         layer = amap.layer if amap.layer is not None else at if len(maps) > 1 else None
         place = amap.kind, layer, amap.name, amap.shape[1]
         sums = found.setdefault(place, HeadSums(amap.shape[1]))
-        labels = _tokens_of(amap, given, item)
-        named: tuple[str, ...] = amap.keys.spelled or ()
+        labels = _labels(amap.keys)
         known = special
-        if special is None and labels == named:  # its tokenizer knows them
-            known = {label for label, out in zip(named, amap.keys.special, strict=True) if out}
+        if special is None and labels is not None and labels is not amap.keys.id:  # its tokenizer knows them
+            known = {label for label, out in zip(labels, amap.keys.special, strict=True) if out}
         sums.add_map(amap, labels, known, windows)
     table: list[HeadStatistics] = []
     for (kind, layer, name, heads), sums in found.items():
@@ -91,13 +93,7 @@ def checked_windows(windows: Sequence[int]) -> tuple[int, ...]:
 
 
 def _maps_of(recording: Any) -> list[AttentionMap]:
-    found = getattr(recording, "maps", recording)
-    maps = [found] if isinstance(found, AttentionMap) else found
-    if not isinstance(maps, list | tuple) or not all(isinstance(amap, AttentionMap) for amap in maps):
-        raise DtypeError(
-            f"expected a recording, attention maps or one map, got {type(recording).__name__}; "
-            "for weights of your own: AttentionMap.from_dense(weights)"
-        )
+    maps = recording.maps if hasattr(recording, "maps") else given_maps(recording)
     if not maps:
         raise RecordingError("expected a recording with maps, got one without; let the model run inside the block of record")
     return list(maps)
@@ -111,30 +107,7 @@ def _sequences(maps: list[AttentionMap]) -> Iterator[tuple[int, int, AttentionMa
                 yield item, at, amap.sample(item)
 
 
-def _checked_tokens(tokens: Tensor | Sequence[Any] | None, maps: list[AttentionMap]) -> list[list[Any]] | None:
-    """One list of tokens a sequence, or one for all of them."""
-    if tokens is None:
-        return None
-    plain = tokens.tolist() if hasattr(tokens, "tolist") else tokens
-    if not isinstance(plain, list | tuple) or not plain:
-        raise DtypeError(f"tokens: expected ids or labels, one a position, got {tokens!r}; for example the model's input_ids")
-    rows = [list(row) for row in plain] if isinstance(plain[0], list | tuple) else [list(plain)]
-    batch = max(amap.shape[0] for amap in maps)
-    if len(rows) not in (1, batch):
-        raise ShapeError(f"tokens: expected 1 or {batch} sequences, as many as the maps have, got {len(rows)}")
-    lengths = {amap.shape[3] for amap in maps} | {amap.view.source.shape[3] for amap in maps}
-    if len({len(row) for row in rows}) > 1 or len(rows[0]) not in lengths:
-        wanted, got = (" or ".join(map(str, sorted(counts))) for counts in (lengths, {len(row) for row in rows}))
-        raise ShapeError(f"tokens: expected one a key, {wanted} of them, got {got}")
-    return rows
-
-
-def _tokens_of(amap: AttentionMap, given: list[list[Any]] | None, item: int) -> Sequence[Any] | None:
-    """The tokens of the map's keys: those that were given, where they fit it; else its labels."""
-    if given is not None:
-        row = given[item] if len(given) > 1 else given[0]
-        if len(row) == amap.view.source.shape[3]:
-            return [row[at] for at in amap.view.keys]
-        if len(row) == amap.shape[3]:
-            return row
-    return amap.keys.spelled or amap.keys.id
+def _labels(keys: Axis) -> Sequence[Any] | None:
+    """What tells the keys apart: their spelling; their ids where these are all there is, and it is not known what they mean."""
+    named, ids = keys.spelled, keys.id
+    return ids if named is None or (ids is not None and named == tuple(map(str, ids))) else named

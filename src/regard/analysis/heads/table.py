@@ -5,8 +5,6 @@ import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from regard.analysis.heads.registry import LOCAL, STATISTICS, WINDOWS, HeadStatistics, definition_of, statistic_named
 from regard.analysis.heads.roles import checked_thresholds, definition_of_role, roles_of
 from regard.analysis.heads.statistics import head_statistics
@@ -27,7 +25,9 @@ _LABELS = ("kind", "layer", "head")
 def heads(
     recording: Any,
     *,
-    tokens: Tensor | Sequence[Any] | None = None,
+    tokens: Any = None,
+    queries: Any = None,
+    keys: Any = None,
     special: Collection[str] | None = None,
     windows: Sequence[int] = WINDOWS,
     thresholds: Mapping[str, float] | None = None,
@@ -38,8 +38,10 @@ def heads(
     The formulas are those of ``head_statistics``, which is the same table without pandas; the roles those of ``roles_of``.
 
     Args:
-        recording: a Recording, maps, or one map.
-        tokens: ids or labels of the keys, where the maps have no labels.
+        recording: a Recording, maps, one map, or weights as ``regard.Recording.of`` takes them.
+        tokens: texts or ids of the positions, special tokens included, in place of the maps' own; as in ``regard.page``.
+        queries: of the rows alone.
+        keys: of the keys alone, where they are another text than the rows.
         special: tokens that stand for no text; known by their names where not given.
         windows: widths in which mass is local: columns ``local_8`` and so on.
         thresholds: least values that give a role, in place of ``regard.analysis.heads.THRESHOLDS``.
@@ -66,7 +68,8 @@ def heads(
             "expected pandas for a DataFrame, got none; pip install pandas, or take the same table as a list: "
             "regard.analysis.heads.head_statistics(recording)"
         ) from error
-    found = sorted_heads(head_statistics(recording, tokens=tokens, special=special, windows=windows), sort)
+    found = head_statistics(recording, tokens=tokens, queries=queries, keys=keys, special=special, windows=windows)
+    found = sorted_heads(found, sort)
     table = HeadTable(table_rows(found, thresholds))
     table.attrs["thresholds"] = checked_thresholds(thresholds)
     table.attrs["definitions"] = definitions(table.columns, table.attrs["thresholds"])

@@ -181,6 +181,9 @@ class Document:
 def document(
     subject: Viewable,
     *,
+    tokens: Any = None,
+    queries: Any = None,
+    keys: Any = None,
     title: str | None = None,
     image: Any = None,
     grid: tuple[int, int] | None = None,
@@ -191,9 +194,11 @@ def document(
     """What a viewer looks at.
 
     Args:
-        subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
-            translations. Each sequence of a batch is shown by itself, without its padding. Or a card of ``regard.catalogue``:
-            the mechanism on a small example.
+        subject: as in ``regard.page``. Each sequence of a batch is shown by itself, without its padding; a card of
+            ``regard.catalogue`` is the mechanism on a small example.
+        tokens: names for the positions, as in ``regard.page``.
+        queries: for the rows.
+        keys: for the columns.
         title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
             Pillow's; a list of them, one a sequence.
@@ -218,7 +223,12 @@ def document(
         raise OptionError(f"title: expected a text, got {type(title).__name__}")
     if grid is not None and image is None:
         raise OptionError("grid: expected an image with it, got none; give image=")
-    found = mechanism_subject(subject) if isinstance(subject, Card) else read_subject(subject)
+    if isinstance(subject, Card):
+        if tokens is not None or queries is not None or keys is not None:
+            raise OptionError("expected no tokens, queries or keys with a mechanism, got some; its example has its own")
+        found = mechanism_subject(subject)
+    else:
+        found = read_subject(subject, tokens, queries, keys)
     manifest = manifest_of(found, words=words, statistics=statistics)
     if title is not None:
         manifest["title"] = visible(title)

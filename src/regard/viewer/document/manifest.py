@@ -102,6 +102,17 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     return made
 
 
+def map_name(info: dict[str, Any]) -> str:
+    """What a map is called in a caption: its kind and layer, or its name, and whose it is where there are several models.
+
+    Example:
+        >>> map_name({"name": "h.0.attn", "kind": "self", "layer": 0, "of": "tuned"})
+        'tuned: self layer 0'
+    """
+    own = info["name"] if info["layer"] is None else f"{info['kind']} layer {info['layer']}"
+    return own if info["of"] is None else f"{info['of']}: {own}"
+
+
 def head_names(heads: Sequence[int]) -> str:
     """Which heads are shown, in words.
 
@@ -145,6 +156,7 @@ def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) ->
     probabilities = _is_probable(amap)
     return {
         "name": visible(amap.name or f"map {number}"),
+        "of": None if shown.of is None else visible(shown.of),
         "kind": amap.kind if amap.kind in ("encoder", "decoder", "cross", "self") else "map",
         "layer": amap.layer,
         "item": shown.item,

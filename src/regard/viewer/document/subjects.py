@@ -1,6 +1,7 @@
 """What can be looked at, as maps of one sequence each, with the tokens of their axes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -11,23 +12,22 @@ from torch import Tensor
 from regard.analysis.alignment.align import Alignment
 from regard.axes.axis import Axis
 from regard.axes.roles import titles
-from regard.errors import DtypeError, RecordingError, ScoreError, ShapeError
-from regard.figures.matrices import layers_of
+from regard.errors import DtypeError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.given_weights import given_maps, is_mapping
+from regard.maps.naming import named_maps
 from regard.mechanisms.card import Card
 from regard.positions import take
 from regard.recording.recording import Recording
 from regard.tokens.special import is_special
 from regard.tokens.words import words_of
 from regard.translation.translator import Translation
+from regard.viewer.document.recordings import named_recordings
 
-Viewable: TypeAlias = AttentionMap | Recording | Translation | Card | Tensor | NDArray[Any] | Sequence[Any]
+Viewable: TypeAlias = AttentionMap | Recording | Translation | Card | Tensor | NDArray[Any] | Sequence[Any] | Mapping[str, Any]
 
 LONGEST_NAME = 80
 """Characters of a text that name a sequence."""
-
-_NUMBERS = (int, float, np.number, np.ndarray, Tensor, list, tuple)
-"""What a list of numbers may have in it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class ShownMap:
         rows: tokens that label the rows, the usual ones first.
         columns: tokens that label the columns.
         value: (kv_heads, keys, dim), where the recording kept them.
+        of: the name of its recording, where there are several.
     """
 
     amap: AttentionMap
@@ -65,6 +66,7 @@ class ShownMap:
     rows: tuple[ShownAxis, ...]
     columns: ShownAxis
     value: Tensor | None = None
+    of: str | None = None
 
 
 @dataclass
@@ -79,23 +81,41 @@ class Subject:
     notes: list[str] = field(default_factory=list)  #: what is said of all of it
 
 
-def read_subject(subject: Viewable) -> Subject:
-    """The maps of a translation, a recording, a map, weights, or a list of one of these.
+def read_subject(subject: Viewable, tokens: Any = None, queries: Any = None, keys: Any = None) -> Subject:
+    """The maps of a translation, a recording, a map, weights, a list of one of these, or of several recordings by name.
+
+    Args:
+        subject: what is looked at.
+        tokens: names for the positions, as ``regard.page`` takes them.
+        queries: for the rows.
+        keys: for the columns.
 
     Raises:
         DtypeError: something else.
         RecordingError: no maps.
         ShapeError: a map without rows or columns, or labels that do not fit it.
     """
+
+    def named(maps: Sequence[AttentionMap]) -> list[AttentionMap]:
+        return named_maps(maps, tokens, queries, keys)
+
     parts = list(subject) if isinstance(subject, list | tuple) else [subject]
+    if len(parts) == 1 and isinstance(parts[0], Recording):
+        subject = parts[0]
     translations = [part for part in parts if isinstance(part, Translation)]
     if translations and len(translations) == len(parts):
-        found = _of_translations(translations)
+        found = _of_translations(translations, [_named(part.recording, named) for part in translations])
     elif isinstance(subject, Recording):
         found = Subject(subject.model or "Attention")
-        _add_recording(found, subject)
+        _add_recording(found, _named(subject, named))
+    elif several := named_recordings(subject):
+        found = Subject(", ".join(several))
+        for name, recording in several.items():
+            if not recording.maps:
+                raise RecordingError(f"expected recordings with maps, got none in {name!r}; let the model run inside its block")
+            _add_recording(found, _named(recording, named), of=name)
     else:
-        found = _of_maps([_as_map(part) for part in layers_of(subject)])
+        found = _of_maps(named(_maps_of(subject)))
     if not found.maps:
         raise RecordingError("expected something with maps, got none; let the model run inside the block of record")
     for shown in found.maps:
@@ -104,11 +124,18 @@ def read_subject(subject: Viewable) -> Subject:
     return found
 
 
-def _of_translations(translations: Sequence[Translation]) -> Subject:
+def _named(recording: Recording, named: Callable[[Sequence[AttentionMap]], list[AttentionMap]]) -> Recording:
+    """The recording with its maps under other names; the one that is given stays as it is."""
+    made = copy(recording)
+    made.maps = named(recording.maps) if recording.maps else []
+    return made
+
+
+def _of_translations(translations: Sequence[Translation], recordings: Sequence[Recording]) -> Subject:
     first = translations[0]
     found = Subject(f"{first.source} → {first.text}" if len(translations) == 1 else f"{len(translations)} translations")
-    for item, one in enumerate(translations):
-        _add_recording(found, one.recording, [one.source])
+    for item, (one, recording) in enumerate(zip(translations, recordings, strict=True)):
+        _add_recording(found, recording, [one.source])
         found.alignments.append((item, one.alignment))
     reading, linked = first.reading(), first.alignment.reading
     found.opening = {
@@ -125,25 +152,31 @@ def _of_translations(translations: Sequence[Translation]) -> Subject:
     return found
 
 
-def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | None = None) -> None:
+def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | None = None, of: str | None = None) -> None:
     """The sequences of a recording, each with its own tokens and without padding."""
     for number in range(recording.batch_size):
         one = recording.sample(number)
         item = len(found.items)
-        found.items.append(names[number] if names else _name_of(one, number))
+        own = (
+            names[number]
+            if names
+            else _name_of(one) or (f"sequence {number + 1}" if of is None or recording.batch_size > 1 else "")
+        )
+        found.items.append(own if of is None else f"{of}: {own}" if own else of)
         for at, amap in enumerate(one.maps):
             value = one.values[at].value if len(one.values) == len(one.maps) else None
             value = None if value is None else take(take(value, 0, amap.view.batch), 2, amap.view.keys)
             for row in range(amap.shape[0]):  # pictures of one text, where there are several
                 part = amap.sample(row)
                 sides = _axes_of(part, written=recording.is_encoder_decoder or one.labels("produced") is not None)
-                found.maps.append(ShownMap(part, item, *sides, None if value is None else value[row].detach()))
+                found.maps.append(ShownMap(part, item, *sides, None if value is None else value[row].detach(), of))
 
 
-def _name_of(recording: Recording, number: int) -> str:
+def _name_of(recording: Recording) -> str:
+    """The text of a recording of one sequence; empty where it has none."""
     labels = recording.labels("source") or recording.labels("consumed")
     plain = [label for label in labels or () if not is_special(label)]
-    return " ".join(words_of(plain).texts)[:LONGEST_NAME].strip() or f"sequence {number + 1}"
+    return " ".join(words_of(plain).texts)[:LONGEST_NAME].strip()
 
 
 def _axes_of(amap: AttentionMap, *, written: bool = True) -> tuple[tuple[ShownAxis, ...], ShownAxis]:
@@ -157,28 +190,16 @@ def _axes_of(amap: AttentionMap, *, written: bool = True) -> tuple[tuple[ShownAx
     return tuple(shown(axis, usual[0]) for axis in rows), shown(amap.keys, usual[1])
 
 
-def _as_map(part: Any) -> AttentionMap:
-    if isinstance(part, AttentionMap):
-        return part
-    given = type(part).__name__
-    if isinstance(part, list | tuple):
-        others = dict.fromkeys(type(one).__name__ for one in part if not isinstance(one, _NUMBERS))
-        if others or not part:
-            given = f"a {given} with {' and '.join(others)}" if others else f"an empty {given}"
-        else:
-            try:
-                part = np.asarray(part, np.float64)
-            except (ValueError, TypeError) as error:
-                raise ShapeError("expected rows of numbers of one length, got a ragged list; pad or cut the rows") from error
-    if isinstance(part, Tensor | np.ndarray):
-        made = AttentionMap.from_dense(part)
-        if not all(bool(made[:, head].isfinite().all()) for head in range(made.shape[1])):
-            raise ScoreError("expected finite weights, got NaN or infinite ones; set rows that see nothing to 0")
-        return made
-    raise DtypeError(
-        "expected a translation, a recording, an attention map, weights (heads, queries, keys), a mechanism's card or a list "
-        f"of maps, got {given}"
-    )
+def _maps_of(subject: Any) -> list[AttentionMap]:
+    """The maps in a map, weights, or a list of these."""
+    if not isinstance(subject, AttentionMap | Tensor | np.ndarray | list | tuple) and not is_mapping(subject):
+        raise DtypeError(
+            "expected a translation, a recording, an attention map, weights (batch, heads, queries, keys), a mechanism's card, "
+            f"or a list or names of these, got {type(subject).__name__}"
+        )
+    if isinstance(subject, list | tuple) and any(isinstance(part, AttentionMap) for part in subject):
+        return [amap for part in subject for amap in given_maps(part)]
+    return given_maps(subject)
 
 
 def _of_maps(maps: Sequence[AttentionMap]) -> Subject:

@@ -22,7 +22,10 @@ WIDGET_WORK = 4 * 10**9
 
 def show(
     subject: Viewable,
+    tokens: Any = None,
     *,
+    queries: Any = None,
+    keys: Any = None,
     title: str | None = None,
     image: Any = None,
     grid: tuple[int, int] | None = None,
@@ -35,8 +38,11 @@ def show(
     notebook. Elsewhere a page that works offline is written to the folder for temporary files and opened in the browser.
 
     Args:
-        subject: a translation, a recording, an attention map, weights, or a list of these; or a mechanism, a card of
-            ``regard.catalogue``.
+        subject: a translation, a recording, an attention map, weights, a list of these, or several recordings by name, as in
+            ``regard.page``; or a mechanism, a card of ``regard.catalogue``.
+        tokens: the texts of the positions; see ``regard.page``.
+        queries: of the rows alone.
+        keys: of the columns alone.
         title: what it is called.
         image: the picture that an image model looked at; see ``regard.page``.
         grid: patches of the image down and across, where they are not as many down as across.
@@ -52,11 +58,12 @@ def show(
     """
     height, theme = checked_look(height, theme)
     kind = _notebook()
+    options = {"tokens": tokens, "queries": queries, "keys": keys, "title": title, "image": image, "grid": grid}
     if kind is None:
-        return _open(document(subject, title=title, image=image, grid=grid))
+        return _open(document(subject, **options))
     from regard.viewer.notebook.widget import ViewerWidget
 
-    shown = document(subject, title=title, image=image, grid=grid, max_work=WIDGET_WORK)
+    shown = document(subject, **options, max_work=WIDGET_WORK)
     if kind == "marimo":
         return ViewerWidget(shown, height=height, theme=theme)
     from IPython.display import HTML, display

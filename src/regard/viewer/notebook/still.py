@@ -8,7 +8,7 @@ import numpy as np
 
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document
-from regard.viewer.document.manifest import head_names
+from regard.viewer.document.manifest import head_names, map_name
 from regard.viewer.page.page import escaped
 
 MOST_CELLS = 256  # along a side of the picture
@@ -36,7 +36,7 @@ def still_picture(shown: Document, name: str) -> str:
         "sample": 0,
     }
     weights = unpack(shown.answer("region", region))[1]["values"]
-    layer = info["name"] if info["layer"] is None else f"{info['kind']}, layer {info['layer']}"
+    layer = map_name(info)
     title = f"{layer}, {head_names(heads)}" if info["heads"] > 1 else layer
     axes = shown.manifest["axes"]
     queries, keys = axes[info["rowAxes"][opening.get("rowAxis", 0)]], axes[info["columnAxis"]]

@@ -9,7 +9,7 @@ import unicodedata
 from typing import Any
 
 from regard.arguments import whole_number
-from regard.errors import FileFormatError, OptionError
+from regard.errors import DtypeError, FileFormatError, OptionError
 from regard.files import checked_path, written_whole
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document, document
@@ -58,6 +58,9 @@ def page(
     subject: Viewable | Document,
     path: str | os.PathLike[str] | None = None,
     *,
+    tokens: Any = None,
+    queries: Any = None,
+    keys: Any = None,
     title: str | None = None,
     image: Any = None,
     grid: tuple[int, int] | None = None,
@@ -72,9 +75,15 @@ def page(
     subject gives the same bytes.
 
     Args:
-        subject: a translation, a recording, an attention map, weights with 2 to 4 axes, or a list of these maps, weights or
-            translations; or a mechanism, a card of ``regard.catalogue``.
+        subject: a translation, a recording, an attention map, or a list of maps or translations; weights as
+            ``regard.Recording.of`` takes them, what ``output_attentions=True`` returns among them. Several recordings as a
+            list, or by name: ``{"base": recording, "tuned": another}``. Or a mechanism, a card of ``regard.catalogue``.
         path: where to write it, if anywhere.
+        tokens: the texts or ids of the positions, special tokens included: a list, or lists for a batch, of both sides where a
+            text looks at itself. Of generated text one for each row, or for the whole sequence, which is one more. They stand
+            in place of a recording's own names, wherever they fit.
+        queries: of the rows alone; where one text looks at another, of what is written.
+        keys: of the columns alone; where one text looks at another, of its source.
         title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
             Pillow's; a list of them, one a sequence.
@@ -95,16 +104,30 @@ def page(
     Example:
         >>> import regard
         >>> html = regard.page(regard.translate("The cat sat."), "cat.html")  # doctest: +SKIP
+        >>> html = regard.page(output.attentions, "mine.html", tokens=["The", "cat", "sat"])  # doctest: +SKIP
     """
+    if isinstance(path, list | tuple):  # as head_view(attention, tokens) of other tools
+        raise DtypeError(
+            f"path: expected where to write the page, got a list of {len(path)}; the texts of the positions are tokens=[...]"
+        )
     place = None if path is None else checked_path(path)
+    options = {
+        "tokens": tokens,
+        "queries": queries,
+        "keys": keys,
+        "title": title,
+        "image": image,
+        "grid": grid,
+        "words": words,
+        "statistics": statistics,
+    }
     if isinstance(subject, Document):
-        options = {"title": title, "image": image, "grid": grid, "words": words, "statistics": statistics}
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise OptionError(f"expected a Document alone, which has its own, got {', '.join(given)}; give them to document()")
         shown = subject
     else:
-        shown = document(subject, title=title, image=image, grid=grid, words=words, statistics=statistics)
+        shown = document(subject, **options)
     text = page_of(shown, max_bytes=max_bytes)
     if place is not None:
         with written_whole(place) as file:
@@ -194,7 +217,8 @@ def _table(shown: Document, number: int, heads: list[int], row_axis: int) -> str
     how = {"how": "mean", "hideSpecial": False, "renormalise": False, "sample": 0}
     weights = unpack(shown.answer("region", {"map": number, "heads": heads, **cells, **how}))[1]["values"]
     rows, columns = axes[info["rowAxes"][row_axis]]["tokens"], axes[info["columnAxis"]]["tokens"]
-    lines = [f"<table><caption>Weights of {escaped(info['name'])}, {head_names(heads)}</caption>", "<tr><th></th>"]
+    name = info["name"] if info["of"] is None else f"{info['of']}: {info['name']}"
+    lines = [f"<table><caption>Weights of {escaped(name)}, {head_names(heads)}</caption>", "<tr><th></th>"]
     lines += [f'<th scope="col">{escaped(token)}</th>' for token in columns]
     lines.append("</tr>")
     for token, row in zip(rows, weights.tolist(), strict=True):
