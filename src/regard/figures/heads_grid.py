@@ -1,7 +1,7 @@
 """All heads at a glance: small multiples on one scale."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ class _Panel:
 
 
 def heads_grid(
-    map_or_weights: Weights | Sequence[Weights],
+    map_or_weights: Weights | Sequence[Weights] | Mapping[str, Weights],
     queries: Labels = None,
     keys: Labels = None,
     *,
@@ -58,12 +58,13 @@ def heads_grid(
     Token labels stand at the first column and above the first row where there is room for them; positions otherwise.
 
     Args:
-        map_or_weights: what ``heatmap`` accepts, or a list or tuple of maps: the layers, as in ``recording.cross``.
+        map_or_weights: what ``heatmap`` accepts; a list or tuple of maps: the layers, as in ``recording.cross``; or maps by
+            name, such as those of two models.
         queries: labels of the rows, for all layers; the maps' own where not given.
         keys: labels of the columns, likewise.
         batch: which sequence.
         columns: heads side by side, further ones below; chosen to suit where not given.
-        titles: one for each head, layer by layer; "head 0" or "layer 1, head 3" where not given.
+        titles: one for each head, layer by layer; "head 0", "layer 1, head 3" or "base, head 3" where not given.
         highlight: (layer, head) to frame, numbered as in the titles; 0 is the layer of weights that do not know theirs.
         scale: one for all heads, as in ``heatmap``; "log" by itself where most heads have a sink.
         vmin: weight of the lowest colour, in all heads.
@@ -88,11 +89,13 @@ def heads_grid(
         >>> [ax.get_title() for ax in figure.axes][2:4]
         ['layer 0, head 2', 'layer 1, head 0']
     """
+    names: list[str] = list(map_or_weights) if isinstance(map_or_weights, Mapping) else []
+    layers = list(map_or_weights.values()) if isinstance(map_or_weights, Mapping) else layers_of(map_or_weights)
     look = look_of(theme, width, font, ax)
-    found = [read_matrices(layer, queries, keys, batch=batch, head=None, sides=sides) for layer in layers_of(map_or_weights)]
+    found = [read_matrices(layer, queries, keys, batch=batch, head=None, sides=sides) for layer in layers]
     matrices = [weights for layer in found for weights in layer.weights]
     chosen = scale_of(matrices, look.theme, scale=scale, vmin=vmin, vmax=vmax, cmap=cmap)
-    panels = _panels(found, titles)
+    panels = _panels(found, titles, names)
     _check_highlight(highlight, panels)
     if columns is not None:
         columns = whole_number("columns", columns, 1)
@@ -163,16 +166,27 @@ def _draw(
     return canvas.figure
 
 
-def _panels(found: list[Matrices], titles: Sequence[str] | None) -> list[_Panel]:
+def _titles(name: str | None, number: int, head: int) -> tuple[str, str]:
+    """The title of a panel, and a short one."""
+    if name is None:
+        return (f"head {head}",) * 2
+    return f"{name}, head {head}", f"L{number} H{head}" if name == f"layer {number}" else f"{name} H{head}"
+
+
+def _name(names: Sequence[str], number: int, word: str) -> str:
+    """What the map of a panel is called: its name, where the maps have names."""
+    return names[number] if names else f"{word} {number}"
+
+
+def _panels(found: list[Matrices], titles: Sequence[str] | None, names: Sequence[str]) -> list[_Panel]:
     # A list such as recording.cross[2:4] knows its numbers; without them, layers are counted.
     own = [layer.layer for layer in found if layer.layer is not None]
-    known = len(set(own)) == len(found)
+    known = len(set(own)) == len(found) and not names
     numbers = own if known else range(len(found))
     several = known or len(found) > 1
+    word = "map" if own and not known else "layer"  # equal layers are those of several models
     panels = [
-        _Panel(
-            layer, number, head, *((f"layer {number}, head {head}", f"L{number} H{head}") if several else (f"head {head}",) * 2)
-        )
+        _Panel(layer, number, head, *_titles(_name(names, number, word) if several or names else None, number, head))
         for layer, number in zip(found, numbers, strict=True)
         for head in layer.heads
     ]

@@ -36,9 +36,8 @@ class AttentionMap:
     """Attention weights, kept as the factors that they follow from.
 
     Args:
-        query: (batch, heads, queries, dim), heads before positions, as the kernel gets it: after rotary positions and norms.
-            Tools that keep (batch, positions, heads, dim), as TransformerLens does, need ``.transpose(1, 2)``: the shapes
-            cannot tell.
+        query: (batch, heads, queries, dim), as the kernel gets it: after rotary positions and norms. The shape cannot tell
+            (batch, positions, heads, dim), as TransformerLens keeps it: ``.transpose(1, 2)`` first.
         key: (batch, kv_heads, keys, dim); query head h reads key head h // (heads / kv_heads).
         mask: who may attend: a ``Mask``, a boolean tensor (True = may attend) or a float tensor that is added; tensors
             broadcast to (batch, heads, queries, keys).

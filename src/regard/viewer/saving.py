@@ -29,9 +29,9 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
         thing: for pictures a figure; axes, with all of the figure that they are in; anything with a method
             ``figure(**options)``, such as a translation, an alignment, a survey or a sweep; a mechanism, as its card;
             or a map or weights, as ``regard.heatmap`` takes them. For pages what ``regard.page`` takes: a translation, a
-            recording, a mechanism, a map, weights, a list of these, or several recordings by name. For tables a map or weights, or anything with a method
-            ``table(**options)``: a translation, an alignment, a ranking, a sweep, relevance, edges of a flow, ``regard.heads``,
-            a survey.
+            recording, a mechanism, a map, weights, a list of these, or several recordings by name. For tables a map or
+            weights, or anything with a method ``table(**options)``: a translation, an alignment, a ranking, a sweep, relevance,
+            edges of a flow, ``regard.heads``, a survey.
         paths: where to; files that exist are replaced.
         dpi: pixels an inch, of pictures.
         options: for pictures, arguments of ``thing.figure`` or of ``regard.heatmap``; for pages, of ``regard.page``; for
@@ -60,10 +60,11 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
         [place for place in places if place.suffix.lower() in endings] for endings in (PAGES, FORMATS, TABLES)
     )
     sorts = [name for name, found in (("pictures", pictures), ("pages", pages), ("tables", tables)) if found]
+    shared = "" if tables else f"{', '.join(SHARED)} alone"
     if len(sorts) > 1 and options.keys() - (() if tables else SHARED):
         raise OptionError(
-            f"expected {'no options' if tables else ', '.join(SHARED) + ' alone'} for {' and '.join(sorts)} at once, got {', '.join(options)}; they take different ones: save "
-            f"{(tables or pages)[0].name!r} by itself"
+            f"expected {shared or 'no options'} for {' and '.join(sorts)} at once, got {', '.join(options)}; they take different "
+            f"ones: save {(tables or pages)[0].name!r} by itself"
         )
     if pictures:
         from regard.figures.figure_files import write_figure
