@@ -10,7 +10,7 @@ from matplotlib.image import imread
 import regard
 from regard.analysis.alignment import Pair, Ranking, Rule, rank_heads
 from regard.analysis.weighted.relevance import Relevance
-from regard.errors import DtypeError
+from regard.errors import DtypeError, RecordingError
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,9 @@ def test_what_cannot_be_drawn_is_one_error(translation, tmp_path, thing, got):
 
 
 def test_what_is_no_page_is_one_error(translation, tmp_path):
-    for thing in (translation.alignment, Ranking(), "text"):
+    for thing in (translation.alignment, "text"):
         with pytest.raises(DtypeError, match="expected a translation, a recording, an attention map, weights"):
             regard.save(thing, tmp_path / "x.html")
+    with pytest.raises(RecordingError, match="expected attention weights, got none"):
+        regard.save(Ranking(), tmp_path / "x.html")
     assert list(tmp_path.iterdir()) == []
