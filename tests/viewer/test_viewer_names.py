@@ -208,7 +208,8 @@ def test_recordings_in_a_list_are_told_apart():
     names = document([base.sample(0), recorded("gpt2").sample(0)]).manifest["title"]
     assert names == "BertModel, GPT2LMHeadModel"
     twice = document([*base.sample(0).self, *base.sample(0).self]).manifest
-    assert [info["of"] for info in twice["maps"]] == ["recording 1"] * 3 + ["recording 2"] * 3
+    assert [info["of"] for info in twice["maps"]] == ["part 1"] * 3 + ["part 2"] * 3
+    assert document([base.sample(0)] * 5).manifest["title"] == "5 recordings"
     assert {info["of"] for info in document(base).manifest["maps"]} == {None}
 
 

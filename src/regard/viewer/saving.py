@@ -63,8 +63,8 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
     shared = "" if tables else f"{', '.join(SHARED)} alone"
     if len(sorts) > 1 and options.keys() - (() if tables else SHARED):
         raise OptionError(
-            f"expected {shared or 'no options'} for {' and '.join(sorts)} at once, got {', '.join(options)}; they take different "
-            f"ones: save {(tables or pages)[0].name!r} by itself"
+            f"expected {shared or 'no options'} for {' and '.join(sorts)} at once, got {', '.join(options)}; they take "
+            f"different ones: save {(tables or pages)[0].name!r} by itself"
         )
     if pictures:
         from regard.figures.figure_files import write_figure

@@ -16,7 +16,7 @@ def named_recordings(subject: Any) -> dict[str, Recording]:
     Args:
         subject: a list of recordings or translations, which are called by their models where these differ; a mapping of names
             to recordings, translations, maps, or weights as ``regard.Recording.of`` takes them; a list of maps of several
-            models, where the same map is there more than once.
+            models or passes, where the same map is there more than once.
 
     Raises:
         DtypeError: a list with recordings and other things.
@@ -51,7 +51,7 @@ def _recording(part: Any) -> Recording:
 
 
 def _repeated(maps: list[AttentionMap] | tuple[AttentionMap, ...]) -> dict[str, Recording]:
-    """The maps of a list where some are the same maps of several models; none where all differ, or nothing is known of them."""
+    """The maps of a list with the same map of several models or passes; none where all differ, or nothing is known of them."""
     seen: dict[Any, int] = {}
     parts: dict[str, Recording] = {}
     for amap in maps:
@@ -59,5 +59,5 @@ def _repeated(maps: list[AttentionMap] | tuple[AttentionMap, ...]) -> dict[str, 
         if place == (None, None, None):
             return {}
         seen[place] = seen.get(place, 0) + 1
-        parts.setdefault(f"recording {seen[place]}", Recording()).maps.append(amap)
+        parts.setdefault(f"part {seen[place]}", Recording()).maps.append(amap)
     return parts if len(parts) > 1 else {}

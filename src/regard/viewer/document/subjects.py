@@ -26,6 +26,9 @@ from regard.viewer.document.recordings import named_recordings
 
 Viewable: TypeAlias = AttentionMap | Recording | Translation | Card | Tensor | NDArray[Any] | Sequence[Any] | Mapping[str, Any]
 
+MOST_NAMES = 4
+"""Recordings whose names make a title."""
+
 LONGEST_NAME = 80
 """Characters of a text that name a sequence."""
 
@@ -109,7 +112,7 @@ def read_subject(subject: Viewable, tokens: Any = None, queries: Any = None, key
         found = Subject(subject.model or "Attention")
         _add_recording(found, _named(subject, named))
     elif several := named_recordings(subject):
-        found = Subject(", ".join(several))
+        found = Subject(", ".join(several) if len(several) <= MOST_NAMES else f"{len(several)} recordings")
         for name, recording in several.items():
             if not recording.maps:
                 raise RecordingError(f"expected recordings with maps, got none in {name!r}; let the model run inside its block")
