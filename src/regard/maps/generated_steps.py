@@ -27,6 +27,7 @@ def together(steps: Sequence[Tensor], name: str, kind: str | None) -> tuple[Tens
         ShapeError: steps that do not follow one another.
 
     Example:
+        >>> import torch
         >>> prompt, step = torch.eye(2)[None, None], torch.tensor([[[[0.2, 0.3, 0.5]]]])
         >>> together([prompt, step], "layer 0", None)[0][0, 0]
         tensor([[1.0000, 0.0000, 0.0000],
