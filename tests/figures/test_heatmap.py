@@ -351,7 +351,7 @@ def test_layers_are_numbered_as_the_maps_know_themselves():
     ]
     assert titles == ["layer 5, head 0", "layer 3, head 0"]
     titles = [ax.get_title() for ax in heads(heads_grid([Fake(weights(1, 1, 2, 3), layer=0) for _ in range(2)]))]
-    assert titles == ["layer 0, head 0", "layer 1, head 0"]
+    assert titles == ["map 0, head 0", "map 1, head 0"]
 
 
 @pytest.mark.parametrize(("count", "columns", "lines"), [(7, 3, 3), (7, 11, 1), (8, None, 2), (13, None, 4), (2, None, 1)])
