@@ -74,9 +74,10 @@ class Recorder(Observer):
             return  # gradient checkpointing computes the layer once more on the way back
         name, kind = self.place(call.module)
         repeated = self.repeats(call)
+        again = self.stacks.called(call.module) > 0  # within another picture or window, which is no other layer
         # Layers are counted in each stack of a model: text and vision towers have their own.
         stack = f"{kind} {re.sub('[0-9]+', '*', name)}" if re.search("[0-9]", name) else kind
-        layer = self._seen[stack] - 1 if repeated else self._seen[stack]
+        layer = self._seen[stack] - 1 if repeated or again else self._seen[stack]
         self._seen[stack] = layer + 1
         if (self.layers is not None and layer not in self.layers) or (self.kinds is not None and kind not in self.kinds):
             kept = "left out by layers= or kinds="

@@ -19,6 +19,7 @@ from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
 from regard.recording.kinds import ATTENTION_KINDS
+from regard.recording.pictures import of_pictures, pictures_of_texts, shows_pictures
 from regard.recording.values import CallValues, values_as_data
 
 SUM_ERROR = 0.02
@@ -237,8 +238,8 @@ class Recording:
                 f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
                 "do not tell which row is whose; call regard.generate(model, inputs, ...)"
             )
-        cut = {at: self._cut(amap, item) for at, amap in enumerate(self.maps) if amap.shape[0] in (1, count) or count == 1}
-        if left := sorted({str(amap.name) for at, amap in enumerate(self.maps) if at not in cut}):
+        cut, others = self._cut(item, count)
+        if left := sorted({str(amap.name) for at, amap in enumerate(self.maps) if at not in cut.keys() | others}):
             warnings.warn(
                 f"sample({item}) leaves out the maps of {left[0]}{f' and {len(left) - 1} more modules' if left[1:] else ''}: "
                 f"there are not {count} of them, and which are whose is not known; recording.maps has them",
@@ -251,11 +252,23 @@ class Recording:
             made.values = [self.values[at] for at in cut]  # they belong to what the maps are cut from
         return made
 
-    def _cut(self, amap: AttentionMap, item: int) -> AttentionMap:
-        """The part of a sequence: of a picture's tower, all the pictures of a single text."""
-        if amap.shape[0] > 1 and self.batch_size == 1:
-            return amap
-        return amap.sample(item if amap.shape[0] > 1 else 0)
+    def _cut(self, item: int, count: int) -> tuple[dict[int, AttentionMap], set[int]]:
+        """The maps of a sequence, those of its pictures included, by their number; and the numbers of other sequences' own."""
+        pictures = pictures_of_texts([amap for amap in self.maps if _is_text(amap)], count)
+        cut: dict[int, AttentionMap] = {}
+        others: set[int] = set()
+        for at, amap in enumerate(self.maps):
+            if pictures is not None and not _is_text(amap) and shows_pictures(amap, sum(pictures)):
+                part = of_pictures(amap, sum(pictures[:item]), pictures[item])
+                if part is None:
+                    others.add(at)
+                else:
+                    cut[at] = part
+            elif amap.shape[0] > 1 and count == 1:
+                cut[at] = amap
+            elif amap.shape[0] in (1, count):
+                cut[at] = amap.sample(item if amap.shape[0] > 1 else 0)
+        return cut, others
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording to one file: the factors of its maps, their sides, and values; ``regard.load`` opens it.

@@ -19,16 +19,21 @@ from torch import Tensor, nn
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.tokens import axis_of_ids, axis_of_presence, joined
+from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, with_pictures
+from regard.recording.sounds import axis_of_sound
 
 TEXT = frozenset({"input_ids", "decoder_input_ids"})
 EMBEDDED = frozenset({"inputs_embeds", "decoder_inputs_embeds"})
 MASKS = frozenset({"attention_mask", "decoder_attention_mask", "encoder_attention_mask"})
 OTHERS = frozenset({
     "pixel_values", "pixel_values_videos", "pixel_values_images", "input_features", "input_values", "audio_values",
-    "image_grid_thw", "video_grid_thw", "grid_thw", "image_sizes",
+    "image_grid_thw", "video_grid_thw", "grid_thw", "image_sizes", "spatial_shapes", "patch_attention_mask",
 })  # fmt: skip
 CARRIED = frozenset({"encoder_hidden_states", "past_key_values"})
-FACTS = TEXT | EMBEDDED | MASKS | OTHERS | CARRIED
+PARTS = "cu_seqlens"
+"""Where the pictures or windows of a tower begin and end, which attends within each of them in a call of its own."""
+
+FACTS = TEXT | EMBEDDED | MASKS | OTHERS | CARRIED | {PARTS}
 """Arguments that say what a stack reads; as Transformers calls them."""
 
 
@@ -42,6 +47,8 @@ class Frame:
     axes: dict[str, Axis] = field(default_factory=dict)  #: made once for all calls of the stack
     marks: Tensor | None = None  #: see ``Held``
     caches: dict[int, int | None] = field(default_factory=dict)  #: positions in the caches that were met inside, at first
+    pictures: list[Grid] = field(default_factory=list)  #: those that towers inside have seen, in their order
+    calls: int = 0  #: attention calls that it has made
 
     def ids(self, name: str = "input_ids") -> Tensor | None:
         """Ids (batch, positions) that it was given."""
@@ -58,7 +65,10 @@ class Frame:
         """Whether it reads no text at all: pictures, sound."""
         modalities = getattr(self.module, "input_modalities", None)
         if modalities and hasattr(self.module, "config"):  # as Transformers says of each of its models
-            return "text" not in ((modalities,) if isinstance(modalities, str) else tuple(modalities))
+            said = (modalities,) if isinstance(modalities, str) else tuple(modalities)
+            takes_text = bool((TEXT | EMBEDDED) & set(_arguments(type(self.module).forward)))
+            if "text" not in said or takes_text:  # some towers say what their whole model reads
+                return "text" not in said
         return bool(OTHERS & self.given.keys()) and not (TEXT | EMBEDDED) & self.given.keys()
 
     @property
@@ -83,6 +93,7 @@ class Stacks:
         self.doubt: str | None = None  #: what should be said of the recording
         self._outputs: dict[int, tuple[ReferenceType[Tensor], Axis]] = {}
         self._caches: WeakKeyDictionary[Any, Held] = WeakKeyDictionary()
+        self._pictures: list[Grid] = []  # of towers that ran before the text, as in generate
 
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         """A module begins."""
@@ -103,12 +114,16 @@ class Stacks:
         frame = self.frames[-1] if self.frames and self.frames[-1].module is module else None
         if frame is None or not frame.given:
             return
-        axis = frame.axes.get("rows")
-        if axis is None:
-            return
         first = output if isinstance(output, Tensor) else getattr(output, "last_hidden_state", None)
         if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
             first = output[0]
+        if frame.reads_otherwise:
+            self._tell_of_pictures(frame)
+            if isinstance(first, Tensor) and first.ndim == 3:
+                frame.axes["rows"] = self._otherwise(frame, first.shape[0], first.shape[1])
+        axis = frame.axes.get("rows")
+        if axis is None:
+            return
         if isinstance(first, Tensor) and first.ndim == 3 and first.shape[1] == len(axis):
             key = id(first)
             self._outputs[key] = ref(first, lambda _: self._outputs.pop(key, None)), axis
@@ -121,6 +136,14 @@ class Stacks:
     def leave_until(self, depth: int) -> None:
         """Only so many modules still run."""
         del self.frames[depth:]
+
+    def called(self, module: nn.Module) -> int:
+        """How many calls an attention module that goes part by part has made before in this run of it; 0 of any other."""
+        frame = next((one for one in reversed(self.frames) if one.module is module), None)
+        if frame is None or PARTS not in frame.given:
+            return 0
+        frame.calls += 1
+        return frame.calls - 1
 
     def axes(
         self, module: nn.Module, kind: str, shape: tuple[int, int, int, int], key: Tensor | None = None
@@ -138,8 +161,11 @@ class Stacks:
         if frame is None or frame.reads_otherwise:
             # a decoder may look at what is no text, and the other way round
             rows = Axis.unknown(queries) if frame is None else self._otherwise(frame, batch, queries)
-            columns = self._source(batch, keys) if kind == "cross" else rows if queries == keys else Axis.unknown(keys)
-            return rows, columns
+            if kind == "cross":
+                return rows, self._source(batch, keys)
+            if queries == keys or frame is None:
+                return rows, rows if queries == keys else Axis.unknown(keys)
+            return rows, self._otherwise(frame, batch, keys)
         role = "consumed" if kind in ("decoder", "cross") else "source"
         rows = self._rows(frame, role, batch, queries)
         if kind == "cross":
@@ -183,6 +209,11 @@ class Stacks:
                         f"whether the positions of the pad token {pad} are padding is not known, as no attention_mask was "
                         "given: they count as text; give the model the attention_mask that its tokenizer returns"
                     )
+                config = getattr(frame.module, "config", None)
+                text = found
+                found = with_pictures(text, ids, config, frame.given, frame.pictures or self._pictures)
+                if found is not text and not frame.pictures:
+                    self._pictures.clear()
             elif ids is not None and ids.shape[0] == batch and _virtual_tokens(self.frames) == size - ids.shape[1] > 0:
                 virtual = Axis((Line(size - ids.shape[1], text=("",) * (size - ids.shape[1])),))
                 found = joined([virtual, axis_of_ids(ids, None, self.tokenizer)], role)
@@ -230,7 +261,7 @@ class Stacks:
             carried = frame.given.get("encoder_hidden_states")
             if isinstance(carried, Tensor):
                 known = self._outputs.get(id(carried))
-                if known is not None and known[0]() is carried and len(known[1]) == size and len(known[1].lines) == batch:
+                if known is not None and known[0]() is carried and len(known[1]) == size and len(known[1].lines) in (1, batch):
                     return known[1]
                 break
         for frame in self.frames:
@@ -242,9 +273,47 @@ class Stacks:
         masks = (frame.mask("encoder_attention_mask") for frame in reversed(self.frames))
         return self._presence_alone(next((mask for mask in masks if mask is not None), None), batch, size)
 
-    def _otherwise(self, frame: Frame, batch: int, size: int) -> Axis:  # noqa: ARG002
-        """The positions of a stack that reads no text."""
-        return Axis.unknown(size)
+    def _otherwise(self, frame: Frame, batch: int, size: int) -> Axis:
+        """The positions of a stack that reads pictures or sound."""
+        part = self._part(size)
+        key = f"places {batch} {size} {part}"
+        if key not in frame.axes:
+            found: Axis | None = None
+            for one in self._until_text(frame):
+                found = found or axis_of_pictures(one.module, one.given, batch, size, part)
+                found = found or axis_of_sound(one.module, one.given, batch, size, self.tokenizer)
+            frame.axes[key] = found or Axis.unknown(size)
+        return frame.axes[key]
+
+    def _part(self, size: int) -> tuple[int, int] | None:
+        """Where the part of a tower that a call attends within begins and ends; None where it is all of it."""
+        frame = next((one for one in reversed(self.frames) if PARTS in one.given and one.calls), None)
+        if frame is None:
+            return None
+        ends = [int(end) for end in frame.given[PARTS]]
+        start, stop = (ends[frame.calls - 1], ends[frame.calls]) if frame.calls < len(ends) else (0, 0)
+        return (start, stop) if stop - start == size else None
+
+    def _until_text(self, frame: Frame) -> list[Frame]:
+        """This running module and those around it, as far as they read no text."""
+        at = next(at for at, one in enumerate(self.frames) if one is frame)
+        found = []
+        for one in reversed(self.frames[: at + 1]):
+            if TEXT & one.given.keys():
+                break
+            found.append(one)
+        return found
+
+    def _tell_of_pictures(self, frame: Frame) -> None:
+        """A tower is done: the module that is given a text around it may put its pictures in."""
+        around = [one for one in self._until_text(frame) if one is not frame]
+        grids = grids_of(frame.module, frame.given)
+        if grids is None or any(grids_of(one.module, one.given) is not None for one in around):
+            return
+        text = next((one for one in reversed(self.frames) if TEXT & one.given.keys()), None)
+        leading = leading_of(frame.module)
+        seen = self._pictures if text is None else text.pictures
+        seen += [grid._replace(leading=leading) for pictures in grids for grid in pictures]
 
     def _looks_padded(self, ids: Tensor, role: str) -> int | None:
         """The pad token, where a row of ids ends or begins in it as if it were padded."""
