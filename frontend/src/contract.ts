@@ -68,17 +68,27 @@ export interface AlignmentInfo {
   reading: string;
 }
 
-/** The picture that an image model looked at. */
+/** Patches of a picture along one side of a map: token `tokens[i]` is patch `patches[i]`, counted row by row from 0. */
+export interface PatchPlaces {
+  /** Patches down and across, of the whole picture: a map may have some of them only. */
+  rows: number;
+  columns: number;
+  tokens: number[];
+  patches: number[];
+}
+
+/** A picture that an image model looked at. A sequence may have several. */
 export interface ImageInfo {
   item: number;
   /** A data: URI. */
   src: string;
   width: number;
   height: number;
-  /** Patches down and across, and the position of the first of them among the tokens. */
-  rows: number;
-  columns: number;
-  first: number;
+  /** What must be said with the picture: "grid as given", where the maps do not know it; or "". */
+  note: string;
+  places: PatchPlaces[];
+  /** The maps that look at it, and which of `places` stand along their sides; null where none of its patches do. */
+  maps: { map: number; queries: number | null; keys: number | null }[];
 }
 
 export interface Manifest {

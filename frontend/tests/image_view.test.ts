@@ -1,11 +1,11 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Manifest, RegionRequest, Source, State } from "../src/contract";
+import type { ImageInfo, Manifest, RegionRequest, Source, State } from "../src/contract";
 import { initialState } from "../src/store";
 import { view } from "../src/views/image";
 import { patchAt, pictureBox } from "../src/views/image/drawing";
 import { smoothed, tint, tints } from "../src/views/image/overlay";
-import { looked, otherTokens, patchOf, tokenOf } from "../src/views/image/patches";
+import { looked, otherTokens } from "../src/views/image/patches";
 import { denseSource, smallExample, softmaxRows } from "./dense_source";
 import { press, stageOf } from "./mounting";
 
@@ -27,6 +27,14 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
+/** All patches of a picture after so many other tokens, on both sides of the first map. */
+function pictured(rows: number, columns: number, first: number): ImageInfo {
+  const patches = Array.from({ length: rows * columns }, (_, at) => at);
+  const places = [{ rows, columns, tokens: patches.map((at) => first + at), patches }];
+  const maps = [{ map: 0, queries: 0, keys: 0 }];
+  return { item: 0, src: PIXEL, width: 70, height: 50, note: "", places, maps };
+}
+
 /** Two tokens that are no patches, then 5 × 7 patches. */
 function example(): { manifest: Manifest; source: Source } {
   const small = smallExample().manifest;
@@ -45,7 +53,7 @@ function example(): { manifest: Manifest; source: Source } {
     ...small,
     axes: { patches: axis },
     maps: [{ ...small.maps[0], kind: "self", queries: SIZE, keys: SIZE, rowAxes: ["patches"], columnAxis: "patches" }],
-    images: [{ item: 0, src: PIXEL, width: 70, height: 50, rows: ROWS, columns: COLUMNS, first: 2 }],
+    images: [pictured(ROWS, COLUMNS, 2)],
   };
   return { manifest, source: denseSource(manifest, [weights]) };
 }
@@ -64,9 +72,11 @@ describe("patches", () => {
   if (typeof found === "string") throw new Error(found);
 
   it("are tokens, and tokens are patches", () => {
-    expect(tokenOf(found.image, 0, 0)).toBe(2);
-    expect(patchOf(found.image, tokenOf(found.image, 3, 4))).toEqual({ row: 3, column: 4 });
-    for (const token of [null, -1, 0, 1, SIZE]) expect(patchOf(found.image, token)).toBeNull();
+    const side = found.queries;
+    if (!side) throw new Error("no patches among the queries");
+    expect(side.token(0, 0)).toBe(2);
+    expect(side.patch(side.token(3, 4))).toEqual({ row: 3, column: 4 });
+    for (const token of [null, -1, 0, 1, SIZE]) expect(side.patch(token)).toBeNull();
     expect(otherTokens(found, "from", 10)).toEqual([0, 1]);
   });
 
@@ -76,14 +86,14 @@ describe("patches", () => {
     expect(view.unavailable({ ...manifest, images: [] }, state)).toMatch(/no picture/);
     const images = [{ ...manifest.images[0], item: 1 }];
     expect(view.unavailable({ ...manifest, images }, state)).toMatch(/no picture/);
-    const large = [{ ...manifest.images[0], rows: 6 }];
-    expect(view.unavailable({ ...manifest, images: large }, state)).toMatch(/not the picture's patches/);
+    const blind = [{ ...manifest.images[0], maps: [] }];
+    expect(view.unavailable({ ...manifest, images: blind }, state)).toMatch(/does not look at the picture/);
     const away = [{ ...manifest.images[0], src: "https://example.org/x.png" }];
     expect(view.unavailable({ ...manifest, images: away }, state)).toMatch(/not embedded/);
   });
 
   it("lie where the picture is", () => {
-    const scene = { size: { width: 700, height: 554 }, image: found.image };
+    const scene = { size: { width: 700, height: 554 }, image: found.image, grid: found.image.places[0] };
     const box = pictureBox(scene);
     expect(box.width / box.height).toBeCloseTo(70 / 50);
     expect(patchAt(scene, box.x + 1, box.y + 1)).toEqual({ row: 0, column: 0 });
@@ -179,7 +189,7 @@ describe("the image view", () => {
     const tokens = Array.from({ length: size }, (_, at) => String(at));
     made.manifest.axes.patches = { ...made.manifest.axes.patches, tokens, special: [0] };
     made.manifest.maps[0] = { ...made.manifest.maps[0], queries: size, keys: size };
-    made.manifest.images[0] = { ...made.manifest.images[0], rows: side, columns: side, first: 1 };
+    made.manifest.images[0] = pictured(side, side, 1);
     const asked: { request: RegionRequest; signal: AbortSignal | undefined }[] = [];
     made.source.region = (request, signal) => {
       asked.push({ request, signal });
@@ -229,6 +239,7 @@ describe("the image view", () => {
       characterTexts: null,
     };
     made.manifest.maps[0] = { ...made.manifest.maps[0], queries: 2, rowAxes: ["text"] };
+    made.manifest.images[0].maps[0].queries = null;
     const source = denseSource(made.manifest, [[softmaxRows(2, SIZE, (i, j) => Math.cos(i + j))]]);
     const state: Partial<State> = { direction: "to" };
     const stage = stageOf(view, state, { manifest: made.manifest, source });
@@ -237,6 +248,44 @@ describe("the image view", () => {
     expect(said(stage.root)).toMatch(/^what A attends to/);
     expect(press(stage.view, "d")).toBe(false);
     expect(press(stage.view, "ArrowUp")).toBe(false);
+  });
+
+  it("of a picture over text shows which patches attend to a word", async () => {
+    const made = example();
+    const words = Array.from({ length: 3 }, (_, at) => `word ${at}`);
+    made.manifest.axes.text = { ...made.manifest.axes.patches, title: "words", tokens: words, special: [] };
+    made.manifest.maps[0] = { ...made.manifest.maps[0], keys: 3, columnAxis: "text" };
+    made.manifest.images[0].maps[0].keys = null;
+    const rows = softmaxRows(SIZE, 3, (i, j) => Math.cos(i + 2 * j));
+    const stage = stageOf(view, { key: 1 }, { manifest: made.manifest, source: denseSource(made.manifest, [[rows]]) });
+    await drawn();
+    expect(said(stage.root)).toMatch(/^what attends to word 1/);
+    for (const [, , token, weight] of (await stage.view.table()).rows)
+      expect(Number(weight)).toBeCloseTo(rows[3 * Number(token) + 1], 2);
+  });
+
+  it("finds the patches of a window, of another order, and of the second picture between words", async () => {
+    const made = example();
+    // Tokens 4, 7 and 9 are patches 5, 0 and 2 of 2 × 3; another picture has token 3.
+    const part = { rows: 2, columns: 3, tokens: [4, 7, 9], patches: [5, 0, 2] };
+    const other = { rows: 1, columns: 1, tokens: [3], patches: [0] };
+    made.manifest.images = [other, part].map((one) => ({
+      ...made.manifest.images[0],
+      places: [one],
+      note: "grid as given",
+    }));
+    const stage = stageOf(view, { query: 9 }, made);
+    await drawn();
+    expect(said(stage.root)).toMatch(/grid as given/);
+    const second = [...stage.root.querySelectorAll("button")].find((one) => one.textContent === "picture 2");
+    second?.click();
+    await drawn();
+    expect(said(stage.root)).toMatch(/^what row 1, column 3 attends to/);
+    const { rows } = await stage.view.table();
+    expect(rows.map(([row, column, token]) => [row, column, token].join()).sort()).toEqual(["1,1,7", "1,3,9", "2,3,4"]);
+    for (const [, , token, weight] of rows) expect(Number(weight)).toBeCloseTo(weights[0][9 * SIZE + Number(token)], 3);
+    const names = [...stage.root.querySelectorAll("button")].map((one) => one.textContent);
+    expect(names).not.toContain(made.manifest.axes.patches.tokens[3]); // a patch, though of the other picture
   });
 
   it("exports the picture, the colours and the legend, with tokens as text", async () => {

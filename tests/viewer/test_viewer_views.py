@@ -8,6 +8,7 @@ import torch
 from transformers import ViTConfig, ViTModel
 
 import regard
+from regard.axes import Axis, Line, Patch
 from support.tiny_models import tiny, tiny_inputs
 from support.viewer_driving import Opened, colour_of, rounded
 
@@ -278,7 +279,7 @@ class TestImage:
     def pictured(self, browser, vision, tmp_path):
         picture = np.zeros((24, 40, 3), np.uint8)
         picture[:, :, 0] = np.arange(40) * 6
-        regard.page(vision, tmp_path / "vit.html", image=picture, grid=(3, 5))
+        regard.page(vision, tmp_path / "vit.html", image=picture)
         made = Opened(browser, (tmp_path / "vit.html").as_uri())
         yield made
         made.finish()
@@ -319,3 +320,30 @@ class TestImage:
         assert len(np.unique(line, axis=0)) > 3
         assert "data:image/png;base64," in pictured.svg() or "data:image/jpeg;base64," in pictured.svg()
         assert len(pictured.png().convert("RGB").getcolors(2**24)) > 20
+
+    def test_colours_lie_where_the_patches_are(self, browser, tmp_path):
+        """Tokens in the middle of a prompt, in an order of their own: 3 × 4 patches of the second of two pictures."""
+        order = np.random.default_rng(3).permutation(12)
+        places = [None, Patch(0, 0, 0), None, *(Patch(1, int(at) // 4, int(at) % 4) for at in order), None]
+        looks = torch.zeros(1, 1, 2, 16)
+        looks[..., 3 + int(np.flatnonzero(order == 1 * 4 + 2)[0])] = 1  # row 1, column 2
+        amap = regard.AttentionMap.from_dense(looks)
+        amap.keys = Axis((Line(16, place=tuple(places)),))
+        regard.page(amap, tmp_path / "two.html", image=[np.zeros((9, 9, 3)), np.zeros((30, 80, 3))])
+        opened = Opened(browser, (tmp_path / "two.html").as_uri())
+        opened.page.get_by_role("button", name="picture 2").click()
+        opened.rest()
+        assert self.told(opened).startswith("what 0 attends to: 1.00 of its weight is on the picture")
+        canvas = opened.pixels(".image-canvas")[..., :3].astype(int)
+        above = canvas[: int(len(canvas) * 0.8)]  # without the legend
+
+        def box(marked):
+            down, across = np.nonzero(marked)
+            return np.array([down.min(), across.min(), down.max() + 1, across.max() + 1])
+
+        top, left, _, right = box(np.abs(above - above[0, 0]).max(-1) > 30)
+        cell = box(above.max(-1) - above.min(-1) > 60) - [top, left, top, left]
+        width = (right - left) / 4
+        height = width * 4 * 30 / 80 / 3
+        assert np.abs(cell - [height, 2 * width, 2 * height, 3 * width]).max() <= 2
+        opened.finish()

@@ -9,6 +9,8 @@ import { smoothed, tint, tints, veil } from "./overlay";
 export interface ImageScene {
   size: Size;
   image: ImageInfo;
+  /** Patches down and across. */
+  grid: { rows: number; columns: number };
   /** One a patch; null until they have been read. */
   values: Float32Array | null;
   scale: ColourScale;
@@ -37,9 +39,9 @@ export function pictureBox({ size, image }: Pick<ImageScene, "size" | "image">):
 }
 
 /** The patch under a point; null beside the picture. */
-export function patchAt(scene: Pick<ImageScene, "size" | "image">, x: number, y: number) {
+export function patchAt(scene: Pick<ImageScene, "size" | "image" | "grid">, x: number, y: number) {
   const box = pictureBox(scene);
-  const { rows, columns } = scene.image;
+  const { rows, columns } = scene.grid;
   const row = Math.floor(((y - box.y) / box.height) * rows);
   const column = Math.floor(((x - box.x) / box.width) * columns);
   return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
@@ -47,7 +49,7 @@ export function patchAt(scene: Pick<ImageScene, "size" | "image">, x: number, y:
 
 /** `picture` draws the picture itself, which a canvas and a document do in ways of their own. */
 export function drawImageScene(surface: Surface, scene: ImageScene, picture: (box: Box) => void): void {
-  const { image, palette, values, scale, strength, chosen, smooth } = scene;
+  const { grid, palette, values, scale, strength, chosen, smooth } = scene;
   const box = pictureBox(scene);
   surface.rect({ x: 0, y: 0, ...scene.size }, palette.background);
   picture(box);
@@ -55,14 +57,14 @@ export function drawImageScene(surface: Surface, scene: ImageScene, picture: (bo
     surface.rect(box, palette.background, veil(strength));
     const pixels = tints(values, scale, strength);
     if (smooth) {
-      const most = Math.floor(MOST_SMOOTH / Math.max(image.rows, image.columns));
-      const times = Math.max(1, Math.min(most, Math.round(box.width / image.columns / SMOOTH_PIXEL)));
-      const large = smoothed(pixels, image.columns, image.rows, times);
-      surface.pixels(box, large, image.columns * times, image.rows * times);
-    } else surface.pixels(box, pixels, image.columns, image.rows);
+      const most = Math.floor(MOST_SMOOTH / Math.max(grid.rows, grid.columns));
+      const times = Math.max(1, Math.min(most, Math.round(box.width / grid.columns / SMOOTH_PIXEL)));
+      const large = smoothed(pixels, grid.columns, grid.rows, times);
+      surface.pixels(box, large, grid.columns * times, grid.rows * times);
+    } else surface.pixels(box, pixels, grid.columns, grid.rows);
   }
   if (chosen) {
-    const [width, height] = [box.width / image.columns, box.height / image.rows];
+    const [width, height] = [box.width / grid.columns, box.height / grid.rows];
     const patch = { x: box.x + chosen.column * width, y: box.y + chosen.row * height, width, height };
     // Two lines, dark and light: one of them is seen on any picture.
     surface.outline(patch, "#000000", 4);

@@ -9,7 +9,7 @@ import { mapText } from "../../shown";
 import { strongest } from "../../strongest";
 import { CanvasSurface, pngOf, SvgSurface } from "../../surface";
 import { drawImageScene, type ImageScene, patchAt } from "./drawing";
-import { type Looked, looked, otherTokens, patchName, patchOf, tokenName, tokenOf } from "./patches";
+import { chosenSide, type Looked, looked, otherTokens, patchName, shownSide, tokenName } from "./patches";
 import { type Direction, PatchWeights } from "./weights";
 
 /** Buttons for tokens that are no patches. */
@@ -33,6 +33,9 @@ export class ImageView implements MountedView {
   private readonly stops: (() => void)[] = [];
   private size: Size = { width: 0, height: 0 };
   private looked: Looked | string;
+  /** Which of the pictures that the map looks at. */
+  private which = 0;
+  private readonly pictures = element("div", "image-tokens");
   private frameRequest = 0;
   /** The patch under the pointer, and whether the chosen token came with it. */
   private under: { row: number; column: number } | null = null;
@@ -72,15 +75,16 @@ export class ImageView implements MountedView {
   keydown(event: KeyboardEvent): boolean {
     if (typeof this.looked === "string" || event.altKey || event.metaKey || event.ctrlKey) return false;
     const { store } = this.app;
-    const { image, queriesToo } = this.looked;
+    const { queries, keys } = this.looked;
     if (event.key === "Enter" && this.chosen() !== null) {
       store.set({ ...this.choice(this.chosen()), pinned: true });
       this.app.say("kept");
     } else if (event.key === "Escape" && store.state.pinned) store.set({ pinned: false });
-    else if (event.key === "d" && queriesToo) this.turn(this.direction() === "from" ? "to" : "from");
+    else if (event.key === "d" && queries && keys) this.turn(this.direction() === "from" ? "to" : "from");
     else if (event.key === "b") this.smooth.click();
     else {
-      const { rows, columns } = image;
+      const side = chosenSide(this.looked, this.direction());
+      const { rows, columns } = side?.places ?? { rows: 0, columns: 0 };
       const steps: Record<string, [number, number]> = {
         ArrowUp: [-1, 0],
         ArrowDown: [1, 0],
@@ -90,12 +94,13 @@ export class ImageView implements MountedView {
         End: [0, columns],
       };
       const step = steps[event.key];
-      if (!step || (this.direction() === "from" && !queriesToo)) return false;
-      const from = patchOf(image, this.chosen());
+      if (!step || !side) return false;
+      const from = side.patch(this.chosen());
       const row = from ? between(from.row + step[0], 0, rows - 1) : Math.floor(rows / 2);
       const column = from ? between(from.column + step[1], 0, columns - 1) : Math.floor(columns / 2);
       this.pointed = false;
-      store.set(this.choice(tokenOf(image, row, column)));
+      const token = side.token(row, column);
+      if (token !== null) store.set(this.choice(token));
       this.draw();
       this.app.say(this.status.textContent ?? "");
     }
@@ -105,14 +110,16 @@ export class ImageView implements MountedView {
   async table(): Promise<TextTable> {
     const { state } = this.app.store;
     if (typeof this.looked === "string") return { caption: this.looked, columns: [], rows: [] };
-    const { image, info } = this.looked;
+    const { info } = this.looked;
+    const side = shownSide(this.looked, this.direction());
+    const { columns, tokens } = side.places;
     const values = this.weights.found?.values ?? new Float32Array();
     return {
-      caption: `${mapText(info, state.heads)}: the strongest of ${values.length} patches; ${this.sentence()}`,
+      caption: `${mapText(info, state.heads)}: the strongest of ${tokens.length} patches; ${this.sentence()}`,
       columns: ["row", "column", "token", "weight"],
       rows: strongest(values, TABLE_ROWS).map((at) => {
-        const [row, column] = [Math.floor(at / image.columns), at % image.columns];
-        return [String(row + 1), String(column + 1), String(tokenOf(image, row, column)), weightText(values[at])];
+        const [row, column] = [Math.floor(at / columns), at % columns];
+        return [String(row + 1), String(column + 1), String(side.token(row, column)), weightText(values[at])];
       }),
     };
   }
@@ -135,18 +142,19 @@ export class ImageView implements MountedView {
   // -- what is chosen -------------------------------------------------------------------------------------------------
 
   private direction(): Direction {
-    const both = typeof this.looked !== "string" && this.looked.queriesToo;
-    return both ? this.app.store.state.direction : "from";
+    if (typeof this.looked === "string" || !this.looked.queries) return "from";
+    return this.looked.keys ? this.app.store.state.direction : "to";
   }
 
   /** The chosen token; where none is, the first that is no patch, which is [CLS] where there is one. */
   private chosen(): number | null {
     if (typeof this.looked === "string") return null;
-    const { image, info } = this.looked;
+    const { info } = this.looked;
     const from = this.direction() === "from";
     const token = from ? this.app.store.state.query : this.app.store.state.key;
     if (token !== null && token >= 0 && token < (from ? info.queries : info.keys)) return token;
-    return otherTokens(this.looked, this.direction(), 1)[0] ?? image.first;
+    const first = chosenSide(this.looked, this.direction())?.places.tokens[0] ?? 0;
+    return otherTokens(this.looked, this.direction(), 1)[0] ?? first;
   }
 
   private choice(token: number | null) {
@@ -161,13 +169,15 @@ export class ImageView implements MountedView {
 
   private lookAgain(): void {
     const { manifest, store } = this.app;
-    this.looked = looked(manifest, store.state);
+    this.looked = looked(manifest, store.state, this.which);
+    this.showPictures();
     this.tokens.replaceChildren();
     if (typeof this.looked === "string") return;
     if (this.picture.src !== this.looked.image.src) this.picture.src = this.looked.image.src;
     const direction = this.direction();
     this.directions[direction].checked = true;
-    this.directions.to.disabled = !this.looked.queriesToo;
+    this.directions.to.disabled = !this.looked.queries;
+    this.directions.from.disabled = !this.looked.keys;
     const found = this.looked;
     for (const token of otherTokens(found, direction, MOST_BUTTONS)) {
       const chooses = button(tokenName(manifest, found, direction, token), "", () => {
@@ -179,15 +189,35 @@ export class ImageView implements MountedView {
     }
   }
 
+  /** A button a picture, where the map looks at several. */
+  private showPictures(): void {
+    this.pictures.replaceChildren();
+    const count = typeof this.looked === "string" ? 0 : this.looked.pictures;
+    this.which = Math.min(this.which, Math.max(count - 1, 0));
+    for (let at = 0; count > 1 && at < count; at++) {
+      const chooses = button(`picture ${at + 1}`, "", () => {
+        this.which = at;
+        this.under = null;
+        this.lookAgain();
+        this.request();
+      });
+      chooses.setAttribute("aria-pressed", String(at === this.which));
+      this.pictures.append(chooses);
+    }
+  }
+
   private hover(event: PointerEvent): void {
     if (typeof this.looked === "string") return;
     const box = this.canvas.getBoundingClientRect();
-    const { image, queriesToo } = this.looked;
-    this.under = patchAt({ size: this.size, image }, event.clientX - box.left, event.clientY - box.top);
-    if (this.app.store.state.pinned || (this.direction() === "from" && !queriesToo)) this.request();
-    else if (this.under) {
+    const { image } = this.looked;
+    const grid = shownSide(this.looked, this.direction()).places;
+    this.under = patchAt({ size: this.size, image, grid }, event.clientX - box.left, event.clientY - box.top);
+    const side = chosenSide(this.looked, this.direction());
+    const token = this.under && side ? side.token(this.under.row, this.under.column) : null;
+    if (this.app.store.state.pinned || !side) this.request();
+    else if (token !== null) {
       this.pointed = true;
-      this.app.store.set(this.choice(tokenOf(image, this.under.row, this.under.column)));
+      this.app.store.set(this.choice(token));
     } else this.leave();
   }
 
@@ -202,9 +232,8 @@ export class ImageView implements MountedView {
   private click(): void {
     this.canvas.focus({ preventScroll: true });
     if (!this.under || typeof this.looked === "string") return;
-    const { image, queriesToo } = this.looked;
-    if (this.direction() === "from" && !queriesToo) return;
-    const token = tokenOf(image, this.under.row, this.under.column);
+    const token = chosenSide(this.looked, this.direction())?.token(this.under.row, this.under.column) ?? null;
+    if (token === null) return;
     const same = this.app.store.state.pinned && this.chosen() === token;
     this.pointed = same;
     this.app.store.set({ ...this.choice(token), pinned: !same });
@@ -229,7 +258,7 @@ export class ImageView implements MountedView {
       this.status.textContent = String(this.looked);
       return;
     }
-    this.weights.look(this.app.store.state, this.looked, this.direction(), token);
+    this.weights.look(this.app.store.state, this.looked, this.direction(), token, this.which);
     this.status.textContent = this.sentence();
     this.canvas.setAttribute("aria-label", `the picture, ${this.sentence()}`);
     for (const button of this.tokens.children)
@@ -246,21 +275,21 @@ export class ImageView implements MountedView {
 
   private scene(): ImageScene | null {
     if (typeof this.looked === "string") return null;
-    const { image, info, queriesToo } = this.looked;
+    const { image, info } = this.looked;
     const { state } = this.app.store;
     const values = this.weights.found?.values ?? null;
     const name = state.scale === "log" ? "log" : "linear";
     const { probabilities, keys } = info;
     const scale = scaleOf(name, values ?? new Float32Array(), !probabilities, probabilities ? 1 / keys : 0);
-    const isPatch = this.direction() === "to" || queriesToo;
     return {
       size: this.size,
       image,
+      grid: shownSide(this.looked, this.direction()).places,
       values,
       scale,
       strength: Number(this.strength.value) / 100,
       smooth: this.smooth.checked,
-      chosen: isPatch ? patchOf(image, this.chosen()) : null,
+      chosen: chosenSide(this.looked, this.direction())?.patch(this.chosen()) ?? null,
       legend: name === "log" ? "weight, by logarithm" : "weight",
       palette: this.app.palette,
     };
@@ -276,14 +305,17 @@ export class ImageView implements MountedView {
     const { state, manifest } = { state: this.app.store.state, manifest: this.app.manifest };
     const direction = this.direction();
     const name = brief(tokenName(manifest, this.looked, direction, token), 60);
+    const side = shownSide(this.looked, direction);
     const sum = found.values.reduce((total, one) => total + one, 0);
     const parts = [
       direction === "from"
         ? `what ${name} attends to: ${weightText(sum)} of its weight is on the picture`
-        : `what attends to ${name}: ${weightText(sum / found.values.length)} of a patch's weight, on average`,
+        : `what attends to ${name}: ${weightText(sum / side.places.tokens.length)} of a patch's weight, on average`,
     ];
     const at = state.pinned ? this.under : null;
-    if (at) parts.push(`${patchName(at)}: ${weightText(found.values[at.row * image.columns + at.column])}`);
+    if (at && side.token(at.row, at.column) !== null)
+      parts.push(`${patchName(at)}: ${weightText(found.values[at.row * side.places.columns + at.column])}`);
+    if (image.note) parts.push(image.note);
     if (state.heads.length > 1) parts.push(`mean of ${state.heads.length} heads`);
     if (info.error > 0) parts.push(`error at most ${errorText(info.error)}`);
     return parts.join(" · ");
@@ -317,7 +349,9 @@ export class ImageView implements MountedView {
     this.picture.addEventListener("load", () => this.request());
     this.picture.addEventListener("error", () => this.app.fail(new Error("the picture could not be shown")));
     this.stage.append(this.canvas);
-    this.element.append(bar, this.tokens, this.status, this.stage);
+    this.pictures.setAttribute("role", "group");
+    this.pictures.setAttribute("aria-label", "pictures");
+    this.element.append(bar, this.pictures, this.tokens, this.status, this.stage);
     root.append(this.element);
   }
 }

@@ -1,7 +1,7 @@
 /** The attention between one token and the patches. */
 
-import type { App, State } from "../../contract";
-import { type Looked, patchCount } from "./patches";
+import type { App, Cells, State } from "../../contract";
+import { type Looked, shownSide } from "./patches";
 
 export type Direction = State["direction"];
 
@@ -10,7 +10,7 @@ const WHOLE = 1 << 19;
 
 export interface OverPatches {
   token: number;
-  /** One a patch. */
+  /** One a patch of the picture, row by row; 0 where this map has none for it. */
   values: Float32Array;
 }
 
@@ -31,8 +31,8 @@ export class PatchWeights {
     private readonly changed: () => void,
   ) {}
 
-  look(state: Readonly<State>, looked: Looked, direction: Direction, token: number): void {
-    const subject = JSON.stringify([state.map, state.heads, direction]);
+  look(state: Readonly<State>, looked: Looked, direction: Direction, token: number, which = 0): void {
+    const subject = JSON.stringify([state.map, state.heads, direction, which]);
     if (subject !== this.subject) {
       this.stop();
       this.subject = subject;
@@ -41,10 +41,10 @@ export class PatchWeights {
     this.wanted = token;
     const size = direction === "from" ? looked.info.queries : looked.info.keys;
     if (this.whole) this.found = cut(this.whole, looked, direction, token);
-    else if (size * patchCount(looked.image) > WHOLE) {
+    else if (size * shownSide(looked, direction).places.tokens.length > WHOLE) {
       this.restart();
       void this.read(state, looked, direction, [token, token + 1], (values) => {
-        this.found = { token, values };
+        this.found = { token, values: spread(values, looked, direction) };
       });
     } else if (!this.reading) {
       this.reading = true;
@@ -71,15 +71,14 @@ export class PatchWeights {
 
   private async read(
     { map, heads }: Readonly<State>,
-    { image }: Looked,
+    looked: Looked,
     direction: Direction,
     [start, stop]: [number, number],
     take: (values: Float32Array) => void,
   ): Promise<void> {
     const { signal } = this.abort;
-    const patches = patchCount(image);
     const tokens = { start, stop, count: stop - start };
-    const picture = { start: image.first, stop: image.first + patches, count: patches };
+    const picture = cellsOf(shownSide(looked, direction).places.tokens);
     const [rows, columns] = direction === "from" ? [tokens, picture] : [picture, tokens];
     const exact = { how: "mean", hideSpecial: false, renormalise: false, sample: 0 } as const;
     try {
@@ -93,9 +92,29 @@ export class PatchWeights {
   }
 }
 
+/** A run as a span, other tokens one by one. */
+function cellsOf(tokens: number[]): Cells {
+  const [first, count] = [tokens[0], tokens.length];
+  if (tokens.every((token, at) => token === first + at)) return { start: first, stop: first + count, count };
+  return { starts: tokens, stops: tokens.map((token) => token + 1) };
+}
+
 /** A token's weights out of all: of its row, or of its column. */
-function cut(whole: Float32Array, { image, info }: Looked, direction: Direction, token: number): OverPatches {
-  const patches = patchCount(image);
-  if (direction === "from") return { token, values: whole.subarray(token * patches, (token + 1) * patches) };
-  return { token, values: Float32Array.from({ length: patches }, (_, patch) => whole[patch * info.keys + token]) };
+function cut(whole: Float32Array, looked: Looked, direction: Direction, token: number): OverPatches {
+  const count = shownSide(looked, direction).places.tokens.length;
+  const values =
+    direction === "from"
+      ? whole.subarray(token * count, (token + 1) * count)
+      : Float32Array.from({ length: count }, (_, at) => whole[at * looked.info.keys + token]);
+  return { token, values: spread(values, looked, direction) };
+}
+
+/** Weights of tokens where their patches are. */
+function spread(values: Float32Array, looked: Looked, direction: Direction): Float32Array {
+  const side = shownSide(looked, direction);
+  const made = new Float32Array(side.count);
+  values.forEach((value, at) => {
+    made[side.places.patches[at]] = value;
+  });
+  return made;
 }

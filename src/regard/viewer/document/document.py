@@ -23,7 +23,7 @@ from regard.viewer.answers.requests import (
     region_request,
     steps_request,
 )
-from regard.viewer.document.images import image_info
+from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
@@ -201,8 +201,8 @@ def document(
         keys: for the columns.
         title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
-            Pillow's; a list of them, one a sequence.
-        grid: patches of the image down and across, where they are not as many down as across.
+            Pillow's; a list of them, those of the first sequence in their order, then those of the next.
+        grid: patches of the image down and across, for maps that do not know them: recorded ones do.
         words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
@@ -233,11 +233,7 @@ def document(
     if title is not None:
         manifest["title"] = visible(title)
     images = [] if image is None else list(image) if isinstance(image, list | tuple) else [image]
-    if len(images) > len(found.items):
-        raise OptionError(f"image: expected at most {len(found.items)} pictures, one a sequence, got {len(images)}")
-    for item, picture in enumerate(images):
-        keys = next(shown.amap.shape[3] for shown in found.maps if shown.item == item)
-        manifest["images"].append(image_info(picture, keys, grid, item))
+    manifest["images"] += image_infos(images, found.maps, grid)
     if images and "view" not in manifest["opening"]:
         manifest["opening"]["view"] = "image"
     return Document(manifest, found.maps, max_work)

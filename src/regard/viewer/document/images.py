@@ -2,8 +2,9 @@
 
 import base64
 import io
-import math
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +12,62 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.arguments import whole_number
+from regard.axes.axis import Axis
+from regard.axes.places import Patch
 from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError
+from regard.maps.attention_map import AttentionMap
+from regard.viewer.document.subjects import ShownMap
 
 LONGEST_SIDE = 768
 MOST_LEADING = 16
 """Tokens that may stand before the patches: a class token, registers."""
 
 
-def image_info(image: Any, keys: int, grid: tuple[int, int] | None = None, item: int = 0) -> dict[str, Any]:
-    """The picture as a data: URI of at most 768 pixels a side, and its patches.
+def image_infos(images: Sequence[Any], maps: Sequence[ShownMap], grid: tuple[int, int] | None = None) -> list[dict[str, Any]]:
+    """Pictures as data: URIs of at most 768 pixels a side, and where their patches stand along the sides of which maps.
 
     Args:
-        image: a path, the bytes of a PNG or JPEG file, an array (height, width, 3) of bytes or of numbers from 0 to 1, or an
-            image of Pillow's.
-        keys: how many tokens the model made of it, a class token and its like in front.
-        grid: patches down and across, where they are not as many down as across.
-        item: the number of its sequence.
+        images: those of the first sequence in their order, then those of the next: each a path, the bytes of a PNG or JPEG
+            file, an array (height, width, 3) of bytes or of numbers from 0 to 1, or an image of Pillow's.
+        maps: all that are shown.
+        grid: patches down and across, for maps that do not know them.
 
     Raises:
-        OptionError: a grid that the tokens do not make.
+        OptionError: maps that know nothing of patches, without a grid; a grid that does not fit them; more pictures than
+            they are of.
         FileFormatError, ShapeError, DtypeError, OSError: no picture.
     """
-    rows, columns, first = _patches(keys, grid)
+    given = None if grid is None else _checked(grid)
+    counts: dict[int, int] = {}
+    for shown in maps:
+        seen = {place.image for side in (shown.amap.queries, shown.amap.keys) for place in _patches(side)}
+        counts[shown.item] = max(counts.get(shown.item, 1), max(seen, default=0) + 1)
+    owners = [(item, image) for item, count in counts.items() for image in range(count)]
+    if len(images) > len(owners):
+        raise OptionError(f"image: expected at most {len(owners)} pictures, as many as the maps are of, got {len(images)}")
+    made = []
+    for (item, image), picture in zip(owners, images, strict=False):
+        sides = _known(maps, item, image, given)
+        note = "" if sides else "grid as given"
+        sides = sides or _as_given(maps, item, given)
+        places: list[dict[str, Any]] = []
+        numbers = []
+        for number, both in sides.items():
+            for place in both:
+                if place is not None and place not in places:
+                    places.append(place)
+            queries, keys = (None if place is None else places.index(place) for place in both)
+            numbers.append({"map": number, "queries": queries, "keys": keys})
+        made.append({"item": item, "note": note, **picture_info(picture), "places": places, "maps": numbers})
+    return made
+
+
+def picture_info(image: Any) -> dict[str, Any]:
+    """The picture, small enough to travel.
+
+    Raises:
+        FileFormatError, ShapeError, DtypeError, OptionError, OSError: no picture.
+    """
     picture = _opened(image).convert("RGB")
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     files = []
@@ -41,32 +76,98 @@ def image_info(image: Any, keys: int, grid: tuple[int, int] | None = None, item:
         picture.save(buffer, kind, **options)
         files.append((buffer.getvalue(), kind))
     data, kind = min(files, key=lambda one: len(one[0]))
-    return {
-        "item": item,
-        "src": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
-        "width": picture.width,
-        "height": picture.height,
-        "rows": rows,
-        "columns": columns,
-        "first": first,
+    src = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return {"src": src, "width": picture.width, "height": picture.height}
+
+
+Sides = dict[int, tuple[dict[str, Any] | None, dict[str, Any] | None]]
+"""By the number of a map, the patches among its queries and among its keys."""
+
+
+def _known(maps: Sequence[ShownMap], item: int, image: int, given: tuple[int, int] | None) -> Sides:
+    """What maps themselves know of a picture's patches.
+
+    Raises:
+        OptionError: some of its patches are missing, or another grid is given.
+    """
+    own = {number: shown.amap for number, shown in enumerate(maps) if shown.item == item}
+    stacks: dict[str, set[Patch]] = {}  # windows of one picture are maps of one stack, and only together all of it
+    for amap in own.values():
+        patches = {place for side in (amap.queries, amap.keys) for place in _patches(side) if place.image == image}
+        stacks.setdefault(_stack(amap), set()).update(patches)
+    grids = {
+        stack: (1 + max(patch.row for patch in patches), 1 + max(patch.column for patch in patches))
+        for stack, patches in stacks.items()
+        if patches
     }
+    for stack, (rows, columns) in grids.items():
+        if len(stacks[stack]) < rows * columns:
+            raise OptionError(
+                f"image: expected all patches of a picture, got {len(stacks[stack])} of {rows} × {columns}; show maps of all"
+            )
+    if grids and given is not None and given not in grids.values():
+        known = " or ".join(f"({rows}, {columns})" for rows, columns in sorted(set(grids.values())))
+        raise OptionError(f"grid: expected {known}, the model's own, got {given}; leave it out")
+    made: Sides = {}
+    for number, amap in own.items():
+        found = grids.get(_stack(amap))
+        both = [None if found is None else _places(side, image, found) for side in (amap.queries, amap.keys)]
+        if any(both):
+            made[number] = both[0], both[1]
+    return made
 
 
-def _patches(keys: int, grid: tuple[int, int] | None) -> tuple[int, int, int]:
-    """Patches down, across, and how many tokens stand before the first."""
-    if grid is not None:
-        if not isinstance(grid, tuple | list) or len(grid) != 2:
-            raise OptionError(f"grid: expected (patches down, patches across), got {grid!r}; for example grid=(14, 14)")
-        rows, columns = (whole_number("grid", side, 1, advice="for example grid=(14, 14)") for side in grid)
-        first = keys - rows * columns
-        if first < 0:
-            raise OptionError(f"grid: expected at most {keys} patches, the map's keys, got {rows} × {columns}")
-        return rows, columns, first
-    for first in range(min(MOST_LEADING, keys - 1) + 1):
-        side = math.isqrt(keys - first)
-        if side * side == keys - first:
-            return side, side, first
-    raise OptionError(f"grid: expected a square number of patches, got {keys} tokens; say grid=(patches down, patches across)")
+def _places(side: Axis, image: int, grid: tuple[int, int]) -> dict[str, Any] | None:
+    at = [(position, place) for position, place in enumerate(side.place or ()) if isinstance(place, Patch)]
+    found = [(position, place.row * grid[1] + place.column) for position, place in at if place.image == image]
+    return _info(grid, [position for position, _ in found], [patch for _, patch in found]) if found else None
+
+
+def _as_given(maps: Sequence[ShownMap], item: int, grid: tuple[int, int] | None) -> Sides:
+    """The patches as a grid that is given has them, after what stands before them: along the side that has just as many."""
+    own = {number: shown.amap for number, shown in enumerate(maps) if shown.item == item}
+    queries, keys = next(iter(own.values())).shape[2:]
+    if grid is None:
+        raise OptionError(
+            f"grid: expected maps that know their patches, or a grid, got {queries} queries and {keys} keys that know nothing "
+            "of a picture; say grid=(patches down, patches across)"
+        )
+    count = grid[0] * grid[1]
+    made: Sides = {}
+    for number, amap in own.items():
+        sizes = amap.shape[2:]
+        fits = [size == count for size in sizes]
+        if not any(fits) or sizes[0] == sizes[1]:
+            fits = [0 <= size - count <= MOST_LEADING for size in sizes]
+            fits = [fits[0] and (not fits[1] or sizes[0] == sizes[1]), fits[1]]
+        if any(fits):
+            both = [_info(grid, range(n - count, n), range(count)) if fit else None for n, fit in zip(sizes, fits, strict=True)]
+            made[number] = both[0], both[1]
+    if not made:
+        raise OptionError(
+            f"grid: expected as many patches as queries or keys, of which there are {queries} and {keys}, at most "
+            f"{MOST_LEADING} tokens before them, got {grid[0]} × {grid[1]}"
+        )
+    return made
+
+
+def _info(grid: tuple[int, int], tokens: Sequence[int], patches: Sequence[int]) -> dict[str, Any]:
+    return {"rows": grid[0], "columns": grid[1], "tokens": list(tokens), "patches": list(patches)}
+
+
+def _patches(side: Axis) -> list[Patch]:
+    return [place for place in side.place or () if isinstance(place, Patch)]
+
+
+def _stack(amap: AttentionMap) -> str:
+    return re.sub("[0-9]+", "*", amap.name or "")
+
+
+def _checked(grid: tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(grid, tuple | list) or len(grid) != 2:
+        raise OptionError(f"grid: expected (patches down, patches across), got {grid!r}; for example grid=(14, 14)")
+    rows, columns = (whole_number("grid", side, 1, advice="for example grid=(14, 14)") for side in grid)
+    return rows, columns
 
 
 def _opened(image: Any) -> Any:
