@@ -95,5 +95,5 @@ def test_pictures_take_a_head_and_the_options_of_a_heatmap(tmp_path):
 
 
 def test_a_list_of_cards_is_refused():
-    with pytest.raises(regard.errors.DtypeError, match="a mechanism's card or a list of maps, got a list with Card"):
+    with pytest.raises(regard.errors.DtypeError, match="expected one mechanism's card, got a list with Card; look at each"):
         regard.page([card("alibi"), card("dot")])

@@ -200,6 +200,8 @@ def _maps_of(subject: Any) -> list[AttentionMap]:
             "expected a translation, a recording, an attention map, weights (batch, heads, queries, keys), a mechanism's card, "
             f"or a list or names of these, got {type(subject).__name__}"
         )
+    if isinstance(subject, list | tuple) and any(isinstance(part, Card) for part in subject):
+        raise DtypeError(f"expected one mechanism's card, got a {type(subject).__name__} with Card; look at each of them")
     if isinstance(subject, list | tuple) and any(isinstance(part, AttentionMap) for part in subject):
         return [amap for part in subject for amap in given_maps(part)]
     return given_maps(subject)
