@@ -202,12 +202,30 @@ def of_weighted(seen):
 
 def of_figures(seen):
     sample = seen.one_pass.sample(seen.item)
-    axes = [regard.heatmap(sample.maps[0], head=1), regard.heads_grid(stack(seen, sample)).axes[0]]
+    axes = [regard.heatmap(seen.one_pass.maps[0], head=1, batch=seen.item), regard.heads_grid(stack(seen, sample)).axes[0]]
     labels = [[label.get_text() for label in one.get_yticklabels()] for one in axes]
     scores = regard.token_scores(of_relevance(seen)[0].detach(), side(seen).sequence(seen.item).text[: len(TEXT)])
     colours = [torch.as_tensor(one.collections[0].get_array()) for one in axes]
     diagram = regard.flow_diagram(rollout_edges(stack(seen, sample)))
     return [*labels, *colours, [text.get_text() for text in [*scores.axes[0].texts, *diagram.axes[0].texts]][-5:]]
+
+
+def of_tables(seen, folder):
+    """Numbers in files: one head of the text, and its lines in a table of all heads and texts."""
+    one, all_of_it = folder / "one.csv", folder / "all.csv"
+    regard.save(seen.one_pass.maps[0], one, head=1, batch=seen.item)
+    regard.save(seen.one_pass.maps[0], all_of_it)
+    lines = [line.split(",") for line in all_of_it.read_text(encoding="utf-8").splitlines()]
+    own = [line for line in lines[1:] if line[0] == str(seen.item)]
+    matrix = [line.split(",") for line in one.read_text(encoding="utf-8").splitlines()]
+    numbers = [[float(value) for value in line[1:]] for line in matrix[1:]]
+    return [
+        [line[1:6] for line in own],
+        torch.tensor([float(line[6]) for line in own]),
+        [line[:1] for line in matrix],
+        matrix[0],
+        torch.tensor(numbers),
+    ]
 
 
 def manifest(html):
@@ -275,6 +293,7 @@ REPORTS = {
     "relevance": of_relevance,
     "norm_weighted": of_weighted,
     "heatmap": of_figures,
+    "save": of_tables,
     "page": of_pages,
     "ablate": of_ablation,
     "sweep": of_sweeps,
@@ -284,7 +303,7 @@ REPORTS = {
 
 ALSO = {
     "heatmap": {"heads_grid", "token_scores"},
-    "page": {"save", "show"},
+    "page": {"show"},
     "norm_weighted": {"gradient_weighted"},
     "align": {"aer", "Alignment", "rank_heads"},
     "sweep": {"Sweep", "measures"},
@@ -335,7 +354,7 @@ def test_padding_changes_nothing(alone, name, way, tmp_path):
     among = seen(name, held(name, way))
     assert among.one_pass.maps[0].queries.is_padded or way == "first of a batch"
     for report in REPORTS.values():
-        folders = [tmp_path] if report in (of_files, of_pages) else []
+        folders = [tmp_path] if report in (of_files, of_pages, of_tables) else []
         same(report(among, *folders), report(alone[name], *folders))
 
 

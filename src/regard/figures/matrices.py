@@ -91,6 +91,8 @@ def read_matrices(
     row_labels = checked_labels("queries", queries, texts_along(own, "queries", sequence), sizes[2], sequence, sizes[0])
     key_labels = checked_labels("keys", keys, texts_along(own, "keys", sequence), sizes[3], sequence, sizes[0])
     weights = heads_of(values, sizes, sequence, chosen)
+    rows, columns = (real_places(own, side, sequence) for side in ("queries", "keys"))
+    weights, row_labels, key_labels = weights[:, rows][:, :, columns], _at(row_labels, rows), _at(key_labels, columns)
     _check_numbers(weights, chosen)
     name, layer = getattr(own, "name", None), getattr(own, "layer", None)
     parts = [str(name)] if name else []
@@ -199,6 +201,18 @@ def texts_along(own: object, side: str, sequence: int) -> Labels:
     """What a map says of one of its sides; None where that has no texts."""
     axis = getattr(own, side, None)
     return axis.sequence(sequence).text if isinstance(axis, Axis) else axis
+
+
+def real_places(own: object, side: str, sequence: int) -> slice | list[int]:
+    """The positions of one sequence along a side that are no padding: padding is in no picture and in no table."""
+    axis = getattr(own, side, None)
+    return list(axis.real(sequence)) if isinstance(axis, Axis) and axis.is_padded else slice(None)
+
+
+def _at(labels: tuple[str, ...] | None, places: slice | list[int]) -> tuple[str, ...] | None:
+    if labels is None or isinstance(places, slice):
+        return labels
+    return tuple(labels[place] for place in places)
 
 
 def checked_labels(

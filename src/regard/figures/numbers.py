@@ -17,6 +17,7 @@ from regard.figures.matrices import (
     chosen_heads,
     fitting_labels,
     is_weights,
+    real_places,
     sides_of,
     texts_along,
 )
@@ -91,16 +92,20 @@ def weight_lines(
         )
 
     def labels(sequence: int) -> tuple[Sequence[str], Sequence[str]]:
-        rows, columns = (
-            fitting_labels(name, given, texts_along(own, name, sequence), count) or tuple(map(str, range(count)))
-            for name, given, count in (("queries", queries, sizes[2]), ("keys", keys, sizes[3]))
-        )
-        return rows, columns
+        made = []
+        for name, given, count in (("queries", queries, sizes[2]), ("keys", keys, sizes[3])):
+            places = real_places(own, name, sequence)
+            known = fitting_labels(name, given, texts_along(own, name, sequence), count)
+            real = range(count)[places] if isinstance(places, slice) else places
+            made.append(tuple(map(str, range(len(real)))) if known is None else tuple(known[at] for at in real))
+        return made[0], made[1]
 
     labelled = [(sequence, *labels(sequence)) for sequence in sequences]
 
     def block(sequence: int, head: int, start: int, stop: int) -> NDArray[np.float64]:
-        found = _block(values, sizes, sequence, head, slice(start, stop))
+        rows, columns = (real_places(own, side, sequence) for side in ("queries", "keys"))
+        chosen = slice(start, stop) if isinstance(rows, slice) else rows[start:stop]
+        found = _block(values, sizes, sequence, head, chosen)[:, columns]
         if not np.isfinite(found).all():
             raise ScoreError(
                 f"expected finite weights, got NaN or infinite ones of head {head}; set rows that see nothing to 0"
@@ -144,7 +149,7 @@ def _spans(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def _block(
-    values: LazyMap | NDArray[np.float64], sizes: tuple[int, ...], sequence: int, head: int, rows: slice
+    values: LazyMap | NDArray[np.float64], sizes: tuple[int, ...], sequence: int, head: int, rows: slice | list[int]
 ) -> NDArray[np.float64]:
     """(queries, keys) of a few rows; a map is narrowed before it is read, where it can be."""
     if not isinstance(values, LazyMap):
