@@ -5,7 +5,7 @@ import { initialState } from "../src/store";
 import { view } from "../src/views/image";
 import { patchAt, pictureBox } from "../src/views/image/drawing";
 import { smoothed, tint, tints } from "../src/views/image/overlay";
-import { looked, otherTokens } from "../src/views/image/patches";
+import { firstToken, looked, otherTokens } from "../src/views/image/patches";
 import { denseSource, smallExample, softmaxRows } from "./dense_source";
 import { press, stageOf } from "./mounting";
 
@@ -78,6 +78,8 @@ describe("patches", () => {
     expect(side.patch(side.token(3, 4))).toEqual({ row: 3, column: 4 });
     for (const token of [null, -1, 0, 1, SIZE]) expect(side.patch(token)).toBeNull();
     expect(otherTokens(found, "from", 10)).toEqual([0, 1]);
+    expect(firstToken(found, "from")).toBe(0);
+    expect(firstToken({ ...found, queriesOfAll: new Set([3, 4]) }, "from")).toBe(5); // words after a picture
   });
 
   it("are missed where there are none, with the reason", () => {

@@ -9,7 +9,7 @@ import { mapText } from "../../shown";
 import { strongest } from "../../strongest";
 import { CanvasSurface, pngOf, SvgSurface } from "../../surface";
 import { drawImageScene, type ImageScene, patchAt } from "./drawing";
-import { chosenSide, type Looked, looked, otherTokens, patchName, shownSide, tokenName } from "./patches";
+import { chosenSide, firstToken, type Looked, looked, otherTokens, patchName, shownSide, tokenName } from "./patches";
 import { type Direction, PatchWeights } from "./weights";
 
 /** Buttons for tokens that are no patches. */
@@ -146,7 +146,7 @@ export class ImageView implements MountedView {
     return this.looked.keys ? this.app.store.state.direction : "to";
   }
 
-  /** The chosen token; where none is, the first that is no patch, which is [CLS] where there is one. */
+  /** The chosen token; where none is, the first that no patch comes after; else the first that is no patch, such as [CLS]. */
   private chosen(): number | null {
     if (typeof this.looked === "string") return null;
     const { info } = this.looked;
@@ -154,7 +154,7 @@ export class ImageView implements MountedView {
     const token = from ? this.app.store.state.query : this.app.store.state.key;
     if (token !== null && token >= 0 && token < (from ? info.queries : info.keys)) return token;
     const first = chosenSide(this.looked, this.direction())?.places.tokens[0] ?? 0;
-    return otherTokens(this.looked, this.direction(), 1)[0] ?? first;
+    return firstToken(this.looked, this.direction()) ?? first;
   }
 
   private choice(token: number | null) {

@@ -92,6 +92,15 @@ export function otherTokens(found: Looked, direction: Direction, limit: number):
   return made;
 }
 
+/** What is looked at first: a token after all patches, for those before them see none in a causal model; else any other. */
+export function firstToken(found: Looked, direction: Direction): number | undefined {
+  const { info, queriesOfAll, keysOfAll } = found;
+  const [size, patches] = direction === "from" ? [info.queries, queriesOfAll] : [info.keys, keysOfAll];
+  let last = -1;
+  for (const token of patches) last = Math.max(last, token);
+  return last + 1 < size ? last + 1 : otherTokens(found, direction, 1)[0];
+}
+
 /** A token as people know it: "row 2, column 5" of the picture, or its text. */
 export function tokenName(manifest: Manifest, found: Looked, direction: Direction, token: number): string {
   const patch = chosenSide(found, direction)?.patch(token);
