@@ -72,3 +72,15 @@ def test_groups_that_are_not_there(asked, error, words):
 def test_positions_without_texts_have_no_words():
     with pytest.raises(OptionError, match="expected positions with texts, got none; give labels"):
         regard.AttentionMap.from_dense(torch.eye(3)).by("words")
+
+
+def test_rows_that_are_padding_are_in_no_mean():
+    torch.manual_seed(5)
+    amap = regard.AttentionMap(torch.randn(1, 3, 7, 5), torch.randn(1, 3, 7, 5))
+    amap.queries = Axis((Line(7, present=(False,) * 2 + (True,) * 5),))
+    found = amap.by([range(2), range(1, 4), range(3, 7)])
+    keys = tuple((at,) for at in range(7))
+    assert_close(found.dense()[:, :, 1:], true(amap.dense(), [(2, 3), (3, 4, 5, 6)], keys))
+    assert found.queries.present == (False, True, True)  # a group of nothing but padding
+    assert found.queries == ("0 1", "1 2 3", "3 4 5 6")
+    assert_close(found.received(), found.dense()[:, :, 1:].sum(2))

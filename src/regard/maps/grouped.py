@@ -46,7 +46,12 @@ def _groups(name: str, own: Axis | None, asked: Asked | None, size: int) -> tupl
         units = axis.units(asked)  # type: ignore[arg-type]
     if wrong := sorted({place for places in units.tokens for place in places if not 0 <= place < size}):
         raise ShapeError(f"{name}: expected positions from 0 to {size - 1}, the map's, got {wrong[0]}")
-    return units.tokens, Axis.unknown(len(units.texts)).with_text(units.texts)
+    made = Axis.unknown(len(units.texts)).with_text(units.texts)
+    if not axis.is_padded:
+        return units.tokens, made
+    there = axis.present
+    real = tuple(tuple(at for at in places if there[at]) for places in units.tokens)  # padding is in no mean
+    return real, replace(made, lines=(replace(made.line, present=tuple(map(bool, real))),))
 
 
 def _of_spans(name: str, spans: Sequence[Any], axis: Axis) -> Words:
