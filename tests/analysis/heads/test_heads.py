@@ -345,6 +345,21 @@ def test_a_batch_is_its_sequences_without_padding():
         close(one, {"duplicate": other.duplicate, "induction": other.induction, "repeats": other.repeats})
 
 
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_saved_sample_of_a_padded_batch_knows_its_positions(architecture, side, tmp_path):
+    model = tiny(architecture)
+    ids, mask = torch.randint(5, 30, (2, 13)), torch.ones(2, 13, dtype=torch.long)
+    mask[0, 7:] = 0  # 7 of 13: the first row sees as many keys as if the rows were the last of a text
+    mask = mask.flip(1) if side == "left" else mask
+    with torch.no_grad(), regard.record(model) as recording:
+        model(input_ids=ids, attention_mask=mask)
+    recording.sample(0).save(tmp_path / "sample.safetensors")
+    opened = regard.load(tmp_path / "sample.safetensors")
+    for found, expected in zip(head_statistics(opened), head_statistics(recording.sample(0)), strict=True):
+        assert found.flat() == pytest.approx(expected.flat(), abs=1e-6, nan_ok=True)
+
+
 def test_an_encoder_decoder():
     model = tiny("marian")
     with regard.record(model, tokenizer=Tokenizer()) as recording, torch.no_grad():

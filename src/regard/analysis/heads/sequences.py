@@ -83,10 +83,22 @@ def _shift(amap: AttentionMap) -> int | None:
     of_rows, of_keys = amap.view.source.shape[2:]
     factors = amap.view.whole_factors
     same = of_rows == of_keys
-    if 1 < of_rows < of_keys and factors is not None:  # the last queries of a text, if the first sees no later key
-        same = visible(factors.mask, 0, 0, range(1), of_keys).stop == of_keys - of_rows + 1
+    if 1 < of_rows < of_keys and factors is not None:
+        if _is_one_text(amap):  # a sequence that was cut out of a padded batch and saved: its file has the batch's keys
+            return 0
+        # The last queries of a text, if none sees a key after its own.
+        ends = [visible(factors.mask, 0, 0, range(at, at + 1), of_keys).stop for at in (0, of_rows - 1)]
+        same = ends == [of_keys - of_rows + 1, of_keys]
     if amap.kind == "cross" or not same:
         return None
     if not all(isinstance(axis, range) and axis.step == 1 for axis in (queries, keys)):
         return None
     return queries[0] + of_keys - of_rows - keys[0]
+
+
+def _is_one_text(amap: AttentionMap) -> bool:
+    """Whether rows and keys are known to be the same tokens."""
+    _, _, queries, keys = amap.shape
+    return (
+        amap.kind != "cross" and queries == keys and amap.queries.line.id is not None and amap.queries.lines == amap.keys.lines
+    )
