@@ -81,6 +81,8 @@ def test_labels_of_a_user_are_kept():
     [
         ("abc", DtypeError, r"queries: expected a list of 3 labels, got the text 'abc'; use text\.split\(\)"),
         (3, DtypeError, "queries: expected a list of 3 labels, got int; make a list of it"),
+        (b"abc", DtypeError, "queries: expected a list of 3 labels, got the text b'abc'"),
+        (torch.ones(3, dtype=torch.bool), DtypeError, "got bool in it"),  # a mask
         (["a"] * 2, ShapeError, "queries: expected 3 labels, one a position, got 2"),
         ([["a"] * 3] * 4, ShapeError, "queries: expected one list of texts, or 2 lists, one for each sequence, got 4 lists"),
         (axis_of_labels(["a"] * 2), ShapeError, "queries: expected 3 labels, one a position, got 2"),
@@ -158,6 +160,15 @@ def test_texts_are_what_people_read_and_tokens_what_the_tokenizer_spells():
     assert axis == ("the", "▁cat", "▁д", "↵", "⟨C3⟩", "⟨A9⟩", "[THE END]")
     assert axis.token[:4] == ("the", "Ġcat", "ĠÐ´", "Ċ")
     assert axis.special == (False,) * 6 + (True,)  # as its tokenizer says, whatever its name
+
+
+def test_ids_that_the_tokenizer_has_no_name_for_are_numbers():
+    """A model may have more ids than its tokenizer, and pictures stand in a text as ids below 0."""
+    tokenizer = byte_level_tokenizer()
+    known = tokenizer.convert_tokens_to_ids("cat")
+    axis = axis_of_ids(torch.tensor([[known, len(tokenizer) + 11, -200]]), None, tokenizer)
+    assert axis == ("cat", f"<id {len(tokenizer) + 11}>", "<id -200>")
+    assert axis.special == (False, True, True)
 
 
 def test_a_processor_names_ids_by_its_tokenizer():

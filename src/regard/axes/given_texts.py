@@ -36,7 +36,7 @@ def given_texts(name: str, given: Any, wanted: str = "texts, one a position") ->
         >>> given_texts("tokens", ["a", "b"]).rows, given_texts("tokens", [[5, 7], [5, 9]]).rows
         ((('a', 'b'),), (('5', '7'), ('5', '9')))
     """
-    if isinstance(given, str):
+    if isinstance(given, str | bytes):
         raise DtypeError(f"{name}: expected a list of {wanted}, got the text {given[:40]!r}; use text.split()")
     plain = given.tolist() if hasattr(given, "tolist") else given
     if isinstance(plain, Mapping | Set) or not hasattr(plain, "__len__") or not hasattr(plain, "__iter__"):
@@ -44,11 +44,11 @@ def given_texts(name: str, given: Any, wanted: str = "texts, one a position") ->
     listed = [row.tolist() if hasattr(row, "tolist") else row for row in plain]
     rows = listed if listed and all(isinstance(row, list | tuple) for row in listed) else [listed]
     for row in rows:
-        if wrong := [one for one in row if isinstance(one, list | tuple | dict | float) or one is None]:
+        if wrong := [one for one in row if isinstance(one, list | tuple | dict | float | bool) or one is None]:
             raise DtypeError(
                 f"{name}: expected a list of {wanted}, or a list of such lists for a batch, got {type(wrong[0]).__name__} in it"
             )
-    numbers = all(isinstance(one, Integral) and not isinstance(one, bool) for row in rows for one in row)
+    numbers = all(isinstance(one, Integral) for row in rows for one in row)
     ids = tuple(tuple(map(int, row)) for row in rows) if numbers and any(rows) else None
     return GivenTexts(tuple(tuple(map(str, row)) for row in rows), ids)
 

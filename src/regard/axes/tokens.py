@@ -109,7 +109,10 @@ class _Speller:
     def line(self, ids: list[int], present: tuple[bool, ...] | None) -> Line:
         if self._tokenizer is None:
             return Line(len(ids), id=tuple(ids), present=present)
-        tokens = tuple(map(str, self._tokenizer.convert_ids_to_tokens(ids)))
-        special = tuple(token in self._special or is_special(token) for token in tokens)
+        # A model may have more ids than its tokenizer has names, and stand-ins below 0 for pictures.
+        names = dict(zip(known := [one for one in ids if one >= 0], self._tokenizer.convert_ids_to_tokens(known), strict=True))
+        nameless = {f"<id {one}>" for one in ids if names.get(one) is None}
+        tokens = tuple(f"<id {one}>" if (name := names.get(one)) is None else str(name) for one in ids)
+        special = tuple(token in self._special or token in nameless or is_special(token) for token in tokens)
         named = {token for token, out in zip(tokens, special, strict=True) if out}
         return Line(len(ids), texts_of(tokens, self._kind, named), tokens, tuple(ids), present, special, kind=self._kind)
