@@ -138,6 +138,9 @@ def test_rollout_refuses():
         rollout({"encoder_attentions": (torch.eye(3)[None, None],), "decoder_attentions": (torch.eye(3)[None, None],)})
     with pytest.raises(OptionError, match="tokens: expected a whole number from -7 to 6, got 7"):
         rollout(maps, tokens=7)
+    with pytest.raises(OptionError, match=r"tokens: expected a whole number from -7 to 6, got 1\.5"):
+        rollout(maps, tokens=1.5)
+    assert_close(rollout(maps, tokens=torch.tensor(2)), rollout(maps, tokens=2))  # as argmax() gives it
     with pytest.raises(OptionError, match="tokens: expected at least one, got none"):
         rollout(maps, tokens=[])
     with pytest.raises(OptionError, match="heads: expected a whole number from -5 to 4, got 5"):
