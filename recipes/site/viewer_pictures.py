@@ -145,7 +145,7 @@ def write_pages(folder: Path) -> dict[str, str]:
         "sentence": (regard.translate(SENTENCE), {}),
         "cat": (regard.translate("The cat sat on the mat."), {}),
         "licence": (licence_map(), {"title": "Two heads made by hand, over the Apache License"}),
-        "landscape": (patches_map(picture), {"title": "Patches by colour and by place", "image": picture}),
+        "landscape": (patches_map(picture), {"title": "Patches by colour and by place", "image": picture, "grid": (28, 28)}),
     }
     for name, (subject, options) in subjects.items():
         regard.page(subject, folder / f"{name}.html", **options)
