@@ -182,3 +182,10 @@ def test_what_may_be_padding_is_said(ids, warned):
     if warned:
         assert said[0].filename == __file__
         assert "give the model the attention_mask" in str(said[0].message)
+
+
+def test_a_mask_of_pairs_is_said_to_be_no_padding_mask():
+    ids = torch.tensor([[5, 7, 11, 0, 0], [5, 7, 11, 13, 17]])
+    pairs = (ids != 0)[:, None, None].expand(2, 1, 5, 5)
+    with pytest.warns(UserWarning, match=r"as no attention_mask of \(batch, positions\) was given"):
+        recorded(tiny("bert"), ids, attention_mask=pairs)
