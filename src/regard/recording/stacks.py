@@ -207,7 +207,8 @@ class Stacks:
                 if mask is None and (pad := self._looks_padded(ids, role)) is not None:
                     self.doubt = (
                         f"whether the positions of the pad token {pad} are padding is not known, as no attention_mask "
-                        "of (batch, positions) was given: they count as text; give the model the attention_mask that its tokenizer returns"
+                        "of (batch, positions) was given: they count as text; give the model the attention_mask that its "
+                        "tokenizer returns"
                     )
                 config = getattr(frame.module, "config", None)
                 text = found

@@ -1,7 +1,7 @@
 """The layers that flow through one another: what methods that multiply maps take, and how they name rows and heads."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -78,7 +78,8 @@ def positions(name: str, chosen: int | Sequence[int] | None, size: int) -> list[
     """The chosen places of a text, counted from its beginning: all of them for None, negative ones from its end."""
     if chosen is None:
         return list(range(size))
-    wanted = list(chosen) if isinstance(chosen, Iterable) and getattr(chosen, "ndim", 1) else [chosen]
+    several = isinstance(chosen, Iterable) and getattr(chosen, "ndim", None) != 0  # a tensor of one number is one
+    wanted = list(cast("Iterable[int]", chosen)) if several else [chosen]
     if not wanted:
         raise OptionError(f"{name}: expected at least one, got none; leave it out for all")
     return [whole_number(name, one, -size, size - 1) % size for one in wanted]
