@@ -20,6 +20,8 @@ from transformers import (
     T5Gemma2EncoderConfig,
     T5Gemma2ForConditionalGeneration,
     T5Gemma2TextConfig,
+    ViltConfig,
+    ViltModel,
 )
 
 import regard
@@ -186,6 +188,39 @@ def test_what_may_be_padding_is_said(ids, warned):
 
 def test_a_mask_of_pairs_is_said_to_be_no_padding_mask():
     ids = torch.tensor([[5, 7, 11, 0, 0], [5, 7, 11, 13, 17]])
-    pairs = (ids != 0)[:, None, None].expand(2, 1, 5, 5)
+    pairs = (ids != 0)[:, None, None] & torch.ones(5, 5, dtype=torch.bool).tril()
     with pytest.warns(UserWarning, match=r"as no attention_mask of \(batch, positions\) was given"):
         recorded(tiny("bert"), ids, attention_mask=pairs)
+
+
+@pytest.mark.parametrize("kind", ["true and false", "added"])
+def test_a_mask_of_four_axes_says_padding_too(kind):
+    model, inputs = tiny("bert"), tiny_inputs("bert")
+    mask = inputs["attention_mask"][:, None, None].bool()
+    given = mask if kind == "true and false" else torch.where(mask, 0.0, torch.finfo(torch.float32).min)
+    recording = recorded(model, input_ids=inputs["input_ids"], attention_mask=given)
+    assert recording.sample(1).self[0].shape == (1, 2, 4, 4)
+    assert recording.sample(0).self[0].shape == (1, 2, 7, 7)
+
+
+def test_the_padding_of_a_text_beside_its_picture_is_left_out():
+    sizes = SIZES | {"vocab_size": 53, "image_size": 16, "patch_size": 4, "max_position_embeddings": 32}
+    model = ViltModel(ViltConfig(**sizes))
+    ids, mask = torch.randint(3, 53, (2, 5)), torch.tensor([[1, 1, 1, 0, 0], [1] * 5])
+    recording = recorded(model, input_ids=ids, attention_mask=mask, pixel_values=torch.randn(2, 3, 16, 16))
+    joint = 5 + 17
+    assert recording.maps[0].shape[2:] == (joint, joint)
+    assert recording.sample(0).maps[0].shape == (1, 2, joint - 2, joint - 2)
+    assert_close(recording.sample(0).maps[0].dense().sum(-1), torch.ones(1, 2, joint - 2))
+    assert recording.maps[0].keys.sequence(0).text is None
+
+
+def test_a_step_that_sees_a_window_has_no_padding_before_it():
+    model = MistralForCausalLM(MistralConfig(vocab_size=53, num_key_value_heads=1, sliding_window=4, **SIZES)).eval()
+    ids, mask = torch.arange(3, 15).view(2, 6), torch.tensor([[0, 0, 1, 1, 1, 1], [1] * 6])
+    with torch.no_grad(), regard.record(model, tokenizer=Tokenizer()) as recording:
+        model.generate(ids, attention_mask=mask, max_new_tokens=3, do_sample=False, eos_token_id=None)
+    for amap in recording.maps[1:]:
+        assert amap.shape[2] == 1
+        assert not amap.queries.is_padded
+        assert not amap.keys.is_padded or amap.keys.real(0)[0] == 2

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.tokens import axis_of_ids, axis_of_presence, joined
+from regard.recording.padding import looks_padded, padding_mask
 from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, with_pictures
 from regard.recording.sounds import axis_of_sound
 
@@ -55,10 +56,9 @@ class Frame:
         found = self.given.get(name)
         return found if isinstance(found, Tensor) and found.ndim == 2 and not found.is_floating_point() else None
 
-    def mask(self, name: str) -> Tensor | None:
-        """A mask (batch, positions) that it was given."""
-        found = self.given.get(name)
-        return found if isinstance(found, Tensor) and found.ndim == 2 else None
+    def mask(self, name: str, queries: int = 0) -> Tensor | None:
+        """The padding mask (batch, positions) that it was given."""
+        return padding_mask(self.given.get(name), queries)
 
     @property
     def reads_otherwise(self) -> bool:
@@ -160,7 +160,7 @@ class Stacks:
         frame = self._reader()
         if frame is None or frame.reads_otherwise:
             # a decoder may look at what is no text, and the other way round
-            rows = Axis.unknown(queries) if frame is None else self._otherwise(frame, batch, queries)
+            rows = self._joint(batch, queries) if frame is None else self._otherwise(frame, batch, queries)
             if kind == "cross":
                 return rows, self._source(batch, keys)
             if queries == keys or frame is None:
@@ -179,6 +179,12 @@ class Stacks:
         if columns.lines[0].id is not None:
             frame.axes["columns"] = columns
         return rows, columns
+
+    def _joint(self, batch: int, size: int) -> Axis:
+        """Positions of which nothing is named, as of a picture and its text together: their padding may be known."""
+        masks = (frame.mask("attention_mask") for frame in reversed(self.frames))
+        fitting = (mask for mask in masks if mask is not None and mask.shape == (batch, size))
+        return Axis.unknown(size) if size == 1 else self._presence_alone(next(fitting, None), batch, size)
 
     # -- which stack -----------------------------------------------------------------------------------------------
 
@@ -199,12 +205,12 @@ class Stacks:
         if key not in frame.axes:
             written = role == "consumed" and frame.is_encoder_decoder
             ids = frame.ids("decoder_input_ids" if written else "input_ids")
-            mask = self._mask(frame, "decoder_attention_mask" if written else "attention_mask")
+            mask = self._mask(frame, "decoder_attention_mask" if written else "attention_mask", size)
             found: Axis | None = None
             if ids is not None and ids.shape == (batch, size):
                 present = mask[:, -size:] if mask is not None and mask.shape[0] == batch and mask.shape[1] >= size else None
                 found = axis_of_ids(ids, present, self.tokenizer, role)
-                if mask is None and (pad := self._looks_padded(ids, role)) is not None:
+                if mask is None and (pad := looks_padded(ids, role, self._pad_token())) is not None:
                     self.doubt = (
                         f"whether the positions of the pad token {pad} are padding is not known, as no attention_mask "
                         "of (batch, positions) was given: they count as text; give the model the attention_mask that its "
@@ -230,7 +236,7 @@ class Stacks:
             return rows
         key = f"columns {role} {batch} {size}"
         if key not in frame.axes:
-            mask = self._mask(frame, "attention_mask")
+            mask = self._mask(frame, "attention_mask", len(rows))
             fits = mask is not None and mask.shape == (batch, size)
             cached = self._cached()
             if cached and size == cached + len(rows) and rows.lines[0].id is not None:
@@ -316,26 +322,17 @@ class Stacks:
         seen = self._pictures if text is None else text.pictures
         seen += [grid._replace(leading=leading) for pictures in grids for grid in pictures]
 
-    def _looks_padded(self, ids: Tensor, role: str) -> int | None:
-        """The pad token, where a row of ids ends or begins in it as if it were padded."""
+    def _pad_token(self) -> int | None:
         configs = (getattr(frame.module, "config", None) for frame in self.frames)
         pads = (getattr(config, "pad_token_id", None) for config in configs)
-        pad = next((one for one in pads if isinstance(one, int)), None)
-        if pad is None or ids.shape[1] < 2:
-            return None
-        padding = ids == pad
-        ends = padding[:, -1] if len(ids) > 1 else padding[:, -2:].all(1)
-        # A decoder's text may begin with it, and a text of one sequence end in it once.
-        begins = padding[:, :2].all(1) if len(ids) == 1 or role == "consumed" else padding[:, 0]
-        some = ends | begins
-        return pad if bool(some.any()) and not bool(padding.all()) else None
+        return next((one for one in pads if isinstance(one, int)), None)
 
     # -- what is known of them -------------------------------------------------------------------------------------
 
-    def _mask(self, until: Frame, name: str) -> Tensor | None:
+    def _mask(self, until: Frame, name: str, queries: int) -> Tensor | None:
         """The padding mask of the innermost module that has one, up to the one that reads the text."""
         for frame in reversed(self.frames):
-            if (found := frame.mask(name)) is not None:
+            if (found := frame.mask(name, queries)) is not None:
                 return found
             if frame is until:
                 return None
