@@ -28,7 +28,6 @@ ADDRESS = "https://example.org/" + "x" * 150
         ("a\u202eb", "a⟨202E⟩b"),  # it would turn the rest of the line around
         ("\x00", "⟨0000⟩"),
         ("$x$", "$x$"),
-        ("", "⟨empty⟩"),
     ],
 )
 def test_labels_are_drawn_as_every_view_shows_them(label, drawn):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.image_processing_utils import select_best_resolution
 
 from regard.axes.axis import Axis
 from regard.axes.line import Line
@@ -331,6 +330,8 @@ def _tiled(towers: Sequence[Grid], sizes: Sequence[Sequence[int]], config: Any) 
     made: list[Places] = []
     seen = 0
     for height, width in sizes:
+        from transformers.image_processing_utils import select_best_resolution  # files are read without Transformers
+
         best = select_best_resolution((height, width), config.image_grid_pinpoints)
         down, across = (int(side) // config.vision_config.image_size for side in best)
         if seen + 1 + down * across > len(towers):

@@ -87,8 +87,8 @@ class Recording:
 
         Raises:
             RecordingError: no weights; a generation with beams or of several sequences, whose rows are not known to be whose.
-            ScoreError: NaN or infinite weights. DtypeError, ShapeError, OptionError: no weights, steps that do not follow one
-            another, names that do not fit.
+            ScoreError: NaN or infinite weights.
+            DtypeError, ShapeError, OptionError: no weights, steps that do not follow one another, names that do not fit.
 
         Warns:
             UserWarning: weights that are no softmax's: below 0, or with rows that sum to more than 1.

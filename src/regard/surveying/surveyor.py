@@ -16,7 +16,7 @@ from regard.analysis.heads.statistics import checked_windows
 from regard.arguments import truth, whole_number
 from regard.errors import RecordingError
 from regard.recording.pretrained import load_text_model
-from regard.recording.record import record
+from regard.recording.record import recorder_of
 from regard.surveying.corpus import Chunk
 from regard.surveying.records import Refusal
 from regard.surveying.scales import LARGEST
@@ -187,9 +187,10 @@ class Surveyor:
             consumed = self._keys([[self.start, *text.answer[:-1]] for text in batch])
             inputs["decoder_input_ids"] = consumed.ids.to(self.model.device)
             axes |= {"decoder": (consumed, consumed), "cross": (consumed, read)}
-        with torch.no_grad(), record(self.model) as recording:
+        with torch.no_grad(), recorder_of(self.model) as recorder:
             # The base model: the maps are the same without the logits, which are larger than all the rest.
             self.model.base_model(**{name: value for name, value in inputs.items() if name in self.takes})
+        recording = recorder.recording
         if not recording.maps:
             reasons = sorted({call.kept for call in recording.calls}) or ["no attention call was seen"]
             raise RecordingError(f"expected attention in {type(self.model).__name__}, got none: {reasons[0]}")

@@ -70,7 +70,7 @@ def test_relevance_edges_end_where_relevance_does():
     inputs = tiny_inputs("gpt2")
     with regard.record(model, values=True) as recording:
         logits = model(**inputs).logits
-    score, last = logits[:, 4, 7].sum(), 4
+    score, last = logits[:, 3, 7].sum(), 3
     edges = relevance_edges(recording, score, last).weights
     assert_close(edges[:, 0].sum(1), regard.relevance(recording, score, last).inputs)
     on_top = torch.zeros(edges.shape[0], edges.shape[2])
