@@ -1,5 +1,6 @@
 """Patches of pictures and moments of sounds on the axes of recorded maps, against grids that are known beforehand."""
 
+import numpy as np
 import pytest
 import torch
 import transformers as hf
@@ -7,6 +8,7 @@ from transformers.vision_utils import get_vision_window_index
 
 import regard
 from regard.axes import Patch, Seconds
+from regard.errors import OptionError
 from support.tiny_models import Tokenizer
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 11}
@@ -372,3 +374,17 @@ def test_placeholders_that_are_no_patches_have_no_places():
     assert list(language(made).keys.place or ()) == []
     crossed = next(amap for amap in made.maps if "qformer" in amap.name and amap.shape[3] == 26)
     assert list(crossed.keys.place) == [None, *grid(5, 5)]
+
+
+def test_a_row_of_patches_is_no_picture():
+    """Some patches of a picture do not say its grid: the first row of 3 × 5 would pass for a picture of 1 × 5."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    model = hf.ViTModel(hf.ViTConfig(image_size=(12, 20), patch_size=4, **sizes)).eval()
+    with torch.no_grad(), regard.record(model) as recording:
+        model(pixel_values=torch.rand(1, 3, 12, 20))
+    amap, picture = recording.self[0], np.zeros((12, 20, 3), np.uint8)
+    regard.page(amap, image=picture)
+    regard.page(amap.select(queries=[0, 3]), image=picture)  # its keys are all there
+    for some in (amap.select(queries=slice(0, 6), keys=slice(0, 6)), amap.select(queries=[0], keys=[1, 2, 3, 4, 5])):
+        with pytest.raises(OptionError, match=r"image: expected all patches of a picture, got some of them"):
+            regard.page(some, image=picture)

@@ -140,7 +140,7 @@ def test_what_disagrees_with_the_axis_is_refused():
     assert shown_with(amap, grid=(2, 3))["images"][0]["note"] == ""
     with pytest.raises(OptionError, match=r"grid: expected \(2, 3\), the model's own, got \(3, 2\)"):
         shown_with(amap, grid=(3, 2))
-    with pytest.raises(OptionError, match="expected all patches of a picture, got 4 of 2 × 3"):
+    with pytest.raises(OptionError, match="expected all patches of a picture, got some of them"):
         shown_with(amap.select(keys=[0, 1, 2, 5]))
     with pytest.raises(OptionError, match="at most 1 pictures"):
         shown_with(amap, image=[gradient()] * 2)

@@ -1,11 +1,12 @@
 """The positions of one sequence along one side of a map."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import TypeVar
 
-from regard.axes.places import Place
+from regard.axes.places import Patch, Place
 from regard.errors import OptionError, ShapeError
 from regard.positions import Positions, positions_of
 from regard.tokens.special import is_special
@@ -31,6 +32,7 @@ class Line:
         place: where a position stands in a picture, a sound or a chain.
         group: how positions combine, by the name of the unit: the positions of each word, sentence or turn.
         kind: how the tokenizer marks words, one of ``regard.tokens.kinds.TOKENIZERS``.
+        cut: whether some patches of a picture were left out, but not all of them: the others do not say its grid.
     """
 
     size: int
@@ -42,6 +44,7 @@ class Line:
     place: tuple[Place | None, ...] | None = None
     group: Mapping[str, Groups] = field(default_factory=dict)
     kind: str | None = None
+    cut: bool = False
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:
@@ -95,12 +98,19 @@ class Line:
             name: tuple(kept for one in groups if (kept := tuple(now[at] for at in one if at in now)))
             for name, groups in self.group.items()
         }
-        return Line(len(places), **chosen, group=groups, kind=self.kind)
+        cut = self.cut or _lost(self.place, chosen["place"])
+        return Line(len(places), **chosen, group=groups, kind=self.kind, cut=cut)
 
     def with_text(self, text: Sequence[str] | None) -> "Line":
         """The same positions under other names; the tokenizer's spelling no longer belongs to them."""
         named = None if text is None else tuple(text)
         return self if named == self.text else replace(self, text=named, token=None, special=None, group={}, kind=None)
+
+
+def _lost(before: tuple[Place | None, ...] | None, after: tuple[Place | None, ...] | None) -> bool:
+    """Whether a picture of which some patches are left had more."""
+    whole, left = (Counter(one.image for one in set(places or ()) if isinstance(one, Patch)) for places in (before, after))
+    return any(count < whole[image] for image, count in left.items())
 
 
 def _chosen(values: tuple[T, ...] | None, places: Positions) -> tuple[T, ...] | None:

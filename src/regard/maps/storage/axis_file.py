@@ -71,6 +71,7 @@ def _line_as_data(line: Line, number_of: Callable[[Labels], int]) -> dict[str, A
         place=None if line.place is None else [None if place is None else [_name(place), *place] for place in line.place],
         group={name: [list(one) for one in groups] for name, groups in line.group.items()} or None,
         kind=line.kind,
+        cut=line.cut or None,
     )
 
 
@@ -101,6 +102,7 @@ def _line_from_data(said: Any, texts: Callable[[Any], Labels | None], damaged: D
         place=tuple(_place(one, damaged) for one in said["place"]) if "place" in said else None,
         group={str(name): tuple(map(tuple, groups)) for name, groups in group.items()},
         kind=said.get("kind"),
+        cut=said.get("cut") is True,
     )
 
 

@@ -92,9 +92,14 @@ def _known(maps: Sequence[ShownMap], item: int, image: int, given: tuple[int, in
     """
     own = {number: shown.amap for number, shown in enumerate(maps) if shown.item == item}
     stacks: dict[str, set[Patch]] = {}  # windows of one picture are maps of one stack, and only together all of it
+    cut: set[str] = set()  # stacks with sides that were narrowed to some patches: these do not say the grid
     for amap in own.values():
-        patches = {place for side in (amap.queries, amap.keys) for place in _patches(side) if place.image == image}
-        stacks.setdefault(_stack(amap), set()).update(patches)
+        for side in (amap.queries, amap.keys):
+            patches = {place for place in _patches(side) if place.image == image}
+            stacks.setdefault(_stack(amap), set()).update(() if side.line.cut else patches)
+            cut |= {_stack(amap)} if side.line.cut and patches else set()
+    if any(not stacks[stack] for stack in cut):
+        raise OptionError("image: expected all patches of a picture, got some of them; show maps of all")
     grids = {
         stack: (1 + max(patch.row for patch in patches), 1 + max(patch.column for patch in patches))
         for stack, patches in stacks.items()
