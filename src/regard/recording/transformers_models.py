@@ -8,8 +8,6 @@ three for the modules that look at it.
 
 import sys
 import threading
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,27 +16,18 @@ from transformers import AttentionInterface, PreTrainedConfig
 from transformers.pytorch_utils import Conv1D
 
 from regard.errors import RecordingError
-from regard.maps.attention_map import AttentionMap
-from regard.masks import causal
-from regard.recording.copies import Copies
-from regard.recording.observer import AttentionCall, Observer
+from regard.recording.functions.dense_masks import read_eager
+from regard.recording.functions.given import AttentionFunction, Given
+from regard.recording.functions.known import reader_of
+from regard.recording.observer import Observer
 from regard.recording.torch_modules import unseen
 from regard.recording.values import CallValues
 
-Attention = Callable[..., tuple[Tensor, Any]]
-
 CAN_RECORD = ("eager", "sdpa")
-UNDERSTOOD = {  # arguments of the interface that a map takes over, that the mask already holds, or that change no weight
-    "cache_position", "cross_attn_head_mask", "deterministic", "dropout", "encoder_hidden_states", "is_causal",
-    "layer_head_mask", "logits_to_keep", "output_attentions", "output_hidden_states", "output_router_logits",
-    "past_key_values", "position_bias", "position_ids", "return_dict", "s_aux", "scaling", "sliding_window", "softcap",
-    "use_cache",
-}  # fmt: skip
-
 
 _lock = threading.Lock()
 _observers: list[Observer] = []
-_replaced: dict[str, Attention | None] = {}
+_replaced: dict[str, AttentionFunction | None] = {}
 
 
 def implementations(model: nn.Module) -> set[str]:
@@ -81,21 +70,26 @@ def stop(observer: Observer) -> None:
             _replaced.clear()
 
 
-def _observed(name: str, original: Attention | None) -> Attention:
+def _observed(name: str, original: AttentionFunction | None) -> AttentionFunction:
     def attention(
         module: nn.Module,
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        attention_mask: Tensor | None,
+        attention_mask: Any,
         *rest: Any,
         **options: Any,
     ) -> tuple[Tensor, Any]:
-        run = original or _own_eager(module)
+        function = original or _own_eager(module)
+        given = Given(module, query, key, value, attention_mask, rest, options)
+        read = read_eager if original is None else reader_of(function)
+        if read is None:
+            raise RecordingError(
+                f"expected an attention function that Regard can read, got {_place(function)}, registered as {name!r}; "
+                "call model.set_attn_implementation('sdpa') first"
+            )
         with unseen():  # what the function calls in turn is this call, not another one
-            result = run(module, query, key, value, attention_mask, *rest, **options)
-        make_map = partial(_map_of, name, module, query, key, attention_mask, options)
-        call = AttentionCall(module, "factors", (query, key), make_map, result[0], _heads_first, lambda: value)
+            result, call = read(function, given)
         for observer in _observers:
             if observer.wants(module):
                 observer.see(call)
@@ -104,51 +98,19 @@ def _observed(name: str, original: Attention | None) -> Attention:
     return attention
 
 
-def _heads_first(output: Tensor) -> Tensor:
-    """The interface's (batch, queries, heads, dim) as (batch, heads, queries, dim)."""
-    return output.transpose(1, 2)
+def _place(function: AttentionFunction) -> str:
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"
 
 
-def _own_eager(module: nn.Module) -> Attention:
+def _own_eager(module: nn.Module) -> AttentionFunction:
     """The eager attention that a model's file defines; the interface knows it only as the default."""
     for family in type(module).__mro__:  # a subclass elsewhere still runs the forward of its parent's file
-        found: Attention | None = getattr(sys.modules.get(family.__module__), "eager_attention_forward", None)
+        found: AttentionFunction | None = getattr(sys.modules.get(family.__module__), "eager_attention_forward", None)
         if found is not None:
             return found
     raise RecordingError(
         f"expected an eager_attention_forward beside {type(module).__name__}, got none; "
         "load the model with attn_implementation='sdpa'"
-    )
-
-
-def _map_of(
-    name: str,
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    attention_mask: Tensor | None,
-    options: dict[str, Any],
-    copies: Copies,
-) -> AttentionMap:
-    """The factors of one call."""
-    if unknown := {option for option, value in options.items() if value is not None} - UNDERSTOOD:
-        raise RecordingError(
-            f"expected arguments of attention whose effect on the weights is known, got {', '.join(sorted(unknown))} from "
-            f"{type(module).__name__}; leave this layer out with layers=, or record a model without it"
-        )
-    said = options.get("is_causal")
-    module_is_causal = bool(getattr(module, "is_causal", True) if said is None else said)
-    bias, sinks = options.get("position_bias"), options.get("s_aux")
-    # Without a mask SDPA is causal where the module says so, aligned to the upper left; eager then sees everything.
-    unmasked = causal() if name == "sdpa" and module_is_causal and query.shape[2] > 1 else None
-    return AttentionMap(
-        copies.own(query),
-        copies.own(key),
-        mask=unmasked if attention_mask is None else copies.mask(attention_mask[..., : key.shape[2]]),
-        scale=options.get("scaling"),
-        bias=None if bias is None else copies.bias(bias),
-        softcap=options.get("softcap"),
-        sinks=None if sinks is None else copies.own(sinks).to(query.dtype),
     )
 
 
