@@ -1,3 +1,4 @@
+import functools
 import sys
 from contextlib import suppress
 from unittest import mock
@@ -259,7 +260,7 @@ def test_an_error_before_the_block_leaves_nothing():
 
 def test_a_function_that_was_registered_before_stays_and_runs(monkeypatch):
     kernel = AttentionInterface._global_mapping["sdpa"]
-    theirs = mock.Mock(wraps=kernel)
+    theirs = functools.update_wrapper(mock.Mock(wraps=kernel), kernel)
     monkeypatch.setitem(AttentionInterface._global_mapping, "sdpa", theirs)
     recording, _ = ran(tiny("bert"), tiny_inputs("bert"))
     assert AttentionInterface._global_mapping["sdpa"] is theirs
