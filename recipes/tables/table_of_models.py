@@ -19,6 +19,7 @@ from regard.errors import RegardError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
+from other_classes import page_of_others
 from support.model_zoo import Zoo
 from support.model_zoo_by_hand import BY_HAND, IN_BLOCKS
 from support.model_zoo_senses import SENSES
@@ -65,7 +66,8 @@ def page(parts: dict[str, list[Zoo]], blocks: list[Zoo]) -> str:
         lines += [f"## {title}\n", "| model | kept from | maps | float32 | bfloat16 |", "|---|---|---|---|---|"]
         lines += [row(zoo) for zoo in tqdm(zoos, desc=title, unit="model")] + [""]
     lines += ["## Attention in blocks, or for several streams at once\n", "| model | maps | not kept |", "|---|---|---|"]
-    return "\n".join(lines + [row_in_part(zoo) for zoo in blocks]) + "\n"
+    lines += [*(row_in_part(zoo) for zoo in blocks), "", page_of_others({zoo.name.split()[0] for zoo in entries})]
+    return "\n".join(lines)
 
 
 def main() -> None:
