@@ -145,8 +145,7 @@ def trace(
     number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
-        k = k.repeat_interleave(heads // k.shape[1], dim=1)  # (batch, heads, keys, dim)
-        v = v.repeat_interleave(heads // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
+        k, v = (_for_heads(one, heads) for one in (k, v))  # (batch, heads, keys, dim or value_dim)
 
         scores = q @ k.mT  # (batch, heads, queries, keys), as everything until the output
         scaled = scores * scale
@@ -189,7 +188,7 @@ def weigh(scores: Tensor, value: Tensor, mask: Tensor | Mask | None = None, *, c
     inputs.check_scores_and_value(scores, value)
     wide = torch.promote_types(torch.promote_types(scores.dtype, value.dtype), torch.float32)
     s, v = (inputs.widen(tensor).to(wide) for tensor in (scores, value))
-    v = v.repeat_interleave(s.shape[1] // v.shape[1], dim=1)  # (batch, heads, keys, value_dim)
+    v = _for_heads(v, s.shape[1])  # (batch, heads, keys, value_dim)
     with torch.autocast(s.device.type, enabled=False):
         masked, allowed = hide(s, mask, causal)  # (batch, heads, queries, keys)
         weights = softmax(masked, None)
@@ -216,11 +215,17 @@ def hide(scores: Tensor, mask: Tensor | Mask | None, causal: bool, window: int |
 def softmax(masked: Tensor, sinks: Tensor | None) -> Tensor:
     """exp(score) / Σ exp(scores) over the keys. Sinks enter the sum and take weight away; where nothing is visible, it is 0."""
     blind = (masked == -math.inf).all(dim=-1, keepdim=True)  # (batch, heads, queries, 1)
-    scores = masked.masked_fill(blind, 0.0)  # softmax over nothing but −∞ is not a number
+    some = bool(blind.any())  # filling nothing costs as much as the softmax, and again on the way back
+    scores = masked.masked_fill(blind, 0.0) if some else masked  # softmax over nothing but −∞ is not a number
     if sinks is not None:
         scores = torch.cat([scores, sinks[:, None, None].expand(*masked.shape[:-1], 1)], dim=-1)
     weights = torch.softmax(scores, dim=-1)[..., : masked.shape[-1]]
-    return weights.masked_fill(blind, 0.0)
+    return weights.masked_fill(blind, 0.0) if some else weights
+
+
+def _for_heads(shared: Tensor, heads: int) -> Tensor:
+    """Keys or values, (batch, key heads, keys, dim), once for each head; no copy where each head has its own."""
+    return shared if shared.shape[1] == heads else shared.repeat_interleave(heads // shared.shape[1], dim=1)
 
 
 def gather(weights: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
