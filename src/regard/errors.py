@@ -5,6 +5,7 @@ Every message says what was expected, what came, and what to do.
 
 __all__ = [
     "DtypeError",
+    "FileChangedError",
     "FileFormatError",
     "ModelError",
     "OptionError",
@@ -60,3 +61,7 @@ class ModelError(RegardError, OSError):
 
 class FileFormatError(RegardError, ValueError):
     """A file of an unknown format, or one that is damaged."""
+
+
+class FileChangedError(RegardError, OSError):
+    """A file that was written into, or cut short, while it was open: what is read from it now is neither old nor new."""

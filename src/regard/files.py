@@ -1,15 +1,24 @@
-"""A file is written whole or not at all: beside its place, and moved there when every byte is on the disk."""
+"""Files: opened where they are files, written whole or not at all, and nothing left over of a writer that was killed."""
 
+import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from regard.errors import DtypeError
+from regard.errors import DtypeError, OptionError
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be deleted: a living writer's needs no lock
+    fcntl = None  # type: ignore[assignment]
+
+PART, ENDING = ".regard-", ".part"
+"""Names of files that are being written begin and end so."""
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
     """The path, where a file can be written as far as one can tell beforehand.
@@ -27,28 +36,84 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
 
 def as_path(path: str | os.PathLike[str]) -> Path:
-    """Text or a path as a path."""
+    """Text or a path as a path.
+
+    Raises:
+        DtypeError: it is neither; OptionError: it has a character that no name of a file has.
+    """
     if not isinstance(path, str | os.PathLike):
         raise DtypeError(f"expected a path as text or pathlib.Path, got {type(path).__name__}: {path!r}")
+    if "\0" in os.fsdecode(path):
+        raise OptionError(f"expected a path, got one with a NUL character: {os.fsdecode(path)[:80]!r}; leave it out")
     return Path(path)
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file, opened to be read: at once, where a pipe would wait for a writer and a device has no end.
+
+    Raises:
+        OSError: it cannot be opened, or is no file.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        folder = stat.S_ISDIR(mode)
+        raise OSError(errno.EISDIR if folder else errno.EINVAL, "it is a folder" if folder else "it is a pipe or a device, no file")
+    return os.fdopen(number, "rb")
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into; it appears at ``path`` when the block ends, and never if the block raises."""
+    """A file to write into; it appears at ``path`` when the block ends, and never if the block raises.
+
+    It has the permissions of the file that it replaces, and those of any new file where there was none.
+    """
     target = path.resolve()  # through a symbolic link, not over it
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    part: Path | None = None
     try:
-        with part.open("xb") as file:
+        _clear_leftovers(target.parent)
+        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else None
+        number, part = _new_part(target.parent, 0o666 if mode is None else 0o600)
+        with os.fdopen(number, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if mode is not None:
+                part.chmod(mode)
         part.replace(target)
     except OSError as error:
         advice = f"{error.strerror or error}; check the permissions and the space there, or choose another folder"
         raise refusal("write", error.errno or errno.EIO, path, advice) from error
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def _new_part(folder: Path, mode: int) -> tuple[int, Path]:
+    """A new file beside the one that is written, open and locked: who sees no lock on it knows that its writer is dead."""
+    while True:
+        part = folder / f"{PART}{secrets.token_hex(8)}{ENDING}"
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        if fcntl is None:
+            return number, part
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(number, fcntl.LOCK_EX)
+        if os.fstat(number).st_nlink:  # else another writer has cleared it before it was locked
+            return number, part
+        os.close(number)
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Delete what killed writers have left here."""
+    for part in folder.glob(f"{PART}*{ENDING}"):
+        with contextlib.suppress(OSError):  # its writer lives, or it is another user's
+            if fcntl is None:
+                part.unlink()
+                continue
+            with part.open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
 
 
 def refusal(verb: str, code: int, path: Path, advice: str) -> OSError:

@@ -6,6 +6,7 @@ al. 2022) lets us read it afterwards.
 """
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -18,7 +19,7 @@ from regard.arguments import number
 from regard.errors import ScoreError, ShapeError
 from regard.maps.checks import check_broadcast, check_query_key, check_tensor
 from regard.maps.key_norms import KeyNorms
-from regard.maps.source import working_dtype
+from regard.maps.source import Guard, working_dtype
 from regard.masks import Mask
 from regard.positions import Positions, positions_of, take
 
@@ -38,6 +39,7 @@ class Factors:
     bias: Tensor | None = None
     softcap: float | None = None
     sinks: Tensor | None = None
+    guard: Guard = nullcontext  #: stands around reads of the tensors, which may lie in a file
 
     def __post_init__(self) -> None:
         _check(self)

@@ -27,4 +27,5 @@ def narrowed_factors(view: MapView) -> Factors | None:
         bias=bias,
         softcap=whole.softcap,
         sinks=None if whole.sinks is None else take(whole.sinks, 0, heads),
+        guard=whole.guard,
     )

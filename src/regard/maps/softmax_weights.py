@@ -54,13 +54,15 @@ class SoftmaxWeights:
     def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """The weights at these positions, (batch, heads, queries, keys)."""
         if keys == range(self.shape[3]):
-            return weights_of(self.factors, batch, heads, queries)
+            with self.factors.guard():
+                return weights_of(self.factors, batch, heads, queries)
         denominators = self.denominators(batch, heads, queries)
         if self.coarse(batch, heads, queries):
             return self._parts_of_rows(batch, heads, queries, keys)
         # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
         denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
-        scores = self.factors.scores(batch, heads, queries, keys, dtype=denominators.dtype)
+        with self.factors.guard():
+            scores = self.factors.scores(batch, heads, queries, keys, dtype=denominators.dtype)
         return scores.sub_(denominators.unsqueeze(-1)).to(self.dtype).exp_()
 
     @torch.no_grad()
@@ -72,7 +74,9 @@ class SoftmaxWeights:
             if is_long(self.shape[3]):
                 chunks = KeyChunks(self.factors)
                 for one, head, some in itertools.product(batch, heads, row_groups(rows)):
-                    self.remember(one, head, rows[some], chunks.denominators(one, head, rows[some]))
+                    with self.factors.guard():
+                        found = chunks.denominators(one, head, rows[some])
+                    self.remember(one, head, rows[some], found)
             else:
                 for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
                     self._enter(batch[b], heads[h], rows[q])
@@ -89,7 +93,10 @@ class SoftmaxWeights:
     def coarse(self, batch: Positions, heads: Positions, queries: Positions) -> bool:
         """Whether scores of these rows are so large that denominators, as far as known, do not tell what parts weigh."""
         known = self.known(batch, heads, queries)
-        return bool((known.isfinite() & (known.abs() > FAR)).any()) or is_far(self.factors, batch, heads, queries)
+        if bool((known.isfinite() & (known.abs() > FAR)).any()):
+            return True
+        with self.factors.guard():
+            return is_far(self.factors, batch, heads, queries)
 
     def remember(self, batch: int, head: int, queries: Positions, denominators: Tensor) -> None:
         """Keep the denominators of some rows of one head, (queries,)."""
@@ -106,7 +113,8 @@ class SoftmaxWeights:
 
     def _enter(self, batch: Positions, heads: Positions, queries: Positions) -> None:
         """Keep the denominators of some rows."""
-        found = denominators_of(self.factors, batch, heads, queries)
+        with self.factors.guard():
+            found = denominators_of(self.factors, batch, heads, queries)
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._table()[places[0][:, None, None], places[1][:, None], places[2]] = found
 
@@ -115,5 +123,6 @@ class SoftmaxWeights:
         sizes = len(batch), len(heads), len(queries)
         made = torch.empty(*sizes, len(keys), dtype=self.dtype, device=self.device)
         for b, h, q in blocks(*sizes, self.shape[3]):
-            made[b, h, q] = take(weights_of(self.factors, batch[b], heads[h], queries[q]), 3, keys)
+            with self.factors.guard():
+                made[b, h, q] = take(weights_of(self.factors, batch[b], heads[h], queries[q]), 3, keys)
         return made

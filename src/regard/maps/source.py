@@ -1,5 +1,7 @@
 """What a map reads its weights from."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +10,9 @@ from torch import Tensor
 
 from regard.errors import OptionError
 from regard.positions import Positions, take
+
+Guard = Callable[[], AbstractContextManager[None]]
+"""What stands around a read of tensors that may lie in a file: ``with guard(): ...``."""
 
 Ranges = tuple[Positions, Positions, Positions, Positions]
 """Places of all four axes: batch, heads, queries, keys."""
@@ -47,6 +52,7 @@ class DenseWeights:
     """Weights that are already there: a model that computes its own, or a matrix of the user's."""
 
     values: Tensor  # (batch, heads, queries, keys)
+    guard: Guard = nullcontext
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -67,9 +73,11 @@ class DenseWeights:
     def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """The weights at these positions, (batch, heads, queries, keys)."""
         tile = self.values
-        for axis, positions in enumerate((batch, heads, queries, keys)):
-            tile = take(tile, axis, positions)
-        return tile.to(self.dtype)
+        with self.guard():
+            for axis, positions in enumerate((batch, heads, queries, keys)):
+                tile = take(tile, axis, positions)
+            # What lies in a file is copied while it is known to be there.
+            return tile.to(self.dtype, copy=self.guard is not nullcontext)
 
     @property
     def device(self) -> torch.device:

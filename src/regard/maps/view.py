@@ -128,7 +128,8 @@ class MapView:
                 b, h, q = block  # of one sequence and head, but where few rows are read
                 for one, head in product(range(b.start, b.stop), range(h.start, h.stop)):
                     at = self.batch[one], self.heads[head], self.queries[q]
-                    found = long_rows.read(*at)
+                    with source.factors.guard():
+                        found = long_rows.read(*at)
                     if found.denominators is not None:
                         source.remember(*at, found.denominators)
                     places = slice(one, one + 1), slice(head, head + 1), q, found.columns
@@ -150,7 +151,9 @@ class MapView:
         for b, h, q in self._single_rows():
             at = self.batch[b.start], self.heads[h.start], self.queries[q]
             denominators = source.known(at[:1], at[1:2], at[2])[0, 0]
-            yield PooledRows(b.start, h.start, q, chunks.known_cells(*at, denominators, places, ways))
+            with source.factors.guard():
+                cells = chunks.known_cells(*at, denominators, places, ways)
+            yield PooledRows(b.start, h.start, q, cells)
 
     @torch.no_grad()
     def _pooled_in_chunks(
@@ -172,7 +175,8 @@ class MapView:
         def read(block: Block) -> Iterator[PooledRows]:
             b, h, q = block[0].start, block[1].start, block[2]
             at = self.batch[b], self.heads[h], self.queries[q]
-            cells, denominators = chunks.cells(*at, ends, ways)
+            with source.factors.guard():
+                cells, denominators = chunks.cells(*at, ends, ways)
             if denominators is not None:
                 source.remember(*at, denominators)
             yield PooledRows(b, h, q, cells)

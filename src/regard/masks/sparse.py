@@ -89,16 +89,17 @@ class GlobalPositions(Pattern):
                 f"positions: expected (count,), the same for every sequence and head, got {tuple(self.positions.shape)}"
             )
         self.offset = whole_number("offset", self.offset)
-        least, last = (int(self.positions.min()), int(self.positions.max())) if len(self.positions) else (0, -1)
+        least = int(self.positions.min()) if len(self.positions) else 0
         if least < 0:
             raise OptionError(f"positions: expected places of at least 0, got {least}; count from the first key")
-        self._table = torch.zeros(last + 3, dtype=torch.bool)  # one more at either end, where all others are looked up
-        self._table[self.positions.cpu() + 1] = True
-        self.positions = self.positions.clone()  # what the table was made of, whatever becomes of the tensor
+        # In order, to be found in few steps: a table of all places would be as long as the last one is far.
+        none = torch.tensor([torch.iinfo(torch.long).min])
+        self._table = torch.cat([none, torch.unique(self.positions.cpu().long())])
+        self.positions = self.positions.to(torch.long, copy=True)  # what the table was made of, whatever becomes of the tensor
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         table = self._table.to(key.device)
-        row, column = (table[(place + 1).clamp(0, len(table) - 1)] for place in (query + self.offset, key))
+        row, column = (table[torch.searchsorted(table, at).clamp_(max=len(table) - 1)] == at for at in (query + self.offset, key))
         return row | column
 
     def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
@@ -116,7 +117,7 @@ class GlobalPositions(Pattern):
 
     def __repr__(self) -> str:
         before = f", offset={self.offset}" if self.offset else ""
-        return f"global_positions({len(self.positions)} of {len(self._table) - 2}{before})"
+        return f"global_positions({len(self.positions)} of {max(int(self._table[-1]) + 1, 0)}{before})"
 
 
 def global_positions(positions: Tensor, offset: int = 0) -> Mask:

@@ -18,8 +18,9 @@ from regard.recording.values import values_from_data
 def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
     """Open what ``recording.save`` or ``amap.save`` has written: at once, whatever its size.
 
-    The file is mapped into memory: a region is read from the disk when it is looked at. Writing into a tensor of the map
-    leaves the file as it is. While it is open, the file must not be cut short by others; to replace it is harmless.
+    A file of up to 64 MiB is read into memory. A larger one is mapped: a region is read from the disk when it is looked at,
+    and refused where others have written into the file since; to replace it is harmless. Writing into a tensor of the map
+    leaves the file as it is. What opening may cost is counted from the header first: a small file costs little.
 
     Args:
         path: the file.
@@ -28,8 +29,8 @@ def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
         A Recording for a recording's file, an AttentionMap for a map's; on the CPU.
 
     Raises:
-        OSError: there is no such file, or it cannot be read.
-        FileFormatError: it is no such file, a newer one, or damaged.
+        OSError: there is no such file, it cannot be read, or it is a pipe or a device.
+        FileFormatError: it is no such file, a newer one, damaged, or asks for more than a file of its size may.
 
     Example:
         >>> import tempfile, torch, regard
@@ -39,6 +40,11 @@ def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
         tensor([0.3595, 0.6405, 0.0000])
     """
     file = MapFile(path)
+    with file.tensors.sound():
+        return _loaded(file)
+
+
+def _loaded(file: MapFile) -> Recording | AttentionMap:
     maps = [AttentionMap.from_data(data) for data in file.maps()]
     if file.recording is None:
         if len(maps) != 1:
@@ -58,7 +64,12 @@ def load(path: str | os.PathLike[str]) -> Recording | AttentionMap:
         raise file.tensors.damaged(f"values of {len(maps)} maps", str(len(values)))
     recording.values = [values_from_data(said, amap, file) for said, amap in zip(values, maps, strict=True)] if values else []
     if said := file.field(shared, "tokens", dict):
-        _name_axes(recording, {role: _tokens(file, role, file.fields(one, role)) for role, one in said.items()})
+        tokens = {role: _tokens(file, role, file.fields(one, role)) for role, one in said.items()}
+        longest = max((size for amap in maps for size in amap.shape[2:]), default=0)
+        for role, axis in tokens.items():
+            if recording.passes <= 1 and maps and len(axis) > longest:
+                raise file.tensors.damaged(f"{role} tokens of maps with at most {longest} rows or columns", str(len(axis)))
+        _name_axes(recording, tokens)
     return recording
 
 

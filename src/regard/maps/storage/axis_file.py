@@ -9,7 +9,7 @@ from regard.axes.line import Line
 from regard.axes.places import Patch, Place, Residue, Seconds
 from regard.axes.roles import ROLES
 from regard.errors import FileFormatError, RegardError
-from regard.maps.storage.tensor_file import HIGHEST
+from regard.maps.storage.tensor_file import HIGHEST, whole
 from regard.tokens.kinds import TOKENIZERS
 
 Labels = tuple[str, ...]
@@ -45,7 +45,11 @@ def axis_from_data(said: Any, texts: Callable[[Any], Labels | None], damaged: Da
     """
     if not isinstance(said, dict) or not isinstance(said.get("lines"), list) or said.get("role") not in (None, *ROLES):
         raise damaged("an axis with lines", repr(said)[:80])
-    beside = axis_from_data(said["beside"], texts, damaged) if "beside" in said else None
+    beside = None
+    if "beside" in said:
+        if isinstance(said["beside"], dict) and "beside" in said["beside"]:
+            raise damaged("one axis beside another", "a third one beside that")
+        beside = axis_from_data(said["beside"], texts, damaged)
     try:
         return Axis(tuple(_line_from_data(line, texts, damaged) for line in said["lines"]), said.get("role"), beside)
     except FileFormatError:
@@ -81,12 +85,12 @@ def _line_from_data(said: Any, texts: Callable[[Any], Labels | None], damaged: D
     size, text = said["size"], texts(said.get("text"))
     if said.get("spelled") and text is None:
         raise damaged("texts of an axis whose tokens are spelled like them", "none")
-    if "id" in said and not _whole(said["id"]):
+    if "id" in said and not whole(said["id"]):
         raise damaged("ids as whole numbers", repr(said["id"])[:80])
     if said.get("kind") not in (None, *TOKENIZERS):
         raise damaged(f"a kind of tokenizer, {', '.join(TOKENIZERS)}", repr(said["kind"])[:80])
     group = said.get("group", {})
-    if not isinstance(group, dict) or not all(isinstance(one, list) and all(map(_whole, one)) for one in group.values()):
+    if not isinstance(group, dict) or not all(isinstance(one, list) and all(map(whole, one)) for one in group.values()):
         raise damaged("groups of positions", repr(group)[:80])
     for columns in ("text", "token"):  # before anything of that size is built
         known = texts(said.get(columns))
@@ -120,16 +124,12 @@ def _runs(marks: Sequence[bool]) -> list[list[int]]:
 def _from_runs(runs: Any, size: int, damaged: Damaged) -> tuple[bool, ...]:
     marks: list[bool] = []
     for run in runs if isinstance(runs, list) else [None]:
-        if not isinstance(run, list) or not _whole(run) or len(run) != 2 or not len(marks) <= run[0] <= run[1] <= size:
+        if not isinstance(run, list) or not whole(run) or len(run) != 2 or not len(marks) <= run[0] <= run[1] <= size:
             raise damaged(f"rising runs among {size} positions", repr(runs)[:80])
         marks += [False] * (run[0] - len(marks)) + [True] * (run[1] - run[0])
     if len(marks) > size or size > 2**27:
         raise damaged("positions that a map can have", str(size))
     return tuple(marks + [False] * (size - len(marks)))
-
-
-def _whole(values: Any) -> bool:
-    return isinstance(values, list) and all(type(one) is int and abs(one) < HIGHEST for one in values)
 
 
 def _name(place: Place) -> str:

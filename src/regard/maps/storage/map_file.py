@@ -20,8 +20,18 @@ from regard.maps.factors import Factors, key_heads_read
 from regard.maps.softmax_weights import SoftmaxWeights
 from regard.maps.source import DenseWeights, Ranges, Source
 from regard.maps.storage.axis_file import axis_as_data, axis_from_data
+from regard.maps.storage.budget import Budget
 from regard.maps.storage.mask_file import as_data, from_data
-from regard.maps.storage.tensor_file import CODES, HIGHEST, TensorFile, TensorPart, table_of, write_tensors
+from regard.maps.storage.tensor_file import (
+    CODES,
+    HIGHEST,
+    TensorFile,
+    TensorPart,
+    table_of,
+    too_large,
+    whole,
+    write_tensors,
+)
 from regard.maps.view import MapData, MapView
 from regard.masks import Mask
 from regard.masks.narrowing import narrowed
@@ -67,8 +77,12 @@ class MapWriter:
             text["recording"] = dict(recording)
         text["labels"] = list(self._labels)
         text["axes"] = [json.loads(said) for said in self._axes]
-        text = json.loads(json.dumps(text))  # tuples become lists: the checksum is of what a reader will see
+        written = json.dumps(text)
+        text = json.loads(written)  # tuples become lists: the checksum is of what a reader will see
         parts = dict(sorted(self._parts.items(), key=lambda item: -item[1].tensor.dtype.itemsize))
+        budget = Budget(len(written) + sum(part.nbytes for part in parts.values()), too_large)
+        budget.pay_for_text(written)
+        budget.pay_for_header(text, parts)
         text["checksum"] = _checksum(text, table_of(parts))
         write_tensors(place, parts, {KEY: json.dumps(text)})
 
@@ -136,12 +150,15 @@ class MapFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.tensors = TensorFile(as_path(path))
         self._axes: dict[int, Axis] = {}
+        self._labels: dict[int, Labels] = {}
+        self._masks: dict[str, Mask] = {}
         self.path = self.tensors.path
         if KEY not in self.tensors.metadata:
             raise FileFormatError(
                 f"{str(self.path)!r}: expected a file that Regard wrote, got a safetensors file without {KEY!r} in its "
                 "metadata; open it with the safetensors package and build AttentionMap(query, key)"
             )
+        self.tensors.budget.pay_for_text(self.tensors.metadata[KEY])
         try:
             self._text = self.fields(json.loads(self.tensors.metadata[KEY]), "the metadata")
             said = self._text.pop("checksum", None)
@@ -160,6 +177,8 @@ class MapFile:
             raise self.tensors.damaged(f"format regard, version {VERSION}", f"{self._text.get('format')}, {version}")
         if said != found:
             raise self.tensors.damaged(f"a header with checksum {said}", found)
+        with self.tensors.sound():
+            self.tensors.budget.pay_for_header(self._text, self.tensors.entries)
         #: what the maps of a recording have in common; None in the file of a single map
         self.recording = None if "recording" not in self._text else self.fields(self._text["recording"], "recording")
 
@@ -193,13 +212,15 @@ class MapFile:
         """The labels of this number."""
         if number is None:
             return None
+        if type(number) is int and number in self._labels:
+            return self._labels[number]
         lists = self._text.get("labels")
         if not isinstance(lists, list) or type(number) is not int or not 0 <= number < len(lists):
             raise self.tensors.damaged("the number of a list of labels", repr(number)[:80])
         labels = lists[number]
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise self.tensors.damaged("labels as a list of texts", repr(labels)[:80])
-        return tuple(labels)
+        return self._labels.setdefault(number, tuple(labels))
 
     def _map(self, what: str, entry: dict[str, Any]) -> MapData:
         try:
@@ -243,7 +264,7 @@ class MapFile:
             weights = self.tensor(entry["weights"])
             if weights.ndim != 4 or not weights.is_floating_point():
                 raise ShapeError(f"expected floating weights (batch, heads, queries, keys), got {tuple(weights.shape)}")
-            return DenseWeights(weights)
+            return DenseWeights(weights, self.tensors.guard)
         tensors = {name: self.tensor(entry[name]) for name in FACTORS if name in entry}
         if missing := [name for name in ("query", "key", "scale") if entry.get(name) is None]:
             raise self.tensors.damaged("a map of weights, or of query, key and scale", f"one without {', '.join(missing)}")
@@ -254,22 +275,32 @@ class MapFile:
             query=tensors["query"],
             key=tensors["key"],
             scale=cast("float", self.field(entry, "scale", float, int)),
-            mask=from_data(entry["mask"], self.tensor) if "mask" in entry else None,
+            mask=self._mask(entry["mask"]) if "mask" in entry else None,
             bias=bias,
             softcap=self.field(entry, "softcap", float, int),
             sinks=tensors.get("sinks"),
+            guard=self.tensors.guard,
         )
         return SoftmaxWeights(factors)
+
+    def _mask(self, said: object) -> Mask:
+        """A mask; those that say the same of the same tensors are one, as the layers of a model have them."""
+        name = json.dumps(said, sort_keys=True)
+        if name not in self._masks:
+            self._masks[name] = from_data(said, self.tensor)
+        return self._masks[name]
 
     def _columns(self, entry: dict[str, Any], keys: int) -> Positions:
         said = entry.get("columns")
         match said:
             case None:
                 return range(keys)
-            case {"range": [int(start), int(stop), int(step)], **rest} if step and not rest:
+            case {"range": [start, stop, step], **rest} if step and not rest and whole((start, stop, step)):
                 columns: Positions = range(start, stop, step)
+                if len(columns) <= 1:  # whatever the step and the other end are
+                    columns = range(columns[0], columns[0] + 1) if columns else range(0)
                 ends = [*columns[:1], *columns[-1:]]
-            case {"positions": [*ends], **rest} if not rest and all(type(place) is int for place in ends):
+            case {"positions": [*ends], **rest} if not rest and whole(ends):
                 columns = tuple(ends)
             case _:
                 raise self.tensors.damaged("columns as a range or positions", repr(said)[:80])

@@ -1,4 +1,4 @@
-"""Tensors in one safetensors file, larger than memory if need be: written piece by piece, read through a memory map.
+"""Tensors in one safetensors file, larger than memory if need be: written piece by piece, and read through a memory map.
 
 The safetensors package writes from whole tensors and opens a file in one private mapping, which the system refuses for files
 larger than its memory. So the format, which is small, is spoken here; any safetensors reader can read what this one writes.
@@ -7,17 +7,21 @@ larger than its memory. So the format, which is small, is spoken here; any safet
 import json
 import math
 import mmap
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from regard.errors import DtypeError, FileFormatError, TooLargeError
-from regard.files import refusal, written_whole
+from regard.errors import DtypeError, FileChangedError, FileFormatError, RegardError, TooLargeError
+from regard.files import opened, refusal, written_whole
+from regard.maps.storage.budget import Budget
+from regard.maps.storage.open_file import OpenFile
 from regard.positions import Positions, take
 
 DTYPES = {
@@ -27,8 +31,16 @@ DTYPES = {
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 PIECE_BYTES = 2**24
 MAPPED_BYTES = 2**30
+COPIED_BYTES = 2**26
+"""Files up to here are read as a whole when they are opened: what becomes of them afterwards is then no matter."""
+
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 HIGHEST = 2**53  # whole numbers beyond are no sizes, and not the same in every reader of JSON
+
+
+def whole(values: object) -> bool:
+    """Whether these are whole numbers of a file: a list, or a tuple, of them, each within ``HIGHEST``."""
+    return isinstance(values, list | tuple) and all(type(one) is int and abs(one) < HIGHEST for one in values)
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,9 @@ class TensorPart:
         return cls(tensor, tuple(map(range, tensor.shape)))
 
     @property
-    def shape(self) -> list[int]:
+    def shape(self) -> tuple[int, ...]:
         """What will stand in the file."""
-        return [len(positions) for positions in self.chosen]
+        return tuple(len(positions) for positions in self.chosen)
 
     @property
     def nbytes(self) -> int:
@@ -91,12 +103,10 @@ def write_tensors(path: Path, parts: Mapping[str, TensorPart], metadata: Mapping
     """
     header = json.dumps({"__metadata__": dict(metadata)} | table_of(parts)).encode()
     header += b" " * (-len(header) % 8)
-    if len(header) > MAX_HEADER_BYTES:
-        raise TooLargeError(
-            f"expected names, labels and views of at most {MAX_HEADER_BYTES:,} bytes, got {len(header):,}; save fewer maps, or "
-            "drop labels (amap.queries = None)"
-        )
     total = sum(part.nbytes for part in parts.values())
+    if len(header) > MAX_HEADER_BYTES:
+        raise too_large(f"at most {MAX_HEADER_BYTES:,} bytes", f"{len(header):,}")
+    Budget(len(header) + total, too_large).pay_for_text(header)
     with (
         written_whole(path) as file,
         tqdm(total=total, desc=f"writing {path.name}", unit="B", unit_scale=True, delay=1, leave=False) as bar,
@@ -108,6 +118,14 @@ def write_tensors(path: Path, parts: Mapping[str, TensorPart], metadata: Mapping
                 bar.update(len(piece))
 
 
+def too_large(expected: str, got: str) -> TooLargeError:
+    """The error of what would make a file that no reader opens."""
+    return TooLargeError(
+        f"expected names, labels and views that a file can hold, {expected}, got {got}; save fewer maps, or drop labels "
+        "(amap.queries = None)"
+    )
+
+
 def table_of(parts: Mapping[str, TensorPart]) -> dict[str, dict[str, Any]]:
     """Type, shape and place of tensors that follow each other."""
     table, begin = {}, 0
@@ -115,7 +133,7 @@ def table_of(parts: Mapping[str, TensorPart]) -> dict[str, dict[str, Any]]:
         if part.tensor.dtype not in CODES:
             raise DtypeError(f"expected tensors of {', '.join(CODES.values())}, got {part.tensor.dtype} as {name}; convert it")
         end = begin + part.nbytes
-        table[name] = {"dtype": CODES[part.tensor.dtype], "shape": part.shape, "data_offsets": [begin, end]}
+        table[name] = {"dtype": CODES[part.tensor.dtype], "shape": list(part.shape), "data_offsets": [begin, end]}
         begin = end
     return table
 
@@ -130,17 +148,20 @@ class Entry(NamedTuple):
 
 
 class TensorFile:
-    """A safetensors file, mapped into memory: a tensor costs what is read of it, and writing into one leaves the file alone.
+    """A safetensors file, as tensors that cost what is read of them; writing into one leaves the file alone.
+
+    Small files are copied into memory, larger ones are mapped.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or is no file.
         FileFormatError: it is no safetensors file, or a damaged one.
+        FileChangedError: it is written into at this moment.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
+            with opened(path) as file:
                 size = file.seek(0, 2)
                 file.seek(0)
                 length = int.from_bytes(file.read(8), "little")
@@ -149,14 +170,32 @@ class TensorFile:
                         f"expected a safetensors file, which begins with the length of its header, got {str(path)!r} of "
                         f"{size:,} bytes that begins with {length:,}: it is another kind of file, or a piece: copy it again"
                     )
+                #: what opening it may cost
+                self.budget = Budget(size, self.damaged)
                 #: text by key, as safetensors files carry it
-                self.metadata, self.entries = self._read_header(file.read(length), size - 8 - length)
-                self._maps = dict(self._mapped(file.fileno(), 8 + length))
+                with self.sound():
+                    self.metadata, self.entries = self._read_header(file.read(length), size - 8 - length)
+                #: what stands around each read of a tensor: with guard(): ...
+                self.guard: Callable[[], AbstractContextManager[None]] = nullcontext
+                if size <= COPIED_BYTES:
+                    self._maps = self._copied(file, size - 8 - length)
+                else:
+                    self.guard = OpenFile(path, os.fdopen(os.dup(file.fileno()), "rb"))
+                    self._maps = dict(self._mapped(file.fileno(), 8 + length))
+        except FileChangedError:
+            raise
         except OSError as error:
             advice = f"{error.strerror or error}; check the path, its permissions and the free memory"
             raise refusal("read", error.errno or 0, path, advice) from error
 
+    def _copied(self, file: BinaryIO, size: int) -> dict[str, tuple[bytearray | mmap.mmap, int]]:
+        memory = bytearray(size)
+        if file.readinto(memory) != size:  # type: ignore[attr-defined]  # BinaryIO does not say so, and buffered files have it
+            raise FileChangedError(f"{str(self.path)!r}: expected {size:,} bytes of tensors, got fewer: it is being written")
+        return {name: (memory, entry.begin) for name, entry in self.entries.items() if entry.end > entry.begin}
+
     def _read_header(self, text: bytes, size: int) -> tuple[dict[str, str], dict[str, Entry]]:
+        self.budget.pay_for_text(text)
         try:
             header = json.loads(text.decode())
         except (ValueError, RecursionError) as error:
@@ -184,28 +223,32 @@ class TensorFile:
                 dtype = DTYPES[code]
             case _:
                 raise self.damaged(f"tensor {name!r} with dtype, shape and data_offsets", repr(said)[:120])
-        if math.prod(shape) * dtype.itemsize != end - begin or begin % dtype.itemsize or len(shape) > 8:
+        there = math.prod(size for size in shape if size)  # a tensor of nothing has strides, too
+        fits = len(shape) <= 8 and math.prod(shape) * dtype.itemsize == end - begin and there < HIGHEST
+        if not fits or begin % dtype.itemsize:
             raise self.damaged(f"tensor {name!r} of {code} {shape} in as many bytes", f"bytes {begin:,} to {end:,}")
         return Entry(dtype, tuple(shape), begin, end)
 
-    def _mapped(self, file: int, start: int) -> Iterator[tuple[str, tuple[mmap.mmap, int]]]:
+    def _mapped(self, file: int, start: int) -> Iterator[tuple[str, tuple[bytearray | mmap.mmap, int]]]:
         """For each tensor, the piece of memory that it lies in, and where.
 
         One mapping a file would be refused where the file is larger than memory, one a tensor would hold a file descriptor
         each. So neighbours share a mapping as long as it stays small.
         """
         names = [name for name, entry in sorted(self.entries.items(), key=lambda item: item[1][2:]) if entry.end > entry.begin]
-        while names:
-            first = start + self.entries[names[0]].begin
+        at = 0
+        while at < len(names):
+            first = start + self.entries[names[at]].begin
             first -= first % mmap.ALLOCATIONGRANULARITY
-            last = start + self.entries[names[0]].end
-            together = [name for name in names if start + self.entries[name].end <= max(last, first + MAPPED_BYTES)]
-            last = start + self.entries[together[-1]].end
+            stop = at + 1
+            while stop < len(names) and start + self.entries[names[stop]].end <= first + MAPPED_BYTES:
+                stop += 1
             # Copy on write: a tensor of torch cannot be read-only, and what is written into it must not reach the file.
+            last = start + self.entries[names[stop - 1]].end
             memory = mmap.mmap(file, last - first, access=mmap.ACCESS_COPY, offset=first)
-            for name in together:
+            for name in names[at:stop]:
                 yield name, (memory, start + self.entries[name].begin - first)
-            names = names[len(together) :]
+            at = stop
 
     def __getitem__(self, name: str) -> Tensor:
         """A tensor, as a view of the file."""
@@ -214,6 +257,20 @@ class TensorFile:
             return torch.empty(entry.shape, dtype=entry.dtype)
         memory, offset = self._maps[name]
         return torch.frombuffer(memory, dtype=entry.dtype, count=math.prod(entry.shape), offset=offset).view(entry.shape)
+
+    @contextmanager
+    def sound(self) -> Iterator[None]:
+        """What is made of the file in this block is sound, or refused in our own words: no header may raise anything else.
+
+        Raises:
+            FileFormatError: something else went wrong.
+        """
+        try:
+            yield
+        except RegardError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise self.damaged("a header that makes sense", f"{type(error).__name__}: {str(error)[:160]}") from error
 
     def damaged(self, expected: str, got: str) -> FileFormatError:
         """The error of a file that holds something else than it should."""

@@ -1,0 +1,89 @@
+"""A file that stays open while maps read from it, and must not change meanwhile."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+from regard.errors import FileChangedError
+
+try:
+    import fcntl
+except ImportError:  # Windows, which lets nobody cut short a file that is mapped
+    fcntl = None  # type: ignore[assignment]
+
+
+class OpenFile:
+    """Called around each read of memory that is mapped from the file: ``with file(): ...``.
+
+    Memory of a file that another program cuts short is no memory any more: reading it would end the process with a signal. So
+    size and time of the file are compared before and after. In between Linux holds back who would write into it: a lease
+    (fcntl(2)), as long as the read lasts; its holder is asked for it by a signal that nobody listens to. Other systems, network
+    file systems, and files of other users have no leases; there the comparison is all.
+
+    Args:
+        path: where it is.
+        file: the file, open.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self._file = path, file
+        self._lock, self._readers = threading.Lock(), 0
+        self._then = self._now()
+        self._leased = fcntl is not None and hasattr(fcntl, "F_SETLEASE")
+        if self._leased:
+            try:
+                fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # ignored, where SIGIO would end the process
+            except OSError:
+                self._leased = False
+
+    def _now(self) -> tuple[int, int]:
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+    def check(self) -> None:
+        """Refuse to read on.
+
+        Raises:
+            FileChangedError: the file is not what it was when it was opened.
+        """
+        if self._now() != self._then:
+            raise FileChangedError(
+                f"{str(self.path)!r}: expected the file as it was when it was opened, got one that was written into or cut "
+                "short since; open it again (a file that is replaced as a whole, by mv or by saving, disturbs nobody)"
+            )
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """A read: of what was there when the file was opened, or an error."""
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._lease(hold=True)
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if not self._readers:
+                    self._lease(hold=False)
+        self.check()
+
+    def _lease(self, *, hold: bool) -> None:
+        if self._leased:
+            try:
+                fcntl.fcntl(self._file, fcntl.F_SETLEASE, fcntl.F_RDLCK if hold else fcntl.F_UNLCK)
+            except OSError:
+                return  # somebody has it open to write into it, or there are no leases here
+
+    def __reduce__(self) -> tuple[Callable[[], type[AbstractContextManager[None]]], tuple[()]]:
+        """A copy of a map has memory of its own."""
+        return _no_file, ()
+
+
+def _no_file() -> type[AbstractContextManager[None]]:
+    return nullcontext
