@@ -6,6 +6,6 @@ from transformers import AttentionInterface
 
 @pytest.fixture(autouse=True)
 def interface_is_left_as_found():
-    before = dict(AttentionInterface._global_mapping)
+    before = dict(AttentionInterface._global_mapping), AttentionInterface.get_interface
     yield
-    assert AttentionInterface._global_mapping == before
+    assert (AttentionInterface._global_mapping, AttentionInterface.get_interface) == before

@@ -9,9 +9,14 @@ from weakref import ReferenceType
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.copies import Copies
 from regard.recording.kinds import is_attention, kinds_of_modules
+
+
+class NoMapError(RecordingError):
+    """Why there is no map of a call: said in ``calls``, and no error of a recording that has others."""
 
 
 @dataclass(eq=False)
@@ -26,6 +31,7 @@ class AttentionCall:
         output: what the model goes on with.
         heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim).
         value: the values, (batch, kv_heads, keys, dim); None where their axes are not known.
+        dropout: the share of weights that were dropped after the map; None where it is not known.
     """
 
     module: nn.Module
@@ -35,6 +41,7 @@ class AttentionCall:
     output: Tensor
     heads_first: Callable[[Tensor], Tensor]
     value: Callable[[], Tensor | None]
+    dropout: float | None = 0.0
 
 
 class Observer(ABC):
@@ -59,6 +66,17 @@ class Observer(ABC):
     @abstractmethod
     def see(self, call: AttentionCall) -> None:
         """One attention call has run; the model goes on with ``call.output``."""
+
+    def show(self, call: AttentionCall) -> None:
+        """One attention call has run; what goes wrong in looking at it goes to ``fail``."""
+        try:
+            self.see(call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no matter of the model
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Something went wrong in looking at what runs: said at once, or when it has run."""
+        raise error
 
     def watch(self, model: nn.Module) -> list[RemovableHandle]:
         """Know which module runs, and when a pass of the whole model begins; until the hooks are removed."""

@@ -92,6 +92,8 @@ def recorder_of(
     recorder = Recorder(model, recording, layers, kinds, values=values, tokenizer=tokenizer)
     with observe(model, recorder) as torch_calls:
         yield recorder
+    if recorder.error is not None:
+        raise recorder.error
     for module, reason in torch_calls.missed():
         recorder.miss(module, reason)
     _check_calls(model, recording)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from regard.recording.copies import Copies
-from regard.recording.observer import AttentionCall, Observer
+from regard.recording.observer import AttentionCall, NoMapError, Observer
 from regard.recording.recording import Call, Recording
 from regard.recording.stacks import Stacks
 from regard.recording.torch_modules import unseen
@@ -23,6 +23,7 @@ class Recorder(Observer):
     Attributes:
         recording: where they go.
         stacks: what rows and columns are.
+        error: the first one in looking at what ran; the model's forward never sees it.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Recorder(Observer):
         self.recording, self.layers, self.kinds, self.values = recording, layers, kinds, values
         self.stacks = Stacks(tokenizer)
         self.copies = Copies()
+        self.error: Exception | None = None
         self._seen: Counter[str] = Counter()  # calls of each stack of layers in this pass
         self._unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
 
@@ -84,9 +86,13 @@ class Recorder(Observer):
         elif repeated:
             kept = "the map of the call before: the same queries and keys, with other values"
         else:
-            kept = call.kept
             with torch.no_grad(), unseen():
-                amap = call.make_map(self.copies)
+                try:
+                    amap = call.make_map(self.copies)
+                except NoMapError as reason:
+                    self.miss(call.module, str(reason))
+                    return
+                kept = call.kept
                 if self.values:
                     self.recording.values.append(self._values_of(call))
                 amap.queries, amap.keys = self.stacks.axes(
@@ -96,13 +102,19 @@ class Recorder(Observer):
             self.recording.maps.append(amap)
         self.recording.calls.append(Call(name, kind, layer, kept))
 
+    def fail(self, error: Exception) -> None:
+        """It is kept until the block ends."""
+        self.error = self.error or error
+
     def miss(self, module: nn.Module, reason: str) -> None:
         """Note a call of which no map is kept, and why."""
         self.recording.calls.append(Call(*self.place(module), None, reason))
 
     def _values_of(self, call: AttentionCall) -> CallValues:
         value = call.value()
-        made = CallValues(None if value is None else self.copies.own(value), call.output, call.heads_first)
+        made = CallValues(
+            None if value is None else self.copies.own(value), call.output, call.heads_first, dropout=call.dropout
+        )
         if isinstance(call.module, nn.MultiheadAttention):
             made.projection = call.module.out_proj.weight.detach().T  # applied without a call of the module
         else:

@@ -204,7 +204,8 @@ def _fused_call(module: nn.Module, call: FusedArguments, output: Tensor) -> Atte
         return _four_axes(found, heads)
 
     make_map = partial(_fused_map, module, call)
-    return AttentionCall(module, "factors", (call.query, call.key), make_map, output, partial(_four_axes, heads=heads), value)
+    tensors, seen = (call.query, call.key), partial(_four_axes, heads=heads)
+    return AttentionCall(module, "factors", tensors, make_map, output, seen, value, call.dropout_p)
 
 
 def _dense_call(module: nn.Module, func: Any, weights: Tensor, values: Tensor, output: Tensor) -> AttentionCall:
@@ -217,7 +218,8 @@ def _dense_call(module: nn.Module, func: Any, weights: Tensor, values: Tensor, o
         return _four_axes(values.detach().expand(*output.shape[:-2], *values.shape[-2:]), heads)
 
     make_map = partial(_dense_map, module, weights)
-    return AttentionCall(module, "dense", (weights,), make_map, output, partial(_four_axes, heads=heads), value)
+    dropout = None if module.training else 0.0
+    return AttentionCall(module, "dense", (weights,), make_map, output, partial(_four_axes, heads=heads), value, dropout)
 
 
 def _four_axes(tensor: Tensor, heads: int) -> Tensor:

@@ -6,7 +6,6 @@ and shows the call to the observers. The model keeps its name, its kernel and it
 three for the modules that look at it.
 """
 
-import sys
 import threading
 from typing import Any
 
@@ -16,34 +15,42 @@ from transformers import AttentionInterface, PreTrainedConfig
 from transformers.pytorch_utils import Conv1D
 
 from regard.errors import RecordingError
-from regard.recording.functions.dense_masks import read_eager
+from regard.recording.functions.eager import read_eager
 from regard.recording.functions.given import AttentionFunction, Given
-from regard.recording.functions.known import reader_of
+from regard.recording.functions.known import place_of, reader_of
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import unseen
 from regard.recording.values import CallValues
 
-CAN_RECORD = ("eager", "sdpa")
-
 _lock = threading.Lock()
 _observers: list[Observer] = []
-_replaced: dict[str, AttentionFunction | None] = {}
+_replaced: dict[str, AttentionFunction] = {}
+_get_interface = AttentionInterface.get_interface
 
 
 def implementations(model: nn.Module) -> set[str]:
     """The attention implementations that the parts of a model use.
 
     Raises:
-        RecordingError: one of them cannot be recorded.
+        RecordingError: the function behind one of them cannot be read.
     """
     configs = (getattr(part, "config", None) for part in model.modules())
     names = {config._attn_implementation for config in configs if isinstance(config, PreTrainedConfig)} - {None}
-    if unknown := names - set(CAN_RECORD):
-        raise RecordingError(
-            f"expected attention by {' or '.join(CAN_RECORD)}, got {', '.join(sorted(unknown))}; "
-            "call model.set_attn_implementation('sdpa') first"
-        )
+    mapping = AttentionInterface._global_mapping
+    for name in sorted(names & mapping.keys()):
+        function = mapping[name]
+        if not isinstance(function, Shown) and reader_of(function) is None:
+            raise unread(name, function)
     return names
+
+
+def unread(name: str, function: AttentionFunction) -> RecordingError:
+    """The refusal of a function that no reader knows."""
+    return RecordingError(
+        f"expected an attention function that Regard can read, got {place_of(function)}, registered as {name!r}; "
+        "call model.set_attn_implementation('sdpa') first, or, if it computes what a function of Transformers computes, "
+        "decorate it with functools.wraps(that function): each of its calls is then held against its output"
+    )
 
 
 def start(observer: Observer, names: set[str]) -> None:
@@ -51,67 +58,57 @@ def start(observer: Observer, names: set[str]) -> None:
     mapping = AttentionInterface._global_mapping
     with _lock:
         _observers.append(observer)
-        for name in names - _replaced.keys():
-            _replaced[name] = mapping.get(name)
-            AttentionInterface.register(name, _observed(name, mapping.get(name)))
+        AttentionInterface.get_interface = _shown_interface  # type: ignore[assignment,method-assign]
+        for name in (names & mapping.keys()) - _replaced.keys():
+            _replaced[name] = mapping[name]
+            AttentionInterface.register(name, Shown(name, mapping[name]))
 
 
 def stop(observer: Observer) -> None:
     """Undo ``start``; after the last observer has left, the interface is as it was found."""
-    mapping = AttentionInterface._global_mapping
     with _lock:
         _observers.remove(observer)
         if not _observers:
-            for name, original in _replaced.items():
-                if original is None:
-                    del mapping[name]
-                else:
-                    mapping[name] = original
+            AttentionInterface.get_interface = _get_interface  # type: ignore[method-assign]
+            AttentionInterface._global_mapping.update(_replaced)
             _replaced.clear()
 
 
-def _observed(name: str, original: AttentionFunction | None) -> AttentionFunction:
-    def attention(
-        module: nn.Module,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attention_mask: Any,
-        *rest: Any,
-        **options: Any,
+def _shown_interface(interface: AttentionInterface, name: str, default: AttentionFunction) -> AttentionFunction:
+    """``get_interface``: the function behind a name, be it the eager one that a model's file has as its default."""
+    function = _get_interface(interface, name, default)
+    return function if isinstance(function, Shown) else Shown(name, function)
+
+
+class Shown:
+    """An attention function, each call of which is shown to those who observe the module that makes it."""
+
+    def __init__(self, name: str, function: AttentionFunction) -> None:
+        self.name, self.function = name, function
+
+    def __call__(
+        self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, *rest: Any, **options: Any
     ) -> tuple[Tensor, Any]:
-        function = original or _own_eager(module)
+        """What the function returns; an error of its own goes on its way, one in reading it goes to the observers."""
         given = Given(module, query, key, value, attention_mask, rest, options)
-        read = read_eager if original is None else reader_of(function)
-        if read is None:
-            raise RecordingError(
-                f"expected an attention function that Regard can read, got {_place(function)}, registered as {name!r}; "
-                "call model.set_attn_implementation('sdpa') first"
-            )
+        watching = [observer for observer in tuple(_observers) if observer.wants(module)]
         with unseen():  # what the function calls in turn is this call, not another one
-            result, call = read(function, given)
-        for observer in _observers:
-            if observer.wants(module):
-                observer.see(call)
+            if not watching:
+                return given.run(self.function)
+            try:
+                read = reader_of(self.function) or (read_eager if self.name in ("eager", None) else None)
+                if read is None:
+                    raise unread(self.name, self.function)
+                result, call = read(self.function, given)
+            except Exception as error:
+                if given.began and given.result is None:
+                    raise  # the function itself
+                for observer in watching:
+                    observer.fail(error)
+                return given.result or given.run(self.function)
+        for observer in watching:
+            observer.show(call)
         return result if call.output is result[0] else (call.output, *result[1:])
-
-    return attention
-
-
-def _place(function: AttentionFunction) -> str:
-    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"
-
-
-def _own_eager(module: nn.Module) -> AttentionFunction:
-    """The eager attention that a model's file defines; the interface knows it only as the default."""
-    for family in type(module).__mro__:  # a subclass elsewhere still runs the forward of its parent's file
-        found: AttentionFunction | None = getattr(sys.modules.get(family.__module__), "eager_attention_forward", None)
-        if found is not None:
-            return found
-    raise RecordingError(
-        f"expected an eager_attention_forward beside {type(module).__name__}, got none; "
-        "load the model with attn_implementation='sdpa'"
-    )
 
 
 @torch.no_grad()

@@ -21,12 +21,14 @@ class CallValues:
         output: what the call returned, on the graph of the pass where gradients were on; None in a file's recording.
         heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim); None likewise.
         projection: the model's projection of the heads' outputs, (heads · dim, features); None where none was seen.
+        dropout: the share of weights that were dropped after the map; None where it is not known.
     """
 
     value: Tensor | None = field(repr=False)
     output: Tensor | None = field(default=None, repr=False)
     heads_first: Callable[[Tensor], Tensor] | None = None
     projection: Tensor | None = field(default=None, repr=False)
+    dropout: float | None = 0.0
 
 
 def values_as_data(number: int, of: tuple[AttentionMap, CallValues], writer: MapWriter) -> dict[str, str]:

@@ -1,18 +1,34 @@
 """What the attention interface hands to the function that runs, and how that function is run and read."""
 
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from regard.maps.attention_map import AttentionMap
+from regard.recording.copies import Copies
 from regard.recording.observer import AttentionCall
 
 AttentionFunction = Callable[..., tuple[Tensor, Any]]
 """(module, query, key, value, mask, **options) to the output (batch, queries, heads, dim), and weights or whatever it has."""
 
 
-class Given(NamedTuple):
-    """The arguments of one call of an attention function."""
+MakeMap = Callable[[Copies], AttentionMap]
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call after the mask, as the function that runs takes them."""
+
+    named: dict[str, Any]  #: those that its signature names, their defaults included
+    collected: dict[str, Any]  #: those that its ``**kwargs`` takes up
+
+
+@dataclass
+class Given:
+    """The arguments of one call of an attention function, and what came of it."""
 
     module: nn.Module
     query: Tensor  #: (batch, heads, queries, dim)
@@ -21,10 +37,29 @@ class Given(NamedTuple):
     mask: Any  #: as the function wants it: a tensor, a BlockMask, None
     rest: tuple[Any, ...]
     options: dict[str, Any]
+    began: bool = False
+    result: tuple[Tensor, Any] | None = None
 
     def run(self, function: AttentionFunction) -> tuple[Tensor, Any]:
         """What the function makes of it."""
-        return function(self.module, self.query, self.key, self.value, self.mask, *self.rest, **self.options)
+        self.began = True
+        self.result = function(self.module, self.query, self.key, self.value, self.mask, *self.rest, **self.options)
+        return self.result
+
+    def arguments(self, function: AttentionFunction) -> Arguments:
+        """By the names that the function has for them: what a partial holds counts, and what is given goes before defaults."""
+        signature = _signature(function)
+        bound = signature.bind(self.module, self.query, self.key, self.value, self.mask, *self.rest, **self.options)
+        bound.apply_defaults()
+        named = dict(list(bound.arguments.items())[5:])
+        collecting = [name for name, one in signature.parameters.items() if one.kind is one.VAR_KEYWORD]
+        collected = named.pop(collecting[0], {}) if collecting else {}
+        return Arguments(named, collected)
+
+
+@lru_cache(256)
+def _signature(function: AttentionFunction) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 class Reader(Protocol):
@@ -33,6 +68,12 @@ class Reader(Protocol):
     def __call__(self, function: AttentionFunction, given: Given) -> tuple[tuple[Tensor, Any], AttentionCall]:
         """The function's own result, and the call."""
         ...
+
+
+def called(given: Given, result: tuple[Tensor, Any], make_map: MakeMap, dropout: float) -> AttentionCall:
+    """The call of a function that keeps to the interface's layout."""
+    tensors = given.query, given.key
+    return AttentionCall(given.module, "factors", tensors, make_map, result[0], heads_first, lambda: given.value, dropout)
 
 
 def heads_first(output: Tensor) -> Tensor:

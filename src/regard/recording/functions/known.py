@@ -1,10 +1,9 @@
 """The reader of an attention function: decided by the function itself, as hub kernels register it under any name."""
 
-import inspect
-from functools import partial
-
-from regard.recording.functions.dense_masks import read_eager, read_sdpa
+from regard.recording.functions.eager import read_eager
 from regard.recording.functions.given import AttentionFunction, Reader
+from regard.recording.functions.sdpa import read_sdpa
+from regard.recording.functions.source import plain
 
 READERS: dict[str, Reader] = {
     "transformers.integrations.sdpa_attention.sdpa_attention_forward": read_sdpa,
@@ -13,11 +12,18 @@ READERS: dict[str, Reader] = {
 
 
 def reader_of(function: AttentionFunction) -> Reader | None:
-    """How calls of this function are read; None where it is not known."""
-    while isinstance(function, partial):
-        function = function.func
-    function = inspect.unwrap(function)
-    name = getattr(function, "__qualname__", "")
-    if name == "eager_attention_forward":  # each model's file has one of its own
+    """How calls of this function are read, also where it is wrapped or partly applied; None where it is not known."""
+    written = plain(function)
+    name = getattr(written, "__qualname__", "")
+    if name.endswith("eager_attention_forward"):  # each model's file has one of its own
         return read_eager
-    return READERS.get(f"{getattr(function, '__module__', '')}.{name}")
+    return READERS.get(f"{getattr(written, '__module__', '')}.{name}")
+
+
+def place_of(function: AttentionFunction) -> str:
+    """What the function is called, and where it stands."""
+    written = plain(function)
+    named = written if hasattr(written, "__qualname__") else type(written)
+    code = getattr(written, "__code__", None)
+    line = f" ({code.co_filename}, line {code.co_firstlineno})" if code else ""
+    return f"{named.__module__}.{named.__qualname__}{line}"
