@@ -20,6 +20,7 @@ except ImportError:  # Windows, where a file that is open cannot be deleted: a l
 PART, ENDING = ".regard-", ".part"
 """Names of files that are being written begin and end so."""
 
+
 def checked_path(path: str | os.PathLike[str]) -> Path:
     """The path, where a file can be written as far as one can tell beforehand.
 
@@ -54,12 +55,16 @@ def opened(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, or is no file.
     """
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    number = os.open(
+        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    )
     mode = os.fstat(number).st_mode
     if not stat.S_ISREG(mode):
         os.close(number)
         folder = stat.S_ISDIR(mode)
-        raise OSError(errno.EISDIR if folder else errno.EINVAL, "it is a folder" if folder else "it is a pipe or a device, no file")
+        raise OSError(
+            errno.EISDIR if folder else errno.EINVAL, "it is a folder" if folder else "it is a pipe or a device, no file"
+        )
     return os.fdopen(number, "rb")
 
 

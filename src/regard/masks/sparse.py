@@ -99,7 +99,9 @@ class GlobalPositions(Pattern):
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         table = self._table.to(key.device)
-        row, column = (table[torch.searchsorted(table, at).clamp_(max=len(table) - 1)] == at for at in (query + self.offset, key))
+        row, column = (
+            table[torch.searchsorted(table, at).clamp_(max=len(table) - 1)] == at for at in (query + self.offset, key)
+        )
         return row | column
 
     def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:

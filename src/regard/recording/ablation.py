@@ -134,7 +134,7 @@ class HeadSwitch(Observer):
         self._runs.append(Counter())
         super().enter(module, positional, named)
 
-    def see(self, call: AttentionCall) -> None:
+    def look_at(self, call: AttentionCall) -> None:
         """Change the output of a call that has something to be switched off."""
         kind = self.kind_of(self.names[id(call.module)])
         if self.how == "mean" and self.kind == "cross" and kind in ("decoder", "self"):

@@ -1,41 +1,93 @@
 """Shows an observer the attention calls of a block, and leaves the model and Transformers as they were found."""
 
+import re
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
 
-from regard.recording import transformers_models
+from regard.errors import RecordingError
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import TorchCalls
 
 
 @contextmanager
 def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
-    """Show an observer the attention calls of the block, whichever way the model makes them.
+    """Show an observer the attention calls of the block, whichever way the model makes them, in this thread.
 
     Yields:
         The calls of torch functions: after the block, they know of softmaxes that came to nothing.
 
     Raises:
-        RecordingError: the model runs on a kernel that cannot be recorded.
+        RecordingError: the model runs on a kernel that cannot be recorded, or ran in another thread only. An error in
+            looking at a call is raised when the block ends.
     """
-    names = transformers_models.implementations(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise RecordingError(
+            f"expected a model that runs as Python, got a ScriptModule of {model.original_name}, which shows none of its "
+            "calls; record the model before torch.jit.script or torch.jit.trace"
+        )
     torch_calls = TorchCalls(observer)
-    transformers_models.start(observer, names)
-    hooks = observer.watch(model)
-    try:
-        with _uncompiled(), torch_calls:
-            yield torch_calls
-    finally:
-        for hook in hooks:
-            hook.remove()
-        transformers_models.stop(observer)
+    with ExitStack() as way_out:  # what fails on the way in leaves nothing behind
+        _show_interface(model, observer, way_out)
+        for hook in observer.watch(model):
+            way_out.callback(hook.remove)
+        way_out.enter_context(_uncompiled)
+        way_out.enter_context(torch_calls)
+        yield torch_calls
+    if observer.error is not None:
+        raise observer.error
+    if observer.ran_elsewhere and not observer.passes:
+        raise RecordingError(
+            f"expected {type(model).__name__} to run in the thread of the with block, got another thread; "
+            "open the block in the function that the other thread runs, as what a thread computes is its own"
+        )
 
 
-def _uncompiled() -> AbstractContextManager[None]:
-    """What was compiled runs as it was written: a compiled graph shows none of its calls, and would be compiled anew."""
-    dynamo_is_there = "torch._dynamo" in sys.modules  # else nothing was compiled, and importing it takes a second
-    return torch.compiler.set_stance("force_eager") if dynamo_is_there else nullcontext()
+def scripted_attention(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+    """The outermost ScriptModules in a model that compute attention, as far as their graphs tell, and why there is no map."""
+    inside: set[int] = set()
+    for part in model.modules():
+        if isinstance(part, torch.jit.ScriptModule) and id(part) not in inside:
+            inside.update(map(id, part.modules()))
+            if re.search(r"aten::(_?softmax|scaled_dot_product)", str(part.inlined_graph)):
+                yield part, "a ScriptModule, which shows none of its calls"
+
+
+def _show_interface(model: nn.Module, observer: Observer, way_out: ExitStack) -> None:
+    """Show the calls of Transformers' interface; without it, there are none, and recording needs no Transformers."""
+    if "transformers.modeling_utils" in sys.modules:
+        from regard.recording import transformers_models
+
+        names = transformers_models.implementations(model)
+        transformers_models.start(observer, names)
+        way_out.callback(transformers_models.stop, observer)
+
+
+class _Stance:
+    """The compiler's stance, which belongs to the process: that of the first block until the last has ended, in any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+        self._own = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._blocks += 1
+            # Without dynamo nothing was compiled, and importing it takes a second.
+            if self._blocks == 1 and "torch._dynamo" in sys.modules:
+                self._own.enter_context(torch.compiler.set_stance("force_eager"))
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                self._own.close()
+
+
+_uncompiled = _Stance()
+"""Inside, what was compiled runs as it was written: a compiled graph shows none of its calls, and would be compiled anew."""

@@ -1,11 +1,13 @@
 """One attention call, and what every observer of such calls knows of the model that makes them."""
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import ReferenceType
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -45,7 +47,9 @@ class AttentionCall:
 
 
 class Observer(ABC):
-    """Sees the attention calls of one model, and knows which of its modules runs.
+    """Sees the attention calls that one model makes in one thread, and knows which of its modules runs.
+
+    Hooks and Transformers' interface belong to the process: what another thread runs meanwhile is another's.
 
     Attributes:
         modules: the model's modules by qualified name.
@@ -53,6 +57,7 @@ class Observer(ABC):
         kind_of: what kind of attention the module of a name computes.
         passes: how many passes of the whole model have begun.
         stack: the modules that run now, the innermost last.
+        ran_elsewhere: whether another thread has run one of the modules.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -61,30 +66,48 @@ class Observer(ABC):
         self.kind_of = kinds_of_modules(model)
         self.passes = 0
         self.stack: list[nn.Module] = []
+        self.ran_elsewhere = False
+        self.error: Exception | None = None  #: the first of this block, which is raised when it ends
+        self._thread = threading.get_ident()
         self._last: list[ReferenceType[Any]] = []  # module, and queries and keys, of the call before
 
     @abstractmethod
-    def see(self, call: AttentionCall) -> None:
+    def look_at(self, call: AttentionCall) -> None:
         """One attention call has run; the model goes on with ``call.output``."""
 
-    def show(self, call: AttentionCall) -> None:
-        """One attention call has run; what goes wrong in looking at it goes to ``fail``."""
+    def see(self, call: AttentionCall) -> None:
+        """One attention call has run; an error in looking at it is kept for the end of the block: the model goes on."""
         try:
-            self.see(call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is no matter of the model
+            self.look_at(call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the user's forward is not its place
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        """Something went wrong in looking at what runs: said at once, or when it has run."""
-        raise error
+        """Keep an error, unless there is one already."""
+        self.error = self.error or error
 
-    def watch(self, model: nn.Module) -> list[RemovableHandle]:
-        """Know which module runs, and when a pass of the whole model begins; until the hooks are removed."""
-        hooks = [model.register_forward_pre_hook(self.begin_pass, with_kwargs=True)]
+    def watch(self, model: nn.Module) -> Iterator[RemovableHandle]:
+        """Know which module runs, and when a pass of the whole model begins; until the hooks are removed.
+
+        A ScriptModule takes no hooks, and shows nothing of what it does.
+        """
+        yield model.register_forward_pre_hook(self._own(self.begin_pass), with_kwargs=True)
         for part in model.modules():
-            hooks.append(part.register_forward_pre_hook(self.enter, with_kwargs=True))
-            hooks.append(part.register_forward_hook(self.leave, always_call=True))
-        return hooks
+            if not isinstance(part, torch.jit.ScriptModule):
+                yield part.register_forward_pre_hook(self._own(self.enter), with_kwargs=True)
+                yield part.register_forward_hook(self._own(self.leave), always_call=True)
+
+    def _own(self, hook: Callable[[nn.Module, Any, Any], None]) -> Callable[..., None]:
+        """A hook that is called for the modules of this model, in this thread."""
+
+        def called(module: nn.Module, *given: Any) -> None:  # another thread may come while the hook is half there
+            if self.wants(module):
+                try:
+                    hook(module, *given)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self.fail(error)
+
+        return called
 
     def begin_pass(self, _model: nn.Module, _positional: tuple[Any, ...], _named: dict[str, Any]) -> None:
         """A pass of the whole model begins."""
@@ -108,8 +131,11 @@ class Observer(ABC):
         return self.stack[-1] if self.stack else None
 
     def wants(self, module: nn.Module) -> bool:
-        """Whether this module belongs to the observed model."""
-        return id(module) in self.names
+        """Whether this module belongs to the observed model, and runs in the thread that observes it."""
+        if id(module) not in self.names:
+            return False
+        self.ran_elsewhere |= (elsewhere := threading.get_ident() != self._thread)
+        return not elsewhere
 
     def repeats(self, call: AttentionCall) -> bool:
         """Whether the call before this one was made by the same module with the same queries and keys."""

@@ -11,7 +11,7 @@ from regard.arguments import one_of, whole_number
 from regard.axes.tokens import Tokenizer
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.recording.kinds import ATTENTION_KINDS
-from regard.recording.observe import observe
+from regard.recording.observe import observe, scripted_attention
 from regard.recording.recorder import Recorder
 from regard.recording.recording import Recording
 
@@ -92,10 +92,9 @@ def recorder_of(
     recorder = Recorder(model, recording, layers, kinds, values=values, tokenizer=tokenizer)
     with observe(model, recorder) as torch_calls:
         yield recorder
-    if recorder.error is not None:
-        raise recorder.error
-    for module, reason in torch_calls.missed():
-        recorder.miss(module, reason)
+    if recording.passes:
+        for module, reason in (*torch_calls.missed(), *scripted_attention(model)):
+            recorder.miss(module, reason)
     _check_calls(model, recording)
 
 

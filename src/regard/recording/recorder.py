@@ -13,8 +13,7 @@ from regard.recording.observer import AttentionCall, NoMapError, Observer
 from regard.recording.recording import Call, Recording
 from regard.recording.stacks import Stacks
 from regard.recording.torch_modules import unseen
-from regard.recording.transformers_models import projection_of
-from regard.recording.values import CallValues
+from regard.recording.values import CallValues, projection_of
 
 
 class Recorder(Observer):
@@ -23,7 +22,6 @@ class Recorder(Observer):
     Attributes:
         recording: where they go.
         stacks: what rows and columns are.
-        error: the first one in looking at what ran; the model's forward never sees it.
     """
 
     def __init__(
@@ -40,7 +38,6 @@ class Recorder(Observer):
         self.recording, self.layers, self.kinds, self.values = recording, layers, kinds, values
         self.stacks = Stacks(tokenizer)
         self.copies = Copies()
-        self.error: Exception | None = None
         self._seen: Counter[str] = Counter()  # calls of each stack of layers in this pass
         self._unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
 
@@ -70,7 +67,7 @@ class Recorder(Observer):
         super().leave(module, inputs, output)
         self.stacks.leave_until(len(self.stack))
 
-    def see(self, call: AttentionCall) -> None:
+    def look_at(self, call: AttentionCall) -> None:
         """Keep the map of a call, unless it is not asked for or is that of the call before."""
         if torch._C._current_graph_task_id() != -1:
             return  # gradient checkpointing computes the layer once more on the way back
@@ -101,10 +98,6 @@ class Recorder(Observer):
             amap.name, amap.kind, amap.layer = name, kind, layer
             self.recording.maps.append(amap)
         self.recording.calls.append(Call(name, kind, layer, kept))
-
-    def fail(self, error: Exception) -> None:
-        """It is kept until the block ends."""
-        self.error = self.error or error
 
     def miss(self, module: nn.Module, reason: str) -> None:
         """Note a call of which no map is kept, and why."""

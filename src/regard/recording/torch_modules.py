@@ -106,6 +106,14 @@ class TorchCalls(TorchFunctionMode):
             with self:
                 return _MULTI_HEAD(*args, **given)
         result = func(*args, **given)
+        try:
+            return self._seen(func, module, args, given, result)
+        except Exception as error:  # noqa: BLE001 - it is no matter of the model
+            self.observer.fail(error)
+            return result
+
+    def _seen(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> Any:
+        """Show what is attention; what the model goes on with."""
         if func is FUSED:
             call = _fused_call(module, FusedArguments(*args, **given), result)
             self.observer.see(call)
@@ -140,6 +148,8 @@ class TorchCalls(TorchFunctionMode):
         operands: Sequence[Any] = args
         if func is torch.einsum:
             operands = args[1] if isinstance(args[1], tuple | list) else args[1:]
+            if len(operands) != 2:  # a sum of weights, or of three tensors at once
+                return result
         for at, operand in enumerate(operands):
             held = self.weights.get(id(operand))
             if held is None or held.tensor() is not operand or result is operand or not isinstance(result, Tensor):

@@ -9,10 +9,8 @@ three for the modules that look at it.
 import threading
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedConfig
-from transformers.pytorch_utils import Conv1D
 
 from regard.errors import RecordingError
 from regard.recording.functions.eager import read_eager
@@ -20,7 +18,6 @@ from regard.recording.functions.given import AttentionFunction, Given
 from regard.recording.functions.known import place_of, reader_of
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import unseen
-from regard.recording.values import CallValues
 
 _lock = threading.Lock()
 _observers: list[Observer] = []
@@ -107,21 +104,5 @@ class Shown:
                     observer.fail(error)
                 return given.result or given.run(self.function)
         for observer in watching:
-            observer.show(call)
+            observer.see(call)
         return result if call.output is result[0] else (call.output, *result[1:])
-
-
-@torch.no_grad()
-def projection_of(module: nn.Module, given: Any, call: CallValues) -> Tensor | None:
-    """W_O of a call, (heads · dim, features), if this module is given the heads' outputs side by side, as they are."""
-    if not isinstance(module, nn.Linear | Conv1D) or not isinstance(given, Tensor):
-        return None
-    if call.output is None or call.heads_first is None:
-        return None
-    weight = module.weight.T if isinstance(module, nn.Linear) else module.weight
-    heads = call.heads_first(call.output.detach()).transpose(1, 2).flatten(2)  # (batch, queries, heads · dim)
-    if given.shape[-1] != heads.shape[-1] or given.numel() != heads.numel() or given.dtype != heads.dtype:
-        return None
-    # Some models keep the sequence before the batch: (queries, batch, heads · dim).
-    same = any(torch.equal(given.detach().flatten(), one.flatten()) for one in (heads, heads.transpose(0, 1)))
-    return weight.detach() if same else None

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import key_heads_read
@@ -60,3 +61,21 @@ def values_from_data(said: Any, amap: AttentionMap, file: MapFile) -> CallValues
     if not fits or (projection is not None and projection.ndim != 2):
         raise file.tensors.damaged(f"values of {amap!r}", f"{None if value is None else tuple(value.shape)}")
     return CallValues(value, projection=projection)
+
+
+@torch.no_grad()
+def projection_of(module: nn.Module, given: Any, call: CallValues) -> Tensor | None:
+    """W_O of a call, (heads · dim, features), if this module is given the heads' outputs side by side, as they are."""
+    linear = isinstance(module, nn.Linear)
+    if not (linear or type(module).__name__ == "Conv1D") or not isinstance(given, Tensor):  # Transformers' own, as in GPT-2
+        return None
+    if call.output is None or call.heads_first is None:
+        return None
+    weight = cast("Tensor", module.weight)
+    weight = weight.T if linear else weight
+    heads = call.heads_first(call.output.detach()).transpose(1, 2).flatten(2)  # (batch, queries, heads · dim)
+    if given.shape[-1] != heads.shape[-1] or given.numel() != heads.numel() or given.dtype != heads.dtype:
+        return None
+    # Some models keep the sequence before the batch: (queries, batch, heads · dim).
+    same = any(torch.equal(given.detach().flatten(), one.flatten()) for one in (heads, heads.transpose(0, 1)))
+    return weight.detach() if same else None
