@@ -7,10 +7,11 @@ al. 2022) lets us read it afterwards.
 
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from regard.maps.checks import check_broadcast, check_query_key, check_tensor
 from regard.maps.key_norms import KeyNorms
 from regard.maps.source import Guard, working_dtype
 from regard.masks import Mask
+from regard.masks.narrowing import narrowed
 from regard.positions import Positions, positions_of, take
 
 
@@ -46,6 +48,20 @@ class Factors:
 
     def __repr__(self) -> str:
         return f"Factors({self.describe()})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles hold: no more memory than the tensors, and a mask of your own as what it answers, as files hold it."""
+        state = {field.name: getattr(self, field.name) for field in fields(self)}
+        state |= {name: _without_rest(value) for name, value in state.items() if isinstance(value, Tensor)}
+        if self.mask is not None and self.mask.is_own_function:
+            batch, heads, queries, keys = self.shape
+            state["mask"] = narrowed(self.mask, range(batch), range(heads), range(queries), keys, self.device)
+        return state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Factors":
+        """A mask answers the same for all, and is not copied."""
+        copied = {field.name: deepcopy(getattr(self, field.name), memo) for field in fields(self) if field.name != "mask"}
+        return replace(self, **copied)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -151,6 +167,11 @@ class Factors:
         shaped = [places.view([-1 if at == axis else 1 for at in range(4)]) for axis, places in enumerate(index)]
         mask = self.mask
         return torch.ones((), dtype=torch.bool, device=self.query.device) if mask is None else mask(*shaped)
+
+
+def _without_rest(tensor: Tensor) -> Tensor:
+    """A tensor that is the whole of its storage, which is what a pickle writes."""
+    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
 
 
 def products_alike(query: Tensor, key: Tensor) -> Tensor:

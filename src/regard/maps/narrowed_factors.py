@@ -1,6 +1,10 @@
 """The factors of a part of a map."""
 
+from dataclasses import replace
+
 from regard.maps.factors import Factors, key_heads_read
+from regard.maps.softmax_weights import SoftmaxWeights
+from regard.maps.source import DenseWeights
 from regard.maps.view import MapView
 from regard.masks.narrowing import narrowed
 from regard.positions import take
@@ -29,3 +33,16 @@ def narrowed_factors(view: MapView) -> Factors | None:
         sinks=None if whole.sinks is None else take(whole.sinks, 0, heads),
         guard=whole.guard,
     )
+
+
+def alone(view: MapView) -> MapView:
+    """A view that keeps no more than it shows, where it is one of factors or weights; with factors, all keys of these rows."""
+    whole = view.ranges[:3] == tuple(map(range, view.source.shape[:3]))
+    if whole or not isinstance(view.source, SoftmaxWeights | DenseWeights):
+        return view
+    factors = narrowed_factors(view)
+    if factors is None:
+        weights = view.source.weights(*view.ranges[:3], range(view.source.shape[3]))
+        return replace(MapView.whole(DenseWeights(weights.clone())), keys=view.keys)
+    tensors = {name: one.clone() for name in ("query", "key", "bias", "sinks") if (one := getattr(factors, name)) is not None}
+    return replace(MapView.whole(SoftmaxWeights(replace(factors, **tensors))), keys=view.keys)

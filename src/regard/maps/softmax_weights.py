@@ -26,6 +26,10 @@ class SoftmaxWeights:
     def __init__(self, factors: Factors) -> None:
         self.factors = factors
 
+    def __getstate__(self) -> dict[str, Factors]:
+        """Copies and pickles leave out what is computed once more when it is asked for."""
+        return {"factors": self.factors}
+
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(batch, heads, queries, keys)."""

@@ -88,6 +88,11 @@ class Mask:
     def __repr__(self) -> str:
         return repr(self.pattern)
 
+    @property
+    def is_own_function(self) -> bool:
+        """Whether a function of the user's own answers, alone or with others: files and pickles hold its answers."""
+        return any(isinstance(leaf, OwnFunction) for leaf in self.pattern.leaves())
+
     def dense(
         self,
         batch: int,

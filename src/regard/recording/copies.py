@@ -6,15 +6,21 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from regard.maps.moving import Mover, checked_device
 from regard.masks import Mask, recognised
 
 Shared = TypeVar("Shared")
 
 
 class Copies:
-    """Factors of the maps of one recording, safe from what the model does to its tensors later."""
+    """Factors of the maps of one recording, safe from what the model does to its tensors later.
 
-    def __init__(self) -> None:
+    Args:
+        device: where they go; each stays where it is for None.
+    """
+
+    def __init__(self, device: torch.device | str | None = None) -> None:
+        self._device = None if device is None else checked_device(device)
         self._shared: dict[Hashable, tuple[Tensor, Mask | Tensor]] = {}
 
     def forget(self) -> None:
@@ -23,11 +29,12 @@ class Copies:
 
     def own(self, tensor: Tensor) -> Tensor:
         """A copy for one map: a cache may overwrite the original, and a view would keep a larger buffer alive."""
-        return tensor.detach().clone(memory_format=torch.contiguous_format)
+        device = tensor.device if self._device is None else self._device
+        return tensor.detach().to(device, copy=True, memory_format=torch.contiguous_format)
 
     def bias(self, given: Tensor) -> Tensor:
         """What is added to the scores."""
-        return self._once(given, "bias", lambda: given.detach().clone())
+        return self._once(given, "bias", lambda: self.own(_once_each(given)))
 
     def mask(self, given: Tensor) -> Mask | Tensor:
         """Who may attend: True in a boolean mask; what is far below zero in one that is added is hidden.
@@ -36,7 +43,7 @@ class Copies:
         """
 
         def read() -> Mask | Tensor:
-            table = given.detach()
+            table = _once_each(given.detach())
             if table.dtype == torch.bool:
                 return recognised(table)
             hidden = table <= torch.finfo(table.dtype).min / 2
@@ -50,5 +57,11 @@ class Copies:
         version = 0 if given.is_inference() else given._version
         place = (given.data_ptr(), given.shape, given.stride(), given.dtype, given.device, version, use)
         if place not in self._shared:
-            self._shared[place] = (given, make())  # type: ignore[assignment]
+            made = make()
+            self._shared[place] = (given, made if self._device is None else Mover(self._device).of(made))
         return self._shared[place][1]  # type: ignore[return-value]
+
+
+def _once_each(tensor: Tensor) -> Tensor:
+    """What is repeated along an axis without memory, is there once: factors stretch as tensors do."""
+    return tensor[tuple(slice(1 if stride == 0 else None) for stride in tensor.stride())]

@@ -2,21 +2,26 @@
 
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from regard.arguments import one_of, whole_number
 from regard.axes.tokens import Tokenizer
 from regard.errors import DtypeError, OptionError, RecordingError
+from regard.recording.block import once
+from regard.recording.copies import Copies
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.observe import observe, scripted_attention
-from regard.recording.recorder import Recorder
+from regard.recording.recorder import Keep, Recorder
 from regard.recording.recording import Recording
 
+HELD_AS = ("unet", "transformer", "model")
+"""Where pipelines hold the model that attends."""
 
-@contextmanager
+
+@once
 def record(
     model: nn.Module,
     layers: Sequence[int] | None = None,
@@ -24,6 +29,8 @@ def record(
     *,
     tokenizer: Tokenizer | None = None,
     values: bool = False,
+    device: torch.device | str | None = None,
+    keep: Keep = None,
 ) -> Iterator[Recording]:
     """Keep the attention of everything that the model computes inside the block.
 
@@ -39,7 +46,12 @@ def record(
         kinds: keep only these of "encoder", "decoder", "cross" (encoder-decoder models) and "self" (all others).
         tokenizer: names the tokens of ``input_ids`` on the axes.
         values: also keep what each map is multiplied with, and what comes of it, as ``recording.values``: for
-            ``norm_weighted`` and ``relevance``. Where gradients are on, the graph of the pass lives as long as the recording.
+            ``norm_weighted`` and ``relevance``. Where gradients are on, the graph of the pass lives as long as the recording,
+            on the model's device: for ``relevance`` alone, which asks it. Under ``torch.no_grad()`` there is none.
+        device: where the copies go at each call; "cpu" keeps the memory of a GPU free. Where the model has them, for None.
+        keep: how many passes: ``keep=3`` has the last three when the block ends, and at any time no more. Or a function of a
+            map, called as each is made: it returns the map, a part of it (``amap.select(queries=-1)``, whose other rows are
+            let go), or None, after it has taken from the map what it wants.
 
     Yields:
         The Recording; complete when the block ends.
@@ -49,7 +61,7 @@ def record(
 
     Raises:
         RecordingError: the model's attention cannot be recorded, or the model ran and no attention call was seen.
-        OptionError: layers or kinds that no model has.
+        OptionError: layers or kinds that no model has; a device that is not there.
         DtypeError: the model is not a torch module.
 
     Example:
@@ -62,13 +74,14 @@ def record(
         >>> recording.self[1].shape
         (1, 2, 5, 5)
     """
-    with recorder_of(model, layers, kinds, tokenizer=tokenizer, values=values) as recorder:
+    asked = recorder_of(model, layers, kinds, tokenizer=tokenizer, values=values, device=device, keep=keep)
+    with asked as recorder:
         yield recorder.recording
     if recorder.stacks.doubt:
-        warnings.warn(recorder.stacks.doubt, stacklevel=3)  # 3: contextlib stands between
+        warnings.warn(recorder.stacks.doubt, stacklevel=4)  # 4: two context managers stand between
 
 
-@contextmanager
+@once
 def recorder_of(
     model: nn.Module,
     layers: Sequence[int] | None = None,
@@ -76,10 +89,14 @@ def recorder_of(
     *,
     tokenizer: Tokenizer | None = None,
     values: bool = False,
+    device: torch.device | str | None = None,
+    keep: Keep = None,
 ) -> Iterator[Recorder]:
     """As ``record``, for those who know more of the texts than the model is given: nothing is said of padding."""
     if not isinstance(model, nn.Module):
-        raise DtypeError(f"model: expected a torch module, got {type(model).__name__}")
+        parts = [name for name in HELD_AS if isinstance(getattr(model, name, None), nn.Module)]
+        advice = f"; record its .{parts[0]}" if parts else ""
+        raise DtypeError(f"model: expected a torch module, got {type(model).__name__}{advice}")
     for name, given, example in (("layers", layers, "layers=[0, 3]"), ("kinds", kinds, "kinds=['cross']")):
         if given is not None and (isinstance(given, str) or not isinstance(given, Collection)):
             raise OptionError(f"{name}: expected a list, got {given!r}; for example {example}")
@@ -89,7 +106,10 @@ def recorder_of(
         one_of("kinds", kind, ATTENTION_KINDS)
     recording = Recording()
     recording.model = _name_of(model)
-    recorder = Recorder(model, recording, layers, kinds, values=values, tokenizer=tokenizer)
+    if keep is not None and not callable(keep):
+        keep = whole_number("keep", keep, 1, advice="it is how many passes; or a function of a map")
+    copies = Copies(device)
+    recorder = Recorder(model, recording, layers, kinds, values=values, tokenizer=tokenizer, copies=copies, keep=keep)
     with observe(model, recorder) as torch_calls:
         yield recorder
     if recording.passes:

@@ -1,19 +1,26 @@
 """Collects the attention calls of one ``with`` block into a recording."""
 
 import re
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, deque
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from regard.errors import DtypeError
+from regard.maps.attention_map import AttentionMap
+from regard.maps.narrowed_factors import alone
 from regard.recording.copies import Copies
 from regard.recording.observer import AttentionCall, NoMapError, Observer
 from regard.recording.recording import Call, Recording
 from regard.recording.stacks import Stacks
 from regard.recording.torch_modules import unseen
 from regard.recording.values import CallValues, projection_of
+
+Keep = int | Callable[[AttentionMap], AttentionMap | None] | None
+"""Of how many passes the maps are kept, or what is kept of each of them; all of all, for None."""
 
 
 class Recorder(Observer):
@@ -33,18 +40,22 @@ class Recorder(Observer):
         *,
         values: bool = False,
         tokenizer: Any = None,
+        copies: Copies | None = None,
+        keep: Keep = None,
     ) -> None:
         super().__init__(model)
         self.recording, self.layers, self.kinds, self.values = recording, layers, kinds, values
         self.stacks = Stacks(tokenizer)
-        self.copies = Copies()
+        self.copies = copies or Copies()
+        self.keep = keep
+        self._begun: deque[tuple[int, int]] = deque()  # how many maps and calls there were as each kept pass began
         self._seen: Counter[str] = Counter()  # calls of each stack of layers in this pass
         self._unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
 
     def begin_pass(self, model: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A pass of the whole model begins: layers count from 0 again."""
         super().begin_pass(model, positional, named)
-        self.recording.passes = self.passes
+        self._let_go()
         self.copies.forget()
         self._seen.clear()
         self._unprojected = None
@@ -90,14 +101,42 @@ class Recorder(Observer):
                     self.miss(call.module, str(reason))
                     return
                 kept = call.kept
-                if self.values:
-                    self.recording.values.append(self._values_of(call))
                 amap.queries, amap.keys = self.stacks.axes(
                     call.module, kind, amap.shape, call.given[1] if call.kept == "factors" else None
                 )
             amap.name, amap.kind, amap.layer = name, kind, layer
-            self.recording.maps.append(amap)
+            kept = self._keep(call, amap)
         self.recording.calls.append(Call(name, kind, layer, kept))
+
+    def _keep(self, call: AttentionCall, amap: AttentionMap) -> str:
+        """Put a map into the recording, if it is to be kept; how it was."""
+        found = self.keep(amap) if callable(self.keep) else amap
+        if found is None:
+            return "left out by keep="
+        if not isinstance(found, AttentionMap):
+            raise DtypeError(f"keep: expected a function that returns a map or None, got {type(found).__name__}")
+        with torch.no_grad(), unseen():
+            if self.values:
+                self.recording.values.append(self._values_of(call))
+            else:
+                data = found.to_data()
+                found = AttentionMap.from_data(replace(data, view=alone(data.view)))
+        self.recording.maps.append(found)
+        return call.kept
+
+    def _let_go(self) -> None:
+        """A pass begins: those that were kept before as many as are asked for, are let go."""
+        recording = self.recording
+        recording.passes += 1
+        if self.keep is None or callable(self.keep):
+            return
+        self._begun.append((len(recording.maps), len(recording.calls)))
+        if len(self._begun) > self.keep:
+            self._begun.popleft()
+            maps, calls = self._begun[0]
+            del recording.maps[:maps], recording.calls[:calls], recording.values[: maps if self.values else 0]
+            self._begun = deque((one - maps, other - calls) for one, other in self._begun)
+            recording.passes -= 1
 
     def miss(self, module: nn.Module, reason: str) -> None:
         """Note a call of which no map is kept, and why."""

@@ -3,9 +3,11 @@
 import os
 import warnings
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from regard.arguments import one_of, whole_number
@@ -15,6 +17,7 @@ from regard.axes.tokens import axis_of_ids
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps
+from regard.maps.moving import Mover
 from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
@@ -269,6 +272,36 @@ class Recording:
             elif amap.shape[0] in (1, count):
                 cut[at] = amap.sample(item if amap.shape[0] > 1 else 0)
         return cut, others
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where the maps are; None where there are none, or they are on several devices."""
+        devices = {amap.device for amap in self.maps}
+        return devices.pop() if len(devices) == 1 else None
+
+    def to(self, device: torch.device | str) -> "Recording":
+        """The recording on another device, with its values.
+
+        The graph that ``relevance`` needs stays with the model, and moves along as tensors do.
+
+        Raises:
+            OptionError: there is no such device.
+
+        Example:
+            >>> import torch
+            >>> Recording.of((torch.eye(3)[None, None],)).to("cpu").device
+            device(type='cpu')
+        """
+        mover = Mover(device)
+        made = copy(self)
+        made.maps = [AttentionMap.from_data(mover.of(amap.to_data())) for amap in self.maps]
+        made.values = [mover.of(one) for one in self.values]
+        made.sequences = mover.of(self.sequences)
+        return made
+
+    def cpu(self) -> "Recording":
+        """The recording in the memory of this machine."""
+        return self.to("cpu")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording to one file: the factors of its maps, their sides, and values; ``regard.load`` opens it.

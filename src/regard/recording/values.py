@@ -31,6 +31,10 @@ class CallValues:
     projection: Tensor | None = field(default=None, repr=False)
     dropout: float | None = 0.0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles hold what files do: not the graph of the pass, and so not the output."""
+        return {"value": self.value, "output": None, "heads_first": None, "projection": self.projection}
+
 
 def values_as_data(number: int, of: tuple[AttentionMap, CallValues], writer: MapWriter) -> dict[str, str]:
     """What a file keeps of the values of a map: those of the sequences that it shows, and the projection."""

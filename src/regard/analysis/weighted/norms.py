@@ -1,5 +1,6 @@
 """Norm-weighted attention: a weight, times what it carries."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
@@ -9,7 +10,8 @@ from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted, map_
 from regard.arguments import one_of
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.positions import Positions, take
+from regard.maps.source import Ranges
+from regard.positions import take
 
 By = Literal["head", "layer"]
 
@@ -81,12 +83,18 @@ def _normed(amap: AttentionMap, call: Any, projection: Tensor | None, by: By) ->
     group = heads // value.shape[1]
     # Head by head: the vectors f(x) of all heads together would be as many as there are heads times too large.
     norms = torch.stack([(value[:, head // group] @ per_head[head]).norm(dim=-1) for head in range(heads)], dim=1)
+    return map_of(Weighted(source, _TimesNorms(norms), norms.nbytes, "norm × weights"), amap)
 
-    def change(weights: Tensor, places: tuple[Positions, Positions, Positions, Positions]) -> Tensor:
-        batch, chosen, _, keys = places
-        return weights * take(take(take(norms, 0, batch), 1, chosen), 2, keys).unsqueeze(2)  # (batch, heads, 1, keys)
 
-    return map_of(Weighted(source, change, norms.nbytes, "norm × weights"), amap)
+@dataclass(frozen=True, eq=False)
+class _TimesNorms:
+    """Weights times the norms of what they carry, (batch, heads, keys)."""
+
+    norms: Tensor
+
+    def __call__(self, weights: Tensor, places: Ranges) -> Tensor:
+        batch, heads, _, keys = places
+        return weights * take(take(take(self.norms, 0, batch), 1, heads), 2, keys).unsqueeze(2)  # (batch, heads, 1, keys)
 
 
 def _inner_products(value: Tensor, per_head: Tensor) -> Tensor:

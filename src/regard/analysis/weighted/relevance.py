@@ -6,6 +6,7 @@ region of A is dO·Vᵀ of that region, and both are O(n). The model runs unmodi
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -16,7 +17,8 @@ from regard.arguments import whole_number
 from regard.axes.axis import Axis
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
-from regard.positions import Positions, take
+from regard.maps.source import Ranges
+from regard.positions import take
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Axes, Figure
@@ -147,14 +149,21 @@ def _gradient_times_weights(amap: AttentionMap, call: Any, gradient: Tensor) -> 
         )
     value = call.value.to(source.device, source.dtype)  # (batch, kv_heads, keys, dim)
     rise = call.heads_first(gradient.detach()).to(source.device, source.dtype)  # (batch, heads, queries, dim)
+    return map_of(Weighted(source, _TimesGradient(value, rise), value.nbytes + rise.nbytes, "gradient × weights"), amap)
 
-    def change(weights: Tensor, places: tuple[Positions, Positions, Positions, Positions]) -> Tensor:
+
+@dataclass(frozen=True, eq=False)
+class _TimesGradient:
+    """Weights times their gradient where that is above 0: of values (batch, kv_heads, keys, dim), and that of the output."""
+
+    value: Tensor
+    rise: Tensor
+
+    def __call__(self, weights: Tensor, places: Ranges) -> Tensor:
         batch, heads, queries, keys = places
-        v = key_heads(take(take(value, 0, batch), 2, keys), heads, rise.shape[1])
-        r = take(take(take(rise, 0, batch), 1, heads), 2, queries)
+        v = key_heads(take(take(self.value, 0, batch), 2, keys), heads, self.rise.shape[1])
+        r = take(take(take(self.rise, 0, batch), 1, heads), 2, queries)
         return (weights * (r @ v.mT)).clamp_(min=0)
-
-    return map_of(Weighted(source, change, value.nbytes + rise.nbytes, "gradient × weights"), amap)
 
 
 def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) -> Relevance:
