@@ -318,7 +318,7 @@ def test_a_forced_text():
     [
         ("The cat sat.", DtypeError, "inputs as a tensor or a mapping, got str"),
         ([[3, 5]], DtypeError, "got list"),
-        ({"pixel_values": torch.ones(1, 3)}, OptionError, r"inputs with input_ids, got \['pixel_values'\]"),
+        ({"pixel_values": torch.ones(1, 3)}, OptionError, r"inputs with input_ids or inputs_embeds, got \['pixel_values'\]"),
         ({"input_ids": [[3, 5]]}, ShapeError, r"a tensor \(batch, positions\), got list; .*return_tensors='pt'"),
         (torch.tensor([3, 5]), ShapeError, r"got \(2,\)"),
     ],

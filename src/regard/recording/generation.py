@@ -14,29 +14,36 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from regard.axes.tokens import Tokenizer, axis_of_ids
+from regard.axes.axis import Axis
+from regard.axes.tokens import Tokenizer, axis_of_ids, axis_of_presence, joined
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
 from regard.recording.record import recorder_of
 from regard.recording.recording import Recording
+from regard.recording.replayed import Replay, batch_of, inputs_of, replayed
 
 
 def generate(
     model: PreTrainedModel,
-    inputs: Mapping[str, Tensor] | Tensor,
+    inputs: Mapping[str, Any] | Tensor | None = None,
     *,
     tokenizer: Tokenizer | None = None,
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
+    device: torch.device | str | None = None,
     **generate_kwargs: Any,
 ) -> Recording:
     """``model.generate`` with any decoding strategy, and the attention of the sequences that it returned.
 
+    It is called as ``model.generate`` is: ``regard.generate(model, **processor(...), max_new_tokens=20)``, for texts, sound
+    (Whisper), pictures (TrOCR, Donut), texts with pictures, and prompts that are vectors (``inputs_embeds``).
+
     Args:
         model: a Transformers model that can generate, on SDPA or eager attention.
-        inputs: what the tokenizer returns, or input_ids (batch, positions).
+        inputs: what the tokenizer or processor returns, or its main tensor alone, such as input_ids (batch, positions).
         tokenizer: names the tokens on the axes.
         layers: keep only these layers, counted from 0 within their kind.
         kinds: keep only these of "encoder", "decoder", "cross" and "self".
+        device: where the copies go, as in ``record``.
         **generate_kwargs: handed to ``model.generate``.
 
     Returns:
@@ -44,9 +51,9 @@ def generate(
         query that produced token t + 1 of the sequence; ``recording.sample(i)`` is one sequence without its padding.
 
     Raises:
-        OptionError: ``return_dict_in_generate=False``, inputs without input_ids, or a model that does not generate.
+        OptionError: ``return_dict_in_generate=False``, no inputs of the model, or a model that does not generate.
         DtypeError, ShapeError: input_ids that are no (batch, positions) tensor.
-        RecordingError: the attention cannot be recorded.
+        RecordingError: the attention cannot be recorded, or sound so long that it is heard in pieces.
 
     Example:
         >>> import torch, regard
@@ -62,54 +69,66 @@ def generate(
             f"expected a model that generates, got {type(model).__name__}; load it with AutoModelForCausalLM or "
             "AutoModelForSeq2SeqLM, or record one pass: with regard.record(model)"
         )
-    if not isinstance(inputs, Tensor | Mapping):
+    if inputs is not None and not isinstance(inputs, Tensor | Mapping):
         raise DtypeError(
             f"expected inputs as a tensor or a mapping, got {type(inputs).__name__}; pass what the tokenizer returns"
         )
-    named: dict[str, Any] = {"input_ids": inputs} if isinstance(inputs, Tensor) else dict(inputs)
-    if "input_ids" not in named:
-        raise OptionError(f"expected inputs with input_ids, got {sorted(named)}; pass what the tokenizer returns")
-    ids = named["input_ids"]
-    if not isinstance(ids, Tensor) or ids.ndim != 2:
+    main = model.main_input_name
+    given = {main: inputs} if isinstance(inputs, Tensor) else dict(inputs or {})
+    named = given | inputs_of(model, generate_kwargs)
+    options = {name: value for name, value in generate_kwargs.items() if name not in named}
+    known = dict.fromkeys(("input_ids", "inputs_embeds", main))
+    if not any(named.get(name) is not None for name in known):
+        raise OptionError(f"expected inputs with {' or '.join(known)}, got {sorted(named)}; pass what the processor returns")
+    ids = named.get("input_ids")
+    if ids is not None and (not isinstance(ids, Tensor) or ids.ndim != 2):
         raise ShapeError(
             "expected input_ids as a tensor (batch, positions), got "
             f"{tuple(ids.shape) if isinstance(ids, Tensor) else type(ids).__name__}; "
             "call the tokenizer with return_tensors='pt', and add a batch axis to a single sequence"
         )
-    # The replay needs every input of the model, those that stand among the options included.
+    ends = _option("eos_token_id", model, options)
     takes = inspect.signature(model.forward).parameters
-    named |= {name: generate_kwargs.pop(name) for name in takes if isinstance(generate_kwargs.get(name), Tensor)}
-    ends = _option("eos_token_id", model, generate_kwargs)
-    if "attention_mask" in takes and named.get("attention_mask") is None:
-        named["attention_mask"] = _guessed_mask(ids, _option("pad_token_id", model, generate_kwargs), ends)
-    if not generate_kwargs.setdefault("return_dict_in_generate", True):
+    if ids is not None and "attention_mask" in takes and named.get("attention_mask") is None:
+        named["attention_mask"] = _guessed_mask(ids, _option("pad_token_id", model, options), ends)
+    if not options.setdefault("return_dict_in_generate", True):
         raise OptionError("expected return_dict_in_generate=True, got False; the sequences are in recording.sequences")
     decode: Any = model.generate  # Transformers' own annotation of self fits no model class
-    sequences = decode(**named, **generate_kwargs).sequences
-    return replay(model, named, sequences, ends=ends, tokenizer=tokenizer, layers=layers, kinds=kinds)
+    if "force_unique_generate_call" in inspect.signature(decode).parameters:
+        options.setdefault("force_unique_generate_call", True)  # Whisper's else cuts the start off, and gives segments
+    sequences = getattr(decode(**named, **options), "sequences", None)
+    if not isinstance(sequences, Tensor):
+        raise RecordingError(
+            f"expected sequences from one call of the decoder of {type(model).__name__}, got several: sound of more than one "
+            "window is heard in pieces; cut it into pieces yourself, and leave out return_segments and return_token_timestamps"
+        )
+    kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": layers, "kinds": kinds, "device": device}
+    return replay(model, named, sequences, ends=ends, **kept)
 
 
 def replay(
     model: PreTrainedModel,
-    inputs: Mapping[str, Tensor],
+    inputs: Mapping[str, Any],
     sequences: Tensor,
     *,
     ends: Sequence[int] | None = None,
     tokenizer: Tokenizer | None = None,
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
+    device: torch.device | str | None = None,
 ) -> Recording:
     """One recorded pass over sequences that are known: generated ones, or a translation that is given.
 
     Args:
         model: the model.
-        inputs: its inputs, (batch, positions) each.
+        inputs: its inputs, as ``generate`` takes them.
         sequences: (batch · n, length) ids, n to each batch item; for an encoder-decoder they begin with the start token, for
             a decoder with the prompt. Padding stands after the first end token.
         ends: ids that end a sequence; the model's own where not given.
         tokenizer: names the tokens on the axes.
         layers: as in ``record``.
         kinds: as in ``record``.
+        device: as in ``record``.
 
     Returns:
         A recording as that of ``generate``.
@@ -127,42 +146,53 @@ def replay(
         >>> recording.self[0].shape
         (1, 2, 3, 3)
     """
-    batch = inputs["input_ids"].shape[0]
+    batch = batch_of(model, inputs)
     if sequences.ndim != 2 or sequences.shape[0] % batch:
         raise ShapeError(
             f"expected sequences ({batch} · n, length) for a batch of {batch}, got {tuple(sequences.shape)}; "
             "give the same number of sequences to each input"
         )
-    if sequences.shape[1] < 2:
+    least = 1 if "inputs_embeds" in inputs and not model.config.is_encoder_decoder else 2
+    if sequences.shape[1] < least:
         raise RecordingError(f"expected at least one generated token, got sequences of length {sequences.shape[1]}")
-    copies = sequences.shape[0] // batch
-    repeated = {name: value.repeat_interleave(copies, 0) for name, value in inputs.items() if isinstance(value, Tensor)}
-    encoder_decoder = bool(model.config.is_encoder_decoder)
-    consumed, produced = sequences[:, :-1], sequences[:, 1:]
-    prompt = 1 if encoder_decoder else inputs["input_ids"].shape[1]
-    real = _until_end(sequences, prompt, _option("eos_token_id", model, {}) if ends is None else ends)
-    if encoder_decoder:
-        arguments = repeated | {"decoder_input_ids": consumed}
-    else:
-        if "attention_mask" in repeated:
-            real[:, :prompt] = repeated["attention_mask"].bool()
-        mask = real[:, :-1].long()
-        arguments = repeated | {"input_ids": consumed, "attention_mask": mask}
-        if "position_ids" in inspect.signature(model.forward).parameters:
-            # generate counts positions from the first real token; a plain forward would count the padding on the left too.
-            arguments["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-    with torch.no_grad(), recorder_of(model, layers, kinds, tokenizer=tokenizer) as recorder:
-        model(**arguments, use_cache=False)
+    made = replayed(model, inputs, sequences, _option("eos_token_id", model, {}) if ends is None else ends)
+    asked: dict[str, Any] = {"tokenizer": tokenizer, "device": device}
+    with torch.no_grad(), recorder_of(model, layers, kinds, **asked) as recorder:
+        model(**made.arguments, use_cache=False)
     recording = recorder.recording
-    rows = real[:, 1:] & real[:, :-1]
     recording.sequences = sequences
-    read = axis_of_ids(consumed, rows, tokenizer, "consumed")
-    written = replace(axis_of_ids(produced, rows, tokenizer, "produced"), beside=read)
-    for amap in recording.maps:
-        if amap.kind != "encoder" and amap.queries.lines[0].id == read.lines[0].id:  # the decoder's, no other tower's
-            amap.queries = written
-            amap.keys = amap.keys if amap.kind == "cross" else read
+    _name_rows(recording, made, tokenizer)
     return recording
+
+
+def _name_rows(recording: Recording, made: Replay, tokenizer: Tokenizer | None) -> None:
+    """Say of the maps over the text, and of no tower's, which tokens their rows consumed and produced."""
+    rows, before, text = made.real[:, 1:] & made.real[:, :-1], made.before, made.text
+    size = rows.shape[1]
+    read = _after(before, axis_of_ids(text[:, :-1], rows[:, before:], tokenizer, "consumed"), rows)
+    written = axis_of_ids(text if before else text[:, 1:], rows[:, max(before - 1, 0) :], tokenizer, "produced")
+    written = replace(_after(max(before - 1, 0), written, rows), beside=read)
+    ids = read.lines[0].id
+    for amap in recording.maps:
+        own, more = amap.queries.lines[0], len(amap.queries) - size  # trained vectors may stand before all that is given
+        is_text = own.id is not None and own.id[more:] == ids
+        if (
+            amap.kind == "encoder"
+            or more < 0
+            or not (is_text or (before and more == 0 and own.id is None and own.place is None))
+        ):
+            continue
+        own_read = _after(more, read)
+        amap.queries = replace(_after(more, written), beside=own_read)
+        amap.keys = amap.keys if amap.kind == "cross" else own_read
+
+
+def _after(count: int, axis: Axis, real: Tensor | None = None) -> Axis:
+    """The positions after some that nothing names, of which the mask may say which are padding."""
+    if not count:
+        return axis
+    unnamed = Axis.unknown(count) if real is None else axis_of_presence(real[:, :count])
+    return joined([unnamed, replace(axis, beside=None)], axis.role)
 
 
 def _option(name: str, model: PreTrainedModel, generate_kwargs: Mapping[str, Any]) -> list[int]:
@@ -176,11 +206,3 @@ def _guessed_mask(ids: Tensor, padding: Sequence[int], ends: Sequence[int]) -> T
     """The mask that ``generate`` guesses where none is given: padding is hidden, unless the same token ends a text."""
     hidden = torch.isin(ids, torch.tensor([one for one in padding if one not in ends], dtype=ids.dtype, device=ids.device))
     return (~hidden).long()
-
-
-def _until_end(sequences: Tensor, prompt: int, ends: Sequence[int]) -> Tensor:
-    """True up to the first end token after the prompt, that token included; what follows is padding."""
-    is_end = torch.isin(sequences, torch.tensor(list(ends), dtype=sequences.dtype, device=sequences.device))
-    is_end[:, :prompt] = False
-    ended_before = is_end.cumsum(1) - is_end.long()
-    return ended_before == 0
