@@ -24,6 +24,7 @@ from support.model_zoo import Zoo
 from support.model_zoo_by_hand import BY_HAND, IN_BLOCKS
 from support.model_zoo_senses import SENSES
 from support.model_zoo_text import TEXT
+from support.model_zoo_together import DETECTORS, TOGETHER
 from support.zoo_report import kept_in_part, report
 
 HEAD = """# Models that were recorded
@@ -65,7 +66,11 @@ def page(parts: dict[str, list[Zoo]], blocks: list[Zoo]) -> str:
     for title, zoos in parts.items():
         lines += [f"## {title}\n", "| model | kept from | maps | float32 | bfloat16 |", "|---|---|---|---|---|"]
         lines += [row(zoo) for zoo in tqdm(zoos, desc=title, unit="model")] + [""]
-    lines += ["## Attention in blocks, or for several streams at once\n", "| model | maps | not kept |", "|---|---|---|"]
+    lines += [
+        "## Attention in blocks, at moving points, or for several streams at once\n",
+        "| model | maps | not kept |",
+        "|---|---|---|",
+    ]
     lines += [*(row_in_part(zoo) for zoo in blocks), "", page_of_others({zoo.name.split()[0] for zoo in entries})]
     return "\n".join(lines)
 
@@ -75,8 +80,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the page goes; the screen otherwise")
     options = parser.parse_args()
     logging.set_verbosity_error()
-    parts = {"Text": TEXT, "Pictures, sound, several senses": SENSES, "Attention written by hand": BY_HAND}
-    text = page(parts, IN_BLOCKS)
+    parts = {"Text": TEXT, "Pictures, sound, several senses": [*SENSES, *TOGETHER], "Attention written by hand": BY_HAND}
+    text = page(parts, [*IN_BLOCKS, *DETECTORS])
     if options.out is None:
         print(text)
     else:

@@ -11,9 +11,11 @@ from regard.maps.attention_map import AttentionMap
 from support.model_zoo_by_hand import BY_HAND, IN_BLOCKS
 from support.model_zoo_senses import SENSES
 from support.model_zoo_text import TEXT
+from support.model_zoo_together import DETECTORS, TOGETHER
 from support.zoo_report import kept_in_part, report
 
-ZOO = [*TEXT, *SENSES, *BY_HAND]
+ZOO = [*TEXT, *SENSES, *TOGETHER, *BY_HAND]
+IN_PART = [*IN_BLOCKS, *DETECTORS]
 TABLE = Path(__file__).parents[2] / "docs" / "recorded_models.md"
 
 
@@ -39,7 +41,7 @@ def test_each_map_is_what_the_model_computed(zoo):
     assert found.peak > 1.2, "maps this flat test nothing"
 
 
-@of_every_entry(IN_BLOCKS)
+@of_every_entry(IN_PART)
 def test_attention_without_a_map_is_named(zoo):
     _, missed = kept_in_part(zoo)
     assert missed
@@ -56,13 +58,11 @@ def test_a_wrong_map_is_found(monkeypatch):
 
 
 def test_names_are_unique_and_many():
-    names = [zoo.name for zoo in [*ZOO, *IN_BLOCKS]]
+    names = [zoo.name for zoo in [*ZOO, *IN_PART]]
     assert len(set(names)) == len(names)
     assert len({name.split()[0] for name in names}) >= 120
 
 
 def test_the_table_names_the_zoo():
     rows = re.findall(r"^\| `([^`]+)`", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert rows == [zoo.name for zoo in [*ZOO, *IN_BLOCKS]], (
-        "run recipes/tables/table_of_models.py --out docs/recorded_models.md"
-    )
+    assert rows == [zoo.name for zoo in [*ZOO, *IN_PART]], "run recipes/tables/table_of_models.py --out docs/recorded_models.md"

@@ -31,7 +31,7 @@ SIZES: list[tuple[str, Any]] = [  # the first that fits a name
     (r"(.*_)?num_(global_)?(key_value|kv)_heads|num_(.*_)?key_value_heads|n_kv_heads|multi_query_group_num", 2),
     (r"(.*_)?heads|n_head|nhead|(.*_)?n_heads|num_heads.*", 4),
     (r"n_group|topk_group|n_shared_experts|first_k_dense_replace", 1),
-    (r"(.*_)?num_experts_per_tok|moe_k|moe_topk|(.*_)?top_k(_experts)?", 2),
+    (r"(.*_)?num_experts_per_tok(en)?|moe_k|moe_topk|(.*_)?top_k(_experts)?", 2),
     (r"(.*_)?num_(local_|routed_)?experts|n_routed_experts|moe_num_experts", 4),
     (r"(.*_)?num_(hidden_|encoder_|decoder_)?layers|(.*_)?(encoder|decoder|hidden)_layers|(.*_)?n_layers?", 2),
     (r"(.*_)?depth|num_blocks|layers", 2),
@@ -56,8 +56,8 @@ LAYERS = r"(.*_)?num_(hidden_|encoder_|decoder_)?layers|(.*_)?n_layers?"
 ONE_KEY_A_HEAD: list[tuple[str, Any]] = [(r"(.*_)?num_(.*_)?(key_value|kv)_heads", 4)]
 VARIANTS: list[list[tuple[str, Any]]] = [  # which sizes go together is not said anywhere: the first that runs is taken
     SIZES,
-    [*ONE_KEY_A_HEAD, (r"(qk_)?rope_head_dim", 8), (LAYERS, 4), *SIZES],  # of a hybrid, the fourth layer attends
-    [*ONE_KEY_A_HEAD, (r"(.*_)?head_dim|d_kv|(.*_)?rank", None), (LAYERS, 4), *SIZES],  # its own heads
+    [*ONE_KEY_A_HEAD, (r"(qk_)?rope_head_dim", 8), (LAYERS, 6), *SIZES],  # of a hybrid, the fourth or fifth layer attends
+    [*ONE_KEY_A_HEAD, (r"(.*_)?head_dim|d_kv|(.*_)?rank", None), (LAYERS, 6), *SIZES],  # its own heads
     [*ONE_KEY_A_HEAD, (r"hidden_size|d_model", 512), *SIZES],  # heads as large as rotary positions of three axes want them
     [(f"{LAYERS}|(.*_)?depth", 2), (r"vocab_size", VOCABULARY)],  # its own sizes, with fewer layers
 ]
