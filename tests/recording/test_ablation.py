@@ -24,7 +24,7 @@ from transformers import (
 )
 
 import regard
-from regard.errors import DtypeError, OptionError, RecordingError
+from regard.errors import DtypeError, OptionError
 from regard.recording.ablation import HeadSwitch, ablate
 from regard.recording.observe import observe
 from support.attention_modules import ByHand, Fused
@@ -422,10 +422,13 @@ def test_refusals():
     with pytest.raises(OptionError, match="how: expected one of zero, mean, got 'noise'"), ablate(model, how="noise"):
         pass
     with (
-        pytest.raises(OptionError, match="kind: expected one of self, got 'cross'; GPT2LMHeadModel has no other"),
-        ablate(model, kind="cross"),
+        pytest.raises(OptionError, match="kind: expected one of self, cross, got 'decoder'; GPT2LMHeadModel has no other"),
+        ablate(model, kind="decoder"),
     ):
         pass
+    none = pytest.raises(OptionError, match="expected cross layers that ran, of which there were none, got layer 0")
+    with none, torch.no_grad(), ablate(model, [(0, 0)], kind="cross"):
+        model(**inputs)
     unsaid = pytest.raises(OptionError, match="kind: expected one of encoder, decoder, cross, got None; MarianMTModel has")
     with unsaid, ablate(tiny("marian"), [(0, 0)]):
         pass
@@ -443,8 +446,13 @@ def test_refusals():
         pass  # nothing ran, so no head was missed
 
 
-def test_einsum_is_refused():
+def test_an_einsum_says_which_of_its_letters_are_heads():
     model = XLNetModel(XLNetConfig(vocab_size=53, d_model=12, n_layer=2, n_head=3, d_inner=7)).eval()
-    refused = pytest.raises(RecordingError, match=r"as a matmul in layer\.0\.rel_attn, got an einsum")
-    with refused, torch.no_grad(), ablate(model, [(0, 0)]):
-        model(torch.arange(5)[None])
+    ids, given = torch.arange(10).view(2, 5), []
+    model.layer[1].rel_attn.post_attention = lambda h, x, **_: given.append(x) or h
+    for head in range(3):
+        given.clear()
+        with torch.no_grad(), ablate(model, [(1, head)]):
+            model(ids)
+        [(output)] = given  # (queries, batch, heads, dim)
+        assert [bool((output[:, :, at] == 0).all()) for at in range(3)] == [at == head for at in range(3)]

@@ -85,7 +85,8 @@ class AttentionMap(MapStatistics):
         self._view = data.view
         self.name = data.name  #: qualified name of the module that computed it
         self.kind = data.kind  #: "encoder", "decoder", "cross" or "self"
-        self.layer = data.layer  #: counted from 0 among the maps of its kind
+        self.layer = data.layer  #: its index among the layers of its stack, counted from 0
+        self.call, self.step = data.call, data.step  #: which call of the layer in a pass, and in which pass of the model
         self._queries = data.queries or Axis.unknown(self.shape[2])
         self._keys = data.keys or Axis.unknown(self.shape[3])
 
@@ -112,7 +113,7 @@ class AttentionMap(MapStatistics):
 
     def to_data(self) -> MapData:
         """The map taken apart: what it reads, what it is called, and its labels."""
-        return MapData(self._view, self.name, self.kind, self.layer, self._queries, self._keys)
+        return MapData(self._view, self.name, self.kind, self.layer, self._queries, self._keys, self.call, self.step)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the map to one file, as its factors; ``regard.load`` opens it. A narrowed map saves only what it shows.
@@ -246,7 +247,7 @@ class AttentionMap(MapStatistics):
         view = self._view.select(batch, heads, queries, keys)
         items = None if batch is None else narrow("batch", range(self.shape[0]), batch)
         rows, columns = chosen(self._queries, items, "queries", queries), chosen(self._keys, items, "keys", keys)
-        return AttentionMap.from_data(MapData(view, self.name, self.kind, self.layer, rows, columns))
+        return AttentionMap.from_data(MapData(view, self.name, self.kind, self.layer, rows, columns, self.call, self.step))
 
     def sample(self, item: int) -> "AttentionMap":
         """The map of one sequence of the batch, without the rows and columns that are padding."""

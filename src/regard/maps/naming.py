@@ -47,16 +47,17 @@ def named_maps(maps: Sequence[AttentionMap], tokens: Any = None, queries: Any = 
         other = "queries" if queries is not None else "keys"
         raise OptionError(f"tokens: expected tokens, which name both sides, or queries and keys, got tokens and {other}")
     made = list(maps)
-    two_texts = any(amap.kind == "cross" for amap in made)
+    kinds = {amap.kind for amap in made}
+    two_texts = "cross" in kinds and "self" not in kinds  # else what is looked at is no text, or a probe looks
     if isinstance(tokens, Mapping):
         for role, given in tokens.items():
             if role not in ROLES:
                 raise OptionError(f"tokens: expected names for {', '.join(ROLES)}, got {role!r}")
             made = _put(
-                f"tokens[{role!r}]", given, made, _WAYS[role] if two_texts else [_text] if role != "produced" else [_rows]
+                f"tokens[{role!r}]", given, made, _WAYS[role] if two_texts else [_one_text] if role != "produced" else [_rows]
             )
     elif tokens is not None:
-        made = _put("tokens", tokens, made, [_source, _written] if two_texts else [_text])
+        made = _put("tokens", tokens, made, [_source, _written] if two_texts else [_one_text])
     if queries is not None:
         made = _put("queries", queries, made, [_written_rows if two_texts else _rows])
     if keys is not None:
@@ -125,6 +126,11 @@ def _text(amap: AttentionMap, given: GivenTexts) -> _Sides | None:
     if rows is None and amap.kind in ("self", "decoder") and queries < keys:
         rows = _rows(amap, given.part(keys - queries))
     return None if rows is None or columns is None else _Sides(rows.rows, columns.columns)
+
+
+def _one_text(amap: AttentionMap, given: GivenTexts) -> _Sides | None:
+    """A text that looks at itself; and at something else, where only the rows are its own."""
+    return _read_rows(amap, given) if amap.kind == "cross" else _text(amap, given)
 
 
 def _read_rows(amap: AttentionMap, given: GivenTexts) -> _Sides | None:

@@ -199,3 +199,5 @@ class MapData:
     layer: int | None = None
     queries: Axis | None = None
     keys: Axis | None = None
+    call: int = 0
+    step: int = 0

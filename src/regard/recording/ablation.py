@@ -5,8 +5,6 @@ the other heads know. An edge, one key hidden from one query, changes one row of
 queries and keys; everything else is the kernel's. So both work at any length.
 """
 
-import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, cast, get_args
@@ -18,6 +16,7 @@ from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.copies import Copies
+from regard.recording.layers import listed
 from regard.recording.means import TextRows
 from regard.recording.observe import observe
 from regard.recording.observer import AttentionCall, Observer
@@ -48,7 +47,8 @@ def ablate(
 
     Args:
         model: any model that ``record`` can record.
-        heads: (layer, head) pairs, counted as ``record`` counts them: from 0, by kind.
+        heads: (layer, head) pairs, counted as ``record`` counts them: from 0, by kind. A head is off in every call of its
+            layer: for each picture, window or slice.
         kind: "encoder", "decoder" or "cross" of an encoder-decoder; other models have "self" only, and need none said.
         edges: (layer, head, query, key): this query does not see this key in this head, as if a mask had hidden it: its other
             weights grow in proportion. A row that saw nothing else becomes 0. No gradient goes through such a row.
@@ -111,39 +111,30 @@ class HeadSwitch(Observer):
         for edge in edges:
             layer, head, query, key = _whole_numbers("edges", edge, "(layer, head, query, key)")
             self._cut.setdefault(layer, {}).setdefault((head, query), []).append(key)
-        self._runs: list[Counter[int]] = []  # how often each running module has run each of the modules inside of it
-        self._order: dict[str, list[int]] = {}  # the modules of each kind whose names have no number, as they came
         self._before: AttentionCall | None = None  # self-attention over the same rows, before cross-attention
 
     def _checked_kind(self, kind: str | None) -> str:
-        kinds = {self.kind_of(name) for name in self.names.values() if name}
-        both_halves = bool(kinds & {"encoder", "decoder"})
+        both_halves = self.kinds.both_halves
         if kind is None and not both_halves:
             return "self"
-        has = ("encoder", "decoder", "cross") if both_halves else ("self", *sorted(kinds - {"self"}))
+        has = ("encoder", "decoder", "cross") if both_halves else ("self", "cross")
         return one_of("kind", cast("str", kind), has, advice=f"{type(self.modules['']).__name__} has no other")
 
-    def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """This module runs now; layers are counted anew in each outermost one, be it a part of the model run on its own."""
-        if not self.stack:
-            self._order.clear()
-            self._before = None
-        del self._runs[len(self.stack) :]  # of modules that an error has left
-        if self._runs:
-            self._runs[-1][id(module)] += 1
-        self._runs.append(Counter())
-        super().enter(module, positional, named)
+    def enter_outermost(self, module: nn.Module) -> None:
+        """Nothing else of the model runs."""
+        super().enter_outermost(module)
+        self._before = None
 
     def look_at(self, call: AttentionCall) -> None:
         """Change the output of a call that has something to be switched off."""
-        kind = self.kind_of(self.names[id(call.module)])
+        place, _ = self.placed(call)
+        kind, layer = place.kind, place.layer
         if self.how == "mean" and self.kind == "cross" and kind in ("decoder", "self"):
             self._before = call
         if kind != self.kind:
             return
-        layer = self._layer(call)
         with unseen():
-            self.heads[layer] = call.heads_first(call.output).shape[1]
+            self.heads[layer] = 1 if call.heads_first is None else call.heads_first(call.output).shape[1]
             heads, edges = self._off.get(layer, []), self._cut.get(layer, {})
             if heads or edges:
                 call.output = self._changed(call, layer, heads, edges)
@@ -153,37 +144,10 @@ class HeadSwitch(Observer):
         if missing := (self._off.keys() | self._cut.keys()) - self.heads.keys():
             if not self.heads and not self.passes:
                 return  # nothing ran at all
-            ran = f"{min(self.heads)} to {max(self.heads)}" if self.heads else "of which there were none"
             raise OptionError(
-                f"expected {self.kind} layers that ran, {ran}, got layer {min(missing)}; nothing was switched off there"
+                f"expected {self.kind} layers that ran, {listed(self.heads)}, got layer {min(missing)}; nothing was switched "
+                "off there"
             )
-
-    def _layer(self, call: AttentionCall) -> int:
-        """The layer of a call: the place of its module among its peers, in each of its calls (images, windows).
-
-        Where one module serves as all layers (ALBERT), it is the number of its run.
-        """
-        name = self.names[id(call.module)]
-        pattern = re.sub("[0-9]+", "*", name)
-        if pattern == name:  # no numbers in the name: the order of the modules is all there is
-            known = self._order.setdefault(self.kind_of(name), [])
-            if id(call.module) not in known:
-                known.append(id(call.module))
-            return known.index(id(call.module))
-        peers = [
-            other
-            for other, part in self.modules.items()
-            if type(part) is type(call.module) and re.sub("[0-9]+", "*", other) == pattern
-        ]
-        return peers.index(name) if len(peers) > 1 else self._run_of(name)
-
-    def _run_of(self, name: str) -> int:
-        """How often the numbered part of the model in which this module stands has run before, in what runs it now."""
-        for at, module in enumerate(self.stack):
-            part = self.names[id(module)]
-            if at and re.search(r"\.[0-9]+$", part) and f"{name}.".startswith(f"{part}."):
-                return self._runs[at - 1][id(module)] - 1
-        return 0
 
     def _check_heads(self, layer: int, heads: list[int]) -> None:
         count = self.heads[layer]
@@ -193,10 +157,11 @@ class HeadSwitch(Observer):
     def _changed(self, call: AttentionCall, layer: int, heads: list[int], edges: Mapping[tuple[int, int], list[int]]) -> Tensor:
         """The output of a call without these heads, and without these edges, (head, query) to keys."""
         value = call.value()
-        if value is None:
+        if value is None or call.heads_first is None or call.doubt is not None:
             raise RecordingError(
-                f"expected weights times values as a matmul in {self.names[id(call.module)]}, got an einsum, where it is not "
-                "known which axis holds the heads; write it as a matmul"
+                f"expected attention in {self.names[id(call.module)]} whose heads are known, got a call where "
+                f"{call.doubt or 'the output has other axes than heads'}; cut queries, keys and values from their projections "
+                "by view and transpose, or write the product as an einsum with a letter h"
             )
         self._check_heads(layer, [*heads, *(head for head, _ in edges)])
         changed = call.output.clone(memory_format=torch.contiguous_format)
@@ -207,10 +172,10 @@ class HeadSwitch(Observer):
             for (head, query), keys in edges.items():
                 self._check_query(query, seen.shape[2], layer)
                 seen[:, head, query] = _row_without(amap, value, head, query, keys).to(seen)
-        rows = self._rows(call) if heads and self.how == "mean" else None
+        rows = self._rows(call, seen.shape) if heads and self.how == "mean" else None
         for head in heads:
             seen[:, head] = 0 if rows is None else rows.mean(seen[:, head])
-        return changed
+        return changed if call.as_given is None else call.as_given(seen)
 
     def _check_query(self, query: int, queries: int, layer: int) -> None:
         if query >= queries:
@@ -220,11 +185,10 @@ class HeadSwitch(Observer):
             )
 
     @torch.no_grad()
-    def _rows(self, call: AttentionCall) -> TextRows:
+    def _rows(self, call: AttentionCall, sizes: torch.Size) -> TextRows:
         """What the rows of a call are to their text: those of self-attention say it, also for cross-attention after it."""
         if self.kind != "cross":
             return TextRows.of(call.make_map(Copies()))
-        sizes = call.heads_first(call.output).shape
         if self._before is not None:
             amap = self._before.make_map(Copies())
             if (amap.shape[0], amap.shape[2]) == (sizes[0], sizes[2]):

@@ -32,7 +32,7 @@ def error_of(amap: AttentionMap, value: Tensor, output: Tensor) -> float:
 
 @torch.no_grad()
 def error_of_weights(amap: AttentionMap, other: AttentionMap) -> float:
-    """max |map − other|, of rows that see a key."""
+    """Max |map − other|, of rows that see a key."""
     worst = torch.zeros((), dtype=amap.dtype, device=amap.device)
     for rows in amap.rows(progress=None):
         off = (rows.weights - other[rows.batch, rows.heads, rows.queries, rows.columns]).abs().amax(3)

@@ -2,9 +2,10 @@
 
 import threading
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ReferenceType
 
 import torch
@@ -14,7 +15,27 @@ from torch.utils.hooks import RemovableHandle
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.copies import Copies
-from regard.recording.kinds import is_attention, kinds_of_modules
+from regard.recording.kinds import Kinds, is_attention
+from regard.recording.layers import Layers
+from regard.recording.origins import Running, keys_from
+
+
+class Place(NamedTuple):
+    """Where in a model an attention call was made.
+
+    Attributes:
+        name: qualified name of the module, that of its class where it is the whole model.
+        kind: "encoder", "decoder", "cross" or "self".
+        layer: the index of the module among its peers.
+        call: how many calls of this kind the layer has made before in this pass: other pictures, windows or slices.
+        step: how many passes of the model have begun before this one.
+    """
+
+    name: str
+    kind: str
+    layer: int
+    call: int
+    step: int
 
 
 class NoMapError(RecordingError):
@@ -31,9 +52,13 @@ class AttentionCall:
         given: queries and keys, or weights: what tells it from another call.
         make_map: its map, with copies of what it was given.
         output: what the model goes on with.
-        heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim).
+        heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim); None where it has no
+            heads any more.
         value: the values, (batch, kv_heads, keys, dim); None where their axes are not known.
         dropout: the share of weights that were dropped after the map; None where it is not known.
+        sizes: how many queries and keys it has, where ``given`` has them not in its last axes but one.
+        as_given: the way back from ``heads_first``, where that is no view.
+        doubt: what is not known of it.
     """
 
     module: nn.Module
@@ -41,9 +66,19 @@ class AttentionCall:
     given: tuple[Tensor, ...]
     make_map: Callable[[Copies], AttentionMap]
     output: Tensor
-    heads_first: Callable[[Tensor], Tensor]
+    heads_first: Callable[[Tensor], Tensor] | None
     value: Callable[[], Tensor | None]
     dropout: float | None = 0.0
+    sizes: tuple[int, int] | None = None
+    as_given: Callable[[Tensor], Tensor] | None = None
+    doubt: str | None = None
+
+    def size(self) -> tuple[int, int, int]:
+        """(batch, queries, keys), as far as the model has them in these axes."""
+        first = self.given[0]
+        if self.sizes is not None:
+            return first.shape[0], *self.sizes
+        return first.shape[0], first.shape[-2], first.shape[-1] if len(self.given) == 1 else self.given[1].shape[-2]
 
 
 class Observer(ABC):
@@ -54,22 +89,33 @@ class Observer(ABC):
     Attributes:
         modules: the model's modules by qualified name.
         names: their names by id: what is not among them is not observed.
-        kind_of: what kind of attention the module of a name computes.
-        passes: how many passes of the whole model have begun.
+        kinds: of their attention.
+        layers: how they are counted.
+        passes: how many passes have begun: each begins with the outermost module that runs, be it the model or a part of it;
+            parts that run one after the other are one pass until one of them runs again.
         stack: the modules that run now, the innermost last.
         ran_elsewhere: whether another thread has run one of the modules.
+        settled: classes of modules whose calls say themselves which axes are heads.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.modules = dict(model.named_modules())
         self.names = {id(part): name for name, part in self.modules.items()}
-        self.kind_of = kinds_of_modules(model)
+        self.kinds = Kinds(model)
+        self.layers = Layers(self.modules)
         self.passes = 0
         self.stack: list[nn.Module] = []
         self.ran_elsewhere = False
-        self.error: Exception | None = None  #: the first of this block, which is raised when it ends
         self._thread = threading.get_ident()
+        self.settled: set[type[nn.Module]] = set()
+        self._running: list[Running] = []  # with their arguments
+        self._runs: list[Counter[str]] = []  # how often each running module has run each of the modules inside of it
+        self._calls: Counter[tuple[str, str, int]] = Counter()  # of each layer in this pass
+        self._attended: set[str] = set()  # outermost modules of this pass that have made attention calls
+        self._is_due = True  # the next attention call begins a pass
+        self._is_whole = False  # this pass is one of the whole model
         self._last: list[ReferenceType[Any]] = []  # module, and queries and keys, of the call before
+        self.error: Exception | None = None  #: the first of this block, which is raised when it ends
 
     @abstractmethod
     def look_at(self, call: AttentionCall) -> None:
@@ -87,11 +133,10 @@ class Observer(ABC):
         self.error = self.error or error
 
     def watch(self, model: nn.Module) -> Iterator[RemovableHandle]:
-        """Know which module runs, and when a pass of the whole model begins; until the hooks are removed.
+        """Know which module runs, and so when a pass begins; until the hooks are removed.
 
         A ScriptModule takes no hooks, and shows nothing of what it does.
         """
-        yield model.register_forward_pre_hook(self._own(self.begin_pass), with_kwargs=True)
         for part in model.modules():
             if not isinstance(part, torch.jit.ScriptModule):
                 yield part.register_forward_pre_hook(self._own(self.enter), with_kwargs=True)
@@ -109,20 +154,40 @@ class Observer(ABC):
 
         return called
 
-    def begin_pass(self, _model: nn.Module, _positional: tuple[Any, ...], _named: dict[str, Any]) -> None:
-        """A pass of the whole model begins."""
+    def begin_pass(self) -> None:
+        """A pass begins."""
         self.passes += 1
-        self.stack.clear()
         self.forget_last()
+        self._calls.clear()
+        self._attended.clear()
+        self._is_due = False
 
-    def enter(self, module: nn.Module, _positional: tuple[Any, ...], _named: dict[str, Any]) -> None:
+    def enter_outermost(self, module: nn.Module) -> None:
+        """Nothing else of the model runs, or only what an error has left."""
+        name = self.names[id(module)]
+        del self.stack[:], self._running[:], self._runs[:]
+        if not name:
+            self.begin_pass()
+        elif self._is_whole or name in self._attended:
+            self._is_due = True  # if there is attention in it
+        self._is_whole = not name
+
+    def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """This module runs now, its forward is about to be called."""
+        name = self.names[id(module)]
+        if not self.stack or not name:
+            self.enter_outermost(module)
+        else:
+            self._runs[-1][name] += 1
         self.stack.append(module)
+        self._running.append(Running(module, positional, named))
+        self._runs.append(Counter())
 
     def leave(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
         """It is done, and so is whatever an error has left inside of it."""
         while self.stack and self.stack.pop() is not module:
             pass  # a module that an error has left without a word
+        del self._running[len(self.stack) :], self._runs[len(self.stack) :]
 
     def running(self) -> nn.Module | None:
         """The innermost module; its parent where that is the attention module, and this one a part of it."""
@@ -137,19 +202,49 @@ class Observer(ABC):
         self.ran_elsewhere |= (elsewhere := threading.get_ident() != self._thread)
         return not elsewhere
 
-    def repeats(self, call: AttentionCall) -> bool:
+    def placed(self, call: AttentionCall) -> tuple[Place, bool]:
+        """Where a call that has just run was made; and whether it repeats the one before, which is no call of its own."""
+        if self._is_due:
+            self.begin_pass()
+        self._attended.add(self.names[id(self.stack[0])] if self.stack else "")
+        if call.as_given is None:
+            self.settled.add(type(call.module))
+        repeated = self._repeats(call)
+        name, kind = self.names[id(call.module)], self._kind(call)
+        running = [(self.names[id(module)], runs) for module, runs in zip(self.stack, self._runs, strict=True)]
+        layer = self.layers.of(name, kind, running)
+        counted = name, kind, layer
+        self._calls[counted] += not repeated
+        return Place(self.shown(call.module), kind, layer, self._calls[counted] - 1, self.passes - 1), repeated
+
+    def forget_last(self) -> None:
+        """The next call repeats no other one."""
+        self._last.clear()
+
+    def shown(self, module: nn.Module) -> str:
+        """A module's name, that of its class where it is the whole model."""
+        name = self.names[id(module)].replace("_orig_mod.", "")  # the wrapper of torch.compile is no module of the model
+        return name or type(module).__name__
+
+    def _repeats(self, call: AttentionCall) -> bool:
         """Whether the call before this one was made by the same module with the same queries and keys."""
         now = (call.module, *call.given)
         same = len(self._last) == len(now) and all(ref() is one for ref, one in zip(self._last, now, strict=True))
         self._last = [ReferenceType(one) for one in now]
         return same
 
-    def forget_last(self) -> None:
-        """The next call repeats no other one."""
-        self._last.clear()
+    def _kind(self, call: AttentionCall) -> str:
+        """The kind of a call, by where its keys come from; names of the module are asked where that is not sure."""
+        name, origin = self.names[id(call.module)], None
+        if not self.kinds.is_declared(name) and (running := self._that_projects(call.module)) is not None:
+            origin = keys_from(running, *call.size())
+        if origin is None or not origin.sure:
+            said = self.kinds.name_says(name)
+            return self.kinds.of(name, said if said is not None or origin is None else origin.kind)
+        return self.kinds.of(name, origin.kind)
 
-    def place(self, module: nn.Module) -> tuple[str, str]:
-        """A module's name, that of its class where it is the whole model; and its kind of attention."""
-        name = self.names[id(module)]
-        shown = name.replace("_orig_mod.", "")  # the wrapper of torch.compile is no module of the model
-        return shown or type(module).__name__, self.kind_of(name)
+    def _that_projects(self, module: nn.Module) -> Running | None:
+        """The running module that is given what queries and keys are made of: the innermost one that has parameters."""
+        at = next((at for at in range(len(self.stack) - 1, -1, -1) if self.stack[at] is module), -1)
+        inward_out = reversed(self._running[: at + 1])
+        return next((one for one in inward_out if next(one.module.parameters(), None) is not None), None)

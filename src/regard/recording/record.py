@@ -42,7 +42,8 @@ def record(
     Args:
         model: a Transformers model on SDPA or eager attention, or any torch module that calls fused attention or computes
             softmax by hand.
-        layers: keep only these layers, counted from 0 in each stack of layers and kind: two towers have a layer 0 each.
+        layers: keep only these layers: ``layers.3`` of a model is layer 3, whether or not all before it ran or have attention;
+            two towers have a layer 0 each.
         kinds: keep only these of "encoder", "decoder", "cross" (encoder-decoder models) and "self" (all others).
         tokenizer: names the tokens of ``input_ids`` on the axes.
         values: also keep what each map is multiplied with, and what comes of it, as ``recording.values``: for
@@ -61,7 +62,8 @@ def record(
 
     Raises:
         RecordingError: the model's attention cannot be recorded, or the model ran and no attention call was seen.
-        OptionError: layers or kinds that no model has; a device that is not there.
+        OptionError: kinds that no model has; layers that this one has not, which is known when the block ends; a device that is
+            not there.
         DtypeError: the model is not a torch module.
 
     Example:
@@ -115,6 +117,7 @@ def recorder_of(
     if recording.passes:
         for module, reason in (*torch_calls.missed(), *scripted_attention(model)):
             recorder.miss(module, reason)
+    recorder.check_layers()
     _check_calls(model, recording)
 
 

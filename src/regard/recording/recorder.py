@@ -1,7 +1,6 @@
 """Collects the attention calls of one ``with`` block into a recording."""
 
-import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
@@ -9,11 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from regard.errors import DtypeError
+from regard.errors import DtypeError, OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.narrowed_factors import alone
 from regard.recording.copies import Copies
-from regard.recording.observer import AttentionCall, NoMapError, Observer
+from regard.recording.layers import listed
+from regard.recording.observer import AttentionCall, NoMapError, Observer, Place
 from regard.recording.recording import Call, Recording
 from regard.recording.stacks import Stacks
 from regard.recording.torch_modules import unseen
@@ -29,6 +29,9 @@ class Recorder(Observer):
     Attributes:
         recording: where they go.
         stacks: what rows and columns are.
+        asked: the layers whose maps are kept; all for None.
+        asked_kinds: likewise.
+        ran: the layers that have made calls.
     """
 
     def __init__(
@@ -44,20 +47,23 @@ class Recorder(Observer):
         keep: Keep = None,
     ) -> None:
         super().__init__(model)
-        self.recording, self.layers, self.kinds, self.values = recording, layers, kinds, values
+        self.recording, self.asked, self.asked_kinds, self.values = recording, layers, kinds, values
+        self.ran: set[int] = set()
         self.stacks = Stacks(tokenizer)
         self.copies = copies or Copies()
         self.keep = keep
         self._begun: deque[tuple[int, int]] = deque()  # how many maps and calls there were as each kept pass began
-        self._seen: Counter[str] = Counter()  # calls of each stack of layers in this pass
         self._unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
 
-    def begin_pass(self, model: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """A pass of the whole model begins: layers count from 0 again."""
-        super().begin_pass(model, positional, named)
+    def begin_pass(self) -> None:
+        """A pass begins: nothing in it is shared with the one before."""
+        super().begin_pass()
         self._let_go()
         self.copies.forget()
-        self._seen.clear()
+
+    def enter_outermost(self, module: nn.Module) -> None:
+        """Nothing else of the model runs."""
+        super().enter_outermost(module)
         self._unprojected = None
         self.stacks.leave_until(0)
 
@@ -65,6 +71,9 @@ class Recorder(Observer):
         """This module runs now; it may be what projects the output of the call before."""
         super().enter(module, positional, named)
         self.stacks.enter(module, positional, named)
+        self._project(module, positional)
+
+    def _project(self, module: nn.Module, positional: tuple[Any, ...]) -> None:
         if self._unprojected and positional:
             with unseen():
                 self._unprojected.projection = projection_of(module, positional[0], self._unprojected)
@@ -82,14 +91,11 @@ class Recorder(Observer):
         """Keep the map of a call, unless it is not asked for or is that of the call before."""
         if torch._C._current_graph_task_id() != -1:
             return  # gradient checkpointing computes the layer once more on the way back
-        name, kind = self.place(call.module)
-        repeated = self.repeats(call)
-        again = self.stacks.called(call.module) > 0  # within another picture or window, which is no other layer
-        # Layers are counted in each stack of a model: text and vision towers have their own.
-        stack = f"{kind} {re.sub('[0-9]+', '*', name)}" if re.search("[0-9]", name) else kind
-        layer = self._seen[stack] - 1 if repeated or again else self._seen[stack]
-        self._seen[stack] = layer + 1
-        if (self.layers is not None and layer not in self.layers) or (self.kinds is not None and kind not in self.kinds):
+        place, repeated = self.placed(call)
+        place = place._replace(step=self.recording.passes - 1)  # among the passes that are kept
+        self.ran.add(place.layer)
+        self.stacks.called(call.module)
+        if self._is_left_out(place):
             kept = "left out by layers= or kinds="
         elif repeated:
             kept = "the map of the call before: the same queries and keys, with other values"
@@ -100,13 +106,12 @@ class Recorder(Observer):
                 except NoMapError as reason:
                     self.miss(call.module, str(reason))
                     return
-                kept = call.kept
                 amap.queries, amap.keys = self.stacks.axes(
-                    call.module, kind, amap.shape, call.given[1] if call.kept == "factors" else None
+                    call.module, place.kind, amap.shape, call.given[1] if call.kept == "factors" else None
                 )
-            amap.name, amap.kind, amap.layer = name, kind, layer
+            amap.name, amap.kind, amap.layer, amap.call, amap.step = place
             kept = self._keep(call, amap)
-        self.recording.calls.append(Call(name, kind, layer, kept))
+        self.recording.calls.append(Call(place.name, place.kind, place.layer, kept, place.call, place.step))
 
     def _keep(self, call: AttentionCall, amap: AttentionMap) -> str:
         """Put a map into the recording, if it is to be kept; how it was."""
@@ -122,7 +127,7 @@ class Recorder(Observer):
                 data = found.to_data()
                 found = AttentionMap.from_data(replace(data, view=alone(data.view)))
         self.recording.maps.append(found)
-        return call.kept
+        return call.kept if call.doubt is None else f"{call.kept}; {call.doubt}"
 
     def _let_go(self) -> None:
         """A pass begins: those that were kept before as many as are asked for, are let go."""
@@ -137,10 +142,27 @@ class Recorder(Observer):
             del recording.maps[:maps], recording.calls[:calls], recording.values[: maps if self.values else 0]
             self._begun = deque((one - maps, other - calls) for one, other in self._begun)
             recording.passes -= 1
+            for amap in recording.maps:
+                amap.step -= 1
+            recording.calls[:] = [call._replace(step=call.step - 1) for call in recording.calls]
 
     def miss(self, module: nn.Module, reason: str) -> None:
         """Note a call of which no map is kept, and why."""
-        self.recording.calls.append(Call(*self.place(module), None, reason))
+        name = self.names[id(module)]
+        self.recording.calls.append(Call(self.shown(module), self.kinds.of(name, self.kinds.name_says(name)), None, reason))
+
+    def check_layers(self) -> None:
+        """Refuse layers that were asked for and never ran, where the model did."""
+        if missing := sorted(set(self.asked or ()) - self.ran) if self.ran else []:
+            raise OptionError(
+                f"layers: expected layers that ran, {listed(self.ran)}, got {missing[0]}; a layer is the number that its "
+                "module has among its peers"
+            )
+
+    def _is_left_out(self, place: Place) -> bool:
+        return (self.asked is not None and place.layer not in self.asked) or (
+            self.asked_kinds is not None and place.kind not in self.asked_kinds
+        )
 
     def _values_of(self, call: AttentionCall) -> CallValues:
         value = call.value()

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from regard.maps.moving import Mover
 from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
+from regard.maps.towers import chosen_tower, towers_of
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pictures import of_pictures, pictures_of_texts, shows_pictures
 from regard.recording.values import CallValues, values_as_data
@@ -35,15 +36,20 @@ class Call(NamedTuple):
     Attributes:
         name: qualified name of the module that made it.
         kind: "encoder", "decoder", "cross" or "self".
-        layer: its number in its stack of layers, counted anew in each pass: two towers have a layer 0 each.
+        layer: the module's index among its peers, as in ``layers.3``, whether or not those before it ran: two towers have a
+            layer 0 each.
         kept: "factors" (queries and keys: any region is computed when it is read), "dense" (a model that computes softmax by
             hand: its own weights), or why there is no map of it.
+        call: which call of this layer in its pass: 0, or 1, 2, … where it attends within several pictures, windows or slices.
+        step: in which pass of the model, counted from 0: ``recording.at(step)``.
     """
 
     name: str
     kind: str
     layer: int | None
     kept: str
+    call: int = 0
+    step: int = 0
 
 
 class Recording:
@@ -109,7 +115,7 @@ class Recording:
                 amap.queries = amap.keys = Axis(amap.keys.lines, "source")
         _check_shares(made.maps)
         made.passes = 1
-        made.calls = [Call(amap.name or "", str(amap.kind), amap.layer, "dense") for amap in made.maps]
+        made.calls = [Call(amap.name or "", str(amap.kind), amap.layer, "dense", amap.call) for amap in made.maps]
         made.sequences = getattr(attentions, "sequences", None)
         if made.sequences is not None:
             made.maps = _with_ids(made.maps, made.sequences)
@@ -141,6 +147,55 @@ class Recording:
         """Self-attention of a model that is not an encoder-decoder, by layer."""
         return self._by_layer("self")
 
+    def at(self, step: int) -> "Recording":
+        """The recording of one pass of the model: a text of a loop, a picture, or a step of denoising.
+
+        Args:
+            step: which pass, counted from 0; negative ones from the last.
+
+        Raises:
+            OptionError: there is no such pass.
+
+        Example:
+            >>> import torch, regard
+            >>> model = torch.nn.MultiheadAttention(6, 2, batch_first=True).eval()
+            >>> with regard.record(model) as recording:
+            ...     for length in (3, 5):
+            ...         x = torch.zeros(1, length, 6)
+            ...         output = model(x, x, x, need_weights=False)
+            >>> recording.at(-1).self[0].shape
+            (1, 2, 5, 5)
+        """
+        if not self.passes:
+            raise OptionError(f"step: expected a pass that was recorded, got {step!r} of none; run the model in the block")
+        step = whole_number("step", step, -self.passes, self.passes - 1, advice="passes are counted from 0") % self.passes
+        made = self._part([at for at, amap in enumerate(self.maps) if amap.step == step])
+        made.passes, made.calls = 1, [call for call in self.calls if call.step == step or call.layer is None]
+        return made
+
+    @property
+    def towers(self) -> tuple[str, ...]:
+        """Names of the stacks of layers that stand beside each other, such as vision_model and text_model."""
+        return tuple(towers_of(self.maps))
+
+    def tower(self, name: str) -> "Recording":
+        """The recording of one part of the model: ``recording.tower("vision_model")``.
+
+        Raises:
+            OptionError: no map was made there.
+        """
+        made = self._part(chosen_tower(self.maps, name))
+        made.calls = [call for call in self.calls if f".{name}." in f".{call.name}."]
+        return made
+
+    def _part(self, chosen: Sequence[int]) -> "Recording":
+        """A recording of some of the maps."""
+        made = Recording(self.maps[at] for at in chosen)
+        made.passes, made.model, made.calls, made.sequences = self.passes, self.model, list(self.calls), self.sequences
+        if len(self.values) == len(self.maps):
+            made.values = [self.values[at] for at in chosen]
+        return made
+
     def _by_layer(self, kind: str) -> list[AttentionMap]:
         found = [amap for amap in self.maps if amap.kind == kind]
         if not found:
@@ -152,7 +207,7 @@ class Recording:
         if self.passes > 1:
             raise RecordingError(
                 f"expected one pass of the model for .{kind}, got {self.passes}; recording.maps has every call. "
-                "To see generated text, call regard.generate(model, inputs, ...)"
+                f"recording.at(0) to recording.at({self.passes - 1}) is one of them. For generated text, regard.generate(...)"
             )
         return found
 
@@ -173,8 +228,9 @@ class Recording:
 
     @property
     def is_encoder_decoder(self) -> bool:
-        """Whether a decoder looks at another text than its own: there is cross-attention."""
-        return any(amap.kind == "cross" for amap in self.maps)
+        """Whether a decoder looks at another text than its own: there is cross-attention beside no plain self-attention."""
+        kinds = {amap.kind for amap in self.maps}
+        return "cross" in kinds and "self" not in kinds
 
     @property
     def batch_size(self) -> int:
@@ -239,7 +295,7 @@ class Recording:
         if odd := texts - {1, count}:
             raise RecordingError(
                 f"expected maps of {count} sequences, got maps of {sorted(odd)}: passes of several sizes, as in generate, "
-                "do not tell which row is whose; call regard.generate(model, inputs, ...)"
+                "do not tell which row is whose; take one of them, recording.at(0), or call regard.generate(model, inputs, ...)"
             )
         cut, others = self._cut(item, count)
         if left := sorted({str(amap.name) for at, amap in enumerate(self.maps) if at not in cut.keys() | others}):

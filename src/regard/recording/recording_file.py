@@ -97,8 +97,11 @@ def _passes(file: MapFile, shared: dict[str, Any]) -> int:
 def _call(file: MapFile, said: object) -> Call:
     match said:
         case [str(name), str(kind), layer, str(kept)] if layer is None or type(layer) is int:
-            return Call(name, kind, layer, kept)
-    raise file.tensors.damaged("a call of name, kind, layer and how it was kept", repr(said)[:80])
+            return Call(name, kind, layer, kept)  # a file of before calls and steps
+        case [str(name), str(kind), layer, str(kept), int(call), int(step)] if layer is None or type(layer) is int:
+            if min(call, step) >= 0 and not isinstance(call, bool) and not isinstance(step, bool):
+                return Call(name, kind, layer, kept, call, step)
+    raise file.tensors.damaged("a call of name, kind, layer, how it was kept, and its numbers", repr(said)[:80])
 
 
 def _tokens(file: MapFile, role: str, said: dict[str, Any]) -> Axis:

@@ -161,7 +161,7 @@ class Stacks:
         if frame is None or frame.reads_otherwise:
             # a decoder may look at what is no text, and the other way round
             rows = self._joint(batch, queries) if frame is None else self._otherwise(frame, batch, queries)
-            if kind == "cross":
+            if kind == "cross" and (frame is None or self._looks_elsewhere()):
                 return rows, self._source(batch, keys)
             if queries == keys or frame is None:
                 return rows, rows if queries == keys else Axis.unknown(keys)
@@ -185,6 +185,10 @@ class Stacks:
         masks = (frame.mask("attention_mask") for frame in reversed(self.frames))
         fitting = (mask for mask in masks if mask is not None and mask.shape == (batch, size))
         return Axis.unknown(size) if size == 1 else self._presence_alone(next(fitting, None), batch, size)
+
+    def _looks_elsewhere(self) -> bool:
+        """Whether an encoder's output is looked at; else a probe looks at what the stack itself has read."""
+        return any("encoder_hidden_states" in frame.given for frame in self.frames)
 
     # -- which stack -----------------------------------------------------------------------------------------------
 

@@ -25,8 +25,10 @@ from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import Mask, causal
 from regard.recording.copies import Copies
+from regard.recording.head_axes import UNSPLIT, EinsumAxes, HeadAxes, of_einsum, of_leading
 from regard.recording.kinds import is_attention
 from regard.recording.observer import AttentionCall, Observer
+from regard.recording.reshapes import TRACKED, Reshapes
 
 FUSED = functional.scaled_dot_product_attention
 SOFTMAX = {functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
@@ -40,7 +42,6 @@ CHANGES = {  # what makes other weights of them: those are kept
     Tensor.__getitem__,
 }  # fmt: skip
 PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
-HEADS = ("num_heads", "n_heads", "num_attention_heads", "n_head", "nhead", "heads", "num_attn_heads")
 
 _silence = threading.local()
 
@@ -94,6 +95,7 @@ class TorchCalls(TorchFunctionMode):
         self.observer = observer
         self.weights: dict[int, Weights] = {}
         self.softmaxes: list[Softmax] = []
+        self.reshapes = Reshapes()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -114,8 +116,10 @@ class TorchCalls(TorchFunctionMode):
 
     def _seen(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> Any:
         """Show what is attention; what the model goes on with."""
+        if func in TRACKED and type(module) not in self.observer.settled:
+            self.reshapes.see(func, args, given, result)
         if func is FUSED:
-            call = _fused_call(module, FusedArguments(*args, **given), result)
+            call = _fused_call(module, FusedArguments(*args, **given), result, self.reshapes)
             self.observer.see(call)
             return call.output
         if func in SOFTMAX:
@@ -156,10 +160,16 @@ class TorchCalls(TorchFunctionMode):
                 continue
             weights = cast("Tensor", operand)
             before: Tensor = weights if held.before is None else held.before
-            if func in PRODUCTS and (at == 0 or func is torch.einsum) and _multiplies_values(module, before, operands[1 - at]):
+            pair = len(operands) == 2 and isinstance(operands[1 - at], Tensor)
+            letters = of_einsum(args, at, operands[1 - at], self.reshapes) if func is torch.einsum and pair else None
+            product = func in PRODUCTS and pair and (at == 0 if func is not torch.einsum else letters is not None)
+            if product and _multiplies_values(module, before, operands[1 - at]):
                 del self.weights[id(operand)]
                 held.softmax.used = True
-                call = _dense_call(module, func, before, operands[1 - at], result)
+                if letters is not None:
+                    call = _einsum_call(module, letters, weights, before, operands[1 - at], result)
+                else:
+                    call = _dense_call(module, before, operands[1 - at], result, self.reshapes)
                 self.observer.see(call)
                 result = call.output
             elif func in PASSES_ON and at == 0:
@@ -179,7 +189,7 @@ def _multiplies_values(module: nn.Module, weights: Tensor, values: Tensor) -> bo
     return weights.ndim > 2 or (values.ndim == 2 and not hasattr(module, "config"))
 
 
-def _fused_map(module: nn.Module, call: FusedArguments, copies: Copies) -> AttentionMap:
+def _fused_map(module: nn.Module, call: FusedArguments, axes: HeadAxes, copies: Copies) -> AttentionMap:
     """The factors of one call of the fused attention."""
     query, key = call.query.detach(), call.key.detach()
     if query.is_nested or key.is_nested:
@@ -187,64 +197,86 @@ def _fused_map(module: nn.Module, call: FusedArguments, copies: Copies) -> Atten
             f"expected padded tensors in {type(module).__name__}, got nested ones, whose maps have no common shape; "
             "pad them, or leave the layer out with layers="
         )
-    before = query.shape[:-2]
-    if not call.enable_gqa:
-        before = torch.broadcast_shapes(before, key.shape[:-2])
-        query, key = query.expand(*before, *query.shape[-2:]), key.expand(*before, *key.shape[-2:])
-    heads = _heads(module, query)
+    before = _leading(call)
     mask: Mask | Tensor | None = causal() if call.is_causal else None
     if call.attn_mask is not None:
-        mask = copies.mask(_four_axes(call.attn_mask.expand(*before, query.shape[-2], key.shape[-2]), heads))
-    return AttentionMap(copies.own(_four_axes(query, heads)), copies.own(_four_axes(key, heads)), mask=mask, scale=call.scale)
+        mask = copies.mask(axes.heads_first(call.attn_mask.expand(*before, query.shape[-2], key.shape[-2])))
+    query, key = (copies.own(_read(call, axes, one)) for one in (query, key))
+    return AttentionMap(query, key, mask=mask, scale=call.scale)
 
 
-def _dense_map(module: nn.Module, weights: Tensor, copies: Copies) -> AttentionMap:
-    """The weights that a model has computed itself."""
-    return AttentionMap.from_dense(copies.own(_four_axes(weights.detach(), _heads(module, weights))))
+def _leading(call: FusedArguments) -> Sequence[int]:
+    """The axes before queries and dim."""
+    before = call.query.shape[:-2]
+    return before if call.enable_gqa else torch.broadcast_shapes(before, call.key.shape[:-2])
 
 
-def _fused_call(module: nn.Module, call: FusedArguments, output: Tensor) -> AttentionCall:
+def _read(call: FusedArguments, axes: HeadAxes, tensor: Tensor) -> Tensor:
+    """Queries, keys or values as (batch, heads, positions, dim): several heads of queries may read one of keys."""
+    if not call.enable_gqa:
+        return axes.heads_first(tensor.expand(*_leading(call), *tensor.shape[-2:]))
+    own = HeadAxes(tuple(tensor.shape[:-2]), (tensor.ndim - 3,))
+    return own.heads_first(tensor)
+
+
+def _fused_call(module: nn.Module, call: FusedArguments, output: Tensor, reshapes: Reshapes) -> AttentionCall:
     """A call of the fused attention, and what came of it."""
-    heads = 1 if output.is_nested else _heads(module, output)
-
-    def value() -> Tensor:
-        found = call.value.detach()
-        if not call.enable_gqa:
-            found = found.expand(*output.shape[:-2], *found.shape[-2:])
-        return _four_axes(found, heads)
-
-    make_map = partial(_fused_map, module, call)
-    tensors, seen = (call.query, call.key), partial(_four_axes, heads=heads)
-    return AttentionCall(module, "factors", tensors, make_map, output, seen, value, call.dropout_p)
-
-
-def _dense_call(module: nn.Module, func: Any, weights: Tensor, values: Tensor, output: Tensor) -> AttentionCall:
-    """A product of weights and values; in an einsum it is not known which axes are which."""
-    heads = weights.shape[1] if weights.ndim == 4 else _heads(module, weights)
-
-    def value() -> Tensor | None:
-        if func is torch.einsum:
-            return None
-        return _four_axes(values.detach().expand(*output.shape[:-2], *values.shape[-2:]), heads)
-
-    make_map = partial(_dense_map, module, weights)
-    dropout = None if module.training else 0.0
-    return AttentionCall(module, "dense", (weights,), make_map, output, partial(_four_axes, heads=heads), value, dropout)
+    if output.is_nested:
+        axes = HeadAxes((1, 1), (1,))
+    elif call.enable_gqa:
+        axes = HeadAxes(tuple(output.shape[:-2]), (output.ndim - 3,))
+    else:
+        axes = of_leading(module, _leading(call), (call.value, call.query, call.key), reshapes)
+    return AttentionCall(
+        module,
+        "factors",
+        (call.query, call.key),
+        partial(_fused_map, module, call, axes),
+        output,
+        axes.heads_first,
+        lambda: _read(call, axes, call.value.detach()),
+        call.dropout_p,
+        as_given=lambda seen: axes.as_given(seen, output.shape),
+        doubt=None if axes.known else UNSPLIT,
+    )
 
 
-def _four_axes(tensor: Tensor, heads: int) -> Tensor:
-    """As (batch, heads, …, …): two axes are one head, three are (batch · heads, …, …), more than four have several of batch."""
-    if tensor.ndim == 3:
-        return tensor.reshape(-1, heads, *tensor.shape[1:])
-    return tensor[(None,) * (4 - tensor.ndim)] if tensor.ndim < 4 else tensor.flatten(0, -4)
+def _dense_call(module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, reshapes: Reshapes) -> AttentionCall:
+    """A matrix product of weights and values."""
+    axes = of_leading(module, weights.shape[:-2], (values,), reshapes)
+    return AttentionCall(
+        module,
+        "dense",
+        (weights,),
+        lambda copies: AttentionMap.from_dense(copies.own(axes.heads_first(weights.detach()))),
+        output,
+        axes.heads_first,
+        lambda: axes.heads_first(values.detach().expand(*output.shape[:-2], *values.shape[-2:])),
+        None if module.training else 0.0,
+        as_given=lambda seen: axes.as_given(seen, output.shape),
+        doubt=None if axes.known else UNSPLIT,
+    )
 
 
-def _heads(module: nn.Module, tensor: Tensor) -> int:
-    """How many heads share the first axis of three: as many as the module says that it has, if that can be."""
-    if tensor.ndim != 3:
-        return 1
-    said = (getattr(module, name, None) for name in HEADS)
-    return next((heads for heads in said if isinstance(heads, int) and heads > 0 and tensor.shape[0] % heads == 0), 1)
+def _einsum_call(
+    module: nn.Module, axes: EinsumAxes, weights: Tensor, before: Tensor, values: Tensor, output: Tensor
+) -> AttentionCall:
+    """An einsum of weights and values, whose letters say which axis is which."""
+    kept = before if before.shape == weights.shape else weights
+    queries, keys = axes.of_weights(weights).shape[2:]
+    return AttentionCall(
+        module,
+        "dense",
+        (weights,),
+        lambda copies: AttentionMap.from_dense(copies.own(axes.of_weights(kept.detach()))),
+        output,
+        axes.of_output if axes.keeps_all else None,
+        lambda: axes.of_values(values.detach(), weights),
+        None if module.training else 0.0,
+        sizes=(queries, keys),
+        as_given=lambda seen: axes.output_as_given(seen, output),
+        doubt=None if axes.known else UNSPLIT,
+    )
 
 
 def _without_dispatch(function: Any) -> Any:

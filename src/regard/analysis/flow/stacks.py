@@ -1,5 +1,6 @@
 """The layers that flow through one another: what methods that multiply maps take, and how they name rows and heads."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from regard.arguments import number, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps
+from regard.maps.towers import towers_of
 from regard.positions import Positions
 
 
@@ -36,6 +38,7 @@ def stack_of(given: Any) -> list[AttentionMap]:
         maps = [amap for amap in stack if amap.kind != "cross"]
     if not maps:
         raise OptionError("expected a recording or its maps of one stack, such as recording.self, got none or something else")
+    _check_one_stack(maps)
     batch, _, size, _ = maps[0].shape
     for layer, amap in enumerate(maps):
         if (amap.shape[0], *amap.shape[2:]) != (batch, size, size):
@@ -44,6 +47,25 @@ def stack_of(given: Any) -> list[AttentionMap]:
                 "what flows through layers needs self-attention over one and the same sequence"
             )
     return maps
+
+
+def _check_one_stack(maps: Sequence[AttentionMap]) -> None:
+    """Refuse layers that do not flow through one another: of several towers, passes, pictures."""
+    if len(towers := towers_of(maps)) > 1:
+        raise OptionError(
+            f"expected the maps of one stack of layers, got those of {' and '.join(towers)}, which stand beside each other; "
+            f"pass recording.tower({next(iter(towers))!r})"
+        )
+    if len(steps := {amap.step for amap in maps}) > 1:
+        raise OptionError(f"expected the maps of one pass, got those of {len(steps)}; pass recording.at({min(steps)})")
+    counts = Counter((amap.name, amap.kind, amap.layer) for amap in maps if amap.layer is not None)
+    for (name, _, layer), count in counts.most_common(1):
+        if count == 1:
+            break
+        raise OptionError(
+            f"expected one map a layer, got {count} of layer {layer}, in {name}: of several pictures, windows or "
+            "slices; pass those of one: [amap for amap in recording.maps if amap.call == 0]"
+        )
 
 
 def is_padded(maps: Sequence[AttentionMap]) -> bool:

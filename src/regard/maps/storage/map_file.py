@@ -89,6 +89,7 @@ class MapWriter:
     def _entry(self, place: str, data: MapData) -> dict[str, Any]:
         source = data.view.source
         entry: dict[str, Any] = {"name": data.name, "kind": data.kind, "layer": data.layer}
+        entry |= {name: number for name, number in (("call", data.call), ("step", data.step)) if number}
         for side, axis in (("queries", data.queries), ("keys", data.keys)):
             if axis is not None and (said := axis_as_data(axis, self.labels)) is not None:
                 entry[f"{side}_axis"] = self._axes.setdefault(json.dumps(said), len(self._axes))
@@ -231,9 +232,9 @@ class MapFile:
             raise self.tensors.damaged(f"factors that fit each other as {what}", f"an error ({error})") from error
         batch, heads, queries, keys = source.shape
         columns = self._columns(entry, keys)
-        layer = self.field(entry, "layer", int)
-        if layer is not None and layer < 0:
-            raise self.tensors.damaged(f"a layer of at least 0 as {what}", str(layer))
+        layer, call, step = (self.field(entry, name, int) for name in ("layer", "call", "step"))
+        if any(number is not None and number < 0 for number in (layer, call, step)):
+            raise self.tensors.damaged(f"a layer, call and step of at least 0 as {what}", f"{layer}, {call}, {step}")
         axes = [self._axis(entry, side, what) for side in ("queries", "keys")]
         for side, axis, size in zip(("queries", "keys"), axes, (queries, len(columns)), strict=True):
             if axis is not None and (len(axis) != size or len(axis.lines) not in (1, batch)):
@@ -243,7 +244,10 @@ class MapFile:
             self.field(entry, "name", str),
             self.field(entry, "kind", str),
             layer,
-            *axes,
+            axes[0],
+            axes[1],
+            call or 0,
+            step or 0,
         )
 
     def _axis(self, entry: dict[str, Any], side: str, what: str) -> Axis | None:

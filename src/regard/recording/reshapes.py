@@ -1,0 +1,173 @@
+"""What a model's own reshapes have done to a tensor: each leading position's part of the projection that it was cut from.
+
+Whether (batch · heads, positions, dim) has a batch of heads or heads of batches is not in its shape. It is in the views and
+permutations that made it of (batch, positions, heads · dim): they are noted as they happen, and done to numbers when asked.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import ReferenceType, ref
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+RESHAPES = {
+    Tensor.view, Tensor.reshape, torch.reshape, Tensor.permute, torch.permute, Tensor.transpose, torch.transpose,
+    Tensor.swapaxes, torch.swapaxes, Tensor.swapdims, torch.swapdims, Tensor.movedim, torch.movedim, Tensor.moveaxis,
+    torch.moveaxis, Tensor.flatten, torch.flatten, Tensor.unflatten, torch.unflatten, Tensor.unsqueeze, torch.unsqueeze,
+    Tensor.squeeze, torch.squeeze, Tensor.chunk, torch.chunk, Tensor.split, torch.split, Tensor.unbind, torch.unbind,
+    torch.cat, torch.concat, torch.concatenate, torch.stack, Tensor.__getitem__, Tensor.expand, Tensor.repeat_interleave,
+    torch.repeat_interleave, Tensor.narrow, torch.narrow, Tensor.select, torch.select, Tensor.view_as, Tensor.reshape_as,
+    *(getattr(Tensor, name).__get__ for name in ("T", "mT")),
+}  # fmt: skip
+MAY_READ = {torch.cat, torch.concat, torch.concatenate, torch.stack, Tensor.view_as, Tensor.reshape_as}
+"""Those of them that may be given other tensors than the first: an index that is a tensor is not done to numbers."""
+
+KEEPS = {
+    Tensor.contiguous, Tensor.clone, torch.clone, Tensor.detach, Tensor.to, Tensor.type, Tensor.type_as, Tensor.float,
+    Tensor.double, Tensor.half, Tensor.bfloat16, functional.dropout, torch.dropout, Tensor.mul, torch.mul, Tensor.__mul__,
+    Tensor.__rmul__, Tensor.div, torch.div, Tensor.__truediv__, Tensor.add, torch.add, Tensor.__add__, Tensor.__radd__,
+    Tensor.neg, torch.neg, Tensor.__neg__,
+}  # fmt: skip
+"""What leaves each number where it was."""
+
+
+IN_ANY_LAYOUT = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
+"""The numbers need not lie in memory as the tensor did."""
+
+TRACKED = RESHAPES | KEEPS
+
+
+@dataclass(eq=False)
+class Node:
+    """How a tensor was made of others; of one that no reshape has made, only its shape."""
+
+    shape: torch.Size
+    func: Any = None
+    args: tuple[Any, ...] = ()
+    named: Mapping[str, Any] | None = None
+    item: int | None = None  # which of several results it is
+
+
+class Reshapes:
+    """The tensors that live, and how reshapes have made them."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, tuple[ReferenceType[Tensor], Node]] = {}
+
+    def see(self, func: Any, args: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> None:
+        """A torch function has run."""
+        if func in KEEPS:
+            if isinstance(result, Tensor):
+                made = (self._known(one) for one in args if isinstance(one, Tensor) and one.shape == result.shape)
+                if (node := next((one for one in made if one is not None), None)) is not None:
+                    self._hold(result, node)
+        elif func in RESHAPES and args and (func in MAY_READ or not any(map(_has_tensor, args[1:]))):
+            noted = tuple(self._noted(one) for one in args)
+            said = {name: self._noted(one) for name, one in named.items()}
+            if isinstance(result, Tensor):
+                self._hold(result, Node(result.shape, func, noted, said))
+            else:
+                for at, one in enumerate(result):
+                    self._hold(one, Node(one.shape, func, noted, said, at))
+
+    def parts(self, tensor: Tensor) -> Tensor | None:
+        """Which part of its projection each leading position of (…, positions, dim) was cut from, (…); None if not known.
+
+        Equal numbers are the same features, so the same head; their order is that of the features.
+
+        Example:
+            >>> noted, x = Reshapes(), torch.zeros(2, 5, 6)
+            >>> y = x.view(2, 5, 3, 2); noted.see(Tensor.view, (x, 2, 5, 3, 2), {}, y)
+            >>> z = y.permute(2, 0, 1, 3); noted.see(Tensor.permute, (y, 2, 0, 1, 3), {}, z)
+            >>> noted.parts(z).tolist()
+            [[0, 0], [2, 2], [4, 4]]
+        """
+        node = self._known(tensor)
+        if node is None or node.func is None or 0 in tensor.shape:
+            return None
+        roots = list(dict.fromkeys(_roots(node)))
+        try:
+            done = _replayed(node, {root: _numbers(roots, root, tensor.device) for root in roots})
+        except (RuntimeError, TypeError, IndexError, ValueError):
+            return None  # a reshape whose arguments are no numbers
+        if done.shape != tensor.shape:
+            return None
+        first = done[..., 0, :].cpu()  # (…, dim)
+        corner = first.flatten(0, -2)[0]
+        root, start = next((one, at) for one, at in _starts(roots) if at <= int(corner[0]) < at + one.shape.numel())
+        here = torch.unravel_index(corner - start, root.shape)
+        along = [axis for axis, places in enumerate(here) if int(places[0]) != int(places[-1])]
+        if len(along) > 1 or (first < start).any() or (first >= start + root.shape.numel()).any():
+            return None  # features of a head that stand in several axes, or in several tensors
+        feature = along[0] if along else len(root.shape) - 1
+        return torch.unravel_index(first[..., 0] - start, root.shape)[feature]
+
+    def _known(self, tensor: Tensor) -> Node | None:
+        held = self._nodes.get(id(tensor))
+        return held[1] if held is not None and held[0]() is tensor else None
+
+    def _hold(self, tensor: Tensor, node: Node) -> None:
+        place = id(tensor)  # ids of tensors that are gone are used again
+        self._nodes[place] = (ref(tensor, lambda _: self._nodes.pop(place, None)), node)
+
+    def _noted(self, given: Any) -> Any:
+        """An argument without tensors, which would be kept alive."""
+        if isinstance(given, Tensor):
+            if (known := self._known(given)) is None:
+                known = Node(given.shape)
+                self._hold(given, known)
+            return known
+        if type(given) in (list, tuple):
+            return type(given)(self._noted(one) for one in given)
+        return given
+
+
+def _has_tensor(given: Any) -> bool:
+    return isinstance(given, Tensor) or (type(given) in (list, tuple) and any(map(_has_tensor, given)))
+
+
+def _roots(node: Node) -> Iterator[Node]:
+    if node.func is None:
+        yield node
+    else:
+        for inner in _nodes_of((*node.args, *(node.named or {}).values())):
+            yield from _roots(inner)
+
+
+def _nodes_of(given: Any) -> Iterator[Node]:
+    for one in given:
+        if isinstance(one, Node):
+            yield one
+        elif type(one) in (list, tuple):
+            yield from _nodes_of(one)
+
+
+def _starts(roots: list[Node]) -> Iterator[tuple[Node, int]]:
+    start = 0
+    for root in roots:
+        yield root, start
+        start += root.shape.numel()
+
+
+def _numbers(roots: list[Node], root: Node, device: torch.device) -> Tensor:
+    """Each place of a tensor as a number that no place of another one has."""
+    start = dict(_starts(roots))[root]
+    total = sum(one.shape.numel() for one in roots)
+    kind = torch.int32 if total < 2**31 else torch.int64
+    return torch.arange(start, start + root.shape.numel(), dtype=kind, device=device).view(root.shape)
+
+
+def _replayed(node: Node, made: dict[Node, Tensor]) -> Tensor:
+    def done(given: Any) -> Any:
+        if isinstance(given, Node):
+            return _replayed(given, made)
+        return type(given)(done(one) for one in given) if type(given) in (list, tuple) else given
+
+    if node not in made:
+        func = IN_ANY_LAYOUT.get(node.func, node.func)
+        result = func(*(done(one) for one in node.args), **{name: done(one) for name, one in (node.named or {}).items()})
+        made[node] = result if node.item is None else result[node.item]
+    return made[node]
