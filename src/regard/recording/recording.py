@@ -4,7 +4,6 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from regard.arguments import one_of, whole_number
 from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
-from regard.axes.tokens import axis_of_ids
 from regard.errors import OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps
@@ -22,12 +20,10 @@ from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
 from regard.maps.towers import chosen_tower, towers_of
+from regard.recording.given_maps import check_shares, with_ids
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pictures import of_pictures, pictures_of_texts, shows_pictures
 from regard.recording.values import CallValues, values_as_data
-
-SUM_ERROR = 0.02
-"""By how much a row of shares may sum to more than 1: as bfloat16 rounds them."""
 
 
 class Call(NamedTuple):
@@ -113,12 +109,12 @@ class Recording:
             if amap.kind is None and amap.shape[2] == amap.shape[3]:
                 amap.kind = "self"
                 amap.queries = amap.keys = Axis(amap.keys.lines, "source")
-        _check_shares(made.maps)
+        check_shares(made.maps)
         made.passes = 1
         made.calls = [Call(amap.name or "", str(amap.kind), amap.layer, "dense", amap.call) for amap in made.maps]
         made.sequences = getattr(attentions, "sequences", None)
         if made.sequences is not None:
-            made.maps = _with_ids(made.maps, made.sequences)
+            made.maps = with_ids(made.maps, made.sequences)
         made.maps = named_maps(made.maps, tokens)
         return made
 
@@ -388,30 +384,3 @@ class Recording:
 def _is_text(amap: AttentionMap) -> bool:
     """Whether a side of it is a text."""
     return amap.queries.role is not None or amap.keys.role is not None
-
-
-def _check_shares(maps: Iterable[AttentionMap]) -> None:
-    """Say so where weights are no shares of their rows."""
-    for amap in maps:
-        for head in range(amap.shape[1]):
-            weights = amap[:, head]
-            lowest, largest = float(weights.min()), float(weights.sum(-1).max())
-            if lowest < 0 or largest > 1 + SUM_ERROR:
-                warnings.warn(
-                    f"{amap.name or 'weights'}, head {head}: expected rows of weights from 0 that sum to at most 1, got "
-                    f"weights from {lowest:.3g} and sums up to {largest:.4g}: scores before the softmax, or dropout of a "
-                    "model in training; statistics of them are no shares of attention",
-                    stacklevel=3,
-                )
-                return
-
-
-def _with_ids(maps: list[AttentionMap], sequences: Tensor) -> list[AttentionMap]:
-    """The maps of a generation, whose rows know the ids that they consumed and produced."""
-    read = axis_of_ids(sequences[:, :-1], role="consumed")
-    written = replace(axis_of_ids(sequences[:, 1:], role="produced"), beside=read)
-    for amap in maps:
-        if amap.queries.role == "produced" and len(amap.queries) == len(read):
-            amap.queries = written
-            amap.keys = read if amap.keys.role == "consumed" and len(amap.keys) == len(read) else amap.keys
-    return maps

@@ -21,7 +21,7 @@ def explained(given: Given, call: AttentionCall, make_map: MakeMap, unknown: tup
     where = f"{', '.join(unknown)} of the attention function of {type(given.module).__name__}"
     if call.dropout:
         raise NoMapError(f"dropout hides what {where} changes; record in evaluation mode")
-    output = call.heads_first(call.output)
+    output = call.output if call.heads_first is None else call.heads_first(call.output)
     returned = _returned_weights(given, output, copies)
     try:
         made = make_map(copies)
