@@ -49,7 +49,7 @@ def ablate(
         model: any model that ``record`` can record.
         heads: (layer, head) pairs, counted as ``record`` counts them: from 0, by kind. A head is off in every call of its
             layer: for each picture, window or slice.
-        kind: "encoder", "decoder" or "cross" of an encoder-decoder; other models have "self" only, and need none said.
+        kind: "encoder", "decoder" or "cross" of an encoder-decoder; "self" of other models, where none is said, or "cross".
         edges: (layer, head, query, key): this query does not see this key in this head, as if a mask had hidden it: its other
             weights grow in proportion. A row that saw nothing else becomes 0. No gradient goes through such a row.
         how: what becomes of a head's output: "zero"; or "mean", its own mean over its text, which keeps what it says always and
