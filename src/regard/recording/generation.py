@@ -78,7 +78,8 @@ def generate(
     named = given | inputs_of(model, generate_kwargs)
     options = {name: value for name, value in generate_kwargs.items() if name not in named}
     known = dict.fromkeys(("input_ids", "inputs_embeds", main))
-    if not any(named.get(name) is not None for name in known):
+    takes = inspect.signature(model.forward).parameters
+    if not any(named.get(name) is not None for name in {*known, *takes}):  # some write of a picture alone
         raise OptionError(f"expected inputs with {' or '.join(known)}, got {sorted(named)}; pass what the processor returns")
     ids = named.get("input_ids")
     if ids is not None and (not isinstance(ids, Tensor) or ids.ndim != 2):
@@ -88,19 +89,18 @@ def generate(
             "call the tokenizer with return_tensors='pt', and add a batch axis to a single sequence"
         )
     ends = _option("eos_token_id", model, options)
-    takes = inspect.signature(model.forward).parameters
     if ids is not None and "attention_mask" in takes and named.get("attention_mask") is None:
         named["attention_mask"] = _guessed_mask(ids, _option("pad_token_id", model, options), ends)
     if not options.setdefault("return_dict_in_generate", True):
         raise OptionError("expected return_dict_in_generate=True, got False; the sequences are in recording.sequences")
     decode: Any = model.generate  # Transformers' own annotation of self fits no model class
-    if "force_unique_generate_call" in inspect.signature(decode).parameters:
-        options.setdefault("force_unique_generate_call", True)  # Whisper's else cuts the start off, and gives segments
+    if "force_unique_generate_call" in inspect.signature(decode).parameters and _fits_one_window(model, named):
+        options.setdefault("force_unique_generate_call", True)  # Whisper's else cuts the start off
     sequences = getattr(decode(**named, **options), "sequences", None)
     if not isinstance(sequences, Tensor):
         raise RecordingError(
             f"expected sequences from one call of the decoder of {type(model).__name__}, got several: sound of more than one "
-            "window is heard in pieces; cut it into pieces yourself, and leave out return_segments and return_token_timestamps"
+            "window, 30 seconds in Whisper, is heard in pieces; cut it, and generate from each piece"
         )
     kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": layers, "kinds": kinds, "device": device}
     return replay(model, named, sequences, ends=ends, **kept)
@@ -183,6 +183,10 @@ def _name_rows(recording: Recording, made: Replay, tokenizer: Tokenizer | None) 
         ):
             continue
         own_read = _after(more, read)
+        if is_text:  # with places in pictures, where it has them
+            lines = zip(amap.queries.lines, own_read.lines, strict=True)
+            lines = tuple(replace(line, present=known.present) for line, known in lines)
+            own_read = replace(amap.queries, lines=lines, role="consumed", beside=None)
         amap.queries = replace(_after(more, written), beside=own_read)
         amap.keys = amap.keys if amap.kind == "cross" else own_read
 
@@ -200,6 +204,12 @@ def _option(name: str, model: PreTrainedModel, generate_kwargs: Mapping[str, Any
     config = generate_kwargs.get("generation_config") or model.generation_config
     ids = generate_kwargs.get(name, getattr(config, name, None))
     return [] if ids is None else [int(one) for one in torch.as_tensor(ids).flatten()]
+
+
+def _fits_one_window(model: PreTrainedModel, inputs: Mapping[str, Any]) -> bool:
+    """Whether sound is as long as the encoder of Whisper hears at once: two frames a position."""
+    frames = inputs.get("input_features")
+    return isinstance(frames, Tensor) and frames.shape[-1] <= 2 * model.config.max_source_positions
 
 
 def _guessed_mask(ids: Tensor, padding: Sequence[int], ends: Sequence[int]) -> Tensor:

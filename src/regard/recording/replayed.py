@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel
+from transformers.utils import ModelOutput
 
+from regard.errors import RecordingError
 from regard.recording.stacks import FACTS
+
+PER_TOKEN = ("token_type_ids", "mm_token_type_ids", "position_ids")
+"""What generate gives for each token, and makes longer as it goes on."""
 
 
 class Replay(NamedTuple):
@@ -64,13 +69,58 @@ def until_end(sequences: Tensor, prompt: int, ends: Sequence[int]) -> Tensor:
 
 
 def _repeated(model: PreTrainedModel, inputs: Mapping[str, Any], copies: int) -> dict[str, Any]:
-    """The inputs of each sequence, as generate repeats them: pictures, of which there may be several to a text, as well."""
+    """The inputs of each sequence: a text may have several pictures, whose patches follow one another in one tensor."""
     tensors = {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
     if copies == 1:
         return tensors
-    ids = tensors.pop("input_ids", None)
-    ids, repeated = model._expand_inputs_for_generation(copies, is_encoder_decoder=False, input_ids=ids, **tensors)
-    return repeated if ids is None else repeated | {"input_ids": ids}
+    batch = batch_of(model, inputs)
+    made = {}
+    for name, given in tensors.items():
+        parts = _parts(model, name, tensors, batch)
+        if parts is None:
+            raise RecordingError(
+                f"{name}: expected as many as there are texts, {batch}, or pictures whose text is known, got {len(given)}, for "
+                f"{copies} sequences of each text; generate from one text at a time"
+            )
+        made[name] = torch.cat([part for part in given.split(parts) for _ in range(copies)])
+    return made
+
+
+def _parts(model: PreTrainedModel, name: str, tensors: Mapping[str, Tensor], batch: int) -> list[int] | None:
+    """How many of the first axis of an input belong to each text; None where nothing tells it."""
+    given, ids = tensors[name], tensors.get("input_ids")
+    table, token = next((known for known in PACKED if name in known.names), Packed((), "")).of(model, tensors)
+    if batch == 1 or (len(given) == batch and table is None):
+        return [len(given) // batch] * batch
+    side = getattr(getattr(model.config, "vision_config", None), "spatial_merge_size", None)
+    if table is None or token is None or ids is None or side is None:
+        return None
+    rows = table.prod(1).tolist()
+    waiting, parts = list(rows), []
+    for count in (ids == token).sum(1).tolist():
+        own: list[int] = []
+        while sum(own) < count * side**2 and waiting:
+            own.append(waiting.pop(0))
+        parts.append(sum(own) if len(given) == sum(rows) else len(own))
+    return parts if sum(parts) == len(given) else None
+
+
+class Packed(NamedTuple):
+    """Inputs of all pictures, one after another: the first name is that of the table of their times, rows and columns."""
+
+    names: tuple[str, ...]
+    token: str
+
+    def of(self, model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> tuple[Tensor | None, int | None]:
+        """The table, and the id that stands for a patch in a text."""
+        table = tensors.get(self.names[0]) if self.names else None
+        return table, getattr(model.config, self.token, None) if table is not None else None
+
+
+PACKED = (
+    Packed(("image_grid_thw", "pixel_values"), "image_token_id"),
+    Packed(("video_grid_thw", "pixel_values_videos", "second_per_grid_ts"), "video_token_id"),
+)
 
 
 def _of_decoder(repeated: dict[str, Any], sequences: Tensor, ends: Sequence[int]) -> Replay:
@@ -103,16 +153,15 @@ def _of_vectors(model: PreTrainedModel, repeated: dict[str, Any], sequences: Ten
 def _positioned(model: PreTrainedModel, arguments: dict[str, Any], mask: Tensor, prompt: int) -> dict[str, Any]:
     """With mask, positions and types of all tokens, where they were given for those of the prompt; as generate goes on."""
     takes = inspect.signature(model.forward).parameters
-    new = mask.shape[1] - prompt
     made = arguments | {"attention_mask": mask}
-    if (types := arguments.get("token_type_ids")) is not None:
-        made["token_type_ids"] = torch.cat([types, types[:, -1:].expand(-1, new)], 1)
-    if (types := arguments.get("mm_token_type_ids")) is not None:
-        made["mm_token_type_ids"] = torch.cat([types, types.new_zeros(len(types), new)], 1)
-    if (places := arguments.get("position_ids")) is not None:
-        further = torch.arange(1, new + 1, device=places.device, dtype=places.dtype)
-        made["position_ids"] = torch.cat([places, places[..., -1:] + further], -1)
-    elif "position_ids" in takes:
+    grown = {name: arguments[name] for name in PER_TOKEN if arguments.get(name) is not None}
+    if grown and hasattr(model, "_update_model_kwargs_for_generation"):
+        for _ in range(mask.shape[1] - prompt):  # PaliGemma, say, calls what it writes by another type than what it was given
+            grown = model._update_model_kwargs_for_generation(ModelOutput(), grown)
+    made |= grown
+    if "position_ids" in grown:
+        return made
+    if "position_ids" in takes:
         own = getattr(type(model), "_prepare_position_ids_for_generation", None)
         if own in (None, GenerationMixin._prepare_position_ids_for_generation) or "input_ids" not in made:
             # generate counts positions from the first real token; a plain forward would count the padding on the left too.
