@@ -29,8 +29,8 @@ class Block(AbstractContextManager[Kept], Generic[Kept]):
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return self._inside.__exit__(kind, error, traceback)
+    ) -> None:
+        self._inside.__exit__(kind, error, traceback)
 
 
 def once(function: Callable[Given, Iterator[Kept]]) -> Callable[Given, Block[Kept]]:

@@ -1,7 +1,7 @@
 """Copies of what attention calls were given. What several calls share, a mask above all, is read and copied once."""
 
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -57,7 +57,7 @@ class Copies:
         version = 0 if given.is_inference() else given._version
         place = (given.data_ptr(), given.shape, given.stride(), given.dtype, given.device, version, use)
         if place not in self._shared:
-            made = make()
+            made: Any = make()
             self._shared[place] = (given, made if self._device is None else Mover(self._device).of(made))
         return self._shared[place][1]  # type: ignore[return-value]
 

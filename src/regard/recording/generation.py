@@ -184,8 +184,8 @@ def _name_rows(recording: Recording, made: Replay, tokenizer: Tokenizer | None) 
             continue
         own_read = _after(more, read)
         if is_text:  # with places in pictures, where it has them
-            lines = zip(amap.queries.lines, own_read.lines, strict=True)
-            lines = tuple(replace(line, present=known.present) for line, known in lines)
+            both = zip(amap.queries.lines, own_read.lines, strict=True)
+            lines = tuple(replace(line, present=known.present) for line, known in both)
             own_read = replace(amap.queries, lines=lines, role="consumed", beside=None)
         amap.queries = replace(_after(more, written), beside=own_read)
         amap.keys = amap.keys if amap.kind == "cross" else own_read

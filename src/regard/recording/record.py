@@ -96,9 +96,7 @@ def recorder_of(
 ) -> Iterator[Recorder]:
     """As ``record``, for those who know more of the texts than the model is given: nothing is said of padding."""
     if not isinstance(model, nn.Module):
-        parts = [name for name in HELD_AS if isinstance(getattr(model, name, None), nn.Module)]
-        advice = f"; record its .{parts[0]}" if parts else ""
-        raise DtypeError(f"model: expected a torch module, got {type(model).__name__}{advice}")
+        raise DtypeError(f"model: expected a torch module, got {type(model).__name__}{_held_in(model)}")
     for name, given, example in (("layers", layers, "layers=[0, 3]"), ("kinds", kinds, "kinds=['cross']")):
         if given is not None and (isinstance(given, str) or not isinstance(given, Collection)):
             raise OptionError(f"{name}: expected a list, got {given!r}; for example {example}")
@@ -119,6 +117,12 @@ def recorder_of(
             recorder.miss(module, reason)
     recorder.check_layers()
     _check_calls(model, recording)
+
+
+def _held_in(pipeline: object) -> str:
+    """Where the model is that attends, in what is no model itself."""
+    parts = [name for name in HELD_AS if isinstance(getattr(pipeline, name, None), nn.Module)]
+    return f"; record its .{parts[0]}" if parts else ""
 
 
 def _name_of(model: nn.Module) -> str:

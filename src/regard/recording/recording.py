@@ -121,7 +121,9 @@ class Recording:
     def __repr__(self) -> str:
         counts = [f"{len(found)} {kind}" for kind in ATTENTION_KINDS if (found := [m for m in self.maps if m.kind == kind])]
         size = sum(amap.nbytes for amap in self.maps)
-        return f"Recording({', '.join(counts) or 'no'} maps, {self.passes} passes, {size / 2**20:.1f} MiB)"
+        missing = sum(call.layer is None for call in self.calls)
+        said = f"; {missing} call{'s' * (missing > 1)} without a map: see recording.calls" if missing else ""
+        return f"Recording({', '.join(counts) or 'no'} maps, {self.passes} passes, {size / 2**20:.1f} MiB{said})"
 
     @property
     def encoder(self) -> list[AttentionMap]:

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 from transformers import GenerationMixin, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from regard.errors import RecordingError
 from regard.recording.stacks import FACTS
@@ -157,7 +157,7 @@ def _positioned(model: PreTrainedModel, arguments: dict[str, Any], mask: Tensor,
     grown = {name: arguments[name] for name in PER_TOKEN if arguments.get(name) is not None}
     if grown and hasattr(model, "_update_model_kwargs_for_generation"):
         for _ in range(mask.shape[1] - prompt):  # PaliGemma, say, calls what it writes by another type than what it was given
-            grown = model._update_model_kwargs_for_generation(ModelOutput(), grown)
+            grown = cast("Any", model)._update_model_kwargs_for_generation(ModelOutput(), grown)
     made |= grown
     if "position_ids" in grown:
         return made
