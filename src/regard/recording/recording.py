@@ -20,6 +20,7 @@ from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
 from regard.maps.towers import chosen_tower, towers_of
+from regard.recording.check import Check, checked
 from regard.recording.given_maps import check_shares, with_ids
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pictures import of_pictures, pictures_of_texts, shows_pictures
@@ -356,6 +357,28 @@ class Recording:
     def cpu(self) -> "Recording":
         """The recording in the memory of this machine."""
         return self.to("cpu")
+
+    def check(self) -> Check:
+        """Hold each map against what its call returned: max |map @ values − output|, by call. Needs record(values=True).
+
+        It finds whatever makes other weights than the map's: an argument, a mask, a scale. It cannot find heads, or items of
+        the batch, that stand in another order in the map and in the output alike, nor what axes are called.
+
+        Raises:
+            RecordingError: values or outputs were not kept.
+
+        Example:
+            >>> import torch, regard
+            >>> from transformers import GPT2Config, GPT2Model
+            >>> model = GPT2Model(GPT2Config(vocab_size=11, n_embd=8, n_layer=2, n_head=2)).eval()
+            >>> with torch.no_grad(), regard.record(model, values=True) as recording:
+            ...     output = model(torch.tensor([[3, 5, 7, 9]]))
+            >>> recording.check()  # doctest: +ELLIPSIS
+            Check(2 of 2 maps compared with what their calls returned; largest error ... in ...; none beyond rounding)
+            >>> recording.check().worst < 1e-5
+            True
+        """
+        return checked(self.maps, self.values)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording to one file: the factors of its maps, their sides, and values; ``regard.load`` opens it.
