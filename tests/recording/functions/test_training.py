@@ -132,7 +132,7 @@ def test_ones_own_arguments_change_nothing(name, argument, attention):
 @pytest.mark.parametrize("flash_arguments", [False, True])
 @pytest.mark.parametrize("name", ["llama", "qwen2", "mistral"])
 def test_a_packed_batch_is_each_of_its_texts(name, flash_arguments):
-    """SDPA reads position_ids through its mask; cu_seq_lens and max_length, which a collator adds for other kernels, not at all."""
+    """SDPA reads position_ids through its mask; cu_seq_lens and max_length, which are for other kernels, not at all."""
     model = made(name)
     texts = [[5, 7, 11], [13, 17, 19, 23, 29], [31, 37]]
     collator = DataCollatorWithFlattening(return_flash_attn_kwargs=flash_arguments, return_seq_idx=flash_arguments)
