@@ -96,12 +96,12 @@ def checked(maps: Sequence[AttentionMap], values: Sequence[CallValues]) -> Check
 def _checked(amap: AttentionMap, call: CallValues) -> CheckedCall:
     said = amap.name or "", str(amap.kind), amap.layer
     reason = ""
-    if call.dropout is None:
+    if call.value is None:
+        reason = "an einsum, where it is not known which axis of the values is which"
+    elif call.dropout is None:
         reason = "the model was in training, and may have dropped weights after the map"
     elif call.dropout:
         reason = f"dropout of {call.dropout:g} came after the map; record in evaluation mode"
-    elif call.value is None:
-        reason = "an einsum, where it is not known which axis of the values is which"
     elif call.output is None or call.heads_first is None:
         reason = "its output is not kept"
     if reason or call.value is None or call.output is None or call.heads_first is None:

@@ -67,17 +67,17 @@ def _looked_up(body: list[ast.AST], holder: str | None) -> tuple[set[str], list[
     found: set[str] = set()
     places: list[ast.expr] = []
     for part in body:
-        of: ast.expr | None = None
-        name: object = None
         match part:
             case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[of, ast.Constant(value=name), *_]):
                 pass
             case ast.Call(func=ast.Attribute(value=of, attr="get" | "pop"), args=[ast.Constant(value=name), *_]):
                 pass
-            case ast.Subscript(value=of, slice=ast.Constant(value=name)):
+            case ast.Attribute(attr="get" | "pop"):  # seen as a call
+                continue
+            case ast.Subscript(value=of, slice=ast.Constant(value=name)) | ast.Attribute(value=of, attr=name):
                 pass
-            case ast.Attribute(value=of, attr=name) if name not in ("get", "pop"):
-                pass
+            case _:
+                continue
         if isinstance(of, ast.Name) and of.id == holder and isinstance(name, str):
             found.add(name)
             places.append(of)
