@@ -410,10 +410,10 @@ def test_options_that_no_model_has(options, text):
 
 def test_an_implementation_that_cannot_be_recorded():
     model = tiny("bert")
-    model.config._attn_implementation = "flex_attention"
+    model.config._attn_implementation = "paged|eager"
     with (
         pytest.raises(
-            RecordingError, match=r"got transformers\.integrations\.flex_attention\.flex_attention_forward \(.*, line"
+            RecordingError, match=r"got transformers\.integrations\.eager_paged\.eager_paged_attention_forward \(.*, line"
         ),
         regard.record(model),
     ):

@@ -50,6 +50,17 @@ def of_runs(blocks: Iterable[Tensor], keys: int) -> Pattern | None:
             return None
         edges.append((first, last))
     starts, stops = (torch.cat(parts, dim=2) for parts in zip(*edges, strict=True))
+    return of_edges(starts, stops, keys)
+
+
+def of_edges(starts: Tensor, stops: Tensor, keys: int) -> Pattern:
+    """The simplest pattern by which each query sees the run of keys ``start <= key < stop``.
+
+    Args:
+        starts: (batch, heads, queries) whole numbers; 0 for a query that sees no key.
+        stops: the same shape; 0 likewise.
+        keys: how many there are.
+    """
     for axis in (0, 1):
         if all(bool((edge == edge.narrow(axis, 0, 1)).all()) for edge in (starts, stops)):
             starts, stops = starts.narrow(axis, 0, 1), stops.narrow(axis, 0, 1)

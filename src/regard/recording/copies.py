@@ -21,7 +21,7 @@ class Copies:
 
     def __init__(self, device: torch.device | str | None = None) -> None:
         self._device = None if device is None else checked_device(device)
-        self._shared: dict[Hashable, tuple[Tensor, Mask | Tensor]] = {}
+        self._shared: dict[Hashable, tuple[tuple[Any, ...], Any]] = {}
 
     def forget(self) -> None:
         """A pass has ended: what comes next is not shared with what has been."""
@@ -34,7 +34,7 @@ class Copies:
 
     def bias(self, given: Tensor) -> Tensor:
         """What is added to the scores."""
-        return self._once(given, "bias", lambda: self.own(_once_each(given)))
+        return self.shared((given,), "bias", lambda: self.own(_once_each(given)))
 
     def mask(self, given: Tensor) -> Mask | Tensor:
         """Who may attend: True in a boolean mask; what is far below zero in one that is added is hidden.
@@ -50,16 +50,24 @@ class Copies:
             only_hides = bool((table.masked_fill(hidden, 0) == 0).all())
             return recognised(~hidden) if only_hides else table.masked_fill(hidden, -torch.inf)
 
-        return self._once(given, "mask", read)
+        return self.shared((given,), "mask", read)
 
-    def _once(self, given: Tensor, use: str, make: Callable[[], Shared]) -> Shared:
+    def shared(self, read: tuple[Any, ...], use: Hashable, make: Callable[[], Shared]) -> Shared:
+        """What was made of the same tensors, or other objects, for the same use in this pass; else it is made now."""
         # Held until the pass ends: the address of a tensor that is gone may belong to another one.
-        version = 0 if given.is_inference() else given._version
-        place = (given.data_ptr(), given.shape, given.stride(), given.dtype, given.device, version, use)
+        place = (use, *(_place(one) for one in read))
         if place not in self._shared:
             made: Any = make()
-            self._shared[place] = (given, made if self._device is None else Mover(self._device).of(made))
-        return self._shared[place][1]  # type: ignore[return-value]
+            self._shared[place] = (read, made if self._device is None else Mover(self._device).of(made))
+        return self._shared[place][1]  # type: ignore[no-any-return]
+
+
+def _place(read: Any) -> Hashable:
+    """What tells a tensor that has not been written to since from any other; or an object from any other."""
+    if not isinstance(read, Tensor):
+        return id(read)
+    version = 0 if read.is_inference() else read._version
+    return read.data_ptr(), read.shape, read.stride(), read.dtype, read.device, version
 
 
 def _once_each(tensor: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """The reader of an attention function: decided by the function itself, as hub kernels register it under any name."""
 
 from regard.recording.functions.eager import read_eager
+from regard.recording.functions.flash import read_flash
 from regard.recording.functions.given import AttentionFunction, Reader
 from regard.recording.functions.sdpa import read_sdpa
 from regard.recording.functions.source import plain
 
 READERS: dict[str, Reader] = {
+    "transformers.integrations.flash_attention.flash_attention_forward": read_flash,
     "transformers.integrations.sdpa_attention.sdpa_attention_forward": read_sdpa,
 }
 """By the place where the function is written: nothing has to be imported to know it."""

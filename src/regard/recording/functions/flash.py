@@ -1,0 +1,152 @@
+"""FlashAttention 2, 3 and 4, and the kernels of the hub that stand in for them: read from what reaches the kernel."""
+
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from regard.errors import RecordingError
+from regard.maps.attention_map import AttentionMap
+from regard.masks import Mask
+from regard.recording.copies import Copies
+from regard.recording.functions.flash_kernels import KernelCall, listening
+from regard.recording.functions.flash_masks import Documents, Sides, mask_of_runs
+from regard.recording.functions.given import AttentionFunction, Given, heads_first
+from regard.recording.observer import AttentionCall
+
+
+def read_flash(function: AttentionFunction, given: Given) -> tuple[tuple[Tensor, Any], AttentionCall]:
+    """Transformers' ``flash_attention_forward``, whichever kernel it calls."""
+    with listening() as kernel_calls:
+        result = given.run(function)
+    return result, call_of(given, result[0], kernel_calls)
+
+
+def call_of(given: Given, output: Tensor, kernel_calls: list[KernelCall]) -> AttentionCall:
+    """The call that has reached these kernels.
+
+    Args:
+        given: what the model gave.
+        output: (batch, queries, heads, dim).
+        kernel_calls: one, as Transformers calls a kernel once.
+    """
+    flash = FlashCall(given, output, kernel_calls)
+    return AttentionCall(
+        given.module, "factors", (given.query, given.key), flash.map, output, flash.heads_first, lambda: flash.laid_out.value
+    )
+
+
+class LaidOut(NamedTuple):
+    """What a kernel got, as a map needs it, and who sees whom."""
+
+    query: Tensor  #: (batch, queries, heads, dim)
+    key: Tensor  #: (batch, keys, kv_heads, dim)
+    values: Tensor  #: (batch, keys, kv_heads, dim)
+    mask: Mask
+
+    @property
+    def value(self) -> Tensor:
+        """(batch, kv_heads, keys, dim)."""
+        return self.values.transpose(1, 2)
+
+
+class FlashCall:
+    """One call, laid out in sequences only where somebody asks for its map."""
+
+    def __init__(self, given: Given, output: Tensor, kernel_calls: list[KernelCall]) -> None:
+        self.given, self.shape, self.kernel_calls = given, output.shape, kernel_calls
+        self.copies = Copies()  # until those of a recording come, which know the masks of the layers before
+
+    def map(self, copies: Copies) -> AttentionMap:
+        """The factors that the kernel got."""
+        self.copies = copies
+        laid_out, options = self.laid_out, self.kernel.options
+        sinks = next((options[name] for name in ("s_aux", "learnable_sink") if options.get(name) is not None), None)
+        return AttentionMap(
+            copies.own(laid_out.query.transpose(1, 2)),
+            copies.own(laid_out.key.transpose(1, 2)),
+            mask=laid_out.mask,
+            scale=options.get("softmax_scale"),
+            softcap=options.get("softcap") or None,  # 0 stands for none
+            sinks=None if sinks is None else copies.own(sinks),
+        )
+
+    def heads_first(self, output: Tensor) -> Tensor:
+        """An output (batch, queries, heads, dim) as the map has it: several items may be one sequence."""
+        if self.laid_out.query.shape[0] == 1 < output.shape[0]:
+            output = output.flatten(0, 1)[None]
+        return heads_first(output)
+
+    @property
+    def kernel(self) -> KernelCall:
+        """The call of the kernel."""
+        if len(self.kernel_calls) != 1:
+            raise RecordingError(
+                f"expected one call of a FlashAttention kernel in {type(self.given.module).__name__}, got "
+                f"{len(self.kernel_calls)}; call model.set_attn_implementation('sdpa') first"
+            )
+        return self.kernel_calls[0]
+
+    @cached_property
+    @torch.no_grad()
+    def laid_out(self) -> LaidOut:
+        """Sequences of the batch, or one of all of them where they look at each other."""
+        made = {"plain": self._plain, "packed": self._packed, "paged": self._paged}[self.kernel.kernel]()
+        return made._replace(values=made.values[..., : self.shape[-1]])  # narrow values were padded to the keys' dim
+
+    @property
+    def _sides(self) -> Sides:
+        options = self.kernel.options
+        return Sides.of(bool(options.get("causal")), options.get("window_size"))
+
+    def _plain(self) -> LaidOut:
+        query, key, value = self.kernel.tensors
+        sizes = query.shape[1], key.shape[1]
+        mask = self.copies.shared(
+            (), ("flash", *sizes, query.device, self._sides),
+            lambda: mask_of_runs(Documents.whole(*sizes, query.device), self._sides, 1, *sizes)[0],
+        )  # fmt: skip
+        return LaidOut(query, key, value, mask)
+
+    def _packed(self) -> LaidOut:
+        call = self.kernel
+        options = call.options
+        rows, columns = options["cu_seqlens_q"], options["cu_seqlens_k"]
+        if call.unpadded is None:
+            batch = self.shape[0]
+            query, key, value = (packed.unflatten(0, (batch, -1)) for packed in call.tensors)
+            read: tuple[Tensor, ...] = (rows, columns)
+            documents = partial(Documents.packed, rows, columns)
+        else:
+            query, key, value, padding, query_places, key_places = call.unpadded
+            batch, read = query.shape[0], (padding,)
+            documents = partial(Documents, query_places, key_places, rows, columns)
+        sizes = query.shape[1], key.shape[1]
+        mask, apart = self.copies.shared(
+            read, ("flash", *sizes, self._sides), lambda: mask_of_runs(documents(), self._sides, batch, *sizes)
+        )
+        if not apart:
+            query, key, value = (each.flatten(0, 1)[None] for each in (query, key, value))
+        return LaidOut(query, key, value, mask)
+
+    def _paged(self) -> LaidOut:
+        """One new query for each sequence, whose keys stand in pages; the kernel has written the new ones there by now."""
+        query, key_pages, value_pages = self.kernel.tensors[:3]
+        options = self.kernel.options
+        table = next(options[name] for name in ("block_table", "page_table") if options.get(name) is not None)
+        lengths = (options["cache_seqlens"] + 1).tolist()
+        size = key_pages.shape[1]
+
+        def gathered(pages: Tensor) -> Tensor:
+            used = (
+                pages[row[: -(-length // size)].long()].flatten(0, 1)[:length]
+                for row, length in zip(table, lengths, strict=True)
+            )
+            return torch.cat(list(used))[None]
+
+        columns = torch.tensor([0, *lengths], device=query.device).cumsum(0)
+        rows = torch.arange(len(lengths) + 1, device=query.device)
+        sizes = len(lengths), sum(lengths)
+        mask, _ = mask_of_runs(Documents.packed(rows, columns), self._sides, 1, *sizes)
+        return LaidOut(query.transpose(0, 1), gathered(key_pages), gathered(value_pages), mask)

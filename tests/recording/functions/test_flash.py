@@ -1,0 +1,282 @@
+"""FlashAttention through Transformers' own code to the kernel call, each map against the output of its own call."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+from transformers import (
+    AttentionInterface,
+    BartConfig,
+    BartModel,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    ModernBertConfig,
+    ModernBertModel,
+)
+from transformers import modeling_flash_attention_utils as place
+from transformers.integrations.flash_attention import flash_attention_forward
+
+import regard
+from support.flash_stand_in import flash_kernels, without_sinks
+from support.own_output import assert_each_map_gives_its_output
+from support.tiny_models import SPECIAL, VOCABULARY, tiny
+
+WINDOW = 3
+SIZES = SPECIAL | {
+    "hidden_size": 24, "intermediate_size": 13, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2,
+    "head_dim": 4, "max_position_embeddings": 32, "initializer_range": 0.5,
+}  # fmt: skip
+IDS = torch.randint(3, VOCABULARY, (2, 7), generator=torch.Generator().manual_seed(3))
+PADDED = {
+    "left": [[1] * 7, [0, 0, 0, 1, 1, 1, 1]],
+    "right": [[1] * 7, [1, 1, 1, 1, 0, 0, 0]],
+    "holes": [[1, 1, 0, 1, 1, 0, 1], [1, 0, 0, 0, 1, 1, 1]],
+}
+
+
+def padding(how):
+    return torch.tensor(PADDED[how])
+
+
+def seeded(make):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make().eval()
+
+
+def mistral():
+    return seeded(lambda: MistralForCausalLM(MistralConfig(sliding_window=WINDOW, **SIZES)))
+
+
+def gemma2():
+    options = {"sliding_window": WINDOW, "attn_logit_softcapping": 1.5, "query_pre_attn_scalar": 4}
+    return seeded(lambda: Gemma2ForCausalLM(Gemma2Config(**SIZES | options)))
+
+
+def gpt_oss():
+    options = {"num_local_experts": 2, "num_experts_per_tok": 1, "sliding_window": WINDOW, "intermediate_size": 16}
+    model = seeded(lambda: GptOssForCausalLM(GptOssConfig(**SIZES | options)))
+    generator = torch.Generator().manual_seed(5)
+    for layer in model.model.layers:
+        layer.self_attn.sinks.data = torch.randn(6, generator=generator)
+    return model
+
+
+def bart():
+    sizes = {"d_model": 24, "encoder_ffn_dim": 13, "decoder_ffn_dim": 13, "encoder_layers": 2, "decoder_layers": 2}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "init_std": 0.7}
+    return seeded(lambda: BartModel(BartConfig(**SPECIAL, **sizes, **heads)))
+
+
+@torch.no_grad()
+def recorded(model, *, name="flash_attention_2", **inputs):
+    """A recording with values of one pass on the stand-in kernels, whose output is that without recording."""
+    with flash_kernels(model, name):
+        plain = model(**inputs)[0]
+        with regard.record(model, values=True) as recording:
+            output = model(**inputs)[0]
+    assert torch.equal(plain, output)
+    assert_each_map_gives_its_output(recording)
+    return recording
+
+
+def masks(recording):
+    return [str(amap.factors.mask) for amap in recording.maps]
+
+
+@pytest.mark.parametrize("name", ["flash_attention_2", "flash_attention_3", "flash_attention_4"])
+def test_plain_calls_are_symbolic(name):
+    assert masks(recorded(tiny("llama"), name=name, input_ids=IDS)) == ["causal(0)"] * 3
+    assert masks(recorded(tiny("bert"), name=name, input_ids=IDS)) == ["everything()"] * 3
+
+
+@pytest.mark.parametrize("how", PADDED)
+def test_padding(how):
+    for amap in recorded(tiny("llama"), input_ids=IDS, attention_mask=padding(how)).maps:
+        seen = padding(how).bool()
+        truth = seen[:, None, :, None] & seen[:, None, None] & torch.ones(7, 7, dtype=torch.bool).tril()
+        assert torch.equal(amap.dense() > 0, truth.expand(2, 6, 7, 7))
+        assert amap.queries.is_padded
+        assert amap.sample(1).shape == (1, 6, 4, 4)
+
+
+@pytest.mark.parametrize("how", PADDED)
+def test_padding_of_an_encoder(how):
+    for amap in recorded(tiny("bert"), input_ids=IDS, attention_mask=padding(how)).maps:
+        seen = padding(how).bool()
+        assert torch.equal(amap.dense() > 0, (seen[:, None, :, None] & seen[:, None, None]).expand(2, 2, 7, 7))
+
+
+def test_padding_without_holes_is_kept_as_two_numbers_a_query():
+    assert masks(recorded(tiny("llama"), input_ids=IDS, attention_mask=padding("left"))) == ["spans(2 x 1 x 7, keys=7)"] * 3
+
+
+def test_layers_share_their_mask():
+    recording = recorded(tiny("llama"), input_ids=IDS, attention_mask=padding("left"))
+    assert len({id(amap.factors.mask.pattern.starts) for amap in recording.maps}) == 1
+
+
+def test_window():
+    assert masks(recorded(mistral(), input_ids=IDS)) == ["window(3)"] * 2
+
+
+def test_window_over_holes_counts_real_tokens():
+    keep = padding("holes")
+    for amap in recorded(mistral(), input_ids=IDS, attention_mask=keep).maps:
+        for item in range(2):
+            real = keep[item].nonzero().flatten()
+            seen = (amap.dense()[item, 0] > 0)[real][:, real]
+            near = torch.ones(len(real), len(real), dtype=torch.bool)
+            assert torch.equal(seen, near.tril() & near.triu(1 - WINDOW))
+
+
+def test_window_that_hides_nothing_is_not_passed_on():
+    assert masks(recorded(mistral(), input_ids=IDS[:, :WINDOW])) == ["causal(0)"] * 2
+
+
+def test_softcap():
+    recording = recorded(gemma2(), input_ids=IDS, attention_mask=padding("left"))
+    assert [amap.factors.softcap for amap in recording.maps] == [1.5, 1.5]
+
+
+def test_sinks():
+    recording = recorded(gpt_oss(), input_ids=IDS, attention_mask=padding("left"))
+    for amap, layer in zip(recording.maps, (0, 1), strict=True):
+        assert amap.factors.sinks.shape == (6,), layer
+        assert float(amap.dense()[0].sum(-1).min()) < 0.9
+
+
+def test_kernel_without_sinks_runs_without_them():
+    with (
+        flash_kernels(gpt_oss(), plain=without_sinks) as model,
+        regard.record(model, values=True) as recording,
+        torch.no_grad(),
+    ):
+        model(IDS)
+    assert_each_map_gives_its_output(recording)
+    for amap in recording.maps:
+        assert amap.factors.sinks is None
+        assert_close(amap.dense().sum(-1), torch.ones(2, 6, 7))
+
+
+def test_window_of_an_encoder_reaches_to_both_sides():
+    options = {"local_attention": 4, "global_attn_every_n_layers": 2, "hidden_size": 24, "num_attention_heads": 2}
+    model = seeded(
+        lambda: ModernBertModel(
+            ModernBertConfig(
+                vocab_size=VOCABULARY, pad_token_id=0, intermediate_size=13, num_hidden_layers=2, initializer_range=0.5,
+                cls_token_id=1, sep_token_id=2, bos_token_id=1, eos_token_id=2, **options,
+            )
+        )
+    )  # fmt: skip
+    assert masks(recorded(model, input_ids=IDS)) == ["everything()", "window(5, offset=2)"]
+    recorded(model, input_ids=IDS, attention_mask=padding("right"))
+
+
+@pytest.mark.parametrize("how", PADDED)
+@pytest.mark.parametrize("queries", [1, 2, 5, 7])
+def test_cross_attention(how, queries):
+    recording = recorded(bart(), input_ids=IDS, attention_mask=padding(how), decoder_input_ids=IDS[:, :queries])
+    ran = (
+        padding(how)[:, -queries:].bool()
+        if 1 < queries < 7
+        else padding(how).bool()
+        if queries == 7
+        else torch.ones(2, 1).bool()
+    )
+    for amap in recording.cross:  # rows that Transformers drops with the padding of the source see nothing
+        assert torch.equal(amap.dense().sum(3) > 0, ran[:, None].expand(2, 2, queries))
+
+
+def test_cross_attention_of_more_queries_than_keys_is_one_sequence_where_items_are_mixed():
+    recording = recorded(
+        bart(), input_ids=IDS[:, :4], attention_mask=padding("right")[:, :4] * torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]),
+        decoder_input_ids=IDS,
+    )  # fmt: skip
+    for amap in recording.cross:  # the mask of 4 columns was read as if it had 7: that is what ran
+        assert amap.shape == (1, 2, 14, 8)
+        assert amap.queries.id is None
+        assert amap.keys.id is None
+
+
+def test_packing_by_positions():
+    positions = torch.tensor([[0, 1, 2, 0, 1, 2, 3]])
+    for cache in (True, False):
+        recording = recorded(tiny("llama"), input_ids=IDS[:1], position_ids=positions, use_cache=cache)
+        truth = torch.block_diag(torch.ones(3, 3).tril(), torch.ones(4, 4).tril()).bool()
+        for amap in recording.maps:
+            assert torch.equal(amap.dense()[0, 0] > 0, truth)
+            assert amap.queries.id == tuple(IDS[0].tolist())
+
+
+def test_packing_by_lengths():
+    ends = torch.tensor([0, 3, 7], dtype=torch.int32)
+    lengths = {"cu_seq_lens_q": ends, "cu_seq_lens_k": ends, "max_length_q": 4, "max_length_k": 4}
+    recording = recorded(mistral(), input_ids=IDS[:1], use_cache=False, **lengths)
+    assert masks(recording) == ["spans(1 x 1 x 7, keys=7)"] * 2
+
+
+def test_packed_items_that_stay_apart_keep_their_names():
+    ends = torch.tensor([0, 3, 7, 9, 14], dtype=torch.int32)
+    lengths = {"cu_seq_lens_q": ends, "cu_seq_lens_k": ends, "max_length_q": 5, "max_length_k": 5}
+    for amap in recorded(tiny("llama"), input_ids=IDS, use_cache=False, **lengths).maps:
+        assert amap.shape == (2, 6, 7, 7)
+        assert [line.id for line in amap.queries.lines] == [tuple(ids) for ids in IDS.tolist()]
+
+
+def test_packed_items_with_a_document_across_them_are_one_sequence():
+    ends = torch.tensor([0, 3, 9, 14], dtype=torch.int32)
+    lengths = {"cu_seq_lens_q": ends, "cu_seq_lens_k": ends, "max_length_q": 6, "max_length_k": 6}
+    for amap in recorded(tiny("llama"), input_ids=IDS, use_cache=False, **lengths).maps:
+        assert amap.shape == (1, 6, 14, 14)
+        assert amap.queries.id is None
+        assert float(amap.dense()[0, :, 8, 3].min()) > 0
+
+
+@pytest.mark.parametrize("cache", [None, "static"])
+@pytest.mark.parametrize("how", ["left", None])
+@pytest.mark.parametrize("make", [lambda: tiny("llama"), mistral, gemma2], ids=["llama", "mistral", "gemma2"])
+def test_decoding(make, how, cache):
+    model = make()
+    options = {"max_new_tokens": 4, "do_sample": False, "cache_implementation": cache, "eos_token_id": None}
+    if how:
+        options["attention_mask"] = padding(how)
+    with flash_kernels(model):
+        plain = model.generate(IDS, **options)
+        with regard.record(model, values=True) as recording:
+            assert torch.equal(model.generate(IDS, **options), plain)
+    assert assert_each_map_gives_its_output(recording) == 4 * len(model.model.layers)
+    assert {amap.shape[2] for amap in recording.maps} == {1, 7}
+
+
+def test_generate_and_replay():
+    with flash_kernels(tiny("llama")) as model:
+        recording = regard.generate(model, IDS[:1], max_new_tokens=4, do_sample=False)
+    assert recording.self[0].shape[2:] == (recording.sequences.shape[1] - 1,) * 2
+
+
+def test_other_implementations_are_not_listened_to_afterwards():
+    before = place.lazy_import_flash_attention, place._upad_input
+    recorded(tiny("llama"), input_ids=IDS, attention_mask=padding("left"))
+    assert (place.lazy_import_flash_attention, place._upad_input) == before
+
+
+def test_names_of_hub_kernels():
+    name = "kernels-community/flash-attn2"
+    AttentionInterface.register(name, flash_attention_forward)
+    try:
+        recorded(tiny("llama"), name=name, input_ids=IDS)
+    finally:
+        del AttentionInterface._global_mapping[name]
+
+
+def test_bfloat16_is_kept_as_the_kernel_got_it():
+    model = tiny("llama")
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16)
+    with flash_kernels(model), torch.no_grad(), autocast, regard.record(model, values=True) as recording:
+        model(input_ids=IDS, attention_mask=padding("left"))
+    assert {amap.factors.query.dtype for amap in recording.maps} == {torch.bfloat16}
+    assert_each_map_gives_its_output(recording, atol=4e-3)
