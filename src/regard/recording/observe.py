@@ -2,7 +2,6 @@
 
 import re
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from regard.errors import RecordingError
+from regard.recording.compiled import uncompiled
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import TorchCalls
 
@@ -35,7 +35,7 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
         _show_interface(model, observer, way_out)
         for hook in observer.watch(model):
             way_out.callback(hook.remove)
-        way_out.enter_context(_uncompiled)
+        way_out.enter_context(uncompiled())
         way_out.enter_context(torch_calls)
         yield torch_calls
     if observer.error is not None:
@@ -65,29 +65,3 @@ def _show_interface(model: nn.Module, observer: Observer, way_out: ExitStack) ->
         names = transformers_models.implementations(model)
         transformers_models.start(observer, names)
         way_out.callback(transformers_models.stop, observer)
-
-
-class _Stance:
-    """The compiler's stance, which belongs to the process: that of the first block until the last has ended, in any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._blocks = 0
-        self._own = ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._blocks += 1
-            # Without dynamo nothing was compiled, and importing it takes a second.
-            if self._blocks == 1 and "torch._dynamo" in sys.modules:
-                self._own.enter_context(torch.compiler.set_stance("force_eager"))
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._blocks -= 1
-            if not self._blocks:
-                self._own.close()
-
-
-_uncompiled = _Stance()
-"""Inside, what was compiled runs as it was written: a compiled graph shows none of its calls, and would be compiled anew."""

@@ -25,6 +25,7 @@ from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import Mask, causal
 from regard.recording.copies import Copies
+from regard.recording.functions.flex import is_flex, read_operator
 from regard.recording.head_axes import UNSPLIT, EinsumAxes, HeadAxes, of_einsum, of_leading
 from regard.recording.kinds import is_attention
 from regard.recording.observer import AttentionCall, Observer
@@ -107,6 +108,11 @@ class TorchCalls(TorchFunctionMode):
         if func is functional.multi_head_attention_forward:
             with self:
                 return _MULTI_HEAD(*args, **given)
+        if is_flex(func):
+            with unseen():
+                result, call = read_operator(func, module, args)
+            self.observer.show(call)
+            return (call.output, *result[1:])
         result = func(*args, **given)
         try:
             return self._seen(func, module, args, given, result)

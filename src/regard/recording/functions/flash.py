@@ -103,11 +103,11 @@ class FlashCall:
     def _plain(self) -> LaidOut:
         query, key, value = self.kernel.tensors
         sizes = query.shape[1], key.shape[1]
-        mask = self.copies.shared(
+        runs = self.copies.shared(
             (), ("flash", *sizes, query.device, self._sides),
-            lambda: mask_of_runs(Documents.whole(*sizes, query.device), self._sides, 1, *sizes)[0],
+            lambda: mask_of_runs(Documents.whole(*sizes, query.device), self._sides, 1, *sizes),
         )  # fmt: skip
-        return LaidOut(query, key, value, mask)
+        return LaidOut(query, key, value, runs.mask)
 
     def _packed(self) -> LaidOut:
         call = self.kernel
@@ -123,12 +123,12 @@ class FlashCall:
             batch, read = query.shape[0], (padding,)
             documents = partial(Documents, query_places, key_places, rows, columns)
         sizes = query.shape[1], key.shape[1]
-        mask, apart = self.copies.shared(
+        runs = self.copies.shared(
             read, ("flash", *sizes, self._sides), lambda: mask_of_runs(documents(), self._sides, batch, *sizes)
         )
-        if not apart:
+        if not runs.apart:
             query, key, value = (each.flatten(0, 1)[None] for each in (query, key, value))
-        return LaidOut(query, key, value, mask)
+        return LaidOut(query, key, value, runs.mask)
 
     def _paged(self) -> LaidOut:
         """One new query for each sequence, whose keys stand in pages; the kernel has written the new ones there by now."""
@@ -148,5 +148,5 @@ class FlashCall:
         columns = torch.tensor([0, *lengths], device=query.device).cumsum(0)
         rows = torch.arange(len(lengths) + 1, device=query.device)
         sizes = len(lengths), sum(lengths)
-        mask, _ = mask_of_runs(Documents.packed(rows, columns), self._sides, 1, *sizes)
-        return LaidOut(query.transpose(0, 1), gathered(key_pages), gathered(value_pages), mask)
+        runs = mask_of_runs(Documents.packed(rows, columns), self._sides, 1, *sizes)
+        return LaidOut(query.transpose(0, 1), gathered(key_pages), gathered(value_pages), runs.mask)

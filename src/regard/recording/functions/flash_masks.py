@@ -1,5 +1,6 @@
 """Who sees whom in a kernel of FlashAttention: every mask that these kernels know is one run of keys a query."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -45,7 +46,20 @@ class Documents(NamedTuple):
         return cls.packed(*(torch.tensor([0, size], device=device) for size in (queries, keys)))
 
 
-def mask_of_runs(documents: Documents, sides: Sides, batch: int, queries: int, keys: int) -> tuple[Mask, bool]:
+@dataclass(frozen=True)
+class Runs:
+    """The mask of a call.
+
+    Attributes:
+        mask: of (batch, ·, queries, keys); of the items one after the other, where a document lies in several of them.
+        apart: whether items stay apart.
+    """
+
+    mask: Mask
+    apart: bool
+
+
+def mask_of_runs(documents: Documents, sides: Sides, batch: int, queries: int, keys: int) -> Runs:
     """The mask of a kernel call, two numbers a query.
 
     Real tokens are counted, not positions: between them there may be padding, over which a window reaches.
@@ -56,10 +70,6 @@ def mask_of_runs(documents: Documents, sides: Sides, batch: int, queries: int, k
         batch: how many items there are.
         queries: of each item.
         keys: of each item.
-
-    Returns:
-        The mask of (batch, ·, queries, keys), and True; where a document lies in several items, the mask of the items one
-        after the other, (1, ·, batch · queries, batch · keys), and False.
     """
     rows, columns = documents.rows.long(), documents.columns.long()
     total = int(rows[-1])
@@ -91,4 +101,4 @@ def mask_of_runs(documents: Documents, sides: Sides, batch: int, queries: int, k
     counted = torch.nn.functional.pad(real.view(batch, keys).cumsum(1), (1, 0))
     inside = counted.gather(1, stops[:, 0]) - counted.gather(1, starts[:, 0])
     holes = bool((inside != (stops - starts)[:, 0]).any())
-    return mask & padding(real.view(batch, keys)) if holes else mask, apart
+    return Runs(mask & padding(real.view(batch, keys)) if holes else mask, apart)

@@ -2,11 +2,13 @@
 
 from regard.recording.functions.eager import read_eager
 from regard.recording.functions.flash import read_flash
+from regard.recording.functions.flex import read_flex
 from regard.recording.functions.given import AttentionFunction, Reader
 from regard.recording.functions.sdpa import read_sdpa
 from regard.recording.functions.source import plain
 
 READERS: dict[str, Reader] = {
+    "transformers.integrations.flex_attention.flex_attention_forward": read_flex,
     "transformers.integrations.flash_attention.flash_attention_forward": read_flash,
     "transformers.integrations.sdpa_attention.sdpa_attention_forward": read_sdpa,
 }
