@@ -5,70 +5,23 @@ import torch
 from torch.testing import assert_close
 from transformers import (
     AttentionInterface,
-    BartConfig,
-    BartModel,
-    Gemma2Config,
-    Gemma2ForCausalLM,
-    GptOssConfig,
-    GptOssForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
+    GPTJConfig,
+    GPTJModel,
     ModernBertConfig,
     ModernBertModel,
 )
 from transformers import modeling_flash_attention_utils as place
 from transformers.integrations.flash_attention import flash_attention_forward
+from transformers.models.gptj import modeling_gptj
 
 import regard
+from regard.recording.copies import Copies
+from regard.recording.functions.flash import read_flash
+from regard.recording.functions.given import Given
 from support.flash_stand_in import flash_kernels, without_sinks
+from support.kernel_models import IDS, PADDED, WINDOW, bart, gemma2, gpt_oss, mistral, padding, seeded
 from support.own_output import assert_each_map_gives_its_output
-from support.tiny_models import SPECIAL, VOCABULARY, tiny
-
-WINDOW = 3
-SIZES = SPECIAL | {
-    "hidden_size": 24, "intermediate_size": 13, "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2,
-    "head_dim": 4, "max_position_embeddings": 32, "initializer_range": 0.5,
-}  # fmt: skip
-IDS = torch.randint(3, VOCABULARY, (2, 7), generator=torch.Generator().manual_seed(3))
-PADDED = {
-    "left": [[1] * 7, [0, 0, 0, 1, 1, 1, 1]],
-    "right": [[1] * 7, [1, 1, 1, 1, 0, 0, 0]],
-    "holes": [[1, 1, 0, 1, 1, 0, 1], [1, 0, 0, 0, 1, 1, 1]],
-}
-
-
-def padding(how):
-    return torch.tensor(PADDED[how])
-
-
-def seeded(make):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return make().eval()
-
-
-def mistral():
-    return seeded(lambda: MistralForCausalLM(MistralConfig(sliding_window=WINDOW, **SIZES)))
-
-
-def gemma2():
-    options = {"sliding_window": WINDOW, "attn_logit_softcapping": 1.5, "query_pre_attn_scalar": 4}
-    return seeded(lambda: Gemma2ForCausalLM(Gemma2Config(**SIZES | options)))
-
-
-def gpt_oss():
-    options = {"num_local_experts": 2, "num_experts_per_tok": 1, "sliding_window": WINDOW, "intermediate_size": 16}
-    model = seeded(lambda: GptOssForCausalLM(GptOssConfig(**SIZES | options)))
-    generator = torch.Generator().manual_seed(5)
-    for layer in model.model.layers:
-        layer.self_attn.sinks.data = torch.randn(6, generator=generator)
-    return model
-
-
-def bart():
-    sizes = {"d_model": 24, "encoder_ffn_dim": 13, "decoder_ffn_dim": 13, "encoder_layers": 2, "decoder_layers": 2}
-    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "init_std": 0.7}
-    return seeded(lambda: BartModel(BartConfig(**SPECIAL, **sizes, **heads)))
+from support.tiny_models import VOCABULARY, tiny
 
 
 @torch.no_grad()
@@ -280,3 +233,60 @@ def test_bfloat16_is_kept_as_the_kernel_got_it():
         model(input_ids=IDS, attention_mask=padding("left"))
     assert {amap.factors.query.dtype for amap in recording.maps} == {torch.bfloat16}
     assert_each_map_gives_its_output(recording, atol=4e-3)
+
+
+@pytest.fixture
+def gptj(monkeypatch):
+    """GPT-J, whose file imports the function where the package is."""
+    monkeypatch.setattr(modeling_gptj, "_flash_attention_forward", place._flash_attention_forward, raising=False)
+    sizes = {"n_embd": 24, "n_layer": 2, "n_head": 2, "n_positions": 32, "rotary_dim": 4, "initializer_range": 0.5}
+    model = seeded(lambda: GPTJModel(GPTJConfig(vocab_size=VOCABULARY, **sizes)))
+    for layer, block in enumerate(model.h):  # as the configuration would choose at construction, were the package there
+        eager, block.attn = block.attn, modeling_gptj.GPTJFlashAttention2(model.config, layer).eval()
+        block.attn.load_state_dict(eager.state_dict())
+    return model
+
+
+@pytest.mark.parametrize("how", [None, *PADDED])
+def test_model_files_that_call_flash_attention_themselves(how, gptj):
+    before = modeling_gptj._flash_attention_forward
+    recording = recorded(gptj, input_ids=IDS, **({} if how is None else {"attention_mask": padding(how)}))
+    assert [amap.name for amap in recording.self] == ["h.0.attn", "h.1.attn"]
+    assert modeling_gptj._flash_attention_forward is before
+
+
+def test_two_observers_see_a_direct_call(gptj):
+    with flash_kernels(gptj) as model, torch.no_grad(), regard.record(model) as around, regard.record(model) as inside:
+        model(IDS)
+    assert len(around.maps) == len(inside.maps) == 2
+
+
+def test_switching_heads_off():
+    with flash_kernels(tiny("llama")) as model, torch.no_grad():
+        plain = model(IDS).logits
+        with regard.ablate(model, heads=[(1, 2)]):
+            changed = model(IDS).logits
+    eager = tiny("llama")
+    with torch.no_grad(), regard.ablate(eager, heads=[(1, 2)]):
+        assert_close(changed, eager(IDS).logits, atol=1e-4, rtol=0)
+    assert not torch.equal(plain, changed)
+
+
+def test_a_page_table_of_keys():
+    """As continuous batching decodes on CUDA: one new query for each sequence, whose keys stand in pages."""
+    generator = torch.Generator().manual_seed(7)
+    key_pages, value_pages = torch.randn(2, 6, 4, 2, 8, generator=generator)
+    query, key, value = (torch.randn(1, heads, 3, 8, generator=generator) for heads in (6, 2, 2))
+    lengths = torch.tensor([0, 7, 9, 14], dtype=torch.int32)  # the new one included
+    table = torch.tensor([[3, 1], [0, 4], [2, 5]], dtype=torch.int32)
+    options = {
+        "block_table": table, "k_cache": key_pages, "v_cache": value_pages, "cu_seq_lens_q": torch.arange(4),
+        "cu_seq_lens_k": lengths, "max_length_q": 1, "max_length_k": 7, "is_causal": True,
+    }  # fmt: skip
+    with flash_kernels(tiny("llama")) as model:
+        module = model.model.layers[0].self_attn
+        result, call = read_flash(flash_attention_forward, Given(module, query, key, value, None, (), options))
+    amap = call.make_map(Copies())
+    assert amap.shape == (1, 6, 3, 14)
+    made = amap @ call.value().repeat_interleave(3, dim=1)
+    assert_close(made, call.heads_first(result[0]), atol=1e-6, rtol=0)

@@ -32,8 +32,10 @@ def call_of(given: Given, output: Tensor, kernel_calls: list[KernelCall]) -> Att
         kernel_calls: one, as Transformers calls a kernel once.
     """
     flash = FlashCall(given, output, kernel_calls)
+    dropout = max((call.options.get("dropout_p", 0.0) for call in kernel_calls), default=0.0)
+    tensors = given.query, given.key
     return AttentionCall(
-        given.module, "factors", (given.query, given.key), flash.map, output, flash.heads_first, lambda: flash.laid_out.value
+        given.module, "factors", tensors, flash.map, output, flash.heads_first, lambda: flash.laid_out.value, dropout
     )
 
 
