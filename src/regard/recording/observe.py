@@ -10,6 +10,7 @@ from torch import nn
 
 from regard.errors import RecordingError
 from regard.recording.compiled import uncompiled
+from regard.recording.continuous_batching import refusing_batches
 from regard.recording.flash_direct import direct_calls
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import TorchCalls
@@ -67,3 +68,4 @@ def _show_interface(model: nn.Module, observer: Observer, way_out: ExitStack) ->
         transformers_models.start(observer, names)
         way_out.callback(transformers_models.stop, observer)
         way_out.enter_context(direct_calls(model, observer))
+        way_out.enter_context(refusing_batches(model))
