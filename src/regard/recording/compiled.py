@@ -91,7 +91,7 @@ def _make_masks_as_outside() -> Callable[[], None]:
     original = getattr(place, "create_block_mask", None)
     if place is None or original is None:
         return lambda: None
-    setattr(place, "create_block_mask", _as_outside(original))
+    place.create_block_mask = _as_outside(original)  # type: ignore[attr-defined]
     return lambda: setattr(place, "create_block_mask", original)
 
 

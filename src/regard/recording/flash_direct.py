@@ -42,7 +42,7 @@ def _shown(original: Callable[..., Tensor], observer: Observer) -> Callable[...,
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
         given = Given(module, query, key, value, None, rest, options)
         call = call_of(given, output, kernel_calls)
-        observer.show(call)
+        observer.see(call)
         return call.output
 
     return forward

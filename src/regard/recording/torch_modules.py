@@ -111,7 +111,7 @@ class TorchCalls(TorchFunctionMode):
         if is_flex(func):
             with unseen():
                 result, call = read_operator(func, module, args)
-            self.observer.show(call)
+            self.observer.see(call)
             return (call.output, *result[1:])
         result = func(*args, **given)
         try:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from traceback import walk_stack
 from typing import Any
@@ -60,21 +61,21 @@ def read_operator(
 ) -> tuple[tuple[Any, ...], AttentionCall]:
     """A call of flex attention from anywhere: (query, key, value, score_mod, blocks, scale, kernel options)."""
     query, key, value, score_mod, blocks, scale = args[:6]
-    compiled = is_compiled_outside() and _was_compiled()
-    if compiled:
-        with as_outside():
+    result: tuple[Any, ...] | None = None
+    if is_compiled_outside() and _was_compiled():
+        with as_outside(), suppress(RuntimeError):  # what the compiler cannot do, it says so
             # What the functions look up is found again when it is compiled.
             result = tuple(query.new_empty(0) if one is None else one for one in _compiled(operator)(*args[:7]))
-    else:
-        result = operator(*args)
-    shape = *query.shape[:3], key.shape[2]
-    reading = score_reading(score_mod, shape, query.device)
+    compiled = result is not None
+    result = result or operator(*args)
 
     def make_map(copies: Copies) -> AttentionMap:
-        mask = _mask(copies, blocks, shape, listed=compiled)
-        return reading.map(query, key, mask, scale, copies)
+        shape = *query.shape[:3], key.shape[2]
+        reading = score_reading(score_mod, shape, query.device)
+        call.kept = reading.kept
+        return reading.map(query, key, _mask(copies, blocks, shape, listed=compiled), scale, copies)
 
-    call = AttentionCall(module, reading.kept, (query, key), make_map, result[0], lambda output: output, lambda: value)
+    call = AttentionCall(module, "factors", (query, key), make_map, result[0], lambda output: output, lambda: value)
     return result, call
 
 
