@@ -11,6 +11,7 @@ from torch import nn
 from regard.errors import RecordingError
 from regard.recording.compiled import uncompiled
 from regard.recording.continuous_batching import refusing_batches
+from regard.recording.diffusers_backends import backend_calls
 from regard.recording.flash_direct import direct_calls
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import TorchCalls
@@ -35,6 +36,7 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
     torch_calls = TorchCalls(observer)
     with ExitStack() as way_out:  # what fails on the way in leaves nothing behind
         _show_interface(model, observer, way_out)
+        way_out.enter_context(backend_calls(observer))
         for hook in observer.watch(model):
             way_out.callback(hook.remove)
         way_out.enter_context(uncompiled())
