@@ -55,17 +55,14 @@ def opened(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, or is no file.
     """
-    number = os.open(
-        path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    )
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(number)
-        folder = stat.S_ISDIR(mode)
-        raise OSError(
-            errno.EISDIR if folder else errno.EINVAL, "it is a folder" if folder else "it is a pipe or a device, no file"
-        )
-    return os.fdopen(number, "rb")
+    if stat.S_ISREG(mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "it is a folder")
+    raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
 
 
 @contextmanager

@@ -94,14 +94,13 @@ class GlobalPositions(Pattern):
             raise OptionError(f"positions: expected places of at least 0, got {least}; count from the first key")
         # In order, to be found in few steps: a table of all places would be as long as the last one is far.
         none = torch.tensor([torch.iinfo(torch.long).min])
-        self._table = torch.cat([none, torch.unique(self.positions.cpu().long())])
+        self._places = torch.cat([none, torch.unique(self.positions.cpu().long())])
         self.positions = self.positions.to(torch.long, copy=True)  # what the table was made of, whatever becomes of the tensor
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        table = self._table.to(key.device)
-        row, column = (
-            table[torch.searchsorted(table, at).clamp_(max=len(table) - 1)] == at for at in (query + self.offset, key)
-        )
+        places = self._places.to(key.device)
+        asked = query + self.offset, key
+        row, column = (places[torch.searchsorted(places, at).clamp(max=len(places) - 1)] == at for at in asked)
         return row | column
 
     def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
@@ -119,7 +118,7 @@ class GlobalPositions(Pattern):
 
     def __repr__(self) -> str:
         before = f", offset={self.offset}" if self.offset else ""
-        return f"global_positions({len(self.positions)} of {max(int(self._table[-1]) + 1, 0)}{before})"
+        return f"global_positions({len(self.positions)} of {max(int(self._places[-1]) + 1, 0)}{before})"
 
 
 def global_positions(positions: Tensor, offset: int = 0) -> Mask:

@@ -1,8 +1,10 @@
 """A file that stays open while maps read from it, and must not change meanwhile."""
 
+import contextlib
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -26,22 +28,17 @@ class OpenFile:
 
     Args:
         path: where it is.
-        file: the file, open.
+        file: the file, open; it may be closed afterwards.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
-        self.path, self._file = path, file
+        self.path, self._file = path, os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
         self._lock, self._readers = threading.Lock(), 0
         self._then = self._now()
-        self._leased = fcntl is not None and hasattr(fcntl, "F_SETLEASE")
-        if self._leased:
-            try:
-                fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # ignored, where SIGIO would end the process
-            except OSError:
-                self._leased = False
 
     def _now(self) -> tuple[int, int]:
-        found = os.fstat(self._file.fileno())
+        found = os.fstat(self._file)
         return found.st_size, found.st_mtime_ns
 
     def check(self) -> None:
@@ -74,11 +71,13 @@ class OpenFile:
         self.check()
 
     def _lease(self, *, hold: bool) -> None:
-        if self._leased:
-            try:
-                fcntl.fcntl(self._file, fcntl.F_SETLEASE, fcntl.F_RDLCK if hold else fcntl.F_UNLCK)
-            except OSError:
-                return  # somebody has it open to write into it, or there are no leases here
+        if not hasattr(fcntl, "F_SETLEASE"):
+            return
+        # Refused where somebody has it open to write into it, and where there are no leases.
+        with contextlib.suppress(OSError):
+            if hold:  # each time, as the end of a lease forgets it; the usual signal would end the process
+                fcntl.fcntl(self._file, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(self._file, fcntl.F_SETLEASE, fcntl.F_RDLCK if hold else fcntl.F_UNLCK)
 
     def __reduce__(self) -> tuple[Callable[[], type[AbstractContextManager[None]]], tuple[()]]:
         """A copy of a map has memory of its own."""

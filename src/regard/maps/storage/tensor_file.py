@@ -7,7 +7,6 @@ larger than its memory. So the format, which is small, is spoken here; any safet
 import json
 import math
 import mmap
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -180,7 +179,7 @@ class TensorFile:
                 if size <= COPIED_BYTES:
                     self._maps = self._copied(file, size - 8 - length)
                 else:
-                    self.guard = OpenFile(path, os.fdopen(os.dup(file.fileno()), "rb"))
+                    self.guard = OpenFile(path, file)
                     self._maps = dict(self._mapped(file.fileno(), 8 + length))
         except FileChangedError:
             raise

@@ -18,6 +18,9 @@ from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 AUTOMATIC_STATISTICS = 2**23
 """Weights of all maps whose statistics are computed unasked: about a second."""
 
+LEAST_STATISTICS = 2**15
+"""Weights that a map counts as at least: a small one takes as long."""
+
 STEPS_CELLS = 2**14
 """Weights of a map whose computation is shown stage by stage."""
 
@@ -46,7 +49,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     if statistics not in (None, True, False):
         raise OptionError(f"statistics: expected True, False or None, got {statistics!r}")
     if statistics is None:
-        statistics = sum(math.prod(shown.amap.shape) for shown in subject.maps) <= AUTOMATIC_STATISTICS
+        statistics = sum(max(LEAST_STATISTICS, math.prod(one.amap.shape)) for one in subject.maps) <= AUTOMATIC_STATISTICS
     axes = _Axes(words)
     maps = [_map_info(number, shown, axes, statistics=bool(statistics)) for number, shown in enumerate(subject.maps)]
     return {

@@ -166,12 +166,13 @@ def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | 
             else _name_of(one) or (f"sequence {number + 1}" if of is None or recording.batch_size > 1 else "")
         )
         found.items.append(own if of is None else f"{of}: {own}" if own else of)
+        written = recording.is_encoder_decoder or one.labels("produced") is not None
         for at, amap in enumerate(one.maps):
             value = one.values[at].value if len(one.values) == len(one.maps) else None
             value = None if value is None else take(take(value, 0, amap.view.batch), 2, amap.view.keys)
             for row in range(amap.shape[0]):  # pictures of one text, where there are several
                 part = amap.sample(row)
-                sides = _axes_of(part, written=recording.is_encoder_decoder or one.labels("produced") is not None)
+                sides = _axes_of(part, written=written)
                 found.maps.append(ShownMap(part, item, *sides, None if value is None else value[row].detach(), of))
 
 
