@@ -5,6 +5,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,8 @@ from typing import BinaryIO
 
 from regard.errors import DtypeError, OptionError
 
-try:
+if sys.platform != "win32":  # there a file that is open cannot be deleted: a living writer's needs no lock
     import fcntl
-except ImportError:  # Windows, where a file that is open cannot be deleted: a living writer's needs no lock
-    fcntl = None  # type: ignore[assignment]
 
 PART, ENDING = ".regard-", ".part"
 """Names of files that are being written begin and end so."""
@@ -97,7 +96,7 @@ def _new_part(folder: Path, mode: int) -> tuple[int, Path]:
     while True:
         part = folder / f"{PART}{secrets.token_hex(8)}{ENDING}"
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-        if fcntl is None:
+        if sys.platform == "win32":
             return number, part
         with contextlib.suppress(OSError):  # some network file systems have no locks
             fcntl.flock(number, fcntl.LOCK_EX)
@@ -110,7 +109,7 @@ def _clear_leftovers(folder: Path) -> None:
     """Delete what killed writers have left here."""
     for part in folder.glob(f"{PART}*{ENDING}"):
         with contextlib.suppress(OSError):  # its writer lives, or it is another user's
-            if fcntl is None:
+            if sys.platform == "win32":
                 part.unlink()
                 continue
             with part.open("r+b") as file:

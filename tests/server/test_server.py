@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from regard.server.application import application
 from regard.server.documents import MADE, KeptDocuments
 from regard.server.playground import Playground
 from regard.server.read_ahead import Preparation
-from regard.server.serving import checked_address, listening
+from regard.server.serving import address_of, checked_address, listening
 from regard.server.worker import BusyError, Worker
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
@@ -140,11 +141,14 @@ class TestRefusals:
 
     def test_a_large_question_of_unknown_length(self, server):
         head = b"POST /documents/small/region HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head += f"Cookie: {server.cookie['Cookie']}\r\n".encode()
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         answer = server.raw(head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunk * 20 + b"0\r\n\r\n")
         assert b" 413 " in answer.split(b"\r\n")[0]
 
-    @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'"x"', b"{", b"[" * 100_000, b"\xff\xfe", b'{"map": NaN}'])
+    @pytest.mark.parametrize(
+        "body", [b"", b"nonsense", b"[]", b'"x"', b"{", b"[" * 100_000, b"\xff\xfe", b'{"map": NaN}', b'{"map": "\\ud800"}']
+    )
     def test_a_body_that_is_no_question(self, server, body):
         assert server.post("/documents/small/region", body)[0] == 400
 
@@ -204,12 +208,40 @@ class TestToken:
     def test_another_address_needs_one(self):
         with pytest.raises(OptionError, match="token"):
             checked_address("0.0.0.0", 0, None)
+        with pytest.raises(OptionError, match="with --no-token"):
+            checked_address("0.0.0.0", 0, None, no_token=True)
         assert len(checked_address("0.0.0.0", 0, "auto")) >= 16
-        assert checked_address("127.0.0.1", 0, None) is None
         with pytest.raises(OptionError, match="at least 8"):
             checked_address("0.0.0.0", 0, "short")
         with pytest.raises(OptionError, match="port"):
             checked_address("127.0.0.1", 70_000, None)
+
+    def test_this_machine_has_one_too_unless_that_is_said(self):
+        assert len(checked_address("127.0.0.1", 0, None)) >= 16
+        assert checked_address("127.0.0.1", 0, None, no_token=True) is None
+        with pytest.raises(OptionError, match="got both"):
+            checked_address("127.0.0.1", 0, "long enough", no_token=True)
+        with pytest.raises(OptionError, match="can be typed"):
+            checked_address("127.0.0.1", 0, "long enough \udcff")
+
+    @pytest.mark.parametrize(
+        "token", ["abc;def gh", 'a"b\\c,dééé', "with space 1", "a&b=c#d%41xyz", "+++++/////", "日本語日本語日本"]
+    )
+    def test_any_token_in_an_address(self, amap, tmp_path, token):
+        amap.save(tmp_path / "map")
+        with served(tmp_path / "map", "--token", token) as server:
+            assert server.token == token
+            query = server.address.partition("?")[2]
+            status, headers, _ = server.request("GET", f"/?{query}", None, {}, known=False)
+            assert status == 303
+            kept = {"Cookie": headers["set-cookie"].split(";")[0]}
+            assert server.request("GET", "/documents", None, kept, known=False)[0] == 200
+
+    @pytest.mark.parametrize(
+        ("host", "name"), [("0.0.0.0", socket.gethostname()), ("::", socket.gethostname()), ("::1", "[::1]")]
+    )
+    def test_an_address_that_can_be_typed(self, host, name):
+        assert address_of(host, 80, None) == f"http://{name}:80/"
 
     def test_an_address_that_cannot_be_listened_on(self):
         taken = socket.create_server(("127.0.0.1", 0))
@@ -222,20 +254,72 @@ class TestToken:
         path = tmp_path / "map.safetensors"
         amap.save(path)
         with served(path, "--token", "auto") as server:
-            assert server.get("/documents")[0] == 401
-            assert server.get("/documents?token=wrong")[0] == 401
-            assert server.post("/documents/map/region", REGION)[0] == 401
-            status, headers, _ = server.get(f"/?token={server.token}")
+
+            def strange(method, path, body=None, headers=()):
+                return server.request(method, path, body, dict(headers), known=False)
+
+            json_body = json.dumps(REGION).encode(), {"Content-Type": "application/json"}
+            assert strange("GET", "/documents")[0] == 401
+            assert strange("GET", "/documents?token=wrong")[0] == 401
+            assert strange("POST", "/documents/map/region", *json_body)[0] == 401
+            status, headers, _ = strange("GET", f"/?token={server.token}")
             assert status == 303
             assert headers["location"] == "/"
-            assert server.get(f"//elsewhere.example/?token={server.token}")[1]["location"] == "/elsewhere.example/"
+            assert strange("GET", f"//elsewhere.example/?token={server.token}")[1]["location"] == "/elsewhere.example/"
             cookie = headers["set-cookie"]
+            assert cookie.startswith(f"regard_token_{server.port}=")
             assert "HttpOnly" in cookie
             assert "SameSite=strict" in cookie
             kept = {"Cookie": cookie.split(";")[0], "Host": "elsewhere.example"}
-            assert server.get("/documents", kept)[0] == 200
-            assert server.post("/documents/map/region", REGION, kept)[0] == 200
-            assert server.get("/documents", {"Cookie": "regard_token=wrong"})[0] == 401
+            assert strange("GET", "/documents", None, kept)[0] == 200
+            assert strange("POST", "/documents/map/region", json_body[0], kept | json_body[1])[0] == 200
+            assert strange("GET", "/documents", None, {"Cookie": f"regard_token_{server.port}=wrong"})[0] == 401
+
+    def test_another_user_of_the_machine_sees_nothing(self, server):
+        for path in ("/", "/documents", "/site.js"):
+            status, headers, body = server.request("GET", path, None, {}, known=False)
+            assert status == 401
+            assert b"small" not in body
+            assert "default-src 'none'" in headers["content-security-policy"]
+
+    def test_from_the_file_that_opens_the_browser_a_page_leads_on(self, server):
+        cross = {"Sec-Fetch-Site": "cross-site"}
+        status, headers, body = server.request("GET", f"/?token={server.token}", None, cross, known=False)
+        assert status == 200
+        assert b'content="0; url=/"' in body
+        assert "set-cookie" in headers
+        hostile = server.request("GET", f"//e.example/%22%3E%3Cscript%3E?token={server.token}", None, cross, known=False)[2]
+        assert b"<script" not in hostile
+        assert b"url=/e.example/" in hostile
+
+    def test_without_one_that_is_said_aloud(self, amap, tmp_path):
+        amap.save(tmp_path / "map")
+        with served(tmp_path / "map", "--no-token") as server:
+            assert server.token is None
+            assert server.get("/documents")[0] == 200
+            assert server.get("/documents", {"Host": "evil.example"})[0] == 421
+            assert "no token: every user of this machine" in server.process.stderr.readline()
+
+    def test_a_browser_is_not_called_with_it(self, amap, tmp_path, monkeypatch):
+        program = tmp_path / "browser"
+        program.write_text(
+            f'#!/bin/sh\nls -l "${{1#file://}}" > {tmp_path}/mode; cat "${{1#file://}}" > {tmp_path}/page\n'
+            f'echo "$@" > {tmp_path}/called\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("BROWSER", f"{program} %s")
+        amap.save(tmp_path / "map")
+        with served(tmp_path / "map", browser=True) as server:
+            for _ in range(100):
+                if (tmp_path / "called").exists():
+                    break
+                time.sleep(0.1)
+            called = (tmp_path / "called").read_text()
+            assert called.startswith("file://")
+            assert server.token not in called
+            assert server.token in (tmp_path / "page").read_text()
+            assert (tmp_path / "mode").read_text().startswith("-rw------- ")
+        assert not Path(called.strip().removeprefix("file://")).exists()
 
 
 class TestPlayground:
@@ -279,6 +363,7 @@ class TestPlayground:
             ),
             ("mechanism", {"name": "nonsense"}, "expected"),
             ("shell", {"text": "ls"}, "got 'shell'"),
+            ("translate", {"text": "a\ud800"}, "expected JSON"),
         ],
     )
     def test_it_refuses(self, playground, what, asked, told):

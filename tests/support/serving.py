@@ -12,9 +12,10 @@ import urllib.parse
 
 
 @contextlib.contextmanager
-def served(*arguments, command="view"):
-    """Runs ``regard view|serve ... --no-browser`` and gives its address; it must end cleanly when it is interrupted."""
-    program = [sys.executable, "-m", "regard.cli", command, *map(str, arguments), "--no-browser"]
+def served(*arguments, command="view", browser=False):
+    """Runs ``regard view|serve ...``, without a browser unless it is asked for, and gives its address; it must end cleanly when it is interrupted."""
+    program = [sys.executable, "-m", "regard.cli", command, *map(str, arguments)]
+    program += [] if browser else ["--no-browser"]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
@@ -49,7 +50,13 @@ class Server:
         body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
         return self.request("POST", path, body, {"Content-Type": "application/json", **dict(headers)})
 
-    def request(self, method, path, body, headers):
+    @property
+    def cookie(self):
+        """What a browser has once it was there."""
+        return {} if self.token is None else {"Cookie": f"regard_token_{self.port}={urllib.parse.quote(self.token, safe='')}"}
+
+    def request(self, method, path, body, headers, *, known=True):
+        headers = {**(self.cookie if known else {}), **headers}
         connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             connection.request(method, path, body, headers)

@@ -15,11 +15,11 @@ from regard.viewer.document.document import Document, document
 
 def run(options: argparse.Namespace) -> int:
     """Serve until it is stopped."""
-    token = checked_address(options.host, options.port, options.token)
+    token = checked_address(options.host, options.port, options.token, no_token=options.no_token)
     if options.model is not None:
         known_name(options.model)  # now, not at the first translation
     documents = _documents(options.files)
-    site = application(documents, playground=Playground(options.model), token=token)
+    site = application(documents, playground=Playground(options.model), token=token, any_host=options.token is not None)
     serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)
     return 0
 

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("expected a FILE, or --text with or without --model, got " + ("both" if texts else "neither"))
     if options.file is not None and (given := [name for name in ("model", *RECORDED) if getattr(options, name) is not None]):
         raise OptionError(f"expected a FILE alone, got --{given[0]} beside it, which says how a model is run over --text")
-    token = checked_address(options.host, options.port, options.token)
+    token = checked_address(options.host, options.port, options.token, no_token=options.no_token)
     path = None if options.save is None else checked_path(options.save)
     if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"expected --save FILE.html, got {path.name!r}; regard translate and regard heads draw pictures")
@@ -42,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"page: {path}", file=sys.stderr)
         return 0
     name = "text" if options.file is None else options.file.stem
-    site = application({name: document(subject, max_work=ANSWER_WORK, **shown)}, token=token)
+    documents = {name: document(subject, max_work=ANSWER_WORK, **shown)}
+    site = application(documents, token=token, any_host=options.token is not None)
     serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)
     return 0
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from regard.errors import OptionError, RegardError
+from regard.errors import FileChangedError, OptionError, RegardError
 from regard.server.documents import KeptDocuments
 from regard.server.playground import Playground
 from regard.server.read_ahead import read_ahead
@@ -46,14 +46,19 @@ STYLE = "html, body, main { margin: 0; height: 100%; }\n"
 
 
 def application(
-    documents: Mapping[str, Document], *, playground: Playground | None = None, token: str | None = None
-) -> Starlette:
+    documents: Mapping[str, Document],
+    *,
+    playground: Playground | None = None,
+    token: str | None = None,
+    any_host: bool = False,
+) -> Guard:
     """What is served: these documents by name, and nothing else of this machine.
 
     Args:
         documents: what can be looked at.
         playground: translates and shows mechanisms, where it is wanted.
-        token: who does not have it is refused; None on the loopback, where only this machine can ask.
+        token: who does not have it is refused; None where everybody is answered who can reach it.
+        any_host: whether it is reached by other names than the loopback's, which a token allows.
 
     Returns:
         An ASGI application.
@@ -83,9 +88,8 @@ def application(
         site.worker.close()
 
     handlers: Any = {HTTPException: _told, Exception: _broken}
-    made = Starlette(routes=routes, lifespan=life, exception_handlers=handlers)
-    made.add_middleware(Guard, token=token)
-    return made
+    # Outside of all, so that what breaks has the same headers as what works.
+    return Guard(Starlette(routes=routes, lifespan=life, exception_handlers=handlers), token, any_host=any_host)
 
 
 class _Site:
@@ -125,6 +129,8 @@ class _Site:
             answer = await self.worker.run(function, request.is_disconnected)
         except BusyError:
             raise HTTPException(503, "busy: too many questions wait", headers={"Retry-After": "1"}) from None
+        except FileChangedError as error:
+            raise HTTPException(409, str(error)) from error
         except RegardError as error:
             raise HTTPException(400, str(error)) from error
         if answer is None:
@@ -147,6 +153,8 @@ async def _json(request: Request) -> dict[str, Any]:
         raise HTTPException(499, "the client has gone") from None
     try:
         fields = json.loads(bytes(body) or b"{}")
+        if b"\\u" in body:  # half of a character, which no text can have
+            json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"expected JSON, got {type(error).__name__}") from error
     if not isinstance(fields, dict):
