@@ -15,7 +15,7 @@ from regard.figures.themes import THEMES
 from support.browser import Watched
 
 SVG = "{http://www.w3.org/2000/svg}"
-PATIENCE = 10  # seconds until what was asked for must have come
+PATIENCE = 60  # seconds until what was asked for must have come, on a machine that does much else
 
 
 class Opened:
