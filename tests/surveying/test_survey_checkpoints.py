@@ -89,13 +89,13 @@ read = engine.read_here
 
 def hangs(*given):
     for count, part in enumerate(read(*given)):
-        if count == 4:
+        if count == int(sys.argv[4]):
             time.sleep(600)  # it is killed here: on a busy machine, any other moment may be too late
         yield part
 
 
 if __name__ == "__main__":
-    engine.read_here = hangs if sys.argv[4] == "hang" else read
+    engine.read_here = hangs
     engine.survey(sys.argv[1], sys.argv[2], sys.argv[3], checkpoint=3, batch_tokens=16, per_text=True)
 """
 
@@ -146,8 +146,8 @@ def test_nothing_is_counted_twice_after_kill_9(tmp_path, monkeypatch):
     folder = saved_model("llama", tmp_path / "llama")
     corpus = write(tmp_path / "c.txt", [*words(103, seed=1), ""])
     path = tmp_path / "heads.parquet"
-    for kept in (15, 30):  # killed twice, each time after a checkpoint of its own
-        run = start(KILLED, folder, corpus, path, "hang")
+    for kept, chunk in ((15, 4), (30, 7)):  # killed twice, each time after a checkpoint of its own
+        run = start(KILLED, folder, corpus, path, chunk)
         deadline = time.monotonic() + 300
         while not checkpoint_of(path).exists() or Survey.load(checkpoint_of(path)).tally.texts < kept:
             assert run.is_alive(), run.exitcode
@@ -158,7 +158,7 @@ def test_nothing_is_counted_twice_after_kill_9(tmp_path, monkeypatch):
         assert run.exitcode == -signal.SIGKILL
         assert not path.exists()
         assert Survey.load(checkpoint_of(path)).tally.texts == kept
-    run = start(KILLED, folder, corpus, path, "finish")
+    run = start(KILLED, folder, corpus, path, -1)
     run.join()
     assert run.exitcode == 0
     monkeypatch.setattr(corpus_module, "CHUNK_RECORDS", 5)
