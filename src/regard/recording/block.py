@@ -27,9 +27,7 @@ class Block(AbstractContextManager[Kept], Generic[Kept]):
         self._entered = True
         return self._inside.__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._inside.__exit__(kind, error, traceback)
 
 
