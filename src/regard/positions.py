@@ -24,6 +24,16 @@ def index(positions: Positions) -> slice | list[int]:
     return list(positions)
 
 
+def through(held: Positions, places: Positions) -> Positions:
+    """What places of some positions are where these stand.
+
+    Example:
+        >>> through(range(3, 8), range(1, 3)), through((9, 4, 2), (2, 0))
+        (range(4, 6), (2, 9))
+    """
+    return positions_of([held[place] for place in places])
+
+
 def positions_of(places: Sequence[int]) -> Positions:
     """The places as a range where they are one: ranges are read without a copy."""
     run = range(places[0], places[0] + len(places)) if places else range(0)

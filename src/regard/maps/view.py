@@ -17,21 +17,37 @@ from regard.maps.reading.parts import Block, PooledRows, Pooling, Rows, blocks
 from regard.maps.reading.timing import predicted_seconds, with_progress
 from regard.maps.softmax_weights import SoftmaxWeights
 from regard.maps.source import Ranges, Source
-from regard.positions import Positions
+from regard.positions import Positions, through
 
 POOLED_ROW, POOLED_CELL = 2**15, 128
 """Rows and cells of so many keys are pooled in chunks: shorter rows are as fast whole, and narrower cells slower one by one."""
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Rows and columns, and of how many: some places of a larger map."""
+
+    rows: Positions
+    queries: int
+    columns: Positions
+    keys: int
+
+
 @dataclass(frozen=True, eq=False)
 class MapView:
-    """What a map reads: a source of weights, and which of its sequences, heads, queries and keys, in which order."""
+    """What a map reads: a source of weights, and which of its sequences, heads, queries and keys, in which order.
+
+    Attributes:
+        cut: what the source holds of the map that was recorded: a file of a narrowed map has not all of its rows. None where it
+            holds all.
+    """
 
     source: Source
     batch: Positions
     heads: Positions
     queries: Positions
     keys: Positions
+    cut: Cut | None = None
 
     @classmethod
     def whole(cls, source: Source) -> "MapView":
@@ -49,6 +65,18 @@ class MapView:
         """(batch, heads, queries, keys)."""
         return len(self.batch), len(self.heads), len(self.queries), len(self.keys)
 
+    @property
+    def held(self) -> Cut:
+        """What the source holds of the map that was recorded."""
+        queries, keys = self.source.shape[2:]
+        return self.cut or Cut(range(queries), queries, range(keys), keys)
+
+    @property
+    def shown(self) -> Cut:
+        """What the view shows of the map that was recorded: where its rows and columns stand."""
+        held = self.held
+        return Cut(through(held.rows, self.queries), held.queries, through(held.columns, self.keys), held.keys)
+
     def select(self, batch: Choice = None, heads: Choice = None, queries: Choice = None, keys: Choice = None) -> "MapView":
         """Some of these places, counted within the view."""
         return MapView(
@@ -57,6 +85,7 @@ class MapView:
             narrow("heads", self.heads, heads),
             narrow("queries", self.queries, queries),
             narrow("keys", self.keys, keys),
+            self.cut,
         )
 
     def weights(self) -> Tensor:

@@ -360,6 +360,26 @@ def test_a_saved_sample_of_a_padded_batch_knows_its_positions(architecture, side
         assert found.flat() == pytest.approx(expected.flat(), abs=1e-6, nan_ok=True)
 
 
+@pytest.mark.parametrize("kind", ["factors", "weights"])
+@pytest.mark.parametrize(("rows", "columns"), [(slice(3, 8), None), (slice(5, 11), slice(2, 8)), ([7], None), ([9, 4], None)])
+def test_rows_that_were_chosen_and_saved_know_their_positions(kind, rows, columns, tmp_path):
+    """As many rows as columns, or one row that sees whatever it may: nothing but the file tells which they are."""
+    query, key = torch.randn(2, 1, 3, 11, 5, generator=torch.Generator().manual_seed(2))
+    amap = AttentionMap(query, key, causal=True)
+    amap = AttentionMap.from_dense(amap.dense()) if kind == "weights" else amap
+    part = amap.select(queries=rows, keys=columns)
+    part.save(tmp_path / "part.safetensors")
+    opened = regard.load(tmp_path / "part.safetensors")
+    assert opened.view.shown == part.view.shown
+    again = opened.select(queries=slice(1, None), keys=slice(1, None))
+    again.save(tmp_path / "again.safetensors")
+    twice = part.select(queries=slice(1, None), keys=slice(1, None))
+    for found, expected in ((opened, part), (again, twice), (regard.load(tmp_path / "again.safetensors"), twice)):
+        for one, other in zip(head_statistics(found), head_statistics(expected), strict=True):
+            assert one.flat() == pytest.approx(other.flat(), abs=1e-6, nan_ok=True)
+    assert math.isnan(head_statistics(opened)[0].distance) == (rows == [9, 4])  # in an order of their own
+
+
 def test_an_encoder_decoder():
     model = tiny("marian")
     with regard.record(model, tokenizer=Tokenizer()) as recording, torch.no_grad():

@@ -79,26 +79,15 @@ class HeadSums:
 
 def _shift(amap: AttentionMap) -> int | None:
     """Row i stands at the position of key i + shift; None where rows and keys are not the same positions."""
-    queries, keys = amap.view.queries, amap.view.keys
-    of_rows, of_keys = amap.view.source.shape[2:]
-    factors = amap.view.whole_factors
-    same = of_rows == of_keys
-    if 1 < of_rows < of_keys and factors is not None:
-        if _is_one_text(amap):  # a sequence that was cut out of a padded batch and saved: its file has the batch's keys
-            return 0
+    held, shown, factors = amap.view.held, amap.view.shown, amap.view.whole_factors
+    later = held.keys - held.queries  # where the rows are the last ones of the text, by how much
+    same = later == 0
+    if 1 < held.queries < held.keys and factors is not None:
         # The last queries of a text, if none sees a key after its own.
-        ends = [visible(factors.mask, 0, 0, range(at, at + 1), of_keys).stop for at in (0, of_rows - 1)]
-        same = ends == [of_keys - of_rows + 1, of_keys]
+        ends = [visible(factors.mask, 0, 0, range(at, at + 1), held.keys).stop for at in (0, len(held.rows) - 1)]
+        same = ends == [held.rows[0] + later + 1, held.rows[-1] + later + 1]
     if amap.kind == "cross" or not same:
         return None
-    if not all(isinstance(axis, range) and axis.step == 1 for axis in (queries, keys)):
+    if not all(isinstance(places, range) and places.step == 1 for places in (shown.rows, shown.columns)):
         return None
-    return queries[0] + of_keys - of_rows - keys[0]
-
-
-def _is_one_text(amap: AttentionMap) -> bool:
-    """Whether rows and keys are known to be the same tokens."""
-    _, _, queries, keys = amap.shape
-    return (
-        amap.kind != "cross" and queries == keys and amap.queries.line.id is not None and amap.queries.lines == amap.keys.lines
-    )
+    return shown.rows[0] + later - shown.columns[0]

@@ -7,6 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
@@ -32,7 +33,7 @@ from regard.maps.storage.tensor_file import (
     whole,
     write_tensors,
 )
-from regard.maps.view import MapData, MapView
+from regard.maps.view import Cut, MapData, MapView
 from regard.masks import Mask
 from regard.masks.narrowing import narrowed
 from regard.masks.tensors import unrepeated
@@ -97,8 +98,10 @@ class MapWriter:
                     entry[f"{side}_labels"] = self.labels(axis.spelled)  # all that a Regard before axes reads
         if isinstance(source, DenseWeights):
             entry["weights"] = self.tensor(f"{place}.weights", TensorPart(source.values, data.view.ranges))
+            entry["cut"] = _cut_as_data(data.view.shown)
         elif isinstance(source, SoftmaxWeights):
             entry |= self._factors(place, source.factors, data.view.ranges)
+            entry["cut"] = _cut_as_data(replace(data.view.shown, columns=data.view.held.columns))
         else:
             raise FileFormatError(
                 f"expected a map of factors or dense weights, got {source.describe()}; save amap.dense() as one"
@@ -135,8 +138,7 @@ class MapWriter:
 
             entry["mask"] = as_data(self._masks[asked], name_of)
         if columns != range(keys):
-            ends = [columns.start, columns.stop, columns.step] if isinstance(columns, range) else None
-            entry["columns"] = {"range": ends} if ends else {"positions": list(columns)}
+            entry["columns"] = _positions_as_data(columns)
         return entry
 
 
@@ -231,7 +233,7 @@ class MapFile:
                 raise
             raise self.tensors.damaged(f"factors that fit each other as {what}", f"an error ({error})") from error
         batch, heads, queries, keys = source.shape
-        columns = self._columns(entry, keys)
+        columns = self._positions(entry.get("columns"), "columns", keys)
         layer, call, step = (self.field(entry, name, int) for name in ("layer", "call", "step"))
         if any(number is not None and number < 0 for number in (layer, call, step)):
             raise self.tensors.damaged(f"a layer, call and step of at least 0 as {what}", f"{layer}, {call}, {step}")
@@ -240,7 +242,7 @@ class MapFile:
             if axis is not None and (len(axis) != size or len(axis.lines) not in (1, batch)):
                 raise self.tensors.damaged(f"{size} labels of {side} in {what}", repr(axis)[:80])
         return MapData(
-            MapView(source, range(batch), range(heads), range(queries), columns),
+            MapView(source, range(batch), range(heads), range(queries), columns, self._cut(entry, queries, keys)),
             self.field(entry, "name", str),
             self.field(entry, "kind", str),
             layer,
@@ -294,11 +296,27 @@ class MapFile:
             self._masks[name] = from_data(said, self.tensor)
         return self._masks[name]
 
-    def _columns(self, entry: dict[str, Any], keys: int) -> Positions:
-        said = entry.get("columns")
+    def _cut(self, entry: dict[str, Any], queries: int, keys: int) -> Cut | None:
+        """What the file holds of the map that was recorded."""
+        said = entry.get("cut")
+        if said is None:
+            return None
+        parts: list[tuple[Positions, int]] = []
+        for side, size in (("rows", queries), ("columns", keys)):
+            match said.get(side) if isinstance(said, dict) else said:
+                case None:
+                    parts.append((range(size), size))
+                case {"of": int(of), **places} if 0 <= of < HIGHEST and len(at := self._positions(places, side, of)) == size:
+                    parts.append((at, of))
+                case other:
+                    raise self.tensors.damaged(f"where {size} {side} stood", repr(other)[:80])
+        (rows, of_rows), (columns, of_columns) = parts
+        return Cut(rows, of_rows, columns, of_columns)
+
+    def _positions(self, said: object, side: str, size: int) -> Positions:
         match said:
             case None:
-                return range(keys)
+                return range(size)
             case {"range": [start, stop, step], **rest} if step and not rest and whole((start, stop, step)):
                 columns: Positions = range(start, stop, step)
                 if len(columns) <= 1:  # whatever the step and the other end are
@@ -307,9 +325,9 @@ class MapFile:
             case {"positions": [*ends], **rest} if not rest and whole(ends):
                 columns = tuple(ends)
             case _:
-                raise self.tensors.damaged("columns as a range or positions", repr(said)[:80])
-        if not all(0 <= place < keys for place in ends):
-            raise self.tensors.damaged(f"columns among {keys} keys", repr(said)[:80])
+                raise self.tensors.damaged(f"{side} as a range or positions", repr(said)[:80])
+        if not all(0 <= place < size for place in ends):
+            raise self.tensors.damaged(f"{side} among {size} {'keys' if side == 'columns' else 'queries'}", repr(said)[:80])
         return columns
 
     def _table(self) -> dict[str, dict[str, Any]]:
@@ -318,6 +336,18 @@ class MapFile:
             name: {"dtype": CODES[one.dtype], "shape": list(one.shape), "data_offsets": [one.begin, one.end]}
             for name, one in entries
         }
+
+
+def _positions_as_data(places: Positions) -> dict[str, list[int]]:
+    if isinstance(places, range):
+        return {"range": [places.start, places.stop, places.step]}
+    return {"positions": list(places)}
+
+
+def _cut_as_data(cut: Cut) -> dict[str, Any] | None:
+    """Where rows and columns stood, each where some were left out; None where all are there."""
+    sides = (("rows", cut.rows, cut.queries), ("columns", cut.columns, cut.keys))
+    return {side: _positions_as_data(at) | {"of": of} for side, at, of in sides if at != range(of)} or None
 
 
 def _checksum(text: Mapping[str, Any], table: Mapping[str, Mapping[str, Any]]) -> str:
