@@ -5,10 +5,13 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 
 mpl.use("Agg")
 
-from regard import flow_diagram, heads_grid, heatmap, save, token_scores
+from regard import AttentionMap, flow_diagram, generate, heads_grid, heatmap, save, token_scores
+from regard.errors import ShapeError
+from support.tiny_models import tiny
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +102,28 @@ def test_a_picture_says_what_its_rows_and_columns_are(kind, sides):
     assert ax.get_ylabel() == "queries", "of given labels nothing is known"
     ax = heatmap(Map(), ["e", "f"], sides=("tokens consumed", "source tokens"))
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("tokens consumed", "source tokens")
+
+
+def test_tokens_of_a_generated_text_name_both_sides():
+    """All of it, whose last token no row consumed; or what was consumed."""
+    recording = generate(tiny("gpt2"), torch.tensor([[5, 6, 7, 8]]), max_new_tokens=3, do_sample=False)
+    amap, text = recording.self[0], [f"t{at}" for at in range(7)]
+    for tokens, rows, said in ((text, text[1:], "tokens produced"), (text[:-1], text[:-1], "tokens consumed")):
+        ax = heatmap(amap, tokens=tokens, head=0)
+        assert [label.get_text() for label in ax.get_yticklabels()] == rows
+        assert [label.get_text() for label in ax.get_xticklabels()] == text[:-1]
+        assert (ax.get_ylabel(), ax.get_xlabel()) == (said, "tokens consumed")
+    with pytest.raises(
+        ShapeError, match="tokens: expected 6 tokens, .*, or 7 where the last row's product is among them, got 3"
+    ):
+        heatmap(amap, tokens=text[:3], head=0)
+
+
+def test_tokens_of_rows_behind_a_cache_are_the_last_ones():
+    amap = AttentionMap(torch.randn(1, 1, 2, 5), torch.randn(1, 1, 7, 5), causal=True)
+    with pytest.raises(ShapeError, match="got 7 for a map of 2 queries and 7 keys; give queries= and keys="):
+        heatmap(amap, tokens=list("abcdefg"))  # nobody says that both sides are one text
+    amap.kind = "self"
+    ax = heatmap(amap, tokens=list("abcdefg"))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["f", "g"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == list("abcdefg")

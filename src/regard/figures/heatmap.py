@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from regard.errors import OptionError
 from regard.figures.fonts import lettered
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import Head, Labels, Weights, read_matrices, said
+from regard.figures.matrices import Head, Labels, Weights, of_one_text, read_matrices, said
 from regard.figures.matrix import Drawn, Layout, draw_matrix
 from regard.figures.panels import number_size, write_numbers
 from regard.figures.scales import scale_of
@@ -48,7 +48,7 @@ def heatmap(
             (batch, heads, queries, keys); at most 400 queries and 400 keys.
         queries: labels of the rows, from the top; the map's own, else positions, where not given.
         keys: labels of the columns, from the left; likewise.
-        tokens: labels of both sides, where a text looks at itself.
+        tokens: labels of both sides, where a text looks at itself; of generated text those consumed, or all of them.
         ax: where to draw, in square cells. Without it, a figure of the right size is made, as ``ax.figure``. A notebook shows
             it below the cell; pyplot does not know it, so nothing need be closed. For ``plt.show()``, pass axes of pyplot's.
         batch: which sequence.
@@ -90,7 +90,8 @@ def heatmap(
     if tokens is not None:
         if queries is not None or keys is not None:
             raise OptionError("tokens: expected tokens, which name both sides, or queries and keys, got both")
-        queries = keys = tokens
+        queries, keys, consumed = of_one_text(map_or_weights, tokens)
+        sides = sides or consumed
     found = read_matrices(map_or_weights, queries, keys, batch=batch, head=head, sides=sides)
     if len(found.heads) > 1:
         raise OptionError(

@@ -109,6 +109,36 @@ def read_matrices(
     )
 
 
+def of_one_text(source: Weights, tokens: Labels) -> tuple[Labels, Labels, tuple[str, str] | None]:
+    """Labels of rows and columns that are one text, and what they are, where that is another thing than the map says.
+
+    Of text that was generated the tokens may be all of it: each row produced the one that follows what it consumed. Rows that
+    go on from a cache are the last ones of the text.
+
+    Raises:
+        ShapeError: they are not those of both sides; DtypeError: no list.
+    """
+    shape = tuple((source if isinstance(source, LazyMap) else as_array(source)).shape)
+    _check_shape(shape)
+    rows, columns = shape[-2:]
+    given = given_texts("tokens", tokens, f"{columns} tokens")
+    counts = {len(row) for row in given.rows}
+    generated = getattr(getattr(source, "queries", None), "beside", None) is not None
+    names = [list(row) for row in given.rows]
+    if generated and counts == {columns + 1}:
+        made = [row[len(row) - rows :] for row in names]
+        return made, [row[:-1] for row in names], (ROLES["produced"], ROLES["consumed"])
+    if counts == {columns} and (rows == columns or (rows < columns and getattr(source, "kind", None) in ("self", "decoder"))):
+        consumed = (ROLES["consumed"], ROLES["consumed"]) if generated else None
+        return [row[columns - rows :] for row in names], names, consumed
+    more = f", or {columns + 1} where the last row's product is among them" if generated else ""
+    got = " and ".join(map(str, sorted(counts)))
+    raise ShapeError(
+        f"tokens: expected {columns} tokens, one for each position of one text{more}, got {got} for a map of {rows} queries "
+        f"and {columns} keys; give queries= and keys= where these are two texts"
+    )
+
+
 def chosen_heads(head: Head, count: int) -> Sequence[int]:
     """The heads that are meant: one, or all, for None and for their mean."""
     if isinstance(head, str) and head != "mean":
