@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch.testing import assert_close
-from transformers import MistralConfig, MistralForCausalLM
+from transformers import BartConfig, BartForConditionalGeneration, MistralConfig, MistralForCausalLM
 
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
@@ -354,3 +354,29 @@ def test_what_generate_refuses_is_refused():
 def test_sequences_that_do_not_fit(shape, error, text):
     with pytest.raises(error, match=text):
         replay(tiny("marian"), prompt("marian"), torch.full(shape, 3))
+
+
+@pytest.mark.parametrize("options", [{"do_sample": False}, {"do_sample": False, "num_beams": 3}], ids=["greedy", "beams"])
+def test_bart_writes_what_its_maps_say(options):
+    """Learned positions with an offset, a start that is its end, padding on the right: what Marian has otherwise."""
+    sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 11, "decoder_ffn_dim": 13}
+    tokens = {"vocab_size": 61, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64, "init_std": 0.5}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = BartForConditionalGeneration(BartConfig(**sizes, **tokens, **heads, forced_eos_token_id=None)).eval()
+    ids = torch.tensor([[0, 5, 6, 7, 2], [0, 9, 2, 1, 1]])
+    given = {"input_ids": ids, "attention_mask": (ids != 1).long()}
+    recording = regard.generate(model, given, max_new_tokens=STEPS, tokenizer=Tokenizer(), **VARIED, **options)
+    assert torch.equal(recording.sequences, model.generate(**given, max_new_tokens=STEPS, **VARIED, **options))
+    model.set_attn_implementation("eager")
+    for item, source in enumerate((ids[:1], ids[1:, :3])):
+        found, text = recording.sample(item), recording.sequences[item : item + 1]
+        rows = found.decoder[0].shape[2]
+        with torch.no_grad():
+            output = model(input_ids=source, decoder_input_ids=text[:, :rows], output_attentions=True)
+        for kind, weights in (("encoder", output.encoder_attentions), ("decoder", output.decoder_attentions)):
+            assert_close([amap.dense() for amap in getattr(found, kind)], list(weights), atol=1e-5, rtol=0)
+        assert_close([amap.dense() for amap in found.cross], list(output.cross_attentions), atol=1e-5, rtol=0)
+        assert found.cross[0].keys.id == tuple(source[0].tolist())
+        assert found.cross[0].queries.id == tuple(text[0, 1 : rows + 1].tolist())

@@ -17,8 +17,10 @@ from regard.recording.generation import replay
 from regard.surveying.corpus import Chunk
 from regard.surveying.records import Refusal
 from regard.surveying.scales import UNIT
+from regard.surveying.survey import survey
 from regard.surveying.surveyor import UNLIMITED_TOKENS, Settings, Surveyor
 from support.survey_models import tokenizer_of
+from support.surveys import words, write
 from support.tiny_models import PAD, tiny
 
 pytestmark = pytest.mark.slow
@@ -218,3 +220,16 @@ def test_the_longest_text_is_as_long_as_the_model():
     model.config = SimpleNamespace(is_encoder_decoder=False)  # relative positions have no end
     assert Surveyor(model, tokenizer_of("gpt2"), Settings()).longest == UNLIMITED_TOKENS
     assert Surveyor(model, tokenizer_of("gpt2"), Settings(max_tokens=9999)).longest == 9999
+
+
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_how_many_texts_are_read_together_changes_nothing(architecture, tmp_path):
+    corpus = write(tmp_path / "c.txt", [*words(43, seed=2), "w7"])
+    model, tokenizer = tiny(architecture), tokenizer_of(architecture)
+    found = [survey(model, str(corpus), tokenizer=tokenizer, batch_tokens=tokens) for tokens in (1, 29, 4096)]
+    alone, *together = [list(one.rows(examples=False)) for one in found]
+    for rows in together:
+        for row, expected in zip(rows, alone, strict=True):
+            for name in ("module", "head", "statistic", "count"):
+                assert getattr(row, name) == getattr(expected, name)
+            assert (row.mean, row.variance) == pytest.approx((expected.mean, expected.variance), abs=1e-5, nan_ok=True)
