@@ -334,12 +334,15 @@ class Stacks:
     # -- what is known of them -------------------------------------------------------------------------------------
 
     def _mask(self, until: Frame, name: str, queries: int) -> Tensor | None:
-        """The padding mask of the innermost module that has one, up to the one that reads the text."""
+        """The padding mask of the innermost module that has one, up to the outermost that was given the ids of this text."""
+        ids, inside = until.ids(), True
         for frame in reversed(self.frames):
-            if (found := frame.mask(name, queries)) is not None:
-                return found
-            if frame is until:
+            given = frame.ids()
+            if not inside and given is not None and (ids is None or not torch.equal(given, ids)):
                 return None
+            if (inside or given is not None) and (found := frame.mask(name, queries)) is not None:
+                return found
+            inside = inside and frame is not until
         return None
 
     def _presence_alone(self, mask: Tensor | None, batch: int, size: int) -> Axis:
