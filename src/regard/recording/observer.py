@@ -59,6 +59,7 @@ class AttentionCall:
         sizes: how many queries and keys it has, where ``given`` has them not in its last axes but one.
         as_given: the way back from ``heads_first``, where that is no view.
         doubt: what is not known of it.
+        under: mask and scale: the same queries and keys have another map under others.
     """
 
     module: nn.Module
@@ -72,6 +73,7 @@ class AttentionCall:
     sizes: tuple[int, int] | None = None
     as_given: Callable[[Tensor], Tensor] | None = None
     doubt: str | None = None
+    under: tuple[Any, ...] = ()
 
     def size(self) -> tuple[int, int, int]:
         """(batch, queries, keys), as far as the model has them in these axes."""
@@ -114,7 +116,8 @@ class Observer(ABC):
         self._attended: set[str] = set()  # outermost modules of this pass that have made attention calls
         self._is_due = True  # the next attention call begins a pass
         self._is_whole = False  # this pass is one of the whole model
-        self._last: list[ReferenceType[Any]] = []  # module, and queries and keys, of the call before
+        self._last: list[ReferenceType[Any]] = []  # module, and queries, keys and mask, of the call before
+        self._last_under: tuple[Any, ...] = ()
         self.error: Exception | None = None  #: the first of this block, which is raised when it ends
 
     @abstractmethod
@@ -127,6 +130,9 @@ class Observer(ABC):
             self.look_at(call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user's forward is not its place
             self.fail(error)
+
+    def withdraw(self, call: AttentionCall) -> None:  # noqa: B027 - most observers keep nothing
+        """A call that was seen turns out to be no attention over positions: nothing is kept of it."""
 
     def fail(self, error: Exception) -> None:
         """Keep an error, unless there is one already."""
@@ -228,9 +234,11 @@ class Observer(ABC):
 
     def _repeats(self, call: AttentionCall) -> bool:
         """Whether the call before this one was made by the same module with the same queries and keys."""
-        now = (call.module, *call.given)
+        now = [call.module, *call.given, *(one for one in call.under if isinstance(one, Tensor))]
+        under = tuple(one for one in call.under if not isinstance(one, Tensor))
         same = len(self._last) == len(now) and all(ref() is one for ref, one in zip(self._last, now, strict=True))
-        self._last = [ReferenceType(one) for one in now]
+        same = same and under == self._last_under
+        self._last, self._last_under = [ReferenceType(one) for one in now], under
         return same
 
     def _kind(self, call: AttentionCall) -> str:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -52,6 +53,7 @@ class Recorder(Observer):
         self.stacks = Stacks(tokenizer)
         self.copies = copies or Copies()
         self.keep = keep
+        self._made: WeakKeyDictionary[AttentionCall, tuple[AttentionMap | None, Call]] = WeakKeyDictionary()
         self._begun: deque[tuple[int, int]] = deque()  # how many maps and calls there were as each kept pass began
         self._unprojected: CallValues | None = None  # the call whose output has not come to its projection yet
 
@@ -111,7 +113,10 @@ class Recorder(Observer):
                 )
             amap.name, amap.kind, amap.layer, amap.call, amap.step = place
             kept = self._keep(call, amap)
-        self.recording.calls.append(Call(place.name, place.kind, place.layer, kept, place.call, place.step))
+        said = Call(place.name, place.kind, place.layer, kept, place.call, place.step)
+        self.recording.calls.append(said)
+        if call.kept == "dense":
+            self._made[call] = self.recording.maps[-1] if self.recording.maps else None, said
 
     def _keep(self, call: AttentionCall, amap: AttentionMap) -> str:
         """Put a map into the recording, if it is to be kept; how it was."""
@@ -128,6 +133,16 @@ class Recorder(Observer):
                 found = AttentionMap.from_data(replace(data, view=alone(data.view)))
         self.recording.maps.append(found)
         return call.kept if call.doubt is None else f"{call.kept}; {call.doubt}"
+
+    def withdraw(self, call: AttentionCall) -> None:
+        """Its map is let go; why there is none is said with those that were missed."""
+        amap, said = self._made.pop(call, (None, None))
+        recording = self.recording
+        if said in recording.calls:
+            recording.calls.remove(said)
+        at = next((at for at, one in enumerate(recording.maps) if one is amap), None)
+        if at is not None:
+            del recording.maps[at], recording.values[at : at + bool(self.values)]
 
     def _let_go(self) -> None:
         """A pass begins: those that were kept before as many as are asked for, are let go."""

@@ -11,13 +11,13 @@ import threading
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, cast
-from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor, nn
+from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -28,9 +28,22 @@ from regard.recording.copies import Copies
 from regard.recording.functions.flex import is_flex, read_operator
 from regard.recording.head_axes import UNSPLIT, EinsumAxes, HeadAxes, of_einsum, of_leading
 from regard.recording.kinds import is_attention
+from regard.recording.living import Living
 from regard.recording.observer import AttentionCall, Observer
 from regard.recording.reshapes import TRACKED, Reshapes
+from regard.recording.softmax_inputs import (
+    CHANNELS,
+    FEATURES,
+    FOLLOWED,
+    LINEAR,
+    OTHER_AXIS,
+    PRODUCTS,
+    SoftmaxInputs,
+    is_transposed,
+    sums_over,
+)
 
+KERNELS = (OpOverload, OpOverloadPacket, HigherOrderOperator)
 FUSED = functional.scaled_dot_product_attention
 SOFTMAX = {functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
 PASSES_ON = {  # what may happen to weights on the way to the values without making others of them
@@ -42,7 +55,9 @@ CHANGES = {  # what makes other weights of them: those are kept
     Tensor.mul, torch.mul, Tensor.__mul__, Tensor.div, Tensor.__truediv__, Tensor.masked_fill, torch.masked_fill, torch.where,
     Tensor.__getitem__,
 }  # fmt: skip
-PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
+EXPONENTIALS = {torch.exp, Tensor.exp}
+SUMS = {torch.sum, Tensor.sum}
+QUOTIENTS = {torch.div, Tensor.div, Tensor.__truediv__, torch.true_divide, Tensor.true_divide}
 
 _silence = threading.local()
 
@@ -73,19 +88,39 @@ class FusedArguments(NamedTuple):
 
 @dataclass
 class Softmax:
-    """A softmax over the last axis: attention, if its result comes to multiply values."""
+    """A softmax over one of the last two axes: attention, if its result comes to multiply values.
+
+    Attributes:
+        module: that computes it.
+        used: whether there is a call of it.
+        reason: why there is no map of it.
+        of_features: whether it is over the features of a projection.
+        of_scores: whether it is over products of two tensors.
+        is_said: whether that there is no map of it is said, whatever the module is called.
+    """
 
     module: nn.Module
     used: bool = False
+    of_features: bool = False
+    of_scores: bool = True
+    is_said: bool = False
     reason: str = "a softmax that multiplies no values in a matrix product"
 
 
 class Weights(NamedTuple):
     """What stands for the result of a softmax now, on its way to the values."""
 
-    tensor: ReferenceType[Tensor]
     before: Tensor | None  # the weights before dropout and casts, where the tensor is no longer these
     softmax: Softmax
+    axis: int = -1  # over which each row sums to 1
+
+
+class Sum(NamedTuple):
+    """What came of a softmax that was over no products: attention, unless its rows are summed over in turn."""
+
+    call: AttentionCall
+    softmax: Softmax
+    axis: int = -2  # of its rows
 
 
 class TorchCalls(TorchFunctionMode):
@@ -94,9 +129,13 @@ class TorchCalls(TorchFunctionMode):
     def __init__(self, observer: Observer) -> None:
         super().__init__()
         self.observer = observer
-        self.weights: dict[int, Weights] = {}
+        self.weights: Living[Weights] = Living()
         self.softmaxes: list[Softmax] = []
         self.reshapes = Reshapes()
+        self.inputs = SoftmaxInputs()
+        self.sums: Living[Sum] = Living()
+        self._exponentials: Living[bool] = Living()
+        self._denominators: Living[tuple[int, int]] = Living()  # of which exponential, over which axis
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -129,30 +168,73 @@ class TorchCalls(TorchFunctionMode):
             self.observer.see(call)
             return call.output
         if func in SOFTMAX:
-            self._begin(module, result, args[1] if len(args) > 1 else given.get("dim"))
-        elif self.weights:
-            return self._follow(func, module, args, result)
+            self._begin(module, args[0] if args else given["input"], result, args[1] if len(args) > 1 else given.get("dim"))
+        else:
+            self._begin_by_hand(func, module, args, given, result)
+            if self.weights or self.sums:
+                result = self._follow(func, module, args, result)
+        if func in FOLLOWED and type(module) not in self.observer.settled:
+            self.inputs.see(func, args, result)
+        elif isinstance(func, KERNELS) and "attention" in (name := getattr(func, "__name__", str(func))):
+            reason = f"a kernel that is called by itself, {name}, whose arguments are not read"
+            self.softmaxes.append(Softmax(module, reason=reason, is_said=True))
         return result
 
     def missed(self) -> Iterator[tuple[nn.Module, str]]:
-        """Attention modules whose softmax multiplied no values, and why there is no map of it."""
+        """Modules whose softmax is no attention over positions, and why there is no map of it."""
         for softmax in self.softmaxes:
-            if not softmax.used and is_attention(softmax.module):
+            if softmax.is_said or (not softmax.used and is_attention(softmax.module)):
                 yield softmax.module, softmax.reason
 
-    def _begin(self, module: nn.Module, result: Tensor, dim: int | None) -> None:
-        if result.ndim < 2 or dim not in (-1, result.ndim - 1):
+    def _begin(self, module: nn.Module, given: Tensor, result: Tensor, dim: int | None) -> None:
+        axis = None if dim is None or result.ndim < 2 else dim if dim < 0 else dim - result.ndim
+        if axis is None or axis < -2:
             return
         softmax = Softmax(module)
         self.softmaxes.append(softmax)
         if result.ndim > 4:
             softmax.reason = f"a softmax of {result.ndim} axes: attention in blocks, which has no one map of queries by keys"
-        else:
-            self._hold(result, None, softmax)
+            return
+        if type(module) not in self.observer.settled:
+            softmax.of_scores = self.inputs.are_scores(given)
+            softmax.of_features = not softmax.of_scores and result.ndim + axis in self.inputs.features(given)
+        self._hold(result, None, softmax, axis)
 
-    def _hold(self, tensor: Tensor, before: Tensor | None, softmax: Softmax) -> None:
-        place = id(tensor)  # ids of tensors that are gone are used again
-        self.weights[place] = Weights(ref(tensor, lambda _: self.weights.pop(place, None)), before, softmax)
+    def _begin_by_hand(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> None:
+        """A softmax as exponentials that are divided by their sum."""
+        if func in EXPONENTIALS:
+            self._exponentials.hold(result, True)
+            if self.inputs.are_scores(args[0]):
+                self.inputs.hold_scores(result)
+        elif func in SUMS and self._exponentials and self._exponentials.get(args[0]):
+            dim = args[1] if len(args) > 1 else given.get("dim")
+            if isinstance(dim, tuple | list) and len(dim) == 1:
+                dim = dim[0]
+            if isinstance(dim, int) and result.ndim == args[0].ndim:
+                self._denominators.hold(result, (id(args[0]), dim))
+        elif func in QUOTIENTS and self._denominators and len(args) > 1:
+            held = self._denominators.get(args[1])
+            if held is not None and held[0] == id(args[0]):
+                self._begin(module, args[0], result, held[1])
+
+    def _hold(self, tensor: Tensor, before: Tensor | None, softmax: Softmax, axis: int) -> None:
+        self.weights.hold(tensor, Weights(before, softmax, axis))
+
+    def _follow_sums(self, func: Any, args: tuple[Any, ...], operands: Sequence[Any], result: Any) -> None:
+        """What is summed over positions first, and over features then, is linear attention."""
+        for at, operand in enumerate(operands):
+            held = self.sums.get(operand)
+            if held is None or not isinstance(result, Tensor):
+                continue
+            if is_transposed(func, operand, result):
+                self.sums.hold(result, held._replace(axis=-3 - held.axis))
+            elif func in PRODUCTS and len(operands) == 2 and sums_over(func, args, at, held.axis):
+                held.softmax.is_said, held.softmax.reason = True, LINEAR
+                self.observer.withdraw(held.call)
+                other = self.weights.get(operands[1 - at])
+                if other is not None and not other.softmax.of_scores:
+                    other.softmax.is_said, other.softmax.reason = True, LINEAR
+                    self.weights.drop(operands[1 - at])
 
     def _follow(self, func: Any, module: nn.Module, args: tuple[Any, ...], result: Any) -> Any:
         operands: Sequence[Any] = args
@@ -160,29 +242,73 @@ class TorchCalls(TorchFunctionMode):
             operands = args[1] if isinstance(args[1], tuple | list) else args[1:]
             if len(operands) != 2:  # a sum of weights, or of three tensors at once
                 return result
+        if self.sums:
+            self._follow_sums(func, args, operands, result)
         for at, operand in enumerate(operands):
-            held = self.weights.get(id(operand))
-            if held is None or held.tensor() is not operand or result is operand or not isinstance(result, Tensor):
+            held = self.weights.get(operand)
+            if held is None or result is operand or not isinstance(result, Tensor):
+                continue
+            if func in PRODUCTS and len(operands) == 2 and isinstance(operands[1 - at], Tensor):
+                result = self._multiplied(func, module, args, (at, operand, held), operands[1 - at], result)
                 continue
             weights = cast("Tensor", operand)
             before: Tensor = weights if held.before is None else held.before
-            pair = len(operands) == 2 and isinstance(operands[1 - at], Tensor)
-            letters = of_einsum(args, at, operands[1 - at], self.reshapes) if func is torch.einsum and pair else None
-            product = func in PRODUCTS and pair and (at == 0 if func is not torch.einsum else letters is not None)
-            if product and _multiplies_values(module, before, operands[1 - at]):
-                del self.weights[id(operand)]
-                held.softmax.used = True
-                if letters is not None:
-                    call = _einsum_call(module, letters, weights, before, operands[1 - at], result)
-                else:
-                    call = _dense_call(module, before, operands[1 - at], result, self.reshapes)
-                self.observer.see(call)
-                result = call.output
-            elif func in PASSES_ON and at == 0:
-                self._hold(result, result if before.ndim < 4 <= result.ndim else before, held.softmax)
+            if is_transposed(func, weights, result):
+                self._hold(result, None if held.before is None else held.before.mT, held.softmax, -3 - held.axis)
+            elif func in PASSES_ON and at == 0 and (held.axis == -1 or result.shape[-2:] == weights.shape[-2:]):
+                self._hold(result, result if before.ndim < 4 <= result.ndim else before, held.softmax, held.axis)
             elif func in CHANGES and _still_a_map(result, weights):
-                self._hold(result, None, held.softmax)
+                self._hold(result, None, held.softmax, held.axis)
         return result
+
+    def _multiplied(
+        self, func: Any, module: nn.Module, args: tuple[Any, ...], of: tuple[int, Tensor, Weights], values: Tensor, result: Any
+    ) -> Any:
+        """What the model goes on with after a product of weights, operand number ``of[0]``, and of what may be values."""
+        at, weights, held = of
+        before: Tensor = weights if held.before is None else held.before
+        softmax = held.softmax
+        letters = None
+        if func is torch.einsum:
+            if held.axis == -2:
+                weights, before, args = weights.mT, before.mT, _with_swapped(args, at)
+            letters = of_einsum(args, at, values, self.reshapes)
+            if letters is None:
+                return result
+            summed = values.ndim - len(letters.values) + letters.values.index(letters.key)
+        elif not sums_over(func, args, at, held.axis):
+            softmax.reason = OTHER_AXIS
+            return result
+        else:
+            summed = values.ndim - 2 if at == 0 else values.ndim - 1
+        if not _multiplies_values(module, before, values):
+            return result
+        self.weights.drop(of[1])
+        reason = CHANNELS if summed in self.inputs.features(values) else None
+        if softmax.of_features and not (self.inputs.is_known(values) and reason is None):
+            reason = FEATURES
+        if reason is not None:
+            softmax.is_said, softmax.reason = True, reason
+            return result
+        softmax.used = True
+        if letters is not None:
+            call = _einsum_call(module, letters, weights, before, values, result)
+            rows = result.ndim - 2 if letters.queries[-1:] == letters.output[-2:-1] else result.ndim - 1
+        else:
+            call = _dense_call(module, before, values, result, self.reshapes, transposed=at == 1)
+            rows = result.ndim - 2 if at == 0 else result.ndim - 1
+        self.observer.see(call)
+        if not softmax.of_scores:
+            self.sums.hold(call.output, Sum(call, softmax, rows - result.ndim))
+        return call.output
+
+
+def _with_swapped(args: tuple[Any, ...], at: int) -> tuple[Any, ...]:
+    """The arguments of an einsum that is given one operand transposed."""
+    given, arrow, output = str(args[0]).replace(" ", "").partition("->")
+    letters = given.split(",")
+    letters[at] = letters[at][:-2] + letters[at][-2:][::-1]
+    return (",".join(letters) + arrow + output, *args[1:])
 
 
 def _still_a_map(changed: Tensor, weights: Tensor) -> bool:
@@ -244,11 +370,17 @@ def _fused_call(module: nn.Module, call: FusedArguments, output: Tensor, reshape
         call.dropout_p,
         as_given=lambda seen: axes.as_given(seen, output.shape),
         doubt=None if axes.known else UNSPLIT,
+        under=(call.attn_mask, call.is_causal, call.scale),
     )
 
 
-def _dense_call(module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, reshapes: Reshapes) -> AttentionCall:
-    """A matrix product of weights and values."""
+def _dense_call(
+    module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, reshapes: Reshapes, *, transposed: bool
+) -> AttentionCall:
+    """A matrix product of weights and values; transposed, where the values stand on the left: V·Wᵀ."""
+    own = weights
+    if transposed:
+        return _transposed(_dense_call(module, weights.mT, values.mT, output.mT, reshapes, transposed=False), own, output)
     axes = of_leading(module, weights.shape[:-2], (values,), reshapes)
     return AttentionCall(
         module,
@@ -261,6 +393,19 @@ def _dense_call(module: nn.Module, weights: Tensor, values: Tensor, output: Tens
         None if module.training else 0.0,
         as_given=lambda seen: axes.as_given(seen, output.shape),
         doubt=None if axes.known else UNSPLIT,
+    )
+
+
+def _transposed(call: AttentionCall, weights: Tensor, output: Tensor) -> AttentionCall:
+    """A call whose output has the queries last."""
+    heads_first, as_given = cast("Any", call.heads_first), cast("Any", call.as_given)
+    return replace(
+        call,
+        given=(weights,),
+        output=output,
+        sizes=(weights.shape[-1], weights.shape[-2]),
+        heads_first=lambda tensor: heads_first(tensor.mT),
+        as_given=lambda seen: as_given(seen).mT,
     )
 
 
