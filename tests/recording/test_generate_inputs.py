@@ -153,7 +153,7 @@ def test_maps_are_those_of_the_models_own_steps(make):
     steps = model.generate(**inputs, **options, **once, output_attentions=True, return_dict_in_generate=True)
     assert torch.equal(recording.sequences, steps.sequences)
     expected = regard.Recording.of(steps)
-    assert {amap.kind for amap in expected.maps} == {amap.kind for amap in recording.maps}
+    assert {amap.kind for amap in expected.maps} <= {amap.kind for amap in recording.maps}
     for kind in {amap.kind for amap in expected.maps}:
         towers = kind == "self"  # which the model returns no weights of
         found = [amap for amap in recording.maps if amap.kind == kind and (not towers or amap.queries.role == "produced")]

@@ -1,0 +1,139 @@
+"""One call of torch's functions that is attention: its map, its values, and the heads of its output."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from regard.errors import RecordingError
+from regard.maps.attention_map import AttentionMap
+from regard.masks import Mask, causal
+from regard.recording.copies import Copies
+from regard.recording.head_axes import UNSPLIT, EinsumAxes, HeadAxes, of_leading
+from regard.recording.observer import AttentionCall
+from regard.recording.reshapes import Reshapes
+
+
+class FusedArguments(NamedTuple):
+    """The arguments of ``F.scaled_dot_product_attention``."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    attn_mask: Tensor | None = None
+    dropout_p: float = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+
+def _fused_map(module: nn.Module, call: FusedArguments, axes: HeadAxes, copies: Copies) -> AttentionMap:
+    """The factors of one call of the fused attention."""
+    query, key = call.query.detach(), call.key.detach()
+    if query.is_nested or key.is_nested:
+        raise RecordingError(
+            f"expected padded tensors in {type(module).__name__}, got nested ones, whose maps have no common shape; "
+            "pad them, or leave the layer out with layers="
+        )
+    before = _leading(call)
+    mask: Mask | Tensor | None = causal() if call.is_causal else None
+    if call.attn_mask is not None:
+        mask = copies.mask(axes.heads_first(call.attn_mask.expand(*before, query.shape[-2], key.shape[-2])))
+    query, key = (copies.own(_read(call, axes, one)) for one in (query, key))
+    return AttentionMap(query, key, mask=mask, scale=call.scale)
+
+
+def _leading(call: FusedArguments) -> Sequence[int]:
+    """The axes before queries and dim."""
+    before = call.query.shape[:-2]
+    return before if call.enable_gqa else torch.broadcast_shapes(before, call.key.shape[:-2])
+
+
+def _read(call: FusedArguments, axes: HeadAxes, tensor: Tensor) -> Tensor:
+    """Queries, keys or values as (batch, heads, positions, dim): several heads of queries may read one of keys."""
+    if not call.enable_gqa:
+        return axes.heads_first(tensor.expand(*_leading(call), *tensor.shape[-2:]))
+    own = HeadAxes(tuple(tensor.shape[:-2]), (tensor.ndim - 3,))
+    return own.heads_first(tensor)
+
+
+def fused_call(module: nn.Module, call: FusedArguments, output: Tensor, reshapes: Reshapes) -> AttentionCall:
+    """A call of the fused attention, and what came of it."""
+    if output.is_nested:
+        axes = HeadAxes((1, 1), (1,))
+    elif call.enable_gqa:
+        axes = HeadAxes(tuple(output.shape[:-2]), (output.ndim - 3,))
+    else:
+        axes = of_leading(module, _leading(call), (call.value, call.query, call.key), reshapes)
+    return AttentionCall(
+        module,
+        "factors",
+        (call.query, call.key),
+        partial(_fused_map, module, call, axes),
+        output,
+        axes.heads_first,
+        lambda: _read(call, axes, call.value.detach()),
+        call.dropout_p,
+        as_given=lambda seen: axes.as_given(seen, output.shape),
+        doubt=None if axes.known else UNSPLIT,
+        under=(call.attn_mask, call.is_causal, call.scale),
+    )
+
+
+def dense_call(
+    module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, reshapes: Reshapes, *, transposed: bool
+) -> AttentionCall:
+    """A matrix product of weights and values; transposed, where the values stand on the left: V·Wᵀ."""
+    own = weights
+    if transposed:
+        return _transposed(dense_call(module, weights.mT, values.mT, output.mT, reshapes, transposed=False), own, output)
+    axes = of_leading(module, weights.shape[:-2], (values,), reshapes)
+    return AttentionCall(
+        module,
+        "dense",
+        (weights,),
+        lambda copies: AttentionMap.from_dense(copies.own(axes.heads_first(weights.detach()))),
+        output,
+        axes.heads_first,
+        lambda: axes.heads_first(values.detach().expand(*output.shape[:-2], *values.shape[-2:])),
+        None if module.training else 0.0,
+        as_given=lambda seen: axes.as_given(seen, output.shape),
+        doubt=None if axes.known else UNSPLIT,
+    )
+
+
+def _transposed(call: AttentionCall, weights: Tensor, output: Tensor) -> AttentionCall:
+    """A call whose output has the queries last."""
+    heads_first, as_given = cast("Any", call.heads_first), cast("Any", call.as_given)
+    return replace(
+        call,
+        given=(weights,),
+        output=output,
+        sizes=(weights.shape[-1], weights.shape[-2]),
+        heads_first=lambda tensor: heads_first(tensor.mT),
+        as_given=lambda seen: as_given(seen).mT,
+    )
+
+
+def einsum_call(
+    module: nn.Module, axes: EinsumAxes, weights: Tensor, before: Tensor, values: Tensor, output: Tensor
+) -> AttentionCall:
+    """An einsum of weights and values, whose letters say which axis is which."""
+    kept = before if before.shape == weights.shape else weights
+    queries, keys = axes.of_weights(weights).shape[2:]
+    return AttentionCall(
+        module,
+        "dense",
+        (weights,),
+        lambda copies: AttentionMap.from_dense(copies.own(axes.of_weights(kept.detach()))),
+        output,
+        axes.of_output if axes.keeps_all else None,
+        lambda: axes.of_values(values.detach(), weights),
+        None if module.training else 0.0,
+        sizes=(queries, keys),
+        as_given=lambda seen: axes.output_as_given(seen, output),
+        doubt=None if axes.known else UNSPLIT,
+    )
