@@ -112,7 +112,10 @@ def _place(tensor: Tensor) -> int | None:
     """Where the memory of a tensor is; None where it has none of its own."""
     if tensor.is_nested or tensor.layout != torch.strided or not tensor.numel() or type(tensor) not in (Tensor, nn.Parameter):
         return None
-    return tensor.untyped_storage().data_ptr()
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):  # as inside of vmap
+        return None
 
 
 def is_transposed(func: Any, given: Tensor, result: Tensor) -> bool:
