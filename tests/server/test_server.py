@@ -1,7 +1,10 @@
 """What the server answers, what it refuses, and that nothing that is done to it brings it down."""
 
 import asyncio
+import contextlib
+import http.client
 import json
+import os
 import socket
 import threading
 import time
@@ -12,17 +15,18 @@ import torch
 
 import regard
 from regard.errors import OptionError
+from regard.maps.storage import tensor_file
 from regard.mechanisms.catalogue import card, catalogue
-from regard.server import read_ahead
+from regard.server import connections, read_ahead
 from regard.server.application import application
 from regard.server.documents import MADE, KeptDocuments
 from regard.server.playground import Playground
 from regard.server.read_ahead import Preparation
-from regard.server.serving import address_of, checked_address, listening
+from regard.server.serving import address_of, checked_address, listening, server_of
 from regard.server.worker import BusyError, Worker
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
-from support.serving import served
+from support.serving import Server, served
 
 pytestmark = pytest.mark.slow
 
@@ -515,3 +519,122 @@ class TestPreparation:
 
         asyncio.run(scene())
         assert self.known(long).all()
+
+
+class TestConnections:
+    """Who says nothing, and who does not listen."""
+
+    def test_three_hundred_silent_ones_lock_nobody_out(self, server):
+        silent = [socket.create_connection((server.host, server.port)) for _ in range(300)]
+        try:
+            for _ in range(5):
+                assert server.get("/documents")[0] == 200
+            assert server.post("/documents/small/region", REGION)[0] == 200
+        finally:
+            for one in silent:
+                one.close()
+        assert server.get("/documents")[0] == 200
+
+    def test_who_speaks_is_not_closed_for_those_who_do_not(self, server):
+        kept = http.client.HTTPConnection(server.host, server.port, timeout=60)
+        silent = []
+        try:
+            for _ in range(2):
+                kept.request("GET", "/documents", headers=server.cookie)
+                assert kept.getresponse().read()
+                silent += [socket.create_connection((server.host, server.port)) for _ in range(300)]
+        finally:
+            for one in silent:
+                one.close()
+            kept.close()
+
+    def test_a_silent_one_is_closed(self, monkeypatch):
+        monkeypatch.setattr(connections, "FIRST", 0.2)
+        monkeypatch.setattr(connections, "NEXT", 0.2)
+        with in_this_process(echo) as port:
+            whole = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            for said in (b"", whole[:-4], whole, whole + b"GET"):
+                with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+                    one.sendall(said)
+                    while one.recv(65536):
+                        pass  # ends when the server closes it
+
+    def test_a_head_that_drips_is_closed_too(self, monkeypatch):
+        monkeypatch.setattr(connections, "FIRST", 0.3)
+        with in_this_process(echo) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+            one.settimeout(0.05)
+            for _ in range(200):
+                try:
+                    one.sendall(b"G")
+                    if not one.recv(1):
+                        return
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    return
+        raise AssertionError("it is open after ten seconds")
+
+    def test_who_does_not_read_an_answer_is_closed(self, monkeypatch):
+        monkeypatch.setattr(connections, "STALLED", 0.2)
+        with in_this_process(much) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+            one.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(2)
+            got = 0
+            with contextlib.suppress(ConnectionError):
+                while piece := one.recv(2**20):
+                    got += len(piece)
+            assert got < 2**26
+
+    def test_what_breaks_has_the_same_headers(self, monkeypatch):
+        def broken(*_):
+            raise RuntimeError("secret")
+
+        shown = document(torch.eye(3))
+        monkeypatch.setattr(shown, "answer", broken)
+        with in_this_process(application({"it": shown})) as port:
+            server = Server(f"http://127.0.0.1:{port}/", None)
+            status, headers, body = server.post("/documents/it/region", REGION)
+            assert status == 500
+            assert b"secret" not in body
+            for name in ("content-security-policy", "x-content-type-options", "cross-origin-resource-policy", "cache-control"):
+                assert name in headers
+
+    def test_a_file_that_was_cut_short_is_said_and_the_server_lives(self, amap, tmp_path, monkeypatch):
+        monkeypatch.setattr(tensor_file, "COPIED_BYTES", 0)
+        amap.save(tmp_path / "map")
+        shown = document(regard.load(tmp_path / "map"), statistics=False)
+        os.truncate(tmp_path / "map", 600)
+        with in_this_process(application({"it": shown})) as port:
+            server = Server(f"http://127.0.0.1:{port}/", None)
+            status, text = error_of(server.post("/documents/it/region", REGION))
+            assert status == 409
+            assert "cut short" in text
+            assert server.get("/documents")[0] == 200
+
+
+async def echo(scope, _receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def much(scope, _receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(2**26)})
+
+
+@contextlib.contextmanager
+def in_this_process(app):
+    """Served by a thread of ours, where a test can change what it likes; its port."""
+    with listening("127.0.0.1", 0) as found:
+        server = server_of(app)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [found]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield found.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -13,7 +13,7 @@ import urllib.parse
 
 @contextlib.contextmanager
 def served(*arguments, command="view", browser=False):
-    """Runs ``regard view|serve ...``, without a browser unless it is asked for, and gives its address; it must end cleanly when it is interrupted."""
+    """Runs ``regard view|serve ...`` and gives its address; it must end cleanly when it is interrupted."""
     program = [sys.executable, "-m", "regard.cli", command, *map(str, arguments)]
     program += [] if browser else ["--no-browser"]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from regard import AttentionMap
 from regard.analysis.alignment.word_maps import merge
 from regard.errors import OptionError
+from regard.viewer.answers.cost import cost_of_weight
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import QUESTIONS, document
 from regard.viewer.page.data import uncompressed
@@ -204,7 +205,7 @@ def test_words_of_a_map_are_answered_lazily():
 
 def test_a_host_with_a_limit_reads_as_much_as_it_pays_for():
     amap = long_map(1, 1301, 1409)
-    row = 1409 * 11  # multiply-adds
+    row = 1409 * cost_of_weight(amap)
     rows = span(0, 1301, 10)
     unlimited = values(document(amap, statistics=False), rows=rows)
     assert unlimited[0]["sampled"] == 0
@@ -225,7 +226,7 @@ def test_only_the_rows_that_are_read_have_denominators():
 
 def test_overviews_and_margins_within_a_limit():
     amap = long_map(4, 1301, 1409)
-    shown = document(amap, statistics=False, max_work=4 * 64 * 1409 * 11)
+    shown = document(amap, statistics=False, max_work=4 * 64 * 1409 * cost_of_weight(amap))
     meta, found = unpack(shown.answer("overview", {"map": 0}))
     assert (meta["rows"], meta["columns"], meta["sampled"]) == (64, 256, 1)
     assert_allclose(found["mean"].sum(2).mean(), 256 / 1409, rtol=0.05)
@@ -306,7 +307,8 @@ def test_cells_that_overlap_take_no_more_memory():
 
 
 def test_cells_that_overlap_are_paid_for():
-    shown = document(long_map(1, 101, 103), statistics=False, max_work=101 * 103 * 11)
+    amap = long_map(1, 101, 103)
+    shown = document(amap, statistics=False, max_work=101 * 103 * cost_of_weight(amap))
     whole = {"rows": span(0, 101, 1), "columns": span(0, 103, 1)}
     assert values(shown, **whole)[0]["sampled"] == 0
     assert values(shown, **whole | {"columns": {"starts": [0] * 10, "stops": [103] * 10}})[0]["sampled"] == 10

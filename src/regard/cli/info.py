@@ -35,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
         "maps": [_row(amap) for amap in recording.maps],
     }
     if options.json:
-        print(json.dumps(said, ensure_ascii=False))
+        text = json.dumps(said, ensure_ascii=False)
+        # Half of a character, which JSON can spell and no output can show: spelled again.
+        print(text if text.isprintable() else json.dumps(said))
     else:
         _show(said)
     sys.stdout.flush()

@@ -126,11 +126,9 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="0 (default) for any that is free")
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1); others than this machine's need --token"
-    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; another than this machine needs --token")
     token = parser.add_mutually_exclusive_group()
-    token.add_argument("--token", help="only who has it is answered; one is made where left out. ps shows it to other users")
+    token.add_argument("--token", help="only who has it is answered; auto (default) makes one")
     token.add_argument("--no-token", action="store_true", help="answer every user of this machine")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
 

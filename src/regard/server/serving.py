@@ -87,6 +87,23 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield found
 
 
+def server_of(application: ASGIApp) -> uvicorn.Server:
+    """What runs the application, with our limits."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            http=Connection,  # of h11: the other one that uvicorn may find sets no limit to what headers may take
+            timeout_keep_alive=int(NEXT),
+            timeout_graceful_shutdown=GRACE,
+            h11_max_incomplete_event_size=2**16,
+            ws="none",
+        )
+    )
+
+
 def serve(application: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None, browser: bool) -> None:
     """Serve until it is stopped (Ctrl-C, or a signal to end).
 
@@ -99,19 +116,7 @@ def serve(application: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, token
     """
     with listening(host, port) as found:
         address = address_of(host, found.getsockname()[1], token)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                http=Connection,  # of h11: the other one that uvicorn may find sets no limit to what headers may take
-                timeout_keep_alive=int(NEXT),
-                timeout_graceful_shutdown=GRACE,
-                h11_max_incomplete_event_size=2**16,
-                ws="none",
-            )
-        )
+        server = server_of(application)
         print(f"look at {address}", flush=True)
         if token is None:
             print("no token: every user of this machine can see what is served here", file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from regard.maps.attention_map import AttentionMap
-from regard.maps.source import DenseWeights
+from regard.viewer.answers.cost import cost_of_weight
 from regard.viewer.answers.requests import Cells, How
 
 BLOCK = 2**22
@@ -21,8 +21,8 @@ BLOCK = 2**22
 LEAST_ROWS = 16
 """Of an overview, whatever it costs."""
 
-GUESSED_COST = 256
-"""Multiply-adds of a weight of a map that is neither factors nor dense: of words, of means, of norms."""
+MOST_OVER = 8
+"""How many times the work may be exceeded for one query of each cell; beyond, neighbouring cells share what is read."""
 
 Numbers = NDArray[np.float32]
 
@@ -58,10 +58,7 @@ class Reader:
 
     def __init__(self, amap: AttentionMap, max_work: int | None = None) -> None:
         self.amap, self.max_work = amap, max_work
-        factors = amap.view.whole_factors
-        self.cost = GUESSED_COST if factors is None else factors.query.shape[-1]
-        if isinstance(amap.view.source, DenseWeights):
-            self.cost = 1
+        self.cost = cost_of_weight(amap)
 
     def region(
         self,
@@ -85,6 +82,11 @@ class Reader:
         across = Members.of(columns, keys, hidden_columns)
         wide = max(keys, len(across.places))  # cells may overlap
         many = self._affordable(every.counts, len(heads) * wide * self.cost)
+        if (step := self._step(every.counts, len(heads) * wide * self.cost)) > 1:
+            some = Cells(rows.starts[::step], rows.stops[::step])
+            hidden = {"hidden_rows": hidden_rows, "hidden_columns": hidden_columns}
+            found, _ = self.region(heads, some, columns, hows, **hidden, renormalise=renormalise, sample=1)
+            return [np.repeat(cells, step, axis=0)[: len(rows)] for cells in found], 1
         chosen = min(sample or many, many or sample)
         read = Members.of(rows, queries, hidden_rows, chosen) if chosen else every
         filled = across.counts > 0  # the others stay 0
@@ -195,6 +197,9 @@ class Reader:
         queries, keys = self.amap.shape[2:]
         every = Members.of(rows, queries, hidden)
         many = self._affordable(every.counts, len(heads) * keys * self.cost)
+        if (step := self._step(every.counts, len(heads) * keys * self.cost)) > 1:
+            places = np.arange(len(rows)) // step * step
+            return Members.of(Cells(rows.starts[places], rows.stops[places]), queries, hidden, 1)
         return Members.of(rows, queries, hidden, many) if many else every
 
     def affords(self, rows: int, heads: int) -> bool:
@@ -234,6 +239,12 @@ class Reader:
             fits = int(np.minimum(counts, middle).sum()) * row_cost <= self.max_work
             low, high = (middle, high) if fits else (low, middle - 1)
         return low
+
+    def _step(self, counts: NDArray[np.int64], row_cost: int) -> int:
+        """Of how many neighbouring cells one is read: 1, unless one query of each were far too much work."""
+        if self.max_work is None:
+            return 1
+        return min(len(counts), max(1, -(-int((counts > 0).sum()) * row_cost // (MOST_OVER * self.max_work))))
 
 
 def steps_of(amap: AttentionMap, head: int, value: torch.Tensor | None) -> tuple[dict[str, Any], dict[str, Numbers]]:

@@ -11,8 +11,8 @@ from regard.arguments import in_short, one_of, whole_number
 from regard.errors import OptionError
 
 MOST_CELLS = 2**20
-MOST_MEMBERS = 2**22
-"""Positions in all cells of an axis together: cells may overlap, but not without end."""
+MOST_MEMBERS = 4
+"""How many times each position may be in the cells of an axis, on average: cells overlap where words share a token."""
 
 How = Literal["mean", "max", "mass"]
 HOWS: tuple[How, ...] = ("mean", "max", "mass")
@@ -145,8 +145,11 @@ def _cells(name: str, value: object, size: int) -> Cells:
     starts, stops = (_places(f"{name}.{end}", value[end], size) for end in ("starts", "stops"))
     if len(starts) != len(stops) or not (starts <= stops).all():
         raise OptionError(f"{name}: expected as many stops as starts, none before its start; got {len(starts)}, {len(stops)}")
-    if int((stops - starts).sum()) > MOST_MEMBERS:
-        raise OptionError(f"{name}: expected at most {MOST_MEMBERS:,} positions in all cells, got {(stops - starts).sum():,}")
+    if int((stops - starts).sum()) > MOST_MEMBERS * size:
+        raise OptionError(
+            f"{name}: expected at most {MOST_MEMBERS * size:,} positions in all cells, {MOST_MEMBERS} times those that there "
+            f"are, got {(stops - starts).sum():,}"
+        )
     return Cells(starts, stops)
 
 
