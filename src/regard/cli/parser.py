@@ -30,6 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_view(commands)
     _add_serve(commands)
     _add_survey(commands)
+    verify = commands.add_parser(
+        "verify",
+        help="check the embedded model's files",
+        description="Check each file of the embedded model by the SHA-256 sum that it was released with.",
+    )
+    verify.set_defaults(module="verifying")
     return parser
 
 

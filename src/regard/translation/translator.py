@@ -18,6 +18,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.recording.generation import generate, replay
 from regard.recording.pretrained import known_name, read_from
 from regard.recording.recording import Recording
+from regard.translation.checksums import checked_files
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Figure
@@ -197,6 +198,8 @@ def load_translator(model: str | Path | None = None) -> "Translator":
 
 @functools.lru_cache(maxsize=4)
 def _loaded(model: str | None) -> "Translator":
+    if model is None:
+        checked_files(EMBEDDED)
     name = str(EMBEDDED) if model is None else known_name(model, first=AT_HAND)
     with read_from(name, "a sequence-to-sequence model"):
         tokenizer = AutoTokenizer.from_pretrained(name)
