@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from transformers.vision_utils import get_vision_window_index
 
 import regard
 from regard.axes import Patch, Seconds
@@ -285,7 +284,8 @@ def test_parts_of_the_tower_of_qwen_are_no_layers_and_know_their_patches(seen_by
     # By Transformers' own order: squares of 2 × 2 patches, in windows of 2 × 2 squares.
     order = torch.arange(29)
     if family == "2.5":
-        order, _ = get_vision_window_index(THW, spatial_merge_size=2, window_size=16, patch_size=4)
+        windows = pytest.importorskip("transformers.vision_utils").get_vision_window_index  # not in the oldest
+        order, _ = windows(THW, spatial_merge_size=2, window_size=16, patch_size=4)
     squares = [Patch(image, row, column) for image, (_, rows, columns) in enumerate(THW.tolist()) for row in range(0, rows, 2)
                for column in range(0, columns, 2)]  # fmt: skip
     wanted = [

@@ -30,7 +30,7 @@ OTHERS = frozenset({
     "pixel_values", "pixel_values_videos", "pixel_values_images", "input_features", "input_values", "audio_values",
     "image_grid_thw", "video_grid_thw", "grid_thw", "image_sizes", "spatial_shapes", "patch_attention_mask",
 })  # fmt: skip
-CARRIED = frozenset({"encoder_hidden_states", "past_key_values"})
+CARRIED = frozenset({"cache", "encoder_hidden_states", "past_key_values"})  # from Transformers 5.24 on, the cache is "cache"
 PARTS = "cu_seqlens"
 """Where the pictures or windows of a tower begin and end, which attends within each of them in a call of its own."""
 
@@ -100,6 +100,8 @@ class Stacks:
         given = {name: value for name, value in named.items() if name in FACTS and value is not None}
         if positional and (names := _fact_names(type(module).forward)):
             given |= {names[at]: value for at, value in enumerate(positional) if names.get(at) and value is not None}
+        if hasattr(held := given.pop("cache", None), "get_seq_length"):
+            given.setdefault("past_key_values", held)
         frame = Frame(module, given)
         self.frames.append(frame)
         if (held := given.get("past_key_values")) is not None:
@@ -127,7 +129,7 @@ class Stacks:
         if isinstance(first, Tensor) and first.ndim == 3 and first.shape[1] == len(axis):
             key = id(first)
             self._outputs[key] = ref(first, lambda _: self._outputs.pop(key, None)), axis
-        held = getattr(output, "past_key_values", None)
+        held = getattr(output, "cache", None) or getattr(output, "past_key_values", None)
         held = frame.given.get("past_key_values") if held is None else held
         if held is not None and (columns := frame.axes.get("columns")) is not None:
             with suppress(TypeError):  # a plain tuple of tensors cannot be referred to weakly
