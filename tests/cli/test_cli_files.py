@@ -52,6 +52,19 @@ def test_a_text_is_read(models, name, tmp_path, capsys):
         assert_close(one.dense(), other.dense(), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("more", [[], ["--generate", "3"]])
+def test_what_is_recorded_is_checked(models, tmp_path, capsys, more, monkeypatch):
+    path, plain = tmp_path / "it", tmp_path / "plain"
+    command = ["record", str(models / "llama"), "--text", TEXT, *more, "-o"]
+    assert main([*command, str(path), "--check"]) == 0
+    assert "check: Check(3 of 3 maps compared with what their calls returned; largest error" in capsys.readouterr().out
+    assert main([*command, str(plain)]) == 0
+    assert path.stat().st_size == plain.stat().st_size
+    monkeypatch.setattr("regard.recording.check.error_of", lambda *_: 0.5)
+    assert main([*command, str(path), "--check"]) == 1
+    assert "3 beyond rounding" in capsys.readouterr().out
+
+
 def test_a_decoder_goes_on(models, tmp_path):
     path = tmp_path / "it"
     command = ["record", str(models / "llama"), "--text", TEXT, "--generate", "3", "--beams", "2", "-o", str(path)]

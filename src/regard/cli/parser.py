@@ -79,6 +79,11 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     _add_text(record, required=True)
     record.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write (safetensors)")
     _add_recorded(record)
+    record.add_argument(
+        "--check",
+        action="store_true",
+        help="hold each map against what the model computed: map times values against the output; exit 1 where they differ",
+    )
     record.set_defaults(module="recording")
 
 

@@ -23,11 +23,15 @@ def run(options: argparse.Namespace) -> int:
     """Record, save, and say what was kept."""
     path = checked_path(options.output)  # before the model runs, not after
     recording = recorded(options)
+    check = recording.check() if options.check else None
+    recording.values = []  # they were for the check
     recording.save(path)
     print(recording)
+    if check is not None:
+        print(f"check: {check}")
     print(f"saved: {path} ({bytes_text(path.stat().st_size)})")
     print(f"next:  regard info {path}")
-    return 0
+    return 1 if check is not None and check.wrong else 0
 
 
 def recorded(options: argparse.Namespace) -> Recording:
@@ -81,6 +85,7 @@ def _read(options: argparse.Namespace) -> str:
 def _record(options: argparse.Namespace, model: Any, tokenizer: Any, text: str) -> Recording:
     inputs = dict(tokenizer(text, return_tensors="pt", verbose=False).to(model.device))
     kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": options.layers, "kinds": options.kinds}
+    kept["values"] = getattr(options, "check", False)  # regard view has no such option
     answers = bool(model.config.is_encoder_decoder)
     if options.target is not None and not answers:
         raise OptionError(f"expected an encoder-decoder for --target, got {type(model).__name__}; put all into --text")

@@ -30,6 +30,7 @@ def generate(
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
     device: torch.device | str | None = None,
+    values: bool = False,
     **generate_kwargs: Any,
 ) -> Recording:
     """``model.generate`` with any decoding strategy, and the attention of the sequences that it returned.
@@ -44,6 +45,7 @@ def generate(
         layers: keep only these layers, counted from 0 within their kind.
         kinds: keep only these of "encoder", "decoder", "cross" and "self".
         device: where the copies go, as in ``record``.
+        values: as in ``record``.
         **generate_kwargs: handed to ``model.generate``.
 
     Returns:
@@ -102,7 +104,7 @@ def generate(
             f"expected sequences from one call of the decoder of {type(model).__name__}, got several: sound of more than one "
             "window, 30 seconds in Whisper, is heard in pieces; cut it, and generate from each piece"
         )
-    kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": layers, "kinds": kinds, "device": device}
+    kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": layers, "kinds": kinds, "device": device, "values": values}
     return replay(model, named, sequences, ends=ends, **kept)
 
 
@@ -116,6 +118,7 @@ def replay(
     layers: Sequence[int] | None = None,
     kinds: Sequence[str] | None = None,
     device: torch.device | str | None = None,
+    values: bool = False,
 ) -> Recording:
     """One recorded pass over sequences that are known: generated ones, or a translation that is given.
 
@@ -129,6 +132,7 @@ def replay(
         layers: as in ``record``.
         kinds: as in ``record``.
         device: as in ``record``.
+        values: as in ``record``.
 
     Returns:
         A recording as that of ``generate``.
@@ -156,7 +160,7 @@ def replay(
     if sequences.shape[1] < least:
         raise RecordingError(f"expected at least one generated token, got sequences of length {sequences.shape[1]}")
     made = replayed(model, inputs, sequences, _option("eos_token_id", model, {}) if ends is None else ends)
-    asked: dict[str, Any] = {"tokenizer": tokenizer, "device": device}
+    asked: dict[str, Any] = {"tokenizer": tokenizer, "device": device, "values": values}
     with torch.no_grad(), recorder_of(model, layers, kinds, **asked) as recorder:
         model(**made.arguments, use_cache=False)
     recording = recorder.recording
