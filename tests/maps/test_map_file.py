@@ -392,7 +392,7 @@ def make_golden():
     for amap in recording.maps:  # such a file says of the whole recording what its tokens are
         amap.queries = axis_of_labels(("▁a", "▁b", "</s>"), "source")
     recording.passes, recording.model = 1, "Golden"
-    recording.calls = [regard.recording.recording.Call("model.layers.0", "self", 0, "factors")]
+    recording.calls = [regard.recording.calls.Call("model.layers.0", "self", 0, "factors")]
     recording.sequences = torch.tensor([[7, 8, 9]])
     return recording
 

@@ -82,7 +82,7 @@ def _map_of(
     made = [AttentionMap(*own, mask=mask, scale=options.get("scale")) for mask in masks]
     quantised = "sage" in family or "fp8" in family
     if quantised or options.get("attn_mask") is not None:
-        output = call.heads_first(call.output).detach()
+        output = heads_first(call.output).detach()
         errors = [error_of(amap, value, output) for amap in made]
         best = min(range(len(made)), key=errors.__getitem__)
         amap, error = made[best], errors[best]

@@ -12,10 +12,11 @@ from torch import nn
 from regard.errors import DtypeError, OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.narrowed_factors import alone
+from regard.recording.calls import Call
 from regard.recording.copies import Copies
 from regard.recording.layers import listed
 from regard.recording.observer import AttentionCall, NoMapError, Observer, Place
-from regard.recording.recording import Call, Recording
+from regard.recording.recording import Recording
 from regard.recording.stacks import Stacks
 from regard.recording.torch_modules import unseen
 from regard.recording.values import CallValues, projection_of

@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,33 +20,12 @@ from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
 from regard.maps.towers import chosen_tower, towers_of
+from regard.recording.calls import Call
 from regard.recording.check import Check, checked
 from regard.recording.given_maps import check_shares, with_ids
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pictures import of_pictures, pictures_of_texts, shows_pictures
 from regard.recording.values import CallValues, values_as_data
-
-
-class Call(NamedTuple):
-    """An attention call that was seen while recording.
-
-    Attributes:
-        name: qualified name of the module that made it.
-        kind: "encoder", "decoder", "cross" or "self".
-        layer: the module's index among its peers, as in ``layers.3``, whether or not those before it ran: two towers have a
-            layer 0 each.
-        kept: "factors" (queries and keys: any region is computed when it is read), "dense" (a model that computes softmax by
-            hand: its own weights), or why there is no map of it.
-        call: which call of this layer in its pass: 0, or 1, 2, … where it attends within several pictures, windows or slices.
-        step: in which pass of the model, counted from 0: ``recording.at(step)``.
-    """
-
-    name: str
-    kind: str
-    layer: int | None
-    kept: str
-    call: int = 0
-    step: int = 0
 
 
 class Recording:

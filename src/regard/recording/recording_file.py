@@ -11,7 +11,8 @@ from regard.axes.roles import COLUMN_ROLES, ROLES, ROW_ROLES
 from regard.axes.tokens import axis_of_labels
 from regard.maps.attention_map import AttentionMap
 from regard.maps.storage.map_file import MapFile
-from regard.recording.recording import Call, Recording
+from regard.recording.calls import Call
+from regard.recording.recording import Recording
 from regard.recording.values import values_from_data
 
 
