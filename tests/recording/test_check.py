@@ -94,7 +94,7 @@ def test_what_cannot_be_compared_is_said():
     class ByHand(nn.Module):
         def forward(self):
             weights = (QUERY @ KEY.mT).softmax(-1)
-            return torch.einsum("bhqk,bhkd->bhqd", weights, VALUE)
+            return torch.einsum("bhqk,bhkd->bqd", weights, VALUE)  # over heads too
 
     model = nn.ModuleList([Layer(), ByHand()])  # in training, where weights that are computed by hand may be dropped
     with torch.no_grad(), regard.record(model, values=True) as recording:

@@ -97,7 +97,7 @@ def _checked(amap: AttentionMap, call: CallValues) -> CheckedCall:
     said = amap.name or "", str(amap.kind), amap.layer
     reason = ""
     if call.value is None:
-        reason = "an einsum, where it is not known which axis of the values is which"
+        reason = "an einsum that sums over more than keys"
     elif call.dropout is None:
         reason = "the model was in training, and may have dropped weights after the map"
     elif call.dropout:

@@ -131,7 +131,7 @@ def einsum_call(
         lambda copies: AttentionMap.from_dense(copies.own(axes.of_weights(kept.detach()))),
         output,
         axes.of_output if axes.keeps_all else None,
-        lambda: axes.of_values(values.detach(), weights),
+        lambda: axes.of_values(values.detach(), weights) if axes.keeps_all else None,
         None if module.training else 0.0,
         sizes=(queries, keys),
         as_given=lambda seen: axes.output_as_given(seen, output),

@@ -18,7 +18,7 @@ class CallValues:
     """What belongs to one map of a recording that was asked for values: all its source has, whatever it shows.
 
     Attributes:
-        value: (batch, kv_heads, keys, dim), a copy; None where a model multiplies in an einsum.
+        value: (batch, kv_heads, keys, dim), a copy; None where an einsum sums over more than keys.
         output: what the call returned, on the graph of the pass where gradients were on; None in a file's recording.
         heads_first: a tensor of the output's shape, seen as (batch, heads, queries, dim); None likewise.
         projection: the model's projection of the heads' outputs, (heads · dim, features); None where none was seen.
