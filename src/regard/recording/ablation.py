@@ -61,7 +61,7 @@ def ablate(
     Raises:
         OptionError: heads or edges that the model does not have, which for layers is known when the block ends; a mean where
             a call has not the whole text, as with a cache, or where it is not known which rows are the future of others.
-        RecordingError: attention whose heads are not known, as in an einsum.
+        RecordingError: attention whose heads are not known: ``recording.calls`` says where.
 
     Example:
         >>> import torch
