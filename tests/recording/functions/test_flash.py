@@ -1,5 +1,7 @@
 """FlashAttention through Transformers' own code to the kernel call, each map against the output of its own call."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -11,13 +13,18 @@ from transformers import (
     ModernBertModel,
 )
 from transformers import modeling_flash_attention_utils as place
+from transformers.integrations import hub_kernels
 from transformers.integrations.flash_attention import flash_attention_forward
+from transformers.integrations.msa_attention import msa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface
 from transformers.models.gptj import modeling_gptj
 
 import regard
+from regard.errors import RecordingError
 from regard.recording.copies import Copies
 from regard.recording.functions.flash import read_flash
 from regard.recording.functions.given import Given
+from support import flash_stand_in
 from support.flash_stand_in import flash_kernels, without_sinks
 from support.kernel_models import IDS, PADDED, WINDOW, bart, gemma2, gpt_oss, mistral, padding, seeded
 from support.own_output import assert_each_map_gives_its_output
@@ -290,3 +297,49 @@ def test_a_page_table_of_keys():
     assert amap.shape == (1, 6, 3, 14)
     made = amap @ call.value().repeat_interleave(3, dim=1)
     assert_close(made, call.heads_first(result[0]), atol=1e-6, rtol=0)
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """Kernels of the hub by their names: only the download is replaced."""
+    names = "flash_attn_func", "flash_attn_varlen_func", "flash_attn_with_kvcache"
+    kernel = SimpleNamespace(**{name: getattr(flash_stand_in, name) for name in names})
+    monkeypatch.setattr(hub_kernels, "get_kernel", lambda *_, **__: kernel)
+    monkeypatch.setattr(hub_kernels, "is_kernels_available", lambda *_, **__: True)
+    mappings = [AttentionInterface._global_mapping, AttentionMaskInterface._global_mapping]
+    before = [dict(mapping) for mapping in mappings]
+    found = {name: getattr(place, name) for name in flash_stand_in.NAMES}
+    yield
+    for name, one in found.items():
+        setattr(place, name, one)
+    for mapping, one in zip(mappings, before, strict=True):
+        mapping.clear()
+        mapping.update(one)
+
+
+@pytest.mark.parametrize(
+    "name", ["kernels-community/flash-attn2", "kernels-community/vllm-flash-attn3@v1", "someone/kernel:flash_attn_varlen_func"]
+)
+@pytest.mark.usefixtures("hub")
+@torch.no_grad()
+def test_kernels_of_the_hub(name):
+    model = tiny("llama")
+    model.set_attn_implementation(name, allow_all_kernels=True)
+    given = {"attention_mask": padding("left")}
+    plain = model(IDS, **given).logits
+    with regard.record(model, values=True) as recording:
+        assert torch.equal(model(IDS, **given).logits, plain)
+    assert assert_each_map_gives_its_output(recording) == 3
+
+
+def test_sparse_attention_of_blocks_is_refused_by_its_function():
+    model = tiny("llama")
+    AttentionInterface.register("kernels-staging/msa", msa_attention_forward)
+    try:
+        model.config._attn_implementation = "kernels-staging/msa"
+        with pytest.raises(
+            RecordingError, match=r"got .*msa_attention\.msa_attention_forward.*registered as 'kernels-staging/msa'"
+        ):
+            regard.record(model).__enter__()
+    finally:
+        del AttentionInterface._global_mapping["kernels-staging/msa"]
