@@ -60,7 +60,8 @@ def _shown(name: str, function: Callable[..., Any], observer: Observer) -> Calla
             return value.transpose(1, 2)
 
         dropout = float(options.get("dropout_p") or 0)
-        call = AttentionCall(module, "factors", (query, key), make_map, output, heads_first, values, dropout)
+        sizes = query.shape[1], key.shape[1]
+        call = AttentionCall(module, "factors", (query, key), make_map, output, heads_first, values, dropout, sizes)
         observer.see(call)
         return (call.output, *result[1:]) if isinstance(result, tuple) else call.output
 
@@ -82,7 +83,7 @@ def _map_of(
     made = [AttentionMap(*own, mask=mask, scale=options.get("scale")) for mask in masks]
     quantised = "sage" in family or "fp8" in family
     if quantised or options.get("attn_mask") is not None:
-        output = heads_first(call.output).detach()
+        output = heads_first(call.output.detach())
         errors = [error_of(amap, value, output) for amap in made]
         best = min(range(len(made)), key=errors.__getitem__)
         amap, error = made[best], errors[best]

@@ -40,8 +40,8 @@ def record(
     ``nn.TransformerEncoder``, which has no queries to show, gives way to the ordinary one.
 
     Args:
-        model: a Transformers model on SDPA or eager attention, or any torch module that calls fused attention or computes
-            softmax by hand.
+        model: a Transformers model on SDPA, eager, FlashAttention or flex attention, a diffusers model on any backend, or any
+            torch module that calls fused attention or computes softmax by hand.
         layers: keep only these layers: ``layers.3`` of a model is layer 3, whether or not all before it ran or have attention;
             two towers have a layer 0 each.
         kinds: keep only these of "encoder", "decoder", "cross" (encoder-decoder models) and "self" (all others).
