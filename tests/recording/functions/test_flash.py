@@ -18,6 +18,8 @@ from transformers.integrations.flash_attention import flash_attention_forward
 from transformers.integrations.msa_attention import msa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface
 from transformers.models.gptj import modeling_gptj
+from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVisionConfig
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
 
 import regard
 from regard.errors import RecordingError
@@ -343,3 +345,27 @@ def test_sparse_attention_of_blocks_is_refused_by_its_function():
             regard.record(model).__enter__()
     finally:
         del AttentionInterface._global_mapping["kernels-staging/msa"]
+
+
+def test_pictures_that_are_packed_keep_their_places():
+    """SDPA attends within each window in a call of its own, FlashAttention in one call for all of them."""
+    sizes = {"hidden_size": 16, "intermediate_size": 13, "num_heads": 2, "patch_size": 2, "out_hidden_size": 16, "depth": 2}
+    config = Qwen2_5_VLVisionConfig(window_size=8, fullatt_block_indexes=[1], spatial_merge_size=2, **sizes)
+    model = seeded(lambda: Qwen2_5_VisionTransformerPretrainedModel(config))
+    grid = torch.tensor([[1, 4, 6], [1, 4, 4]])
+    patches = torch.randn(40, 24, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad(), regard.record(model) as alone:
+        model(patches, grid_thw=grid)
+    packed = recorded(model, hidden_states=patches, grid_thw=grid)
+    for layer, amap in enumerate(packed.self):
+        parts = [one for one in alone.maps if one.layer == layer]
+        assert tuple(place for part in parts for place in part.keys.place) == amap.keys.place
+        truth = torch.block_diag(*(part.dense()[0, 1] for part in parts))
+        assert_close(amap.dense()[0, 1], truth, atol=1e-5, rtol=0)
+
+
+def test_it_agrees_with_what_its_calls_returned():
+    recording = recorded(bart(), input_ids=IDS, attention_mask=padding("holes"), decoder_input_ids=IDS[:, :5])
+    checked = recording.check()
+    assert len(checked.compared) == len(recording.maps) == 6
+    assert not checked.wrong
