@@ -39,7 +39,7 @@ def generate(
     (Whisper), pictures (TrOCR, Donut), texts with pictures, and prompts that are vectors (``inputs_embeds``).
 
     Args:
-        model: a Transformers model that can generate, on SDPA or eager attention.
+        model: a Transformers model that can generate, on any attention that ``record`` reads.
         inputs: what the tokenizer or processor returns, or its main tensor alone, such as input_ids (batch, positions).
         tokenizer: names the tokens on the axes.
         layers: keep only these layers, counted from 0 within their kind.

@@ -369,3 +369,22 @@ def test_it_agrees_with_what_its_calls_returned():
     checked = recording.check()
     assert len(checked.compared) == len(recording.maps) == 6
     assert not checked.wrong
+
+
+@pytest.mark.parametrize("how", PADDED)
+def test_files_and_other_devices(how, tmp_path):
+    with flash_kernels(mistral()) as model, torch.no_grad(), regard.record(model, device="cpu") as recording:
+        model(IDS, attention_mask=padding(how))
+    recording.save(tmp_path / "flash.safetensors")
+    for amap, kept in zip(recording.maps, regard.load(tmp_path / "flash.safetensors").maps, strict=True):
+        assert torch.equal(amap.dense(), kept.dense())
+        assert str(amap.factors.mask) == str(kept.factors.mask)
+
+
+def test_training_with_checkpoints():
+    model = tiny("llama").train()
+    model.activation_checkpointing_enable()
+    with flash_kernels(model), regard.record(model, values=True) as recording:
+        model(IDS, attention_mask=padding("right"), labels=IDS, use_cache=False).loss.backward()
+    assert len(recording.maps) == 3
+    assert not recording.check().wrong

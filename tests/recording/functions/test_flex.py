@@ -274,3 +274,20 @@ def test_bfloat16():
     with regard.record(model) as recording:
         output = model(*given)
     assert_close(recording.maps[0] @ given[2].float(), output.float(), atol=2e-2, rtol=0)
+
+
+def test_switching_heads_off():
+    model, given = Attention(block_mask=blocks(lambda b, h, q, k: q >= k)), factors()
+    plain = model(*given)
+    with regard.ablate(model, heads=[(0, 1)]):
+        changed = model(*given)
+    assert float(changed[:, 1].abs().sum()) == 0
+    assert torch.equal(changed[:, [0, 2]], plain[:, [0, 2]])
+
+
+def test_files_and_other_devices(tmp_path):
+    model, given = Attention(block_mask=blocks(lambda b, h, q, k: (k - q) % 3 == 0), score_mod=alibi), factors()
+    with regard.record(model, device="cpu") as recording:
+        model(*given)
+    recording.save(tmp_path / "flex.safetensors")
+    assert torch.equal(regard.load(tmp_path / "flex.safetensors").maps[0].dense(), recording.maps[0].dense())
