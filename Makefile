@@ -1,6 +1,7 @@
 # make demo      translate a sentence and show its attention
 # make check     the daily loop: lint, types, layers, the front end, the quick tests
 # make test      what must hold: all of that, the browser, notebooks, surveys on Ray, the documentation, the wheel
+# make compat    recording with the oldest, one between and the newest of Transformers and PyTorch: compat/
 # make test-all  all of that, and more cases of the same kinds (tests marked exhaustive); before a release
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numpr
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo check test test-all lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
+.PHONY: demo check test test-all compat lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
@@ -64,6 +65,15 @@ wheel: $(VENV)/.tests
 	$(BIN)/pip install --quiet --no-deps --target build/wheel dist/*.whl
 	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "import regard; assert 'wheel' in regard.__file__, regard.__file__"
 	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/translation/test_translate.py tests/cli/test_cli.py
+
+# An environment for each file of compat/, and the tests of recording in it. Models that a version does not have are skipped.
+compat: $(patsubst compat/%.txt,compat-%,$(wildcard compat/*.txt))
+
+compat-%: compat/%.txt
+	test -d build/compat/$* || $(PYTHON) -m venv build/compat/$*
+	build/compat/$*/bin/pip install --quiet --constraint $< --editable . hypothesis pytest pytest-xdist scipy
+	build/compat/$*/bin/python -m pytest -W ignore::FutureWarning -W ignore::DeprecationWarning tests/recording/functions \
+		tests/recording/test_check.py tests/recording/test_record.py tests/recording/test_stacks.py tests/recording/test_generate.py
 
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .

