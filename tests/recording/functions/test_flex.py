@@ -174,6 +174,43 @@ def test_what_a_mask_looks_up_may_change_later():
     assert int((amap.dense()[0, 0, 0] > 0).sum()) == KEYS - 7
 
 
+def test_what_a_mask_looks_up_may_change_between_calls_of_one_pass():
+    """A tensor, a number, and an attribute of an object: the blocks are the same ones each time."""
+    ends, width = torch.tensor(KEYS), [7]
+    holder = nn.Linear(1, 1)
+    holder.width = 200
+
+    def seen(b, h, q, k):
+        return k < ends
+
+    def of_an_object(b, h, q, k):
+        return k < holder.width
+
+    def of_a_number(b, h, q, k):
+        return k < width[0]
+
+    class Thrice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = [blocks(mod, queries=KEYS) for mod in (seen, of_an_object, of_a_number)]
+
+        def forward(self, query, key, value):
+            for one in self.blocks:
+                query = flex_attention(query, key, value, block_mask=one)
+            ends.fill_(11)
+            holder.width = 13
+            width[0] = 5
+            for one in self.blocks:
+                query = flex_attention(query, key, value, block_mask=one)
+            return query
+
+    model = Thrice()
+    with regard.record(model, values=True) as recording:
+        model(*factors(KEYS))
+    assert [int((amap.dense()[0, 0, 0] > 0).sum()) for amap in recording.maps] == [KEYS, 200, 7, 11, 13, 5]
+    assert_each_map_gives_its_output(recording, atol=3e-6)
+
+
 SLOPES = torch.tensor([0.5, 0.25, 0.125])
 TABLE = torch.randn(QUERIES, KEYS, generator=torch.Generator().manual_seed(2))
 

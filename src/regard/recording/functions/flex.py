@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from regard.maps.attention_map import AttentionMap
+from regard.masks import Mask
 from regard.recording.compiled import as_outside, is_compiled_outside
 from regard.recording.copies import Copies
 from regard.recording.functions.evidence import explained
 from regard.recording.functions.flex_masks import BlockList, mask_of_blocks
 from regard.recording.functions.flex_scores import score_reading
 from regard.recording.functions.given import AttentionFunction, Given, called
+from regard.recording.functions.looked_up import looked_up
 from regard.recording.functions.source import plain
 from regard.recording.observer import AttentionCall
 
@@ -81,8 +83,15 @@ def read_operator(
 
 def _mask(copies: Copies, blocks: Any, shape: tuple[int, int, int, int], *, listed: bool) -> Any:
     given = BlockList.of(blocks)
-    read = (*given.some, *(given.every or ()), given.mask_mod)
-    return copies.shared(read, ("flex", shape, listed), lambda: mask_of_blocks(given, shape, listed=listed))
+
+    def read() -> Mask | None:
+        return mask_of_blocks(given, shape, listed=listed)
+
+    if (held := looked_up(given.mask_mod)) is None:
+        return copies.shared((object(),), "flex", read)  # asked anew in each call
+    tensors = tuple(one for one in held if isinstance(one, Tensor))
+    others = tuple(one for one in held if not isinstance(one, Tensor))
+    return copies.shared((*given.some, *(given.every or ()), *tensors), ("flex", shape, listed, others), read)
 
 
 def _was_compiled() -> bool:
