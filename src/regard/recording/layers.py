@@ -42,7 +42,7 @@ class Layers:
         """
         name = self._place(name, [one for one, _ in running])
         if name not in self._blocks:
-            self._blocks[name] = self._blocks_of(name)
+            self._count(name)
         blocks = self._blocks[name]
         if blocks is None:
             known = self._came.setdefault(f"{kind} {_pattern(name)}" if re.search("[0-9]", name) else kind, [])
@@ -71,12 +71,13 @@ class Layers:
         said = next((getattr(config, "num_hidden_layers", None) for config in configs if config is not None), None)
         return isinstance(said, int) and said > len(blocks.all)
 
-    def _blocks_of(self, name: str) -> Blocks | None:
-        """The numbered parts among which the module's own counts; None where no number of its name does."""
+    def _count(self, name: str) -> None:
+        """Find the numbered parts among which the module's own counts, and so those of its peers; None where no number does."""
         path = name.split(".")
         counted = self._counted(path)
+        self._blocks[name] = None
         if not counted:
-            return None
+            return
         pattern = _pattern_of(path, counted)
         kind = type(self._modules.get(name))
         alike = [one for one in self._like(name) if type(self._modules[one]) is kind] or [name]
@@ -95,7 +96,12 @@ class Layers:
             ):
                 found[one] = tuple(_number(parts[at]) for at in differ)
         ordered = tuple(sorted(found, key=lambda one: found[one]))
-        return None if self._are_sublayers(ordered) else Blocks(ordered, ".".join(path[:end]))
+        if self._are_sublayers(ordered):
+            return
+        for peer in (path, *peers):
+            own = ".".join(peer[:end])
+            if own in found:
+                self._blocks[".".join(peer)] = Blocks(ordered, own)
 
     def _like(self, name: str) -> list[str]:
         if not self._alike:

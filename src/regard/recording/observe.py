@@ -2,11 +2,12 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from regard.errors import RecordingError
 from regard.recording.compiled import uncompiled
@@ -37,8 +38,9 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
     with ExitStack() as way_out:  # what fails on the way in leaves nothing behind
         _show_interface(model, observer, way_out)
         way_out.enter_context(backend_calls(observer))
-        for hook in observer.watch(model):
-            way_out.callback(hook.remove)
+        hooks: list[RemovableHandle] = []
+        way_out.callback(_remove, hooks)
+        hooks.extend(observer.watch(model))
         way_out.enter_context(uncompiled())
         way_out.enter_context(torch_calls)
         yield torch_calls
@@ -49,6 +51,11 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
             f"expected {type(model).__name__} to run in the thread of the with block, got another thread; "
             "open the block in the function that the other thread runs, as what a thread computes is its own"
         )
+
+
+def _remove(hooks: Iterable[RemovableHandle]) -> None:
+    for hook in hooks:
+        hook.remove()
 
 
 def scripted_attention(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:

@@ -143,10 +143,11 @@ class Observer(ABC):
 
         A ScriptModule takes no hooks, and shows nothing of what it does.
         """
+        enter, leave = self._own(self.enter), self._own(self.leave)
         for part in model.modules():
             if not isinstance(part, torch.jit.ScriptModule):
-                yield part.register_forward_pre_hook(self._own(self.enter), with_kwargs=True)
-                yield part.register_forward_hook(self._own(self.leave), always_call=True)
+                yield part.register_forward_pre_hook(enter, with_kwargs=True)
+                yield part.register_forward_hook(leave, always_call=True)
 
     def _own(self, hook: Callable[[nn.Module, Any, Any], None]) -> Callable[..., None]:
         """A hook that is called for the modules of this model, in this thread."""
