@@ -21,8 +21,8 @@ SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "I32": 4, "I64": 8, "F16": 2, "B
 MEMORY = 2**26
 """Bytes beyond a file's own size that opening it may take."""
 
-SECONDS = 1.0
-"""Of the processor, in which it is opened or refused."""
+SECONDS = 10.0
+"""Of the processor, ten times as many as it takes to open or refuse one on a busy machine: what a bomb takes is minutes."""
 
 
 def write(path, maps, tensors, **text):
