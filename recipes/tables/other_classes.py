@@ -28,7 +28,7 @@ from support.any_model import NotTriedError, zoo_of
 from support.model_zoo import Zoo
 from support.zoo_report import built, largest_error, own_weights, run, tensors
 
-SECONDS, BYTES = 180, 8 << 30
+SECONDS, BYTES = 60, 8 << 30
 EXACT = 1e-5
 
 

@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import torch
 import transformers
 from tqdm import tqdm
 from transformers.utils import logging
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the page goes; the screen otherwise")
     options = parser.parse_args()
     logging.set_verbosity_error()
+    torch.set_num_threads(1)  # a pool of threads does not survive the fork in which other classes are tried
     parts = {"Text": TEXT, "Pictures, sound, several senses": [*SENSES, *TOGETHER], "Attention written by hand": BY_HAND}
     text = page(parts, [*IN_BLOCKS, *DETECTORS])
     if options.out is None:

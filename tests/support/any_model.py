@@ -61,7 +61,7 @@ VARIANTS: list[list[tuple[str, Any]]] = [  # which sizes go together is not said
     [*ONE_KEY_A_HEAD, (r"hidden_size|d_model", 512), *SIZES],  # heads as large as rotary positions of three axes want them
     [(f"{LAYERS}|(.*_)?depth", 2), (r"vocab_size", VOCABULARY)],  # its own sizes, with fewer layers
 ]
-MOST_PARAMETERS = 2**27
+MOST_PARAMETERS = 2**24
 
 
 def tiny_config(kind: type[PreTrainedConfig], sizes: list[tuple[str, Any]] = SIZES) -> PreTrainedConfig:
