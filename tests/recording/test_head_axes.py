@@ -44,7 +44,7 @@ def fused(query, key, value):
     return functional.scaled_dot_product_attention(query, key, value)
 
 
-FOUR_AXES = "heads outside of the batch"  # read as they are written, unless the module contradicts
+FOUR_AXES = "heads outside of the batch"
 CUTS = {
     "batch-major": (
         lambda x: x.view(-1, TOKENS, HEADS, DIM).transpose(1, 2).reshape(-1, TOKENS, DIM),
@@ -70,9 +70,9 @@ CUTS = {
 
 
 @pytest.mark.parametrize("attend", [by_hand, fused])
-@pytest.mark.parametrize(("cut", "batch"), [(c, b) for c in CUTS for b in (1, BATCH, HEADS) if (c, b) != (FOUR_AXES, HEADS)])
-def test_heads_are_as_the_model_cuts_them(cut, attend, batch):
-    said = HEADS if cut == FOUR_AXES else None
+@pytest.mark.parametrize("said", [None, HEADS])
+@pytest.mark.parametrize(("cut", "batch"), [(c, b) for c in CUTS for b in (1, BATCH, HEADS)])
+def test_heads_are_as_the_model_cuts_them(cut, attend, batch, said):
     model = Attention(*CUTS[cut], attend, said)
     with torch.no_grad(), regard.record(model) as recording:
         model(drawn(batch, TOKENS, HEADS * DIM))
@@ -123,6 +123,44 @@ def test_windows_are_batch_and_heads_are_heads(axes):
     less, output = (one if axes == (0, 2, 3, 1) else one.transpose(1, 2) for one in (less, output))
     assert (less[:, 1] == 0).all()
     assert torch.equal(less[:, [0, 2]], output[:, [0, 2]])
+
+
+@pytest.mark.parametrize("attend", [by_hand, fused])
+def test_heads_that_share_keys_and_values_are_heads(attend):
+    def shared(x):  # only the first half of the heads have keys and values, for two heads each
+        return x.view(-1, TOKENS, HEADS, DIM).transpose(1, 2)[:, : HEADS // 2].repeat_interleave(2, 1)
+
+    truth = []
+
+    def grouped(query, key, value):
+        query, key, value = query.view(-1, TOKENS, HEADS, DIM).transpose(1, 2), shared(key), shared(value)
+        truth.append((query @ key.mT / DIM**0.5).softmax(-1).detach())
+        return attend(query, key, value)
+
+    model = Attention(lambda x: x, lambda x: x.transpose(1, 2).flatten(2), grouped)
+    with torch.no_grad(), regard.record(model) as recording:
+        model(drawn(BATCH, TOKENS, HEADS * DIM))
+    assert_close(recording.self[0].dense(), truth[0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("equation", ["...qk,...kd->...qd", "...ij,...jz", "b...qk,b...kd->b...qd", "...hqk,...hkd->...hqd"])
+def test_axes_under_an_ellipsis_are_seen(equation):
+    def attend(query, key, value):
+        return torch.einsum(equation, (query @ key.mT / DIM**0.5).softmax(-1), value)
+
+    model = Attention(lambda x: x.unflatten(-1, (HEADS, DIM)).transpose(1, 2), lambda x: x.transpose(1, 2).flatten(2), attend)
+    with torch.no_grad(), regard.record(model) as recording:
+        model(drawn(BATCH, TOKENS, HEADS * DIM))
+    assert_close(recording.self[0].dense(), model.truth, rtol=0, atol=1e-6)
+
+
+def test_a_softmax_of_five_axes_is_said_whatever_its_module_is_called():
+    class Grouped(nn.Module):
+        def forward(self, x):
+            return (x @ x.mT).softmax(-1) @ x
+
+    with pytest.raises(RecordingError, match="Grouped: a softmax of 5 axes"), regard.record(model := Grouped()):
+        model(drawn(2, 3, 1, TOKENS, DIM))
 
 
 EINSUMS = ["bhqk,bkhd->bqhd", "bqhk,bkhd->bqhd", "hbqk,bkhd->bqhd", "hnij,njhd->nihd", "bnij,bjnd->bind", "xyij,xjyd->xiyd"]

@@ -201,7 +201,7 @@ def test_attention_in_blocks_is_no_map():
     class BlockAttention(ByHand):
         pass
 
-    with pytest.raises(RecordingError, match="a softmax of 5 axes: attention in blocks, which has no one map"):
+    with pytest.raises(RecordingError, match="a softmax of 5 axes, as attention in blocks has"):
         ran(BlockAttention(), *factors(3, BATCH, HEADS))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
 import torch
@@ -49,24 +50,24 @@ class HeadAxes:
 def of_leading(module: nn.Module, leading: Sequence[int], cut: Sequence[Tensor], reshapes: Reshapes) -> HeadAxes:
     """The axes of a call on (…, positions, dim).
 
-    Four axes are (batch, heads, positions, dim), as PyTorch and everybody's own code have it, unless the module says that it
-    has another number of heads. Else it is asked which features of the projections each position was cut from.
+    It is asked which features of the projections each position was cut from. Where that is not seen, four axes are (batch,
+    heads, positions, dim), as PyTorch and everybody's own code have it, unless the module says that it has another number of
+    heads.
 
     Args:
         module: which makes the call.
         leading: sizes of the axes before positions and dim.
-        cut: values, queries and keys, as far as there are any.
+        cut: queries, values and keys, as far as there are any.
         reshapes: how they were made.
     """
     sizes = tuple(leading)
     said = heads_said(module)
     if len(sizes) == 0:
         return HeadAxes((1, 1), (1,))
-    if len(sizes) == 2 and said in (None, sizes[1]):
-        return HeadAxes(sizes, (1,))
     for tensor in cut:
-        if tuple(tensor.shape[:-2]) == sizes and (found := of_parts(reshapes.parts(tensor))) is not None:
-            return found
+        if tuple(tensor.shape[:-2]) == sizes and (found := of_parts(parts := reshapes.parts(tensor))) is not None:
+            one_axis = len(sizes) == 2 and parts is not None and not _differs(parts, 0)
+            return HeadAxes(sizes, (1,)) if one_axis else found  # of values that several heads share, all of these are heads
     if len(sizes) == 2:
         return HeadAxes(sizes, (1,))
     return HeadAxes(sizes, (), known=said == 1 or (len(sizes) == 1 and said is None))
@@ -163,7 +164,7 @@ class EinsumAxes:
 def of_einsum(args: tuple[Any, ...], at: int, values: Tensor, reshapes: Reshapes) -> EinsumAxes | None:
     """The letters of an einsum whose operand number ``at`` of two are weights; None where it is no product over their keys."""
     if not isinstance(args[0], str) or "..." in args[0]:
-        return None
+        return None  # or axes that are repeated
     given, arrow, output = args[0].replace(" ", "").partition("->")
     letters = given.split(",")
     if len(letters) != 2:
@@ -183,6 +184,30 @@ def of_einsum(args: tuple[Any, ...], at: int, values: Tensor, reshapes: Reshapes
     heads, known = _head_letters(shared, valued, values, reshapes)
     batch = "".join(one for one in shared if one not in heads)
     return EinsumAxes(weights, valued, output, batch, heads, queries, key, known)
+
+
+def spelled_out(args: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments of an einsum with letters for "…"; as they are where an axis under it is repeated.
+
+    Example:
+        >>> spelled_out(("...qk,...kd->...qd",), (torch.zeros(2, 3, 5, 5), torch.zeros(2, 3, 5, 7)))
+        ('BHqk,BHkd->BHqd',)
+    """
+    if not isinstance(args[0], str) or "..." not in args[0]:
+        return args
+    given, arrow, output = args[0].replace(" ", "").partition("->")
+    letters = given.split(",")
+    under = [one.ndim - len(said) + 3 if "..." in said else 0 for said, one in zip(letters, operands, strict=True)]
+    free = [one for one in ("BH" if max(under) == 2 else "") + ascii_uppercase if one not in args[0]]
+    names = "".join(dict.fromkeys(free))[: max(under)]
+    sizes: dict[str, int] = {}
+    for at, (said, count) in enumerate(zip(letters, under, strict=True)):
+        letters[at] = said.replace("...", names[len(names) - count :])
+        if any(sizes.setdefault(one, size) != size for one, size in zip(letters[at], operands[at].shape, strict=True)):
+            return args
+    if not arrow:
+        output = "..." + "".join(sorted(one for one in set(given) - {",", "."} if given.count(one) == 1))
+    return (f"{','.join(letters)}->{output.replace('...', names)}", *args[1:])
 
 
 def _head_letters(shared: str, valued: str, values: Tensor, reshapes: Reshapes) -> tuple[str, bool]:

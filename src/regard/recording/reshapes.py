@@ -56,6 +56,7 @@ class Reshapes:
 
     def __init__(self) -> None:
         self._nodes: dict[int, tuple[ReferenceType[Tensor], Node]] = {}
+        self._parts: dict[str, Tensor | None] = {}  # of what is made in the same way, as in every layer of a model
 
     def see(self, func: Any, args: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> None:
         """A torch function has run."""
@@ -89,6 +90,13 @@ class Reshapes:
         if node is None or node.func is None or 0 in tensor.shape:
             return None
         roots = list(dict.fromkeys(_roots(node)))
+        way = f"{tuple(tensor.shape)} {_spelled(node, roots)}"
+        if way not in self._parts:
+            self._parts[way] = self._found(tensor, node, roots)
+        return self._parts[way]
+
+    def _found(self, tensor: Tensor, node: Node, roots: list[Node]) -> Tensor | None:
+        """``parts``, found by doing the reshapes to numbers."""
         try:
             done = _replayed(node, {root: _numbers(roots, root, tensor.device) for root in roots})
         except (RuntimeError, TypeError, IndexError, ValueError):
@@ -127,6 +135,18 @@ class Reshapes:
 
 def _has_tensor(given: Any) -> bool:
     return isinstance(given, Tensor) or (type(given) in (list, tuple) and any(map(_has_tensor, given)))
+
+
+def _spelled(given: Any, roots: list[Node]) -> str:
+    """How something was made, as a text that is the same for what was made in the same way."""
+    if isinstance(given, Node):
+        if given.func is None:
+            return f"{roots.index(given)}: {tuple(given.shape)}"
+        parts = (given.args, tuple((given.named or {}).items()))
+        return f"{given.func} {_spelled(parts, roots)} {given.item}"
+    if type(given) in (list, tuple):
+        return f"({', '.join(_spelled(one, roots) for one in given)})"
+    return repr(given)
 
 
 def _roots(node: Node) -> Iterator[Node]:

@@ -67,7 +67,7 @@ def fused_call(module: nn.Module, call: FusedArguments, output: Tensor, reshapes
     elif call.enable_gqa:
         axes = HeadAxes(tuple(output.shape[:-2]), (output.ndim - 3,))
     else:
-        axes = of_leading(module, _leading(call), (call.value, call.query, call.key), reshapes)
+        axes = of_leading(module, _leading(call), (call.query, call.value, call.key), reshapes)
     return AttentionCall(
         module,
         "factors",

@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from regard.recording.functions.flex import is_flex, read_operator
-from regard.recording.head_axes import of_einsum
+from regard.recording.head_axes import of_einsum, spelled_out
 from regard.recording.kinds import is_attention
 from regard.recording.living import Living
 from regard.recording.observer import AttentionCall, Observer
@@ -176,7 +176,10 @@ class TorchCalls(TorchFunctionMode):
         softmax = Softmax(module)
         self.softmaxes.append(softmax)
         if result.ndim > 4:
-            softmax.reason = f"a softmax of {result.ndim} axes: attention in blocks, which has no one map of queries by keys"
+            softmax.reason = (
+                f"a softmax of {result.ndim} axes, as attention in blocks has: there is no one map of queries by keys"
+            )
+            softmax.is_said = self.inputs.are_scores(given)
             return
         if type(module) not in self.observer.settled:
             softmax.of_scores = self.inputs.are_scores(given)
@@ -225,6 +228,7 @@ class TorchCalls(TorchFunctionMode):
             operands = args[1] if isinstance(args[1], tuple | list) else args[1:]
             if len(operands) != 2:  # a sum of weights, or of three tensors at once
                 return result
+            args = spelled_out(args, operands)
         if self.sums:
             self._follow_sums(func, args, operands, result)
         for at, operand in enumerate(operands):
