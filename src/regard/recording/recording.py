@@ -185,7 +185,8 @@ class Recording:
         if self.passes > 1:
             raise RecordingError(
                 f"expected one pass of the model for .{kind}, got {self.passes}; recording.maps has every call. "
-                f"recording.at(0) to recording.at({self.passes - 1}) is one of them. For generated text, regard.generate(...)"
+                f"recording.at(0) to recording.at({self.passes - 1}) are one each; for generated text, "
+                "call regard.generate(model, inputs)"
             )
         return found
 
