@@ -142,6 +142,15 @@ def by_hand(self, x):
     return (raised / raised.sum(-1, keepdim=True)) @ v
 
 
+def by_hand_in_place(self, x):
+    q, k, v = self.heads(x)
+    weights = q @ k.mT
+    weights -= weights.amax(-1, keepdim=True)
+    weights.exp_()
+    weights /= weights.sum(-1, keepdim=True)
+    return weights @ v
+
+
 def keys_first(self, x):
     q, k, v = self.heads(x)
     return (k @ q.mT).softmax(-2).mT @ v
@@ -168,7 +177,10 @@ def of_pictures(self, x):
     return (v @ (q.mT @ k).softmax(-1).mT).mT
 
 
-MAPS = (plain, by_hand, keys_first, values_on_the_left, keys_first_and_values_on_the_left, keys_first_in_an_einsum, of_pictures)
+MAPS = (
+    plain, by_hand, by_hand_in_place, keys_first, values_on_the_left, keys_first_and_values_on_the_left, keys_first_in_an_einsum,
+    of_pictures,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("mix", MAPS, ids=lambda mix: mix.__name__)

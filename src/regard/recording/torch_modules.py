@@ -51,9 +51,11 @@ CHANGES = {  # what makes other weights of them: those are kept
     Tensor.mul, torch.mul, Tensor.__mul__, Tensor.div, Tensor.__truediv__, Tensor.masked_fill, torch.masked_fill, torch.where,
     Tensor.__getitem__,
 }  # fmt: skip
-EXPONENTIALS = {torch.exp, Tensor.exp}
+EXPONENTIALS = {torch.exp, Tensor.exp, torch.exp_, Tensor.exp_}
 SUMS = {torch.sum, Tensor.sum}
-QUOTIENTS = {torch.div, Tensor.div, Tensor.__truediv__, torch.true_divide, Tensor.true_divide}
+QUOTIENTS = {
+    torch.div, Tensor.div, Tensor.__truediv__, torch.true_divide, Tensor.true_divide, Tensor.div_, Tensor.__itruediv__,
+}  # fmt: skip
 
 _silence = threading.local()
 
