@@ -146,9 +146,10 @@ def test_plain_generate_in_the_block_says_what_to_call_instead(name):
     kind = "cross" if name == "marian" else "self"
     with pytest.raises(RecordingError, match=r"expected one pass .* call regard\.generate\(model, inputs"):
         getattr(recording, kind)
-    assert recording.passes > 1
+    steps = recording.passes - (name == "marian")  # its encoder runs by itself first, once
+    assert steps > 1
     layers = len({amap.name for amap in recording.maps if amap.kind == kind})
-    assert sum(amap.kind == kind for amap in recording.maps) == layers * recording.passes
+    assert sum(amap.kind == kind for amap in recording.maps) == layers * steps
 
 
 def one_ends_early(name, inputs, **options):
