@@ -178,8 +178,8 @@ def of_pictures(self, x):
 
 
 MAPS = (
-    plain, by_hand, by_hand_in_place, keys_first, values_on_the_left, keys_first_and_values_on_the_left, keys_first_in_an_einsum,
-    of_pictures,
+    plain, by_hand, by_hand_in_place, keys_first, values_on_the_left, keys_first_and_values_on_the_left,
+    keys_first_in_an_einsum, of_pictures,
 )  # fmt: skip
 
 
