@@ -109,7 +109,7 @@ def test_a_text_from_a_file(models, tmp_path):
         (["--text", TEXT, "--target", "w4", "--generate", "2"], "expected --target or --generate, got both"),
         (["--text", TEXT, "--dtype", "int8"], "--dtype: expected one of auto, bfloat16"),
         (["--text", TEXT, "--kinds", "sideways"], "--kinds: expected one of encoder, decoder, cross, self, got 'sideways'"),
-        (["--text", TEXT, "--layers", "7"], "got none; the model has layers: self 3"),
+        (["--text", TEXT, "--layers", "7"], "expected layers that ran, 0 to 2, got 7"),
         (["--text", TEXT, "--layers", "-1"], "layers: expected a whole number of at least 0, got -1"),
         (["--text", TEXT, "--device", "abacus"], "device: expected one that is there, got 'abacus'"),
         (["--text-file", "nowhere"], "nowhere"),

@@ -1,4 +1,4 @@
-"""``generate_batch``: said inside a block, and recorded request by request after it."""
+"""``generate_batch``: it runs as always, and each sequence that it returns is recorded in a pass of its own."""
 
 import pytest
 import torch
@@ -23,22 +23,43 @@ def batches(model):
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_the_results_are_those_without_a_block_and_one_error_says_what_to_do(attention):
+def test_each_result_is_a_pass_of_the_block(attention):
     model = tiny("llama", attention)
-    plain, found = batches(model), []
-    add_request = ContinuousBatchingManager.add_request
-    said = "got 2 requests to continuous batching.*generate_batch outside of the block"
-    with pytest.raises(RecordingError, match=said), regard.record(model):
-        found += batches(model)
-    assert found == plain
+    plain, add_request = batches(model), ContinuousBatchingManager.add_request
+    with regard.record(model) as recording:
+        assert batches(model) == plain
     assert [len(sequence) for sequence in plain] == [7, 5]
+    assert recording.passes == 2
+    for step, sequence in enumerate(plain):
+        with torch.no_grad(), regard.record(model) as alone:
+            model(torch.tensor([sequence]))
+        for one, other in zip(recording.at(step).self, alone.self, strict=True):
+            assert_close(one.dense(), other.dense(), rtol=0, atol=0)
+            assert [line.id for line in one.queries.lines] == [line.id for line in other.queries.lines]
     assert ContinuousBatchingManager.add_request is add_request
+    assert "generate_batch" not in vars(model)
 
 
 def test_on_flash_attention():
-    said = pytest.raises(RecordingError, match="2 requests to continuous batching")
-    with flash_kernels(mistral()) as model, said, regard.record(model):
+    with flash_kernels(mistral()) as model, regard.record(model) as recording:
         batches(model)
+    assert recording.passes == 2
+
+
+def test_heads_that_are_switched_off_are_no_matter_of_a_replay():
+    said = "got 2 requests to continuous batching.*one pass over each result"
+    model = tiny("llama")
+    with pytest.raises(RecordingError, match=said), regard.ablate(model, heads=[(0, 1)]):
+        batches(model)
+
+
+def test_requests_to_a_manager_are_said():
+    model = tiny("llama")
+    options = ContinuousBatchingConfig(num_blocks=16, max_batch_tokens=32, auto_switch_to_flash=False)
+    config = GenerationConfig(max_new_tokens=3, do_sample=False, eos_token_id=EOS, pad_token_id=PAD)
+    manager = model.init_continuous_batching(generation_config=config, continuous_batching_config=options)
+    with pytest.raises(RecordingError, match="got 1 requests to continuous batching"), regard.record(model):
+        manager.add_request(PROMPTS[0])
 
 
 def test_another_model_is_not_meant():
@@ -50,7 +71,7 @@ def test_another_model_is_not_meant():
 
 
 def test_each_result_is_recorded_in_one_pass():
-    """As the error says: the pass over a result gives what greedy decoding chose."""
+    """The pass over a result gives what greedy decoding chose."""
     model = tiny("llama")
     for sequence, prompt in zip(batches(model), PROMPTS, strict=True):
         ids = torch.tensor([sequence])

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from regard.errors import RecordingError
 from regard.recording.compiled import uncompiled
-from regard.recording.continuous_batching import refusing_batches
+from regard.recording.continuous_batching import batches
 from regard.recording.diffusers_backends import backend_calls
 from regard.recording.flash_direct import direct_calls
 from regard.recording.observer import Observer
@@ -77,4 +77,4 @@ def _show_interface(model: nn.Module, observer: Observer, way_out: ExitStack) ->
         transformers_models.start(observer, names)
         way_out.callback(transformers_models.stop, observer)
         way_out.enter_context(direct_calls(model, observer))
-        way_out.enter_context(refusing_batches(model))
+        way_out.enter_context(batches(model, replay=observer.follows_replays))

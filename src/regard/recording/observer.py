@@ -98,7 +98,10 @@ class Observer(ABC):
         stack: the modules that run now, the innermost last.
         ran_elsewhere: whether another thread has run one of the modules.
         settled: classes of modules whose calls say themselves which axes are heads.
+        follows_replays: whether one pass over a text that was generated shows what is asked of its generation.
     """
+
+    follows_replays = False
 
     def __init__(self, model: nn.Module) -> None:
         self.modules = dict(model.named_modules())

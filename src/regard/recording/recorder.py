@@ -36,6 +36,8 @@ class Recorder(Observer):
         ran: the layers that have made calls.
     """
 
+    follows_replays = True
+
     def __init__(
         self,
         model: nn.Module,
