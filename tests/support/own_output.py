@@ -3,6 +3,8 @@
 import torch
 from torch.testing import assert_close
 
+import regard
+
 
 def assert_each_map_gives_its_output(recording, atol=1e-6):
     """Of a recording with values. Returns how many maps there were."""
@@ -18,3 +20,19 @@ def assert_each_map_gives_its_output(recording, atol=1e-6):
         )
         assert torch.equal(amap.dense().isfinite().all(), torch.tensor(True))
     return len(recording.maps)
+
+
+@torch.no_grad()
+def recorded_like_plain(model, **inputs):
+    """A recording with values of one pass, whose output is to the bit that without recording."""
+    plain = model(**inputs)[0]
+    with regard.record(model, values=True) as recording:
+        output = model(**inputs)[0]
+    assert torch.equal(plain, output)
+    assert_each_map_gives_its_output(recording)
+    return recording
+
+
+def masks(recording):
+    """What each map says of its mask."""
+    return [str(amap.factors.mask) for amap in recording.maps]

@@ -29,24 +29,14 @@ from regard.recording.functions.given import Given
 from support import flash_stand_in
 from support.flash_stand_in import flash_kernels, without_sinks
 from support.kernel_models import IDS, PADDED, WINDOW, bart, gemma2, gpt_oss, mistral, padding, seeded
-from support.own_output import assert_each_map_gives_its_output
+from support.own_output import assert_each_map_gives_its_output, masks, recorded_like_plain
 from support.tiny_models import VOCABULARY, tiny
 
 
-@torch.no_grad()
 def recorded(model, *, name="flash_attention_2", **inputs):
-    """A recording with values of one pass on the stand-in kernels, whose output is that without recording."""
+    """On the stand-in kernels."""
     with flash_kernels(model, name):
-        plain = model(**inputs)[0]
-        with regard.record(model, values=True) as recording:
-            output = model(**inputs)[0]
-    assert torch.equal(plain, output)
-    assert_each_map_gives_its_output(recording)
-    return recording
-
-
-def masks(recording):
-    return [str(amap.factors.mask) for amap in recording.maps]
+        return recorded_like_plain(model, **inputs)
 
 
 @pytest.mark.parametrize("name", ["flash_attention_2", "flash_attention_3", "flash_attention_4"])

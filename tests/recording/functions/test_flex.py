@@ -9,7 +9,7 @@ from torch.testing import assert_close
 import regard
 from regard.errors import RecordingError
 from support.kernel_models import IDS, gemma2, gpt_oss, padding
-from support.own_output import assert_each_map_gives_its_output
+from support.own_output import assert_each_map_gives_its_output, masks, recorded_like_plain
 from support.tiny_models import tiny
 
 # ruff: noqa: ARG001, ARG005  # what flex attention asks is a function of batch, head, query and key, whichever it looks at
@@ -26,19 +26,9 @@ def uncompiled():
         yield
 
 
-@torch.no_grad()
 def recorded(model, **inputs):
     model.set_attn_implementation("flex_attention")
-    plain = model(**inputs)[0]
-    with regard.record(model, values=True) as recording:
-        output = model(**inputs)[0]
-    assert torch.equal(plain, output)
-    assert_each_map_gives_its_output(recording)
-    return recording
-
-
-def masks(recording):
-    return [str(amap.factors.mask) for amap in recording.maps]
+    return recorded_like_plain(model, **inputs)
 
 
 @pytest.mark.usefixtures("uncompiled")
