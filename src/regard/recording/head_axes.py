@@ -42,6 +42,11 @@ class HeadAxes:
         return apart.permute(back).reshape(*shape)
 
     @property
+    def batch_axes(self) -> int:
+        """How many axes of the batch there are: windows or blocks beside the items."""
+        return sum(size > 1 for at, size in enumerate(self.sizes) if at not in self.heads)
+
+    @property
     def _order(self) -> tuple[int, ...]:
         count = len(self.sizes)
         return (*(at for at in range(count) if at not in self.heads), *self.heads, count, count + 1)
@@ -57,7 +62,7 @@ def of_leading(module: nn.Module, leading: Sequence[int], cut: Sequence[Tensor],
     Args:
         module: which makes the call.
         leading: sizes of the axes before positions and dim.
-        cut: queries, values and keys, as far as there are any.
+        cut: queries, or weights, and values and keys, as far as there are any.
         reshapes: how they were made.
     """
     sizes = tuple(leading)
@@ -161,8 +166,19 @@ class EinsumAxes:
         return apart.permute([order.index(one) for one in self.output])
 
 
-def of_einsum(args: tuple[Any, ...], at: int, values: Tensor, reshapes: Reshapes) -> EinsumAxes | None:
-    """The letters of an einsum whose operand number ``at`` of two are weights; None where it is no product over their keys."""
+def of_einsum(
+    args: tuple[Any, ...], at: int, axis: int, weights: Tensor, values: Tensor, reshapes: Reshapes
+) -> EinsumAxes | None:
+    """The letters of an einsum whose operand number ``at`` of two are weights; None where it is no product over their keys.
+
+    Args:
+        args: of the einsum; its letters first.
+        at: 0 or 1.
+        axis: of the keys among the weights' axes.
+        weights: that operand.
+        values: the other one.
+        reshapes: how both were made.
+    """
     if not isinstance(args[0], str) or "..." in args[0]:
         return None  # or axes that are repeated
     given, arrow, output = args[0].replace(" ", "").partition("->")
@@ -171,19 +187,45 @@ def of_einsum(args: tuple[Any, ...], at: int, values: Tensor, reshapes: Reshapes
         return None
     if not arrow:
         output = "".join(sorted(one for one in set(given) - {","} if given.count(one) == 1))
-    weights, valued = letters[at], letters[1 - at]
-    key = weights[-1:]
-    if key not in valued or key in output or len(set(weights)) < len(weights) or len(set(valued)) < len(valued):
+    own, valued = letters[at], letters[1 - at]
+    key = own[axis]
+    if key not in valued or key in output or len(set(own)) < len(own) or len(set(valued)) < len(valued):
         return None
-    others = weights[:-1]
+    others = own.replace(key, "")
     shared = "".join(one for one in others if one in valued)  # batch and heads
     asking = "".join(one for one in others if one not in valued)  # queries; heads too, where they share values
     named = "".join(one for one in asking if one in "hH") if len(asking) > 1 else ""
     queries = "".join(one for one in asking if one not in named)[-1:]
     shared += "".join(one for one in asking if one not in queries)
-    heads, known = _head_letters(shared, valued, values, reshapes)
+    heads, known = _heads_of_weights(shared, own, queries + key, weights, reshapes)
+    if not known:
+        heads, known = _head_letters(shared, valued, values, reshapes)
     batch = "".join(one for one in shared if one not in heads)
-    return EinsumAxes(weights, valued, output, batch, heads, queries, key, known)
+    return EinsumAxes(own, valued, output, batch, heads, queries, key, known)
+
+
+def _heads_of_weights(shared: str, own: str, last: str, weights: Tensor, reshapes: Reshapes) -> tuple[str, bool]:
+    """Which letters are heads, as the queries tell that the weights were made of."""
+    if len(last) < 2:
+        return "", False
+    order = [own.index(one) for one in shared + last]
+    moved = weights.permute(order)
+    reshapes.see(Tensor.permute, (weights, order), {}, moved)
+    parts = reshapes.parts(moved)
+    if parts is None or len(parts.unique()) == 1:
+        return "", False
+    return "".join(one for at, one in enumerate(shared) if _differs(parts, at)), True
+
+
+def of_merged_rows(weights: Tensor, reshapes: Reshapes) -> EinsumAxes | None:
+    """The axes of weights (batch, x, y, keys), of which x and y come to be one: queries and heads, whose values are shared."""
+    for heads, queries, moved in (("x", "y", weights), ("y", "x", weights.transpose(1, 2))):
+        if heads == "y":
+            reshapes.see(Tensor.transpose, (weights, 1, 2), {}, moved)
+        parts = reshapes.parts(moved)
+        if parts is not None and _differs(parts, 1) and not _differs(parts, 0):
+            return EinsumAxes("bxyk", "bkd", "bxyd", "b", heads, queries, "k")
+    return None
 
 
 def spelled_out(args: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ...]:
@@ -213,6 +255,7 @@ def spelled_out(args: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ..
 def _head_letters(shared: str, valued: str, values: Tensor, reshapes: Reshapes) -> tuple[str, bool]:
     """Which letters are heads: those along which the values' features differ, else those that say so."""
     features = [one for one in valued if one not in shared]
+    apart = [one for one in shared if one not in valued and one not in "hH"]  # groups of queries, or more of them
     if len(features) == 2 and values.ndim == len(valued):  # keys and dim
         order = [valued.index(one) for one in [one for one in valued if one in shared] + features]
         moved = values.permute(order)
@@ -220,7 +263,9 @@ def _head_letters(shared: str, valued: str, values: Tensor, reshapes: Reshapes) 
         parts = reshapes.parts(moved)
         if parts is not None and len(parts.unique()) > 1:
             found = "".join(one for at, one in enumerate(one for one in valued if one in shared) if _differs(parts, at))
-            return found + "".join(one for one in shared if one not in valued and one in "hH"), True
+            return found + "".join(one for one in shared if one not in valued and one in "hH"), not apart
+    if apart:
+        return "", False
     if named := "".join(one for one in shared if one in "hH"):
         return named, True
     if len(shared) == 2 and (rest := [one for one in shared if one not in "bB"]) and len(rest) == 1:

@@ -33,11 +33,25 @@ KEEPS = {
 }  # fmt: skip
 """What leaves each number where it was."""
 
+PRODUCTS = {
+    torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.mm, Tensor.mm, torch.einsum,
+}  # fmt: skip
+ADDED = {torch.baddbmm, Tensor.baddbmm}
+"""Products that are added to what comes before them."""
+
+KEEPS_OF_SCORES = {
+    Tensor.sub, torch.sub, Tensor.__sub__, Tensor.masked_fill, torch.masked_fill, Tensor.tanh, torch.tanh, Tensor.clamp,
+    torch.clamp, torch.where, Tensor.where, functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax, torch.exp,
+    Tensor.exp, functional.log_softmax, torch.log_softmax, Tensor.log_softmax, torch.nan_to_num, Tensor.nan_to_num,
+    functional.normalize,
+}  # fmt: skip
+"""Likewise, of scores on their way to weights."""
+
 
 IN_ANY_LAYOUT = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
 """The numbers need not lie in memory as the tensor did."""
 
-TRACKED = RESHAPES | KEEPS
+TRACKED = RESHAPES | KEEPS | KEEPS_OF_SCORES | PRODUCTS | ADDED
 
 
 @dataclass(eq=False)
@@ -60,11 +74,15 @@ class Reshapes:
 
     def see(self, func: Any, args: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> None:
         """A torch function has run."""
-        if func in KEEPS:
+        if func in KEEPS or func in KEEPS_OF_SCORES:
             if isinstance(result, Tensor):
                 made = (self._known(one) for one in args if isinstance(one, Tensor) and one.shape == result.shape)
-                if (node := next((one for one in made if one is not None), None)) is not None:
-                    self._hold(result, node)
+                nodes = [one for one in made if one is not None]
+                if nodes:  # of a mask or a bias, and of scores: scores
+                    self._hold(result, next((one for one in nodes if _asked(one) is not None), nodes[0]))
+        elif func in PRODUCTS or func in ADDED:
+            if isinstance(result, Tensor) and (node := self._product(func, args, result)) is not None:
+                self._hold(result, node)
         elif func in RESHAPES and args and (func in MAY_READ or not any(map(_has_tensor, args[1:]))):
             noted = tuple(self._noted(one) for one in args)
             said = {name: self._noted(one) for name, one in named.items()}
@@ -98,13 +116,18 @@ class Reshapes:
     def _found(self, tensor: Tensor, node: Node, roots: list[Node]) -> Tensor | None:
         """``parts``, found by doing the reshapes to numbers."""
         try:
-            done = _replayed(node, {root: _numbers(roots, root, tensor.device) for root in roots})
+            made = {root: _numbers(roots, root, tensor.device) for root in roots}
+            done = _replayed(node, made)
         except (RuntimeError, TypeError, IndexError, ValueError):
             return None  # a reshape whose arguments are no numbers
         if done.shape != tensor.shape:
             return None
+        asked = _asked(node)
         first = done[..., 0, :].cpu()  # (…, dim)
-        corner = first.flatten(0, -2)[0]
+        whole = done if asked is None else made[asked]
+        corner = whole[(0,) * (whole.ndim - 1)].cpu()
+        if asked is None and len(first[..., 0].unique()) < first[..., 0].numel():
+            return None  # of what is repeated it is not known whether heads or items of the batch share it
         root, start = next((one, at) for one, at in _starts(roots) if at <= int(corner[0]) < at + one.shape.numel())
         here = torch.unravel_index(corner - start, root.shape)
         along = [axis for axis, places in enumerate(here) if int(places[0]) != int(places[-1])]
@@ -112,6 +135,39 @@ class Reshapes:
             return None  # features of a head that stand in several axes, or in several tensors
         feature = along[0] if along else len(root.shape) - 1
         return torch.unravel_index(first[..., 0] - start, root.shape)[feature]
+
+    def _product(self, func: Any, args: tuple[Any, ...], result: Tensor) -> Node | None:
+        """Scores are as their queries are; as their keys, where those have all of the leading axes."""
+        operands: Any = args[1:] if func in ADDED or func is torch.einsum else args
+        if func is torch.einsum:
+            operands = operands[0] if len(operands) == 1 and isinstance(operands[0], tuple | list) else operands
+            return self._einsum(args[0], operands, result) if isinstance(args[0], str) else None
+        if len(operands) < 2 or result.ndim < 3:
+            return None
+        query, key = operands[:2]
+        for side, (tensor, axis) in enumerate(((query, -1), (key, -2))):
+            node = self._known(tensor)
+            if node is None or tensor.shape[:-2] != result.shape[:-2]:
+                continue
+            rows = Node(tensor.mT.shape, Tensor.transpose, (node, -2, -1)) if side else node
+            return Node(result.shape, _of_rows, (rows, result.shape, axis))
+        return None
+
+    def _einsum(self, equation: str, operands: Any, result: Tensor) -> Node | None:
+        given, _, output = equation.replace(" ", "").partition("->")
+        letters = given.split(",")
+        if len(letters) != 2 or len(operands) != 2 or "." in equation or not output:
+            return None
+        summed = [one for one in letters[0] if one in letters[1] and one not in output]
+        for own, tensor in zip(letters, operands, strict=True):
+            node = self._known(tensor)
+            others = [one for one in output if one not in own]
+            if node is None or len(summed) != 1 or len(others) != 1 or len(own) != len(output):
+                continue
+            order = [own.index(one) for one in output if one in own] + [own.index(summed[0])]
+            rows = Node(torch.Size(tensor.shape[at] for at in order), Tensor.permute, (node, order))
+            return Node(result.shape, _of_rows, (rows, result.shape, output.index(others[0])))
+        return None
 
     def _known(self, tensor: Tensor) -> Node | None:
         held = self._nodes.get(id(tensor))
@@ -178,6 +234,23 @@ def _numbers(roots: list[Node], root: Node, device: torch.device) -> Tensor:
     total = sum(one.shape.numel() for one in roots)
     kind = torch.int32 if total < 2**31 else torch.int64
     return torch.arange(start, start + root.shape.numel(), dtype=kind, device=device).view(root.shape)
+
+
+def _asked(node: Node) -> Node | None:
+    """The queries, or keys, of whose product something was made."""
+    while node.func is not None:
+        if node.func is _of_rows:
+            return node.args[0]  # type: ignore[no-any-return]
+        inner = next((one for one in _nodes_of(node.args)), None)
+        if inner is None:
+            return None
+        node = inner
+    return None
+
+
+def _of_rows(queries: Tensor, shape: torch.Size, axis: int) -> Tensor:
+    """Numbers of scores: those of the rows that they are of, whose features stand last, repeated along the other rows."""
+    return queries[..., 0].unsqueeze(axis).expand(shape)
 
 
 def _replayed(node: Node, made: dict[Node, Tensor]) -> Tensor:

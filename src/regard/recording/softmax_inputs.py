@@ -13,9 +13,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn import functional
 
 from regard.recording.living import Living
-from regard.recording.reshapes import KEEPS, RESHAPES
+from regard.recording.reshapes import KEEPS, PRODUCTS, RESHAPES
 
-PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
 PROJECTIONS = {functional.linear: -1, functional.conv1d: -2, functional.conv2d: -3, functional.conv3d: -4}
 """And the axis of their output that holds the features."""
 
@@ -53,9 +52,9 @@ class SoftmaxInputs:
         if (axis := PROJECTIONS.get(func)) is not None:
             self._project(result, axis)
         elif func in SCORES:
-            if any(isinstance(one, nn.Parameter) and one.ndim == 2 for one in args):
+            if any(_is_weight(one) for one in args):
                 self._project(result, -1)
-            else:
+            elif func is not torch.einsum or _sums(args):
                 self._scores.hold(result, True)
         elif func in FOLLOWED:
             for one in args:
@@ -106,6 +105,21 @@ class SoftmaxInputs:
         while len(self._projected) >= OUTPUTS:
             self._projected.pop(next(iter(self._projected)))
         self._projected[place] = StorageWeakRef(result.untyped_storage()), result.stride(axis), result.shape[axis]
+
+
+def _is_weight(given: Any) -> bool:
+    """Whether it is a matrix that was learned, or a view of one, as of tied embeddings."""
+    if not isinstance(given, Tensor) or given.ndim != 2:
+        return False
+    return isinstance(given, nn.Parameter) or isinstance(given._base, nn.Parameter)
+
+
+def _sums(args: tuple[Any, ...]) -> bool:
+    """Whether an einsum sums over what both of its operands have; an outer product has nothing to sum."""
+    if not isinstance(args[0], str):
+        return True
+    given, arrow, output = args[0].replace(" ", "").partition("->")
+    return not arrow or not set(given) - {",", "."} <= set(output)
 
 
 def _place(tensor: Tensor) -> int | None:

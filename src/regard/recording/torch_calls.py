@@ -83,19 +83,14 @@ def fused_call(module: nn.Module, call: FusedArguments, output: Tensor, reshapes
     )
 
 
-def dense_call(
-    module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, reshapes: Reshapes, *, transposed: bool
-) -> AttentionCall:
-    """A matrix product of weights and values; transposed, where the values stand on the left: V·Wᵀ."""
-    own = weights
-    if transposed:
-        return _transposed(dense_call(module, weights.mT, values.mT, output.mT, reshapes, transposed=False), own, output)
-    axes = of_leading(module, weights.shape[:-2], (values,), reshapes)
+def dense_call(module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, axes: HeadAxes) -> AttentionCall:
+    """A matrix product of weights and values, whose leading axes are these."""
+    wide = weights.expand(*_leading_of(weights, output), *weights.shape[-2:])
     return AttentionCall(
         module,
         "dense",
         (weights,),
-        lambda copies: AttentionMap.from_dense(copies.own(axes.heads_first(weights.detach()))),
+        lambda copies: AttentionMap.from_dense(copies.own(axes.heads_first(wide.detach()))),
         output,
         axes.heads_first,
         lambda: axes.heads_first(values.detach().expand(*output.shape[:-2], *values.shape[-2:])),
@@ -105,8 +100,32 @@ def dense_call(
     )
 
 
-def _transposed(call: AttentionCall, weights: Tensor, output: Tensor) -> AttentionCall:
-    """A call whose output has the queries last."""
+def axes_of_dense(module: nn.Module, weights: Tensor, values: Tensor, output: Tensor, reshapes: Reshapes) -> HeadAxes:
+    """The leading axes of a matrix product of weights and values: those of the output, taken apart as the weights are."""
+    return of_leading(module, _leading_of(weights, output), (weights, values), reshapes)
+
+
+def _leading_of(weights: Tensor, output: Tensor) -> torch.Size:
+    """As the weights have them, which several items or heads may share."""
+    own, made = weights.shape[:-2], output.shape[:-2]
+    return own if own.numel() == made.numel() else made
+
+
+def merged_rows(module: nn.Module, axes: EinsumAxes, weights: Tensor, values: Tensor, output: Tensor) -> AttentionCall:
+    """A product of weights of four axes, (batch, x, y, keys), of which x and y are one axis of the output."""
+    apart = weights.shape[1:3]
+    call = einsum_call(module, axes, weights, weights, values, output.unflatten(1, apart))
+    of_output, as_given = cast("Any", call.heads_first), cast("Any", call.as_given)
+    return replace(
+        call,
+        output=output,
+        heads_first=lambda tensor: of_output(tensor.unflatten(1, apart)),
+        as_given=lambda seen: as_given(seen).flatten(1, 2),
+    )
+
+
+def transposed_call(call: AttentionCall, weights: Tensor, output: Tensor) -> AttentionCall:
+    """A call whose output has the queries last, as the values stood on the left: V·Wᵀ."""
     heads_first, as_given = cast("Any", call.heads_first), cast("Any", call.as_given)
     return replace(
         call,

@@ -11,8 +11,7 @@ import threading
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,41 +20,50 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from regard.recording.functions.flex import is_flex, read_operator
-from regard.recording.head_axes import of_einsum, spelled_out
+from regard.recording.head_axes import EinsumAxes, of_einsum, of_merged_rows, spelled_out
 from regard.recording.kinds import is_attention
 from regard.recording.living import Living
 from regard.recording.observer import AttentionCall, Observer
-from regard.recording.reshapes import TRACKED, Reshapes
+from regard.recording.reshapes import PRODUCTS, TRACKED, Reshapes
+from regard.recording.softmax_by_hand import HANDLED, MULTIPLIED, QUOTIENTS, SoftmaxByHand, axis_of_quotient
 from regard.recording.softmax_inputs import (
     CHANNELS,
     FEATURES,
     FOLLOWED,
     LINEAR,
     OTHER_AXIS,
-    PRODUCTS,
     SoftmaxInputs,
     is_transposed,
     sums_over,
 )
-from regard.recording.torch_calls import FusedArguments, dense_call, einsum_call, fused_call
+from regard.recording.softmaxes import MOVES, Softmax, Sum, Weights, is_still_a_map, mixes_heads, reshaped, writes
+from regard.recording.torch_calls import (
+    FusedArguments,
+    axes_of_dense,
+    dense_call,
+    einsum_call,
+    fused_call,
+    merged_rows,
+    transposed_call,
+)
 
 KERNELS = (OpOverload, OpOverloadPacket, HigherOrderOperator)
 FUSED = functional.scaled_dot_product_attention
 SOFTMAX = {functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
 PASSES_ON = {  # what may happen to weights on the way to the values without making others of them
-    functional.dropout, torch.dropout, torch.nan_to_num, Tensor.nan_to_num, Tensor.contiguous,
+    functional.dropout, torch.dropout, Tensor.contiguous, Tensor.clone, torch.clone, Tensor.detach,
     Tensor.to, Tensor.type, Tensor.type_as, Tensor.float, Tensor.double, Tensor.half, Tensor.bfloat16,
-    Tensor.view, Tensor.reshape, torch.reshape, Tensor.unsqueeze, Tensor.squeeze, Tensor.flatten,
 }  # fmt: skip
 CHANGES = {  # what makes other weights of them: those are kept
-    Tensor.mul, torch.mul, Tensor.__mul__, Tensor.div, Tensor.__truediv__, Tensor.masked_fill, torch.masked_fill, torch.where,
-    Tensor.__getitem__,
+    *MULTIPLIED, *QUOTIENTS, Tensor.masked_fill, torch.masked_fill, torch.where, Tensor.where, Tensor.__getitem__,
+    torch.nan_to_num, Tensor.nan_to_num, Tensor.add, torch.add, Tensor.__add__, Tensor.__radd__, Tensor.sub, torch.sub,
+    Tensor.__sub__, Tensor.pow, torch.pow, Tensor.__pow__, Tensor.clamp, torch.clamp, functional.normalize,
 }  # fmt: skip
-EXPONENTIALS = {torch.exp, Tensor.exp, torch.exp_, Tensor.exp_}
-SUMS = {torch.sum, Tensor.sum}
-QUOTIENTS = {
-    torch.div, Tensor.div, Tensor.__truediv__, torch.true_divide, Tensor.true_divide, Tensor.div_, Tensor.__itruediv__,
-}  # fmt: skip
+MIXES = {functional.linear, functional.conv2d, torch.einsum}
+BLOCKS = "as attention in blocks has: there is no one map of queries by keys"
+MERGED = "a product in which queries and heads stand in one axis, and it is not known which is which"
+MAPPED = "a softmax inside of torch.vmap, where no tensor stands for all that it is mapped over"
+OVERWRITTEN = "weights that dropout has overwritten in place before they could be seen; record in evaluation mode"
 
 _silence = threading.local()
 
@@ -71,43 +79,6 @@ def unseen() -> Iterator[None]:
         _silence.on = before
 
 
-@dataclass
-class Softmax:
-    """A softmax over one of the last two axes: attention, if its result comes to multiply values.
-
-    Attributes:
-        module: that computes it.
-        used: whether there is a call of it.
-        reason: why there is no map of it.
-        of_features: whether it is over the features of a projection.
-        of_scores: whether it is over products of two tensors.
-        is_said: whether that there is no map of it is said, whatever the module is called.
-    """
-
-    module: nn.Module
-    used: bool = False
-    of_features: bool = False
-    of_scores: bool = True
-    is_said: bool = False
-    reason: str = "a softmax that multiplies no values in a matrix product"
-
-
-class Weights(NamedTuple):
-    """What stands for the result of a softmax now, on its way to the values."""
-
-    before: Tensor | None  # the weights before dropout and casts, where the tensor is no longer these
-    softmax: Softmax
-    axis: int = -1  # over which each row sums to 1
-
-
-class Sum(NamedTuple):
-    """What came of a softmax that was over no products: attention, unless its rows are summed over in turn."""
-
-    call: AttentionCall
-    softmax: Softmax
-    axis: int = -2  # of its rows
-
-
 class TorchCalls(TorchFunctionMode):
     """Shows an observer the attention among all torch functions that are called while the mode is on."""
 
@@ -118,9 +89,9 @@ class TorchCalls(TorchFunctionMode):
         self.softmaxes: list[Softmax] = []
         self.reshapes = Reshapes()
         self.inputs = SoftmaxInputs()
+        self.by_hand = SoftmaxByHand(self.inputs)
         self.sums: Living[Sum] = Living()
-        self._exponentials: Living[bool] = Living()
-        self._denominators: Living[tuple[int, int]] = Living()  # of which exponential, over which axis
+        self.outputs: Living[bool] = Living()  # of attention, which are no scores
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -146,6 +117,10 @@ class TorchCalls(TorchFunctionMode):
 
     def _seen(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> Any:
         """Show what is attention; what the model goes on with."""
+        if isinstance(result, Tensor) and torch._C._functorch.is_batchedtensor(result):
+            if func is FUSED or func in SOFTMAX:
+                self.softmaxes.append(Softmax(module, reason=MAPPED, is_said=True))
+            return result
         if func in TRACKED and type(module) not in self.observer.settled:
             self.reshapes.see(func, args, given, result)
         if func is FUSED:
@@ -155,10 +130,11 @@ class TorchCalls(TorchFunctionMode):
         if func in SOFTMAX:
             self._begin(module, args[0] if args else given["input"], result, args[1] if len(args) > 1 else given.get("dim"))
         else:
-            self._begin_by_hand(func, module, args, given, result)
+            if func in HANDLED and (output := self._begin_by_hand(func, module, args, given, result)) is not None:
+                result = output
             if self.weights or self.sums:
-                result = self._follow(func, module, args, result)
-        if func in FOLLOWED and type(module) not in self.observer.settled:
+                result = self._follow(func, module, args, given, result)
+        if func in FOLLOWED and type(module) not in self.observer.settled and self.outputs.get(result) is None:
             self.inputs.see(func, args, result)
         elif isinstance(func, KERNELS) and "attention" in (name := getattr(func, "__name__", str(func))):
             reason = f"a kernel that is called by itself, {name}, whose arguments are not read"
@@ -168,45 +144,41 @@ class TorchCalls(TorchFunctionMode):
     def missed(self) -> Iterator[tuple[nn.Module, str]]:
         """Modules whose softmax is no attention over positions, and why there is no map of it."""
         for softmax in self.softmaxes:
-            if softmax.is_said or (not softmax.used and is_attention(softmax.module)):
+            if not softmax.used and (softmax.is_said or is_attention(softmax.module)):
                 yield softmax.module, softmax.reason
 
     def _begin(self, module: nn.Module, given: Tensor, result: Tensor, dim: int | None) -> None:
-        axis = None if dim is None or result.ndim < 2 else dim if dim < 0 else dim - result.ndim
-        if axis is None or axis < -2:
+        if dim is None or result.ndim < 2:
             return
         softmax = Softmax(module)
-        self.softmaxes.append(softmax)
-        if result.ndim > 4:
-            softmax.reason = (
-                f"a softmax of {result.ndim} axes, as attention in blocks has: there is no one map of queries by keys"
-            )
-            softmax.is_said = self.inputs.are_scores(given)
-            return
+        axis = dim if dim < 0 else dim - result.ndim
         if type(module) not in self.observer.settled:
-            softmax.of_scores = self.inputs.are_scores(given)
+            softmax.of_scores = softmax.is_said = self.inputs.are_scores(given)
             softmax.of_features = not softmax.of_scores and result.ndim + axis in self.inputs.features(given)
-        self._hold(result, None, softmax, axis)
+        if axis >= -2 or softmax.is_said:
+            self.softmaxes.append(softmax)
+        if result.ndim > 4:
+            softmax.reason = f"a softmax of {result.ndim} axes, {BLOCKS}"
+        self.weights.hold(result, Weights(softmax, axis))
 
-    def _begin_by_hand(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> None:
-        """A softmax as exponentials that are divided by their sum."""
-        if func in EXPONENTIALS:
-            self._exponentials.hold(result, True)
-            if self.inputs.are_scores(args[0]):
-                self.inputs.hold_scores(result)
-        elif func in SUMS and self._exponentials and self._exponentials.get(args[0]):
-            dim = args[1] if len(args) > 1 else given.get("dim")
-            if isinstance(dim, tuple | list) and len(dim) == 1:
-                dim = dim[0]
-            if isinstance(dim, int) and result.ndim == args[0].ndim:
-                self._denominators.hold(result, (id(args[0]), dim))
-        elif func in QUOTIENTS and self._denominators and len(args) > 1:
-            held = self._denominators.get(args[1])
-            if held is not None and held[0] == id(args[0]):
-                self._begin(module, args[0], result, held[1])
-
-    def _hold(self, tensor: Tensor, before: Tensor | None, softmax: Softmax, axis: int) -> None:
-        self.weights.hold(tensor, Weights(before, softmax, axis))
+    def _begin_by_hand(
+        self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any
+    ) -> Tensor | None:
+        """A softmax as exponentials that are divided by their sum; what the model goes on with, where that makes it a call."""
+        made, begun = self.by_hand.see(func, module, args, given, _operands(func, args), result)
+        if begun is not None:
+            self.softmaxes.append(begun)
+        if made is None:
+            return None
+        if made.product is None:
+            self.weights.hold(result, Weights(made.softmax, made.axis))
+            return None
+        product = made.product
+        values = _operands(product.func, product.args)[1 - product.at]
+        weights = Weights(made.softmax, made.axis)
+        found = product.at, made.weights, weights
+        output: Tensor = self._multiplied(product.func, module, product.args, found, values, result)
+        return output
 
     def _follow_sums(self, func: Any, args: tuple[Any, ...], operands: Sequence[Any], result: Any) -> None:
         """What is summed over positions first, and over features then, is linear attention."""
@@ -217,38 +189,69 @@ class TorchCalls(TorchFunctionMode):
             if is_transposed(func, operand, result):
                 self.sums.hold(result, held._replace(axis=-3 - held.axis))
             elif func in PRODUCTS and len(operands) == 2 and sums_over(func, args, at, held.axis):
-                held.softmax.is_said, held.softmax.reason = True, LINEAR
+                held.softmax.used, held.softmax.is_said, held.softmax.reason = False, True, LINEAR
                 self.observer.withdraw(held.call)
                 other = self.weights.get(operands[1 - at])
                 if other is not None and not other.softmax.of_scores:
                     other.softmax.is_said, other.softmax.reason = True, LINEAR
                     self.weights.drop(operands[1 - at])
 
-    def _follow(self, func: Any, module: nn.Module, args: tuple[Any, ...], result: Any) -> Any:
-        operands: Sequence[Any] = args
+    def _follow(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> Any:
+        operands = _operands(func, args)
         if func is torch.einsum:
-            operands = args[1] if isinstance(args[1], tuple | list) else args[1:]
             if len(operands) != 2:  # a sum of weights, or of three tensors at once
                 return result
             args = spelled_out(args, operands)
         if self.sums:
             self._follow_sums(func, args, operands, result)
-        for at, operand in enumerate(operands):
-            held = self.weights.get(operand)
-            if held is None or result is operand or not isinstance(result, Tensor):
+        for at, weights in enumerate(operands):
+            held = self.weights.get(weights)
+            if held is None:
                 continue
-            if func in PRODUCTS and len(operands) == 2 and isinstance(operands[1 - at], Tensor):
-                result = self._multiplied(func, module, args, (at, operand, held), operands[1 - at], result)
+            if writes(func, given) and (result is weights or (at == 0 and result is None)):
+                self._overwritten(func, module, weights, held)
+            elif result is weights or not isinstance(result, Tensor):
                 continue
-            weights = cast("Tensor", operand)
-            before: Tensor = weights if held.before is None else held.before
-            if is_transposed(func, weights, result):
-                self._hold(result, None if held.before is None else held.before.mT, held.softmax, -3 - held.axis)
-            elif func in PASSES_ON and at == 0 and (held.axis == -1 or result.shape[-2:] == weights.shape[-2:]):
-                self._hold(result, result if before.ndim < 4 <= result.ndim else before, held.softmax, held.axis)
-            elif func in CHANGES and _still_a_map(result, weights):
-                self._hold(result, None, held.softmax, held.axis)
+            elif func in PRODUCTS and len(operands) == 2 and isinstance(operands[1 - at], Tensor):
+                result = self._product(func, module, args, (at, weights, held), operands[1 - at], result)
+            elif (after := self._after(func, args, given, (at, weights, held), result)) is not None:
+                if (other := self.weights.get(result)) is not None:  # of two softmaxes
+                    other.softmax.used = True
+                self.weights.hold(result, after)
         return result
+
+    def _after(
+        self, func: Any, args: tuple[Any, ...], given: dict[str, Any], of: tuple[int, Tensor, Weights], result: Tensor
+    ) -> Weights | None:
+        """What is held of weights after a function that is no product with values."""
+        at, weights, held = of
+        if func in PASSES_ON and at == 0:
+            return held._replace(before=weights if held.before is None else held.before)
+        if func in MOVES and at == 0 and (moved := reshaped(func, args, given, held, result)) is not None:
+            return moved
+        if func in CHANGES and is_still_a_map(result, weights, held.axis):
+            return Weights(held.softmax, axis_of_quotient(func, args, at, held.axis, result))
+        if func in MIXES and (axis := mixes_heads(func, args, at, weights, held.axis, result)) is not None:
+            return Weights(held.softmax, axis)
+        return None
+
+    def _overwritten(self, func: Any, module: nn.Module, weights: Tensor, held: Weights) -> None:
+        """Weights are others now, in the same place: what was kept of them before is no longer what multiplies values."""
+        if func in (functional.dropout, torch.dropout_) and module.training:
+            held.softmax.is_said, held.softmax.reason = True, OVERWRITTEN
+            self.weights.drop(weights)
+        else:
+            self.weights.hold(weights, Weights(held.softmax, held.axis))
+
+    def _product(
+        self, func: Any, module: nn.Module, args: tuple[Any, ...], of: tuple[int, Tensor, Weights], other: Tensor, result: Any
+    ) -> Any:
+        """A product of weights and of values, or of a table that mixes heads."""
+        at, weights, held = of
+        if func in MIXES and (axis := mixes_heads(func, args, at, weights, held.axis, result)) is not None:
+            self.weights.hold(result, Weights(held.softmax, axis))
+            return result
+        return self._multiplied(func, module, args, of, other, result)
 
     def _multiplied(
         self, func: Any, module: nn.Module, args: tuple[Any, ...], of: tuple[int, Tensor, Weights], values: Tensor, result: Any
@@ -259,9 +262,7 @@ class TorchCalls(TorchFunctionMode):
         softmax = held.softmax
         letters = None
         if func is torch.einsum:
-            if held.axis == -2:
-                weights, before, args = weights.mT, before.mT, _with_swapped(args, at)
-            letters = of_einsum(args, at, values, self.reshapes)
+            letters = of_einsum(args, at, held.axis, before, values, self.reshapes)
             if letters is None:
                 return result
             summed = values.ndim - len(letters.values) + letters.values.index(letters.key)
@@ -272,37 +273,59 @@ class TorchCalls(TorchFunctionMode):
             summed = values.ndim - 2 if at == 0 else values.ndim - 1
         if not _multiplies_values(module, before, values):
             return result
-        self.weights.drop(of[1])
+        self.weights.drop(weights)
         reason = CHANNELS if summed in self.inputs.features(values) else None
         if softmax.of_features and not (self.inputs.is_known(values) and reason is None):
             reason = FEATURES
-        if reason is not None:
-            softmax.is_said, softmax.reason = True, reason
+        call = reason or self._call(module, letters, (at, before, held.wide), values, result)
+        if not isinstance(call, AttentionCall):
+            softmax.is_said, softmax.reason = True, call or softmax.reason
             return result
         softmax.used = True
         if letters is not None:
-            call = einsum_call(module, letters, weights, before, values, result)
             rows = result.ndim - 2 if letters.queries[-1:] == letters.output[-2:-1] else result.ndim - 1
         else:
-            call = dense_call(module, before, values, result, self.reshapes, transposed=at == 1)
             rows = result.ndim - 2 if at == 0 else result.ndim - 1
         self.observer.see(call)
+        self.outputs.hold(call.output, True)
         if not softmax.of_scores:
             self.sums.hold(call.output, Sum(call, softmax, rows - result.ndim))
         return call.output
 
+    def _call(
+        self,
+        module: nn.Module,
+        letters: EinsumAxes | None,
+        of: tuple[int, Tensor, Tensor | None],
+        values: Tensor,
+        result: Tensor,
+    ) -> AttentionCall | str | None:
+        """The call of a product of weights, operand number ``of[0]``; why not, where it is not known what its axes are."""
+        at, weights, wide = of
+        if letters is not None:
+            known = weights.ndim <= 4 or (letters.known and len(letters.batch) < 2)
+            return einsum_call(module, letters, weights, weights, values, result) if known else None
+        if wide is not None and wide.shape[-2:] != weights.shape[-2:]:
+            merged = of_merged_rows(wide, self.reshapes) if at == 0 and values.ndim == 3 else None
+            return MERGED if merged is None else merged_rows(module, merged, wide, values, result)
+        own = weights if wide is None else wide
+        if at == 0:
+            axes = axes_of_dense(module, own, values, result, self.reshapes)
+            call = dense_call(module, own, values, result, axes)
+        else:
+            turned = own.mT
+            self.reshapes.see(Tensor.transpose, (own, -2, -1), {}, turned)
+            axes = axes_of_dense(module, turned, values.mT, result.mT, self.reshapes)
+            call = transposed_call(dense_call(module, turned, values.mT, result.mT, axes), weights, result)
+        known = own.ndim <= 4 or (axes.known and axes.batch_axes < 2)
+        return call if known else None
 
-def _with_swapped(args: tuple[Any, ...], at: int) -> tuple[Any, ...]:
-    """The arguments of an einsum that is given one operand transposed."""
-    given, arrow, output = str(args[0]).replace(" ", "").partition("->")
-    letters = given.split(",")
-    letters[at] = letters[at][:-2] + letters[at][-2:][::-1]
-    return (",".join(letters) + arrow + output, *args[1:])
 
-
-def _still_a_map(changed: Tensor, weights: Tensor) -> bool:
-    """Whether it has the same rows, and all columns or all but the one of a sink."""
-    return changed.shape[:-1] == weights.shape[:-1] and 0 <= weights.shape[-1] - changed.shape[-1] <= 1
+def _operands(func: Any, args: tuple[Any, ...]) -> Sequence[Any]:
+    """The tensors of a function, of an einsum those after its letters."""
+    if func is not torch.einsum:
+        return args
+    return args[1] if isinstance(args[1], tuple | list) else args[1:]
 
 
 def _multiplies_values(module: nn.Module, weights: Tensor, values: Tensor) -> bool:
