@@ -15,8 +15,8 @@ from support.tiny_models import EOS, PAD, tiny
 PROMPTS = [[5, 6, 7, 8], [9, 10]]
 
 
-def batches(model):
-    config = GenerationConfig(max_new_tokens=3, do_sample=False, eos_token_id=EOS, pad_token_id=PAD)
+def batches(model, **more):
+    config = GenerationConfig(**{"max_new_tokens": 3, "do_sample": False, "eos_token_id": EOS, "pad_token_id": PAD} | more)
     options = ContinuousBatchingConfig(num_blocks=16, max_batch_tokens=32, auto_switch_to_flash=False)
     results = model.generate_batch(inputs=PROMPTS, generation_config=config, continuous_batching_config=options)
     return [result.prompt_ids + result.generated_tokens for result in results.values()]
@@ -38,6 +38,16 @@ def test_each_result_is_a_pass_of_the_block(attention):
             assert [line.id for line in one.queries.lines] == [line.id for line in other.queries.lines]
     assert ContinuousBatchingManager.add_request is add_request
     assert "generate_batch" not in vars(model)
+
+
+def test_each_of_several_sequences_to_a_prompt_is_a_pass():
+    model = tiny("llama")
+    with regard.record(model) as recording:
+        sequences = batches(model, do_sample=True, num_return_sequences=2)
+    assert sorted(map(len, sequences)) == [5, 5, 7, 7]
+    assert recording.passes == 4
+    lines = [recording.at(step).self[0].queries.lines[0].id for step in range(4)]
+    assert lines == [tuple(sequence) for sequence in sequences]
 
 
 def test_on_flash_attention():

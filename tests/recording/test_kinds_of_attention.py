@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import SamConfig, SamModel, SiglipVisionConfig, SiglipVisionModel
+from transformers import PegasusXConfig, PegasusXModel, SamConfig, SamModel, SiglipVisionConfig, SiglipVisionModel
 
 import regard
 
@@ -139,6 +139,18 @@ class Pool(nn.Module):
         return functional.scaled_dot_product_attention(*(one.unflatten(2, (HEADS, -1)).transpose(1, 2) for one in cut))
 
 
+class FirstAsks(nn.Module):
+    """The first of a sequence looks at all of it, as the class token of CaiT does."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.kv = nn.Linear(DIM, DIM), nn.Linear(DIM, DIM)
+
+    def forward(self, x):
+        cut = (self.q(x[:, :1]), self.kv(x), self.kv(x))
+        return functional.scaled_dot_product_attention(*(one.unflatten(2, (HEADS, -1)).transpose(1, 2) for one in cut))
+
+
 class Reduced(nn.Module):
     """Keys are fewer than queries, and made of the same tensor."""
 
@@ -183,14 +195,26 @@ class Resampler(nn.Module):
     [
         (lambda: Pool(1), (drawn(1, 7, DIM),), "cross"),
         (lambda: Pool(4), (drawn(2, 7, DIM),), "cross"),
+        (FirstAsks, (drawn(2, 7, DIM),), "self"),
         (Reduced, (drawn(2, 8, DIM),), "self"),
         (Joint, (drawn(2, 8, DIM), drawn(2, 5, DIM)), "self"),
         (Resampler, (drawn(2, 8, DIM), drawn(2, 5, DIM)), "cross"),
     ],
-    ids=["a probe", "probes", "fewer keys", "one sequence", "a resampler"],
+    ids=["a probe", "probes", "a class token", "fewer keys", "one sequence", "a resampler"],
 )
 def test_where_keys_come_from(model, inputs, kind):
     assert [found for _, found, _ in kinds(model(), *inputs)] == [kind]
+
+
+def test_global_tokens_of_an_encoder_are_its_own():
+    sizes = {"d_model": 12, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
+    heads = {"encoder_attention_heads": 3, "decoder_attention_heads": 3, "vocab_size": 31, "max_position_embeddings": 16}
+    model = PegasusXModel(PegasusXConfig(**sizes, **heads, block_size=4, num_global_tokens=2))
+    ids = torch.tensor([[5, 6, 7, 8, 9, 10, 11, 12]])
+    found = kinds(model, input_ids=ids, decoder_input_ids=ids[:, :3])
+    assert [(name.split(".")[0], kind) for name, kind, _ in found] == [
+        ("encoder", "encoder"), ("decoder", "decoder"), ("decoder", "cross"),
+    ]  # fmt: skip
 
 
 def test_multi_head_attention_is_asked_what_it_is_given():

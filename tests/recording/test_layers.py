@@ -331,6 +331,37 @@ def test_a_part_after_the_whole_is_a_pass_of_its_own():
     assert {amap.name.split(".")[0] for amap in recording.at(1).maps} == {"vision_model"}
 
 
+def test_two_methods_of_a_model_are_two_passes():
+    model, picture, words = clip(), drawn(1, 3, 16, 16), torch.tensor([[1, 2]])
+    with torch.no_grad(), regard.record(model) as recording:
+        model.get_image_features(pixel_values=picture)
+        model.get_text_features(input_ids=words)
+    assert recording.passes == 2
+    assert [{amap.name.split(".")[0] for amap in recording.at(step).maps} for step in range(2)] == [
+        {"vision_model"}, {"text_model"},
+    ]  # fmt: skip
+
+
+def test_a_method_that_goes_on_with_what_came_out_is_the_same_pass():
+    class Halves(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = ByHand(), ByHand()
+
+        def forward_features(self, x):
+            return self.one(x, x, x)
+
+        def forward_head(self, x):
+            return self.other(x, x, x)
+
+    x = drawn(1, 2, 3, 5)
+    with regard.record(model := Halves()) as recording:
+        model.forward_head(model.forward_features(x))
+        model.forward_features(x)
+        model.forward_head(x)
+    assert [(amap.name, amap.step) for amap in recording.maps] == [("one", 0), ("other", 0), ("one", 1), ("other", 2)]
+
+
 def test_one_pass_of_several():
     model, inputs = tiny("bert"), tiny_inputs("bert")
     with torch.no_grad(), regard.record(model, values=True) as recording:

@@ -120,9 +120,9 @@ class HeadSwitch(Observer):
         has = ("encoder", "decoder", "cross") if both_halves else ("self", "cross")
         return one_of("kind", cast("str", kind), has, advice=f"{type(self.modules['']).__name__} has no other")
 
-    def enter_outermost(self, module: nn.Module) -> None:
+    def enter_outermost(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         """Nothing else of the model runs."""
-        super().enter_outermost(module)
+        super().enter_outermost(module, given)
         self._before = None
 
     def look_at(self, call: AttentionCall) -> None:

@@ -42,8 +42,12 @@ class Kinds:
         Args:
             name: qualified name of the module.
             keys_from: "self" or "cross", where a call shows that its keys come from what the queries come from, or from another
-                tensor. What Transformers says of its models goes before, and names are asked where nothing is shown.
+                tensor; "both": an encoder has nothing else to look across to, elsewhere it is cross-attention. What
+                Transformers says of its models goes before, and names are asked where nothing is shown.
         """
+        in_decoder = "decoder" in name.split(".") or getattr(self._modules[name], "is_decoder", False)
+        if keys_from == "both":
+            keys_from = "self" if self.both_halves and not in_decoder else "cross"
         crosses = self.is_declared(name) or (self.name_says(name) == "cross" if keys_from is None else keys_from == "cross")
         if name and crosses:
             return "cross"
@@ -51,7 +55,6 @@ class Kinds:
             return "cross"  # the whole model is one attention module
         if not self.both_halves:
             return "self"
-        in_decoder = "decoder" in name.split(".") or getattr(self._modules[name], "is_decoder", False)
         return "decoder" if in_decoder else "encoder"
 
     def is_declared(self, name: str) -> bool:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, NamedTuple
 from weakref import ReferenceType
 
@@ -15,8 +16,10 @@ from torch.utils.hooks import RemovableHandle
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.copies import Copies
+from regard.recording.entries import method_of, tensors_in
 from regard.recording.kinds import Kinds, is_attention
 from regard.recording.layers import Layers
+from regard.recording.living import Living
 from regard.recording.origins import Running, keys_from
 
 
@@ -94,7 +97,8 @@ class Observer(ABC):
         kinds: of their attention.
         layers: how they are counted.
         passes: how many passes have begun: each begins with the outermost module that runs, be it the model or a part of it;
-            parts that run one after the other are one pass until one of them runs again.
+            parts that run one after the other are one pass until one of them runs again, or until another method of the model
+            is called with nothing that has come out of them.
         stack: the modules that run now, the innermost last.
         ran_elsewhere: whether another thread has run one of the modules.
         settled: classes of modules whose calls say themselves which axes are heads.
@@ -119,6 +123,8 @@ class Observer(ABC):
         self._attended: set[str] = set()  # outermost modules of this pass that have made attention calls
         self._is_due = True  # the next attention call begins a pass
         self._is_whole = False  # this pass is one of the whole model
+        self._method: CodeType | None = None  # through which the model was entered last
+        self._came_out: Living[bool] = Living()  # of the outermost modules of this pass
         self._last: list[ReferenceType[Any]] = []  # module, and queries, keys and mask, of the call before
         self._last_under: tuple[Any, ...] = ()
         self.error: Exception | None = None  #: the first of this block, which is raised when it ends
@@ -170,34 +176,41 @@ class Observer(ABC):
         self.forget_last()
         self._calls.clear()
         self._attended.clear()
+        self._came_out = Living()
         self._is_due = False
 
-    def enter_outermost(self, module: nn.Module) -> None:
+    def enter_outermost(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         """Nothing else of the model runs, or only what an error has left."""
         name = self.names[id(module)]
+        before, self._method = self._method, method_of(module, self.names)
         del self.stack[:], self._running[:], self._runs[:]
         if not name:
             self.begin_pass()
         elif self._is_whole or name in self._attended:
             self._is_due = True  # if there is attention in it
+        elif None is not self._method is not before and self._attended:
+            self._is_due |= not any(self._came_out.get(one) for one in tensors_in(given))
         self._is_whole = not name
 
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """This module runs now, its forward is about to be called."""
         name = self.names[id(module)]
         if not self.stack or not name:
-            self.enter_outermost(module)
+            self.enter_outermost(module, (positional, named))
         else:
             self._runs[-1][name] += 1
         self.stack.append(module)
         self._running.append(Running(module, positional, named))
         self._runs.append(Counter())
 
-    def leave(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
+    def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:
         """It is done, and so is whatever an error has left inside of it."""
         while self.stack and self.stack.pop() is not module:
             pass  # a module that an error has left without a word
         del self._running[len(self.stack) :], self._runs[len(self.stack) :]
+        if not self.stack:
+            for one in tensors_in(output):
+                self._came_out.hold(one, True)
 
     def running(self) -> nn.Module | None:
         """The innermost module; its parent where that is the attention module, and this one a part of it."""

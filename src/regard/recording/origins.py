@@ -27,7 +27,11 @@ class Running(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where keys come from: "self" or "cross"; and whether that is sure, or a name of the module may say otherwise."""
+    """Where keys come from, and whether that is sure, or a name of the module may say otherwise.
+
+    "self" is the sequence of the queries, "cross" another one, "both" the two in one row: latents that look at a picture and at
+    themselves, global tokens that look at a text and at themselves.
+    """
 
     kind: str
     sure: bool
@@ -67,10 +71,15 @@ def keys_from(running: Running, batch: int, queries: int, keys: int) -> Origin |
 def _without_source(module: nn.Module, asking: set[int], others: list[set[int]], queries: int, keys: int) -> Origin | None:
     if queries == keys:
         return None
+    both = any(keys == own + other for own in asking for one in others for other in one)
+    if both and any(queries in one for one in others):
+        return Origin("both", sure=True)
     if queries in asking:  # its keys are another tensor's, or those of a cache, or fewer of its own
         return Origin("cross", sure=True) if any(keys in one for one in others) else None
-    if queries == 1 or any(queries in one for one in others) or _has_probe(module, queries):
+    if any(queries in one for one in others) or _has_probe(module, queries):
         return Origin("cross", sure=True)
+    if queries == 1:  # the first of a sequence, or its last, asks all of it
+        return Origin("self" if keys in asking else "cross", sure=True)
     return None
 
 

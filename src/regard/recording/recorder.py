@@ -66,9 +66,9 @@ class Recorder(Observer):
         self._let_go()
         self.copies.forget()
 
-    def enter_outermost(self, module: nn.Module) -> None:
+    def enter_outermost(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         """Nothing else of the model runs."""
-        super().enter_outermost(module)
+        super().enter_outermost(module, given)
         self._unprojected = None
         self.stacks.leave_until(0)
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from regard.recording.functions.flex import is_flex, read_operator
+from regard.recording.functions.varlen import is_varlen, varlen_call
 from regard.recording.head_axes import EinsumAxes, of_einsum, of_merged_rows, spelled_out
 from regard.recording.kinds import is_attention
 from regard.recording.living import Living
@@ -47,6 +48,7 @@ from regard.recording.torch_calls import (
     transposed_call,
 )
 
+ATTENTION = ("attention", "attn")
 KERNELS = (OpOverload, OpOverloadPacket, HigherOrderOperator)
 FUSED = functional.scaled_dot_product_attention
 SOFTMAX = {functional.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
@@ -127,6 +129,10 @@ class TorchCalls(TorchFunctionMode):
             call = fused_call(module, FusedArguments(*args, **given), result, self.reshapes)
             self.observer.see(call)
             return call.output
+        if is_varlen(func):
+            call = varlen_call(module, args, result)
+            self.observer.see(call)
+            return (call.output, *result[1:]) if isinstance(result, tuple) else call.output
         if func in SOFTMAX:
             self._begin(module, args[0] if args else given["input"], result, args[1] if len(args) > 1 else given.get("dim"))
         else:
@@ -136,7 +142,7 @@ class TorchCalls(TorchFunctionMode):
                 result = self._follow(func, module, args, given, result)
         if func in FOLLOWED and type(module) not in self.observer.settled and self.outputs.get(result) is None:
             self.inputs.see(func, args, result)
-        elif isinstance(func, KERNELS) and "attention" in (name := getattr(func, "__name__", str(func))):
+        elif isinstance(func, KERNELS) and any(word in (name := getattr(func, "__name__", str(func))) for word in ATTENTION):
             reason = f"a kernel that is called by itself, {name}, whose arguments are not read"
             self.softmaxes.append(Softmax(module, reason=reason, is_said=True))
         return result

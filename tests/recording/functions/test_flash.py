@@ -204,6 +204,25 @@ def test_decoding(make, how, cache):
     assert {amap.shape[2] for amap in recording.maps} == {1, 7}
 
 
+def at_the_first_key(q, k, v, softmax_scale=None, causal=False, window_size=(-1, -1), softcap=0.0):
+    """As kernels before FlashAttention 2.1: the first query sees the first key, whatever there is after it."""
+    if not causal:
+        return flash_stand_in.flash_attn_func(q, k, v, softmax_scale, causal, window_size, softcap)
+    square = min(q.shape[1], k.shape[1])
+    first = flash_stand_in.flash_attn_func(q[:, :square], k[:, :square], v[:, :square], softmax_scale, True, (-1, -1), softcap)
+    return torch.cat((first, flash_stand_in.flash_attn_func(q[:, square:], k, v, softmax_scale, False, (-1, -1), softcap)), 1)
+
+
+@pytest.mark.parametrize(("kernel", "said"), [(at_the_first_key, "causal(0)"), (flash_stand_in.flash_attn_func, "causal(3)")])
+def test_which_end_a_causal_mask_is_aligned_at_is_seen_in_the_output(kernel, said):
+    with flash_kernels(tiny("llama"), plain=kernel) as model, torch.no_grad():
+        before = model(IDS[:1, :3], use_cache=True).past_key_values
+        with regard.record(model, values=True) as recording:
+            model(IDS[:1, 3:], past_key_values=before, use_cache=True)
+    assert masks(recording) == [said] * 3
+    assert assert_each_map_gives_its_output(recording) == 3
+
+
 def test_generate_and_replay():
     with flash_kernels(tiny("llama")) as model:
         recording = regard.generate(model, IDS[:1], max_new_tokens=4, do_sample=False)

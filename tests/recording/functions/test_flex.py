@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 import regard
 from regard.errors import RecordingError
+from regard.recording.functions import flex
 from support.kernel_models import IDS, gemma2, gpt_oss, padding
 from support.own_output import assert_each_map_gives_its_output, masks, recorded_like_plain
 from support.tiny_models import tiny
@@ -287,6 +288,17 @@ def test_the_compiled_kernel_keeps_running():
 @pytest.mark.filterwarnings("ignore")  # those of the compiler
 def test_the_compiled_kernel_of_transformers_keeps_running():
     recorded(tiny("llama"), input_ids=IDS, attention_mask=padding("left"))
+
+
+@pytest.mark.parametrize("error", [ImportError("no compiler"), AssertionError(), FileNotFoundError("c++")])
+def test_what_the_compiler_raises_does_not_reach_the_model(error, monkeypatch):
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(flex, "_was_compiled", lambda: True)
+    monkeypatch.setattr(flex, "is_compiled_outside", lambda: True)
+    monkeypatch.setattr(flex, "_compiled", lambda _: failing)
+    assert map_of()[0].shape == (BATCH, HEADS, QUERIES, KEYS)
 
 
 def test_stance_and_modes_are_left_as_found():

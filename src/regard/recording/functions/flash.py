@@ -1,6 +1,6 @@
 """FlashAttention 2, 3 and 4, and the kernels of the hub that stand in for them: read from what reaches the kernel."""
 
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +14,9 @@ from regard.recording.functions.flash_kernels import KernelCall, listening
 from regard.recording.functions.flash_masks import Documents, Sides, mask_of_runs
 from regard.recording.functions.given import AttentionFunction, Given, heads_first
 from regard.recording.observer import AttentionCall
+
+SINKS = ("s_aux", "learnable_sink")
+"""What kernels call logits that are in the denominator only."""
 
 
 def read_flash(function: AttentionFunction, given: Given) -> tuple[tuple[Tensor, Any], AttentionCall]:
@@ -64,7 +67,7 @@ class FlashCall:
         """The factors that the kernel got."""
         self.copies = copies
         laid_out, options = self.laid_out, self.kernel.options
-        sinks = next((options[name] for name in ("s_aux", "learnable_sink") if options.get(name) is not None), None)
+        sinks = next((options[name] for name in SINKS if options.get(name) is not None), None)
         return AttentionMap(
             copies.own(laid_out.query.transpose(1, 2)),
             copies.own(laid_out.key.transpose(1, 2)),
@@ -102,12 +105,43 @@ class FlashCall:
         options = self.kernel.options
         return Sides.of(bool(options.get("causal")), options.get("window_size"))
 
+    def _aligned(self, documents: Documents) -> Documents:
+        """Old kernels (before FlashAttention 2.1), and some of NPUs, align causal masks at the first query and the first key.
+
+        No kernel says which it does, and its output does: its first row is then the first value, and no mean.
+        """
+        asking, asked = documents.rows.diff(), documents.columns.diff()
+        differ = ((asking != asked) & (asking > 0) & (asked > 0)).nonzero().flatten()
+        if self._sides.right is None or not len(differ) or self.kernel.options.get("dropout_p"):
+            return documents
+        at = int(differ[0])
+        query, key, value, output = (
+            one.flatten(0, 1) if one.ndim == 4 else one for one in (*self.kernel.tensors[:3], self.kernel.output)
+        )
+        row, first, shift = int(documents.rows[at]), int(documents.columns[at]), int(asked[at] - asking[at])
+        keys, values = (one[first : first + int(asked[at]), 0].float() for one in (key, value))
+        made = output[row, 0].float()
+        off = [float((made - self._row(query[row, 0].float(), keys, values, own)).abs().amax()) for own in (shift, 0)]
+        return documents._replace(at_start=off[1] < off[0])
+
+    def _row(self, query: Tensor, keys: Tensor, values: Tensor, own: int) -> Tensor:
+        """The output of one query of the first head, whose own key is this one."""
+        options, (left, right) = self.kernel.options, self._sides
+        seen = slice(0 if left is None else max(own - left, 0), max(own + (right or 0) + 1, 0))
+        scale = options.get("softmax_scale")
+        scores = keys[seen] @ query * (query.shape[-1] ** -0.5 if scale is None else scale)
+        if cap := options.get("softcap"):
+            scores = cap * (scores / cap).tanh()
+        sinks = next((options[name][:1].float() for name in SINKS if options.get(name) is not None), scores[:0])
+        return torch.cat((scores, sinks)).softmax(0)[: len(scores)] @ values[seen]
+
     def _plain(self) -> LaidOut:
         query, key, value = self.kernel.tensors
         sizes = query.shape[1], key.shape[1]
+        documents = self._aligned(Documents.whole(*sizes, query.device))
         runs = self.copies.shared(
-            (), ("flash", *sizes, query.device, self._sides),
-            lambda: mask_of_runs(Documents.whole(*sizes, query.device), self._sides, 1, *sizes),
+            (), ("flash", *sizes, query.device, self._sides, documents.at_start),
+            lambda: mask_of_runs(documents, self._sides, 1, *sizes),
         )  # fmt: skip
         return LaidOut(query, key, value, runs.mask)
 
@@ -119,15 +153,17 @@ class FlashCall:
             batch = self.shape[0]
             query, key, value = (packed.unflatten(0, (batch, -1)) for packed in call.tensors)
             read: tuple[Tensor, ...] = (rows, columns)
-            documents = partial(Documents.packed, rows, columns)
+            documents = Documents.packed(rows, columns)
         else:
             query, key, value, padding, query_places, key_places = call.unpadded
             batch, read = query.shape[0], (padding,)
-            documents = partial(Documents, query_places, key_places, rows, columns)
+            documents = Documents(query_places, key_places, rows, columns)
         sizes = query.shape[1], key.shape[1]
+        documents = self._aligned(documents)
         runs = self.copies.shared(
-            read, ("flash", *sizes, self._sides), lambda: mask_of_runs(documents(), self._sides, batch, *sizes)
-        )
+            read, ("flash", *sizes, self._sides, documents.at_start),
+            lambda: mask_of_runs(documents, self._sides, batch, *sizes),
+        )  # fmt: skip
         if not runs.apart:
             query, key, value = (each.flatten(0, 1)[None] for each in (query, key, value))
         return LaidOut(query, key, value, runs.mask)

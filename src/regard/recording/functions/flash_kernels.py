@@ -38,6 +38,7 @@ class KernelCall(NamedTuple):
     tensors: tuple[Tensor, ...]  #: q, k and v; of a paged kernel q, the caches of k and v, and the new k and v
     options: dict[str, Any]
     unpadded: Unpadded | None
+    output: Tensor  #: what the kernel made of it, as it has laid out its queries
 
 
 class _Listening(threading.local):
@@ -117,7 +118,8 @@ def _noting(name: str, kernel: Callable[..., Any] | None) -> Callable[..., Any] 
     def noting(*tensors: Tensor, **options: Any) -> Any:
         result = kernel(*tensors, **options)
         if _here.calls is not None:
-            _here.calls.append(KernelCall(name, tensors, options, _here.unpadded))
+            output = result[0] if isinstance(result, tuple) else result
+            _here.calls.append(KernelCall(name, tensors, options, _here.unpadded, output))
             _here.unpadded = None
         return result
 

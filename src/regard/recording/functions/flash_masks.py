@@ -33,6 +33,7 @@ class Documents(NamedTuple):
     key_places: Tensor  #: (columns,) in batch · keys
     rows: Tensor  #: (documents + 1,) where each one's rows begin, and where the last end
     columns: Tensor  #: likewise
+    at_start: bool = False  #: whether a query's own key is counted from the first one, and not from the last
 
     @classmethod
     def packed(cls, rows: Tensor, columns: Tensor) -> "Documents":
@@ -76,7 +77,9 @@ def mask_of_runs(documents: Documents, sides: Sides, batch: int, queries: int, k
     lengths, seen = rows.diff(), columns.diff()
     document = torch.arange(len(lengths), device=rows.device).repeat_interleave(lengths, output_size=total)
     here, there = seen[document], columns[:-1][document]
-    own = torch.arange(total, device=rows.device) - rows[document] + here - lengths[document]
+    own = torch.arange(total, device=rows.device) - rows[document]
+    if not documents.at_start:
+        own = own + here - lengths[document]
     first = torch.zeros_like(own) if sides.left is None else (own - sides.left).clamp(min=0)
     last = here if sides.right is None else torch.minimum(own + sides.right + 1, here).clamp(min=0)
     sees = first < last

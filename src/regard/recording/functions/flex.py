@@ -65,7 +65,7 @@ def read_operator(
     query, key, value, score_mod, blocks, scale = args[:6]
     result: tuple[Any, ...] | None = None
     if is_compiled_outside() and _was_compiled():
-        with as_outside(), suppress(RuntimeError):  # what the compiler cannot do, it says so
+        with as_outside(), suppress(Exception):  # what the compiler cannot do, or where there is none: the operator can
             # What the functions look up is found again when it is compiled.
             result = tuple(query.new_empty(0) if one is None else one for one in _compiled(operator)(*args[:7]))
     compiled = result is not None
