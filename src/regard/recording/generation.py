@@ -96,13 +96,14 @@ def generate(
     if not options.setdefault("return_dict_in_generate", True):
         raise OptionError("expected return_dict_in_generate=True, got False; the sequences are in recording.sequences")
     decode: Any = model.generate  # Transformers' own annotation of self fits no model class
-    if "force_unique_generate_call" in inspect.signature(decode).parameters and _fits_one_window(model, named):
+    if "force_unique_generate_call" in inspect.signature(decode).parameters:
+        _check_window(model, named)
         options.setdefault("force_unique_generate_call", True)  # Whisper's else cuts the start off
     sequences = getattr(decode(**named, **options), "sequences", None)
     if not isinstance(sequences, Tensor):
         raise RecordingError(
-            f"expected sequences from one call of the decoder of {type(model).__name__}, got several: sound of more than one "
-            "window, 30 seconds in Whisper, is heard in pieces; cut it, and generate from each piece"
+            f"expected sequences from one call of generate of {type(model).__name__}, got none; record a pass over what it "
+            "returned: with regard.record(model): model(...)"
         )
     kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": layers, "kinds": kinds, "device": device, "values": values}
     return replay(model, named, sequences, ends=ends, **kept)
@@ -210,10 +211,16 @@ def _option(name: str, model: PreTrainedModel, generate_kwargs: Mapping[str, Any
     return [] if ids is None else [int(one) for one in torch.as_tensor(ids).flatten()]
 
 
-def _fits_one_window(model: PreTrainedModel, inputs: Mapping[str, Any]) -> bool:
-    """Whether sound is as long as the encoder of Whisper hears at once: two frames a position."""
-    frames = inputs.get("input_features")
-    return isinstance(frames, Tensor) and frames.shape[-1] <= 2 * model.config.max_source_positions
+def _check_window(model: PreTrainedModel, inputs: Mapping[str, Any]) -> None:
+    """Refuse sound that is longer than the encoder of Whisper hears at once, two frames a position: it is heard in pieces."""
+    frames, heard = inputs.get("input_features"), 2 * model.config.max_source_positions
+    if isinstance(frames, Tensor) and frames.shape[-1] > heard:
+        raise RecordingError(
+            f"expected sound of one window, {heard} frames ({heard / 100:g} seconds at 100 frames a second), got "
+            f"{frames.shape[-1]} frames, which {type(model).__name__} hears in pieces, each with an attention of its own; cut "
+            f"the sound before the processor, and generate from each piece: processor(sound[at : at + {heard * 160}], "
+            "sampling_rate=16000, return_tensors='pt')"
+        )
 
 
 def _guessed_mask(ids: Tensor, padding: Sequence[int], ends: Sequence[int]) -> Tensor:
