@@ -6,7 +6,6 @@ queries and keys; everything else is the kernel's. So both work at any length.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Literal, cast, get_args
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError
 from regard.maps.attention_map import AttentionMap
+from regard.recording.block import once
 from regard.recording.copies import Copies
 from regard.recording.layers import listed
 from regard.recording.means import TextRows
@@ -31,7 +31,7 @@ ROUNDING = 1e-4
 """Rows that sum to 1 less this have lost nothing to a sink."""
 
 
-@contextmanager
+@once
 def ablate(
     model: nn.Module,
     heads: Collection[Head] = (),

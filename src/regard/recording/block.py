@@ -28,6 +28,11 @@ class Block(AbstractContextManager[Kept], Generic[Kept]):
         return self._inside.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if not self._entered:
+            raise RecordingError(
+                f"expected the end of a block that was entered, got one of regard.{self._name}(...) that was not; write it in "
+                "the with statement"
+            )
         self._inside.__exit__(kind, error, traceback)
 
 

@@ -13,50 +13,58 @@ from typing import Any
 
 import torch
 
+from regard.recording.modes import aside
+from regard.recording.stand_ins import StandIns
+from regard.recording.way_out import WayOut
+
 MASKS = "transformers.masking_utils"
-
-
-class _Depth(threading.local):
-    """How many modes there were in this thread before the outermost block began; None outside of any."""
-
-    def __init__(self) -> None:
-        self.modes: int | None = None
+MAKES_MASKS = "create_block_mask"
+"""Transformers compiles what makes block masks, outside of the attention function."""
 
 
 class _Blocks:
     """The compiler's stance belongs to the process: that of the first block until the last has ended, in any thread."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
-        self.own = ExitStack()
+        self.lock = threading.RLock()
+        self.open: set[object] = set()
+        self.way_out = WayOut()
         self.found: str | None = None  # the stance outside
+        self.mask_makers: StandIns[object] = StandIns()
+
+    def begin(self, block: object) -> None:
+        with self.lock:
+            self.open.add(block)
+            place = sys.modules.get(MASKS)
+            self.mask_makers.begin(block, [(place, MAKES_MASKS, _as_outside)] if hasattr(place, MAKES_MASKS) else [])
+            if len(self.open) == 1 and "torch._dynamo" in sys.modules:  # else nothing was compiled; importing it takes a second
+                self.found, held = _stance(), list[Any]()
+                self.way_out.then(lambda: self._end_stance(held))
+                held.append(torch.compiler.set_stance("force_eager"))
+
+    def end(self, block: object) -> None:
+        with self.lock:
+            self.open.discard(block)
+            self.mask_makers.end(block)
+            if not self.open:
+                self.way_out.leave()
+                self.found = None
+
+    def _end_stance(self, held: list[Any]) -> None:
+        if held:
+            held.pop().__exit__(None, None, None)
+        elif self.found is not None and _stance() != self.found:  # interrupted as it was set
+            torch.compiler.set_stance(self.found)
 
 
-_here = _Depth()
 _blocks = _Blocks()
 
 
-@contextmanager
-def uncompiled() -> Iterator[None]:
-    """What was compiled runs as it was written; must be entered before any mode of the block."""
-    before = _here.modes
-    _here.modes = torch._C._len_torch_function_stack() if before is None else before
-    with _blocks.lock:
-        _blocks.count += 1
-        if _blocks.count == 1 and "torch._dynamo" in sys.modules:  # else nothing was compiled, and importing it takes a second
-            _blocks.found = _stance()
-            _blocks.own.callback(_make_masks_as_outside())
-            _blocks.own.enter_context(torch.compiler.set_stance("force_eager"))
-    try:
-        yield
-    finally:
-        _here.modes = before
-        with _blocks.lock:
-            _blocks.count -= 1
-            if not _blocks.count:
-                _blocks.own.close()
-                _blocks.found = None
+def uncompiled(way_out: WayOut) -> None:
+    """From now on, what was compiled runs as it was written."""
+    block = object()
+    way_out.then(lambda: _blocks.end(block))
+    _blocks.begin(block)
 
 
 @contextmanager
@@ -65,14 +73,8 @@ def as_outside() -> Iterator[None]:
     with ExitStack() as stack:
         if _blocks.found is not None:
             stack.enter_context(torch.compiler.set_stance(_blocks.found))
-        aside: list[Any] = []
-        while _here.modes is not None and torch._C._len_torch_function_stack() > _here.modes:
-            aside.append(torch._C._pop_torch_function_stack())
-        try:
-            yield
-        finally:
-            while aside:
-                torch._C._push_on_torch_function_stack(aside.pop())
+        stack.enter_context(aside())
+        yield
 
 
 def is_compiled_outside() -> bool:
@@ -83,16 +85,6 @@ def is_compiled_outside() -> bool:
 def _stance() -> str:
     stance: Any = getattr(sys.modules.get("torch._dynamo.eval_frame"), "_stance", None)
     return getattr(stance, "stance", "default")
-
-
-def _make_masks_as_outside() -> Callable[[], None]:
-    """Transformers compiles what makes block masks, outside of the attention function. Returns what undoes it."""
-    place = sys.modules.get(MASKS)
-    original = getattr(place, "create_block_mask", None)
-    if place is None or original is None:
-        return lambda: None
-    place.create_block_mask = _as_outside(original)  # type: ignore[attr-defined]
-    return lambda: setattr(place, "create_block_mask", original)
 
 
 def _as_outside(function: Callable[..., Any]) -> Callable[..., Any]:

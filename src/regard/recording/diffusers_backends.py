@@ -5,13 +5,12 @@ seen where they call PyTorch. SageAttention rounds queries and keys to a few bit
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regard.maps.attention_map import AttentionMap
 from regard.masks import Mask, causal, padding, window
@@ -19,7 +18,9 @@ from regard.recording.agreement import error_of, rounding_of
 from regard.recording.copies import Copies
 from regard.recording.functions.given import heads_first
 from regard.recording.observer import AttentionCall, NoMapError, Observer
+from regard.recording.stand_ins import StandIns
 from regard.recording.torch_modules import unseen
+from regard.recording.way_out import WayOut
 
 PLACE = "diffusers.models.attention_dispatch"
 SEEN_IN_TORCH = ("native", "flex")
@@ -27,45 +28,52 @@ ALIGNED_AT_THE_END = ("flash", "aiter", "sage")
 """Families whose causal mask lets the last query see every key, and that keep only the first keys of a padded batch."""
 
 
-@contextmanager
-def backend_calls(observer: Observer) -> Iterator[None]:
-    """Show the calls of the block to the observer."""
+_stand_ins: StandIns[Observer] = StandIns()
+
+
+def show_backend_calls(observer: Observer, way_out: WayOut) -> None:
+    """Show the calls of these backends to the observer until the way out."""
     registry = getattr(sys.modules.get(PLACE), "_AttentionBackendRegistry", None)
     backends: dict[Any, Callable[..., Any]] = {} if registry is None else registry._backends
-    originals = dict(backends)
-    for name, function in originals.items():
-        said = str(getattr(name, "value", name))
-        if not said.lstrip("_").startswith(SEEN_IN_TORCH):
-            backends[name] = _shown(said, function, observer)
-    try:
-        yield
-    finally:
-        backends.update(originals)
+    said = {name: str(getattr(name, "value", name)) for name in backends}
+    read = {name: one for name, one in said.items() if not one.lstrip("_").startswith(SEEN_IN_TORCH)}
+    way_out.then(partial(_stand_ins.end, observer))
+    _stand_ins.begin(observer, [(backends, name, partial(_shown, one)) for name, one in read.items()])
 
 
-def _shown(name: str, function: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
+def _shown(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def backend(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Any:
-        module = observer.running()
-        if module is None:
+        watching = [(one, module) for one in _stand_ins.listeners if (module := one.running_here()) is not None]
+        if not watching:
             return function(query=query, key=key, value=value, **options)
         with unseen():
             result = function(query=query, key=key, value=value, **options)
         output = result[0] if isinstance(result, tuple) else result
-
-        def make_map(copies: Copies) -> AttentionMap:
-            return _map_of(name, call, (query, key, value), options, copies)
-
-        def values() -> Tensor:
-            return value.transpose(1, 2)
-
-        dropout = float(options.get("dropout_p") or 0)
-        sizes = query.shape[1], key.shape[1]
-        call = AttentionCall(module, "factors", (query, key), make_map, output, heads_first, values, dropout, sizes)
-        observer.see(call)
-        return (call.output, *result[1:]) if isinstance(result, tuple) else call.output
+        for observer, module in watching:
+            call = _call_of(name, module, (query, key, value), options, output)
+            observer.see(call)
+            output = call.output
+        return (output, *result[1:]) if isinstance(result, tuple) else output
 
     return backend
+
+
+def _call_of(
+    name: str, module: nn.Module, tensors: tuple[Tensor, Tensor, Tensor], options: Mapping[str, Any], output: Tensor
+) -> AttentionCall:
+    query, key, value = tensors
+
+    def make_map(copies: Copies) -> AttentionMap:
+        return _map_of(name, call, tensors, options, copies)
+
+    def values() -> Tensor:
+        return value.transpose(1, 2)
+
+    dropout = float(options.get("dropout_p") or 0)
+    sizes = query.shape[1], key.shape[1]
+    call = AttentionCall(module, "factors", (query, key), make_map, output, heads_first, values, dropout, sizes)
+    return call
 
 
 def _map_of(

@@ -2,25 +2,25 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from regard.errors import RecordingError
 from regard.recording.compiled import uncompiled
-from regard.recording.continuous_batching import batches
-from regard.recording.diffusers_backends import backend_calls
-from regard.recording.flash_direct import direct_calls
+from regard.recording.continuous_batching import Batches, follow_batches
+from regard.recording.diffusers_backends import show_backend_calls
+from regard.recording.flash_direct import show_direct_calls
 from regard.recording.observer import Observer
 from regard.recording.torch_modules import TorchCalls
+from regard.recording.way_out import WayOut
 
 
 @contextmanager
 def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
-    """Show an observer the attention calls of the block, whichever way the model makes them, in this thread.
+    """Show an observer the attention calls of the block, whichever way the model makes them, in this thread and task.
 
     Yields:
         The calls of torch functions: after the block, they know of softmaxes that came to nothing.
@@ -35,15 +35,24 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
             "calls; record the model before torch.jit.script or torch.jit.trace"
         )
     torch_calls = TorchCalls(observer)
-    with ExitStack() as way_out:  # what fails on the way in leaves nothing behind
-        _show_interface(model, observer, way_out)
-        way_out.enter_context(backend_calls(observer))
-        hooks: list[RemovableHandle] = []
-        way_out.callback(_remove, hooks)
-        hooks.extend(observer.watch(model))
-        way_out.enter_context(uncompiled())
-        way_out.enter_context(torch_calls)
+    batches = Batches(model, observer.owner, observer.follows_replays)
+    way_out = WayOut()
+    try:
+        way_out.then(observer.owner.leave)
+        observer.owner.enter()
+        _show_interface(model, observer, batches, way_out)
+        show_backend_calls(observer, way_out)
+        observer.watch(model, way_out)
+        uncompiled(way_out)
+        way_out.then(torch_calls.take_off)
+        torch_calls.put_on()
         yield torch_calls
+    finally:
+        try:
+            way_out.leave()
+        finally:
+            way_out.leave()  # an interrupt may have come before it began
+    batches.check()
     if observer.error is not None:
         raise observer.error
     if observer.ran_elsewhere and not observer.passes:
@@ -51,11 +60,6 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
             f"expected {type(model).__name__} to run in the thread of the with block, got another thread; "
             "open the block in the function that the other thread runs, as what a thread computes is its own"
         )
-
-
-def _remove(hooks: Iterable[RemovableHandle]) -> None:
-    for hook in hooks:
-        hook.remove()
 
 
 def scripted_attention(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
@@ -68,13 +72,11 @@ def scripted_attention(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
                 yield part, "a ScriptModule, which shows none of its calls"
 
 
-def _show_interface(model: nn.Module, observer: Observer, way_out: ExitStack) -> None:
+def _show_interface(model: nn.Module, observer: Observer, batches: Batches, way_out: WayOut) -> None:
     """Show the calls of Transformers' interface; without it, there are none, and recording needs no Transformers."""
     if "transformers.modeling_utils" in sys.modules:
         from regard.recording import transformers_models
 
-        names = transformers_models.implementations(model)
-        transformers_models.start(observer, names)
-        way_out.callback(transformers_models.stop, observer)
-        way_out.enter_context(direct_calls(model, observer))
-        way_out.enter_context(batches(model, replay=observer.follows_replays))
+        transformers_models.show_interface_calls(observer, transformers_models.implementations(model), way_out)
+        show_direct_calls(model, observer, way_out)
+        follow_batches(batches, way_out)

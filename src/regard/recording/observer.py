@@ -3,15 +3,15 @@
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import CodeType
 from typing import Any, NamedTuple
 from weakref import ReferenceType
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
@@ -21,6 +21,11 @@ from regard.recording.kinds import Kinds, is_attention
 from regard.recording.layers import Layers
 from regard.recording.living import Living
 from regard.recording.origins import Running, keys_from
+from regard.recording.owner import Owner
+from regard.recording.way_out import WayOut
+
+_hooking = threading.RLock()
+"""Torch counts its hooks without a lock: two threads could get the same number."""
 
 
 class Place(NamedTuple):
@@ -87,9 +92,9 @@ class AttentionCall:
 
 
 class Observer(ABC):
-    """Sees the attention calls that one model makes in one thread, and knows which of its modules runs.
+    """Sees the attention calls that one model makes in one thread and task, and knows which of its modules runs.
 
-    Hooks and Transformers' interface belong to the process: what another thread runs meanwhile is another's.
+    Hooks and Transformers' interface belong to the process: what another thread or task runs meanwhile is another's.
 
     Attributes:
         modules: the model's modules by qualified name.
@@ -100,7 +105,8 @@ class Observer(ABC):
             parts that run one after the other are one pass until one of them runs again, or until another method of the model
             is called with nothing that has come out of them.
         stack: the modules that run now, the innermost last.
-        ran_elsewhere: whether another thread has run one of the modules.
+        owner: whose calls these are.
+        ran_elsewhere: whether another thread or task has run one of the modules.
         settled: classes of modules whose calls say themselves which axes are heads.
         follows_replays: whether one pass over a text that was generated shows what is asked of its generation.
     """
@@ -115,7 +121,9 @@ class Observer(ABC):
         self.passes = 0
         self.stack: list[nn.Module] = []
         self.ran_elsewhere = False
-        self._thread = threading.get_ident()
+        self.owner = Owner()
+        self._ran: set[int] = set()  # modules, by id
+        self._ran_elsewhere_meanwhile: set[int] = set()  # while a module ran here
         self.settled: set[type[nn.Module]] = set()
         self._running: list[Running] = []  # with their arguments
         self._runs: list[Counter[str]] = []  # how often each running module has run each of the modules inside of it
@@ -147,19 +155,21 @@ class Observer(ABC):
         """Keep an error, unless there is one already."""
         self.error = self.error or error
 
-    def watch(self, model: nn.Module) -> Iterator[RemovableHandle]:
-        """Know which module runs, and so when a pass begins; until the hooks are removed.
+    def watch(self, model: nn.Module, way_out: WayOut) -> None:
+        """Know which module runs, and so when a pass begins, until the way out.
 
         A ScriptModule takes no hooks, and shows nothing of what it does.
         """
         enter, leave = self._own(self.enter), self._own(self.leave)
-        for part in model.modules():
-            if not isinstance(part, torch.jit.ScriptModule):
-                yield part.register_forward_pre_hook(enter, with_kwargs=True)
-                yield part.register_forward_hook(leave, always_call=True)
+        parts = [part for part in model.modules() if not isinstance(part, torch.jit.ScriptModule)]
+        way_out.then(partial(_remove_hooks, parts, (enter, leave)))
+        with _hooking:
+            for part in parts:
+                part.register_forward_pre_hook(enter, with_kwargs=True)
+                part.register_forward_hook(leave, always_call=True)
 
     def _own(self, hook: Callable[[nn.Module, Any, Any], None]) -> Callable[..., None]:
-        """A hook that is called for the modules of this model, in this thread."""
+        """A hook that is called for the modules of this model, in this thread and task."""
 
         def called(module: nn.Module, *given: Any) -> None:  # another thread may come while the hook is half there
             if self.wants(module):
@@ -195,6 +205,7 @@ class Observer(ABC):
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         """This module runs now, its forward is about to be called."""
         name = self.names[id(module)]
+        self._ran.add(id(module))
         if not self.stack or not name:
             self.enter_outermost(module, (positional, named))
         else:
@@ -218,12 +229,29 @@ class Observer(ABC):
             return self.stack[-2]
         return self.stack[-1] if self.stack else None
 
+    def running_here(self) -> nn.Module | None:
+        """As ``running``; None in another thread or task."""
+        return self.running() if self.owner.is_here() else None
+
     def wants(self, module: nn.Module) -> bool:
-        """Whether this module belongs to the observed model, and runs in the thread that observes it."""
+        """Whether this module belongs to the observed model, and runs in the thread and task that observe it."""
         if id(module) not in self.names:
             return False
-        self.ran_elsewhere |= (elsewhere := threading.get_ident() != self._thread)
-        return not elsewhere
+        if self.owner.is_here():
+            return True
+        self.ran_elsewhere = True
+        if self.stack:
+            self._ran_elsewhere_meanwhile.add(id(module))
+        return False
+
+    def ran_apart(self) -> Iterator[nn.Module]:
+        """The outermost modules that ran in another thread only, while the model ran here: what they computed was not seen."""
+        apart = self._ran_elsewhere_meanwhile - self._ran
+        inside: set[int] = set()
+        for module in self.modules.values():
+            if id(module) in apart and id(module) not in inside:
+                inside.update(map(id, module.modules()))
+                yield module
 
     def placed(self, call: AttentionCall) -> tuple[Place, bool]:
         """Where a call that has just run was made; and whether it repeats the one before, which is no call of its own."""
@@ -273,3 +301,14 @@ class Observer(ABC):
         at = next((at for at in range(len(self.stack) - 1, -1, -1) if self.stack[at] is module), -1)
         inward_out = reversed(self._running[: at + 1])
         return next((one for one in inward_out if next(one.module.parameters(), None) is not None), None)
+
+
+def _remove_hooks(parts: Collection[nn.Module], hooks: tuple[Callable[..., None], ...]) -> None:
+    """By what they are, as an interrupt may have come before their handles were kept."""
+    with _hooking:
+        for part in parts:
+            flags = part._forward_pre_hooks_with_kwargs, part._forward_hooks_with_kwargs, part._forward_hooks_always_called
+            for held in (part._forward_pre_hooks, part._forward_hooks):
+                for number in [number for number, hook in tuple(held.items()) if hook in hooks]:
+                    for one in (*flags, held):
+                        one.pop(number, None)

@@ -115,6 +115,8 @@ def recorder_of(
     if recording.passes:
         for module, reason in (*torch_calls.missed(), *scripted_attention(model)):
             recorder.miss(module, reason)
+        for module in recorder.ran_apart():
+            recorder.miss(module, "it ran in another thread, whose calls are not in the recording of this one")
     recorder.check_layers()
     _check_calls(model, recording)
 

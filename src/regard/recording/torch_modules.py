@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch._ops import HigherOrderOperator, OpOverload, OpOverloadPacket
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from regard.recording.functions.flex import is_flex, read_operator
 from regard.recording.functions.varlen import is_varlen, varlen_call
 from regard.recording.head_axes import EinsumAxes, of_einsum, of_merged_rows, spelled_out
 from regard.recording.kinds import is_attention
 from regard.recording.living import Living
+from regard.recording.modes import BlockMode
 from regard.recording.observer import AttentionCall, Observer
 from regard.recording.reshapes import PRODUCTS, TRACKED, Reshapes
 from regard.recording.softmax_by_hand import HANDLED, MULTIPLIED, QUOTIENTS, SoftmaxByHand, axis_of_quotient
@@ -74,14 +74,14 @@ _silence = threading.local()
 def unseen() -> Iterator[None]:
     """Torch functions of this block are no calls of their own: they are part of a call that has been seen."""
     before = getattr(_silence, "on", False)
-    _silence.on = True
     try:
+        _silence.on = True
         yield
     finally:
         _silence.on = before
 
 
-class TorchCalls(TorchFunctionMode):
+class TorchCalls(BlockMode):
     """Shows an observer the attention among all torch functions that are called while the mode is on."""
 
     def __init__(self, observer: Observer) -> None:
@@ -94,12 +94,25 @@ class TorchCalls(TorchFunctionMode):
         self.by_hand = SoftmaxByHand(self.inputs)
         self.sums: Living[Sum] = Living()
         self.outputs: Living[bool] = Living()  # of attention, which are no scores
+        self._was_unseen = False
+
+    def put_on(self) -> None:
+        """A new block sees, also in what is unseen to others: an interrupt may have left that behind."""
+        self._was_unseen = getattr(_silence, "on", False)
+        _silence.on = False
+        super().put_on()
+
+    def take_off(self) -> None:
+        """See nothing more."""
+        super().take_off()
+        if self._was_unseen and self.observer.owner.is_here():
+            _silence.on = True
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        module = None if getattr(_silence, "on", False) else self.observer.running()
+        module = None if self.is_over or getattr(_silence, "on", False) else self.observer.running_here()
         if module is None:
             return func(*args, **given)
         if func is functional.multi_head_attention_forward:

@@ -6,7 +6,7 @@ and shows the call to the observers. The model keeps its name, its kernel and it
 three for the modules that look at it.
 """
 
-import threading
+from functools import partial
 from typing import Any
 
 import transformers
@@ -17,7 +17,9 @@ from regard.recording.functions.eager import read_eager
 from regard.recording.functions.given import AttentionFunction, Given
 from regard.recording.functions.known import place_of, reader_of
 from regard.recording.observer import Observer
+from regard.recording.stand_ins import StandIns
 from regard.recording.torch_modules import unseen
+from regard.recording.way_out import WayOut
 
 try:
     from transformers import AttentionInterface, PreTrainedConfig
@@ -28,9 +30,7 @@ except (AttributeError, ImportError) as error:
         f"transformers: expected version 5.2 or newer, got {transformers.__version__}; call pip install 'transformers>=5.2,<6'"
     ) from error
 
-_lock = threading.Lock()
-_observers: list[Observer] = []
-_replaced: dict[str, AttentionFunction] = {}
+_stand_ins: StandIns[Observer] = StandIns()
 
 
 def implementations(model: nn.Module) -> set[str]:
@@ -58,25 +58,12 @@ def unread(name: str, function: AttentionFunction) -> RecordingError:
     )
 
 
-def start(observer: Observer, names: set[str]) -> None:
-    """Show the calls of these implementations to the observer until ``stop``."""
+def show_interface_calls(observer: Observer, names: set[str], way_out: WayOut) -> None:
+    """Show the calls of these implementations to the observer until the way out."""
     mapping = AttentionInterface._global_mapping
-    with _lock:
-        _observers.append(observer)
-        AttentionInterface.get_interface = _shown_interface  # type: ignore[assignment,method-assign]
-        for name in (names & mapping.keys()) - _replaced.keys():
-            _replaced[name] = mapping[name]
-            AttentionInterface.register(name, Shown(name, mapping[name]))
-
-
-def stop(observer: Observer) -> None:
-    """Undo ``start``; after the last observer has left, the interface is as it was found."""
-    with _lock:
-        _observers.remove(observer)
-        if not _observers:
-            AttentionInterface.get_interface = _get_interface  # type: ignore[method-assign]
-            AttentionInterface._global_mapping.update(_replaced)
-            _replaced.clear()
+    registered = [(mapping, name, partial(Shown, name)) for name in names & mapping.keys()]
+    way_out.then(partial(_stand_ins.end, observer))
+    _stand_ins.begin(observer, [(AttentionInterface, "get_interface", lambda _: _shown_interface), *registered])
 
 
 def _shown_interface(interface: AttentionInterface, name: str, default: AttentionFunction) -> AttentionFunction:
@@ -96,7 +83,7 @@ class Shown:
     ) -> tuple[Tensor, Any]:
         """What the function returns; an error of its own goes on its way, one in reading it goes to the observers."""
         given = Given(module, query, key, value, attention_mask, rest, options)
-        watching = [observer for observer in tuple(_observers) if observer.wants(module)]
+        watching = [observer for observer in _stand_ins.listeners if observer.wants(module)]
         with unseen():  # what the function calls in turn is this call, not another one
             if not watching:
                 return given.run(self.function)

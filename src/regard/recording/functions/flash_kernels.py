@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from regard.recording.stand_ins import StandIns
+
 PLACE = "transformers.modeling_flash_attention_utils"
 KERNELS = ("plain", "packed", "paged")
 """What the functions that Transformers imports together are: ``flash_attn_func``, ``…_varlen_func``, ``…_with_kvcache``."""
@@ -50,9 +52,7 @@ class _Listening(threading.local):
 
 
 _here = _Listening()
-_lock = threading.Lock()
-_originals: dict[str, Any] = {}
-_listeners = 0
+_stand_ins: StandIns[object] = StandIns()
 
 
 @contextmanager
@@ -64,36 +64,16 @@ def listening() -> Iterator[list[KernelCall]]:
     """
     before = _here.calls, _here.unpadded
     calls: list[KernelCall] = []
-    _stand_in()
-    _here.calls, _here.unpadded = calls, None
+    block, place = object(), sys.modules[PLACE]
     try:
+        _stand_ins.begin(block, [(place, "lazy_import_flash_attention", _handing_out), (place, "_upad_input", _unpadding)])
+        _here.calls, _here.unpadded = calls, None
         yield calls
     finally:
         _here.calls, _here.unpadded = before
         if before[0] is not None:
             before[0].extend(calls)  # one listens around another
-        _stand_aside()
-
-
-def _stand_in() -> None:
-    global _listeners
-    with _lock:
-        _listeners += 1
-        if _listeners == 1:
-            place = sys.modules[PLACE]
-            for name, replaced in (("lazy_import_flash_attention", _handing_out), ("_upad_input", _unpadding)):
-                _originals[name] = getattr(place, name)
-                setattr(place, name, replaced(_originals[name]))
-
-
-def _stand_aside() -> None:
-    global _listeners
-    with _lock:
-        _listeners -= 1
-        if not _listeners:
-            while _originals:
-                name, original = _originals.popitem()
-                setattr(sys.modules[PLACE], name, original)
+        _stand_ins.end(block)
 
 
 def _handing_out(lazy_import: Callable[..., Any]) -> Callable[..., Any]:
