@@ -1,6 +1,8 @@
 """Every mechanism of the textbook, one card each."""
 
+import copyreg
 import difflib
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,6 +53,14 @@ def card(name: str) -> Card:
     near = difflib.get_close_matches(str(name).lower(), named, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "regard.catalogue() lists them"
     raise OptionError(f"expected the name of a mechanism, got {name!r}; {hint}")
+
+
+def _pickled(one: Card) -> Any:
+    """A card of the catalogue by its name: it holds functions that have none."""
+    return (card, (one.name,)) if any(one is known for known in CARDS) else object.__reduce_ex__(one, 4)
+
+
+copyreg.pickle(Card, _pickled)
 
 
 def example(length: int = 16, heads: int = 4, dim: int = 8) -> tuple[Tensor, Tensor, Tensor]:
