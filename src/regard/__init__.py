@@ -3,6 +3,7 @@
 Names are loaded when they are first used: ``import regard`` costs nothing beyond Python itself.
 """
 
+from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -124,12 +125,17 @@ __all__ = [
 ]
 
 
+_importing = RLock()
+"""Threads that import parts of a package that import each other may see one half done: one of them imports at a time."""
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
     home = _HOME[name]
-    value = getattr(import_module(f"regard.{home}"), name) if home else import_module(f"regard.{name}")
-    globals()[name] = value
+    with _importing:
+        value = getattr(import_module(f"regard.{home}"), name) if home else import_module(f"regard.{name}")
+        globals()[name] = value
     return value
 
 

@@ -3,6 +3,7 @@
 import errno
 import io
 import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from regard.figures.formats import FORMATS
 from regard.files import refusal
 
 # Findings say by `Figure` what they return and by `Axes` where they draw, without matplotlib, which only their figure.py knows.
+
+
+drawing = threading.RLock()
+"""Held while something is drawn or rendered: matplotlib's settings belong to the process, and so do its fonts."""
 
 
 def figure_of(axes: Axes | None) -> Figure:
@@ -57,7 +62,7 @@ def render(figure: Figure, suffix: str, dpi: float) -> bytes:
     buffer = io.BytesIO()
     cut = _named_by_number(figure) if suffix == ".svg" else {}
     same: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "regard", "pdf.fonttype": 42, "savefig.bbox": "standard"}
-    with mpl.rc_context(same):
+    with drawing, mpl.rc_context(same):
         figure.savefig(
             buffer,
             format=suffix[1:],

@@ -13,6 +13,8 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
+from regard.figures.figure_files import drawing
+
 _LAST_RESORT = "Last Resort High-Efficiency"
 """It comes with matplotlib, and has a box for every character: named as the last font, it draws them without a warning each."""
 
@@ -37,13 +39,15 @@ def lettered(texts: Iterable[str]) -> Iterator[None]:
 
     The fonts of ``rcParams["font.family"]`` come first; each script that they lack is drawn in the installed font that has most
     of its characters. A script without any font is drawn as boxes, and one warning says so, and what to install.
+    One thread draws at a time.
     """
-    others = _other_families("".join(sorted({character for text in texts for character in text})))
-    if not others:
-        yield
-        return
-    with mpl.rc_context({"font.family": [*mpl.rcParams["font.family"], *others]}):
-        yield
+    with drawing:
+        others = _other_families("".join(sorted({character for text in texts for character in text})))
+        if not others:
+            yield
+            return
+        with mpl.rc_context({"font.family": [*mpl.rcParams["font.family"], *others]}):
+            yield
 
 
 def text_width(text: str, size: float) -> float:

@@ -1,6 +1,7 @@
 """Models by name or folder, found at once or refused in one sentence; nothing retries for minutes first."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from regard.errors import ModelError, OptionError
 
 DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 """What the weights of a model may be loaded as."""
+
+
+loading = threading.RLock()
+"""One model is loaded at a time: Transformers changes torch's own functions, devices and default type while it loads one."""
 
 
 def load_text_model(model: str | Path, *, generates: bool = False, dtype: str = "auto", device: str = "cpu") -> tuple[Any, Any]:
@@ -90,7 +95,7 @@ def known_name(model: str | Path, *, first: str = "") -> str:
 
 @contextmanager
 def read_from(name: str, what: str) -> Iterator[None]:
-    """Loading inside the block shows no bars, and fails in one sentence.
+    """Loading inside the block is done by one thread at a time, shows no bars, and fails in one sentence.
 
     Args:
         name: where the model is.
@@ -105,14 +110,21 @@ def read_from(name: str, what: str) -> Iterator[None]:
         Traceback (most recent call last):
         regard.errors.ModelError: expected a translator in my-folder, got an error: no weights; check what is in it
     """
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        yield
+        with loading, _without_bars():
+            yield
     except SafetensorError as error:
         raise ModelError(f"expected readable weights in {name}, got a damaged file ({error}); copy the model again") from error
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError) as error:
         raise ModelError(f"expected {what} in {name}, got an error: {_short(error)}; check what is in it") from error
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    bars = logging.is_progress_bar_enabled()
+    try:
+        logging.disable_progress_bar()
+        yield
     finally:
         if bars:
             logging.enable_progress_bar()

@@ -1,6 +1,6 @@
 """``regard.translate``: text to text, and what the translation looked at."""
 
-import functools
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from regard.arguments import one_of, whole_number
 from regard.errors import ModelError, OptionError, TooLongError
 from regard.maps.attention_map import AttentionMap
 from regard.recording.generation import generate, replay
-from regard.recording.pretrained import known_name, read_from
+from regard.recording.pretrained import known_name, loading, read_from
 from regard.recording.recording import Recording
 from regard.translation.checksums import checked_files
 
@@ -31,6 +31,12 @@ AT_HAND = "leave the model out: one that translates English to French is embedde
 
 BATCH = 16
 """Texts that are translated together."""
+
+KEPT = 4
+"""Models that stay loaded."""
+
+_kept: dict[str | None, "Translator"] = {}
+_keeping = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,8 @@ def translate(
 def load_translator(model: str | Path | None = None) -> "Translator":
     """The model that ``translate`` uses, and its tokenizer, for what needs more than a text; loaded once, then kept.
 
+    Threads that ask for it at once wait for one of them to load it. The four that were used last are kept.
+
     Args:
         model: None for the embedded English–French model, a folder, or a hub name such as "Helsinki-NLP/opus-mt-en-fr".
 
@@ -193,11 +201,30 @@ def load_translator(model: str | Path | None = None) -> "Translator":
         >>> translator.tokenizer.convert_ids_to_tokens(translator.check("The cat."))
         ['▁The', '▁cat', '.', '</s>']
     """
-    return _loaded(None if model is None else str(model))
+    name = None if model is None else str(model)
+    found = _kept_as(name)
+    if found is None:
+        with loading:
+            found = _kept_as(name)  # another thread may have come first
+            if found is None:
+                found = _read(name)
+                with _keeping:
+                    _kept[name] = found
+                    for oldest in list(_kept)[:-KEPT]:
+                        del _kept[oldest]
+    return found
 
 
-@functools.lru_cache(maxsize=4)
-def _loaded(model: str | None) -> "Translator":
+def _kept_as(name: str | None) -> "Translator | None":
+    """The model, if it is loaded; it stands last then, as the one that was used last."""
+    with _keeping:
+        found = _kept.pop(name, None)
+        if found is not None:
+            _kept[name] = found
+        return found
+
+
+def _read(model: str | None) -> "Translator":
     if model is None:
         checked_files(EMBEDDED)
     name = str(EMBEDDED) if model is None else known_name(model, first=AT_HAND)
