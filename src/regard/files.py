@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -70,25 +70,72 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     It has the permissions of the file that it replaces, and those of any new file where there was none.
     """
-    target = path.resolve()  # through a symbolic link, not over it
-    part: Path | None = None
+    with _refused(path):
+        part = _Part(path)
+        try:
+            yield part.file
+            part.finish()
+            part.appear()
+        finally:
+            part.discard()
+
+
+def write_together(contents: Iterable[tuple[Path, bytes]]) -> None:
+    """Write several files, of which none appears before all of them are written; each as ``written_whole`` writes it."""
+    parts: list[_Part] = []
     try:
-        _clear_leftovers(target.parent)
-        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else None
-        number, part = _new_part(target.parent, 0o666 if mode is None else 0o600)
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            if mode is not None:
-                part.chmod(mode)
-        part.replace(target)
+        for path, data in contents:
+            with _refused(path):
+                parts.append(_Part(path))
+                parts[-1].file.write(data)
+                parts[-1].finish()
+        for part in parts:
+            with _refused(part.path):
+                part.appear()
+    finally:
+        for part in parts:
+            part.discard()
+
+
+class _Part:
+    """A file that is being written, beside the place where it will be."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._target = path.resolve()  # through a symbolic link, not over it
+        _clear_leftovers(self._target.parent)
+        self._mode = stat.S_IMODE(self._target.stat().st_mode) & 0o777 if self._target.exists() else None
+        number, self._part = _new_part(self._target.parent, 0o666 if self._mode is None else 0o600)
+        self.file: BinaryIO = os.fdopen(number, "wb")
+
+    def finish(self) -> None:
+        """All of it is on the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        if self._mode is not None:
+            self._part.chmod(self._mode)
+
+    def appear(self) -> None:
+        """It is where it should be; locked until it is there, or another writer would take it for a leftover."""
+        if sys.platform == "win32":  # where nothing that is open can be moved
+            self.file.close()
+        self._part.replace(self._target)
+
+    def discard(self) -> None:
+        """Nothing is left of it but what has appeared."""
+        with contextlib.suppress(OSError):  # a full disk has been told of
+            self.file.close()
+        self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Errors of the system in our own words."""
+    try:
+        yield
     except OSError as error:
         advice = f"{error.strerror or error}; check the permissions and the space there, or choose another folder"
         raise refusal("write", error.errno or errno.EIO, path, advice) from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
 
 
 def _new_part(folder: Path, mode: int) -> tuple[int, Path]:

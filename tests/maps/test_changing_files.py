@@ -223,3 +223,27 @@ def test_a_writer_whose_part_is_cleared_before_it_is_locked_takes_another(tmp_pa
     AttentionMap.from_dense(torch.eye(3)).save(tmp_path / "map")
     assert seen
     assert regard.load(tmp_path / "map").shape == (1, 1, 3, 3)
+
+
+# -- several files that appear together
+
+
+def test_of_files_that_appear_together_none_does_before_all_are_written(tmp_path):
+    (tmp_path / "one").write_bytes(b"before")
+    with pytest.raises(OSError, match=r"cannot write '.*gone/two'"):
+        files.write_together([(tmp_path / "one", b"a"), (tmp_path / "gone" / "two", b"b")])
+    assert (tmp_path / "one").read_bytes() == b"before"
+    assert [one.name for one in tmp_path.iterdir()] == ["one"]
+
+
+def test_pictures_keep_permissions_and_clear_leftovers_as_maps_do(tmp_path):
+    (tmp_path / ".regard-0.part").touch()
+    (tmp_path / "a.svg").touch()
+    (tmp_path / "a.svg").chmod(0o600)
+    before = os.umask(0o027)
+    try:
+        regard.save(torch.eye(3), tmp_path / "a.svg", tmp_path / "b.png")
+    finally:
+        os.umask(before)
+    assert not parts(tmp_path)
+    assert (mode(tmp_path / "a.svg"), mode(tmp_path / "b.png")) == (0o600, 0o640)

@@ -1,8 +1,6 @@
 """Figures as bytes and in files: the same figure gives the same bytes; a file is whole or not there."""
 
-import errno
 import io
-import secrets
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from matplotlib.text import Text
 
 from regard.errors import OptionError
 from regard.figures.formats import FORMATS
-from regard.files import refusal
+from regard.files import write_together
 
 # Findings say by `Figure` what they return and by `Axes` where they draw, without matplotlib, which only their figure.py knows.
 
@@ -36,22 +34,7 @@ def figure_of(axes: Axes | None) -> Figure:
 def write_figure(figure: Figure, paths: Sequence[Path], dpi: float) -> None:
     """Writes the figure; a path has all of it, or what it had before."""
     pictures = {suffix: render(figure, suffix, dpi) for suffix in {path.suffix.lower() for path in paths}}
-    written: list[tuple[Path, Path]] = []
-    path = paths[0]
-    try:
-        for path in paths:
-            target = path.resolve()  # through a symbolic link, not over it
-            part = target.with_name(f".{secrets.token_hex(8)}.part")
-            written.append((part, target))
-            part.write_bytes(pictures[path.suffix.lower()])
-        for part, path in written:
-            part.replace(path)
-    except OSError as error:
-        advice = f"{error.strerror or error}; check the permissions and the space there, or choose another folder"
-        raise refusal("write", error.errno or errno.EIO, path, advice) from error
-    finally:
-        for part, _ in written:
-            part.unlink(missing_ok=True)
+    write_together((path, pictures[path.suffix.lower()]) for path in paths)
 
 
 def render(figure: Figure, suffix: str, dpi: float) -> bytes:
