@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -23,6 +24,9 @@ FILE_BITS = 40
 """A place in the corpus is one number: the file's above this bit, the line's in the file below."""
 
 _READ_AGAIN = "which a run that goes on from its checkpoint could not read again; write the texts to a file first"
+MOST_STATE = 2**24
+"""Bytes of what the datasets library says of a folder: the names of its files."""
+
 _NOT_DATA = ("dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json")
 
 
@@ -71,7 +75,8 @@ class Corpus:
         items: list[tuple[int, Item]] = []
         letters = 0
         with fsspec.open(source.address, "rb") as stored:
-            for line, item in enumerate(read_records(_plain(stored, source), source.kind, self.columns)):
+            records = read_records(partial(_plain, stored, source), source.kind, self.columns)
+            for line, item in enumerate(records):
                 items.append(((file << FILE_BITS) + line, item))
                 letters += sum(len(text) for text in item if text) if isinstance(item, tuple) else 0
                 if len(items) < self.chunk_records and letters < self.chunk_letters:
@@ -190,8 +195,7 @@ def _files_of_folder(files: Any, path: str) -> list[str]:
     """The files of a folder that hold texts, in order."""
     state = f"{path}/state.json"
     if files.exists(state):  # as Dataset.save_to_disk leaves it; a DatasetDict is a folder of such folders
-        names = [entry["filename"] for entry in json.loads(files.cat_file(state))["_data_files"]]
-        return [f"{path}/{name}" for name in names]
+        return [f"{path}/{name}" for name in _names_of_state(files, state)]
     found: list[str] = []
     for entry in sorted(files.ls(path, detail=True), key=lambda entry: str(entry["name"])):
         inside, base = str(entry["name"]).rstrip("/"), PurePosixPath(entry["name"]).name
@@ -200,8 +204,26 @@ def _files_of_folder(files: Any, path: str) -> list[str]:
         if entry["type"] == "directory":
             found += _files_of_folder(files, inside)
         elif format_of(inside):
+            if entry["type"] == "other":
+                raise OptionError(f"expected files, got {inside!r}, a pipe or a device, {_READ_AGAIN}")
             found.append(inside)
     return found
+
+
+def _names_of_state(files: Any, state: str) -> list[str]:
+    """The names of the files of a dataset, as its state says: beside it, and nowhere else."""
+    try:
+        if files.size(state) > MOST_STATE:
+            raise ValueError(f"more than {MOST_STATE:,} bytes")
+        names = [entry["filename"] for entry in json.loads(files.cat_file(state))["_data_files"]]
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            f"expected the state of a dataset as the datasets library saves it, got {state!r}: {error}"
+        ) from error
+    for name in names:
+        if not isinstance(name, str) or PurePosixPath(name).name != name or "\\" in name or name in ("", ".."):
+            raise FileFormatError(f"expected names of files beside {state!r}, got {name!r}: it leads elsewhere")
+    return names
 
 
 def _below(path: str, root: str) -> str:

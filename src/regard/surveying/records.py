@@ -4,19 +4,25 @@ What cannot be read becomes a record that says why: it is counted, and reading g
 """
 
 import json
-import lzma
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from regard.errors import DtypeError
+import numpy as np
+from fsspec.implementations.local import LocalFileSystem
+
+from regard.errors import DtypeError, FileFormatError
+from regard.surveying.extremes import Integers
+from regard.surveying.parquet_pages import pages
 
 LONGEST_LINE = 2**24
 """Bytes of a line that is still read: longer ones are told by their length, and cost no memory."""
 
 ROWS = 256
-"""Rows of a table that are decoded together."""
+"""Rows of a table that are decoded together, where they are not long."""
+
+LARGEST_PAGE = 2**28
+"""Bytes of a page of Parquet: writers make them a few MiB large."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,8 @@ def format_of(name: str) -> str | None:
     return known.get(suffixes[-1]) if suffixes else None
 
 
-def read_records(file: BinaryIO, kind: str, columns: Columns) -> Iterator[Item]:
-    """The records of an open file; a damaged file ends with a refusal."""
+def read_records(plain: Callable[[], BinaryIO], kind: str, columns: Columns) -> Iterator[Item]:
+    """The records of a file, which ``plain`` decompresses; a damaged file ends with a refusal."""
     readers: dict[str, Callable[[BinaryIO, Columns], Iterator[Item]]] = {
         "text": _text_lines,
         "json": _json_lines,
@@ -64,10 +70,10 @@ def read_records(file: BinaryIO, kind: str, columns: Columns) -> Iterator[Item]:
         "arrow": _arrow_rows,
     }
     try:
-        yield from readers[kind](file, columns)
+        yield from readers[kind](plain(), columns)
     except MissingColumnError:
         raise
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:  # of every decompressor, and of Arrow
+    except Exception as error:  # of any decompressor, and of Arrow: each has its own
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk or the network, which may be there again tomorrow: the data may be well
         yield Refusal("damaged file", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
@@ -120,9 +126,25 @@ def _parquet_rows(file: BinaryIO, columns: Columns) -> Iterator[Item]:
 
     table = parquet.ParquetFile(file)
     wanted = _present(table.schema_arrow.names, columns)
+    # A text that repeats is written once, however long it is: it stays so until it is known how long a row becomes.
+    table = parquet.ParquetFile(
+        file, metadata=table.metadata, read_dictionary=[columns.text, *([columns.target] if columns.target else [])]
+    )
     for group in range(table.num_row_groups):  # one after another: that is the memory that is needed
+        if isinstance(getattr(file, "fs", None), LocalFileSystem):  # elsewhere each header would be a request
+            _check_pages(file, table.metadata.row_group(group), wanted)
         for batch in table.iter_batches(ROWS, row_groups=[group], columns=wanted):
             yield from _rows(batch, columns)
+
+
+def _check_pages(file: BinaryIO, group: Any, wanted: Sequence[str]) -> None:
+    """Refuse pages that would take very much memory: a page is read as a whole."""
+    for number in range(group.num_columns):
+        chunk = group.column(number)
+        if chunk.path_in_schema.split(".")[0] in wanted:
+            for page in pages(file, chunk):
+                if page.nbytes > LARGEST_PAGE:
+                    raise FileFormatError(f"expected pages of at most {LARGEST_PAGE:,} bytes, got one of {page.nbytes:,}")
 
 
 def _arrow_rows(file: BinaryIO, columns: Columns) -> Iterator[Item]:
@@ -156,8 +178,41 @@ def _present(names: list[str], columns: Columns) -> list[str]:
 
 def _rows(batch: Any, columns: Columns) -> Iterator[Item]:
     """Rows of a record batch; text stays bytes until it is known to be UTF-8, which Arrow does not check."""
-    for row in _as_bytes(batch).to_pylist():
-        yield _item(row, columns)
+    sizes = [_sizes(batch.column(at)) for at in range(batch.num_columns)]
+    if not sizes or sum(int(found.sum()) for found in sizes) <= LONGEST_LINE:
+        for row in _as_bytes(batch).to_pylist():
+            yield _item(row, columns)
+        return
+    for at, size in enumerate(np.sum(sizes, 0).tolist()):
+        if size > LONGEST_LINE:
+            yield Refusal("too long", f"a row of {size:,} bytes")
+        else:
+            yield _item(_as_bytes(batch.slice(at, 1)).to_pylist()[0], columns)
+
+
+def _sizes(array: Any) -> Integers:
+    """How many bytes each row of an array becomes, in a list of Python's."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        inside = _sizes(array.dictionary)
+        return (
+            inside[array.indices.fill_null(0).to_numpy(zero_copy_only=False)] if len(inside) else np.zeros(len(array), np.int64)
+        )
+    if pa.types.is_struct(kind):
+        found = np.zeros(len(array), np.int64)
+        for at in range(kind.num_fields):
+            found += _sizes(array.field(at))
+        return found
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
+        ends = np.concatenate([[0], np.cumsum(_sizes(array.values))])
+        offsets = array.offsets.to_numpy()
+        return cast("Integers", np.diff(ends[offsets]))
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
+        return cast("Integers", pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64))
+    return np.full(len(array), kind.byte_width if pa.types.is_fixed_size_binary(kind) else 8, np.int64)
 
 
 def _as_bytes(batch: Any) -> Any:

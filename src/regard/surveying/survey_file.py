@@ -18,6 +18,7 @@ from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
 from regard.surveying.rows import Example, Row
 from regard.surveying.scales import UNIT
+from regard.surveying.survey_cost import read_table
 from regard.surveying.survey_table import METADATA, VERSION, about_of, lengths_of, parts_of, sums_of
 from regard.surveying.tally import Done, Tally
 from regard.surveying.texts import KeptTexts
@@ -307,20 +308,18 @@ class Survey:
             ImportError: pyarrow is not installed.
         """
         require_pyarrow("to read a survey")
-        import pyarrow as pa
-        from pyarrow import parquet
-
         place = as_path(path)
         if not place.is_file():
             raise refusal("read", 2, place, "there is no such file; regard survey MODEL --text CORPUS -o FILE makes one")
-        try:
-            table = parquet.read_table(place, memory_map=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FileFormatError(f"expected a survey, got {str(place)!r}, which is no readable Parquet: {error}") from error
+        table, cost = read_table(place, METADATA)
         about = about_of(table, place)
         try:
-            return cls(*parts_of(table, about))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            found = cls(*parts_of(table, about, cost.pay))
+            str(found)  # which asks for all that a survey says of itself
+            return found
+        except FileFormatError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise FileFormatError(f"expected a whole survey, got {str(place)!r}, which is damaged: {error!r}") from error
 
 

@@ -1,7 +1,7 @@
 """The table of a survey's file: what is written of its sums, and how a survey is read from it, of other versions too."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ def about_of(table: Any, place: Path) -> dict[str, Any]:
         )
     try:
         about: dict[str, Any] = json.loads(text)
-    except ValueError as error:
+        if not isinstance(about, dict):
+            raise ValueError(f"{type(about).__name__} in place of an object")
+    except (ValueError, RecursionError) as error:
         raise FileFormatError(f"expected a whole survey, got {str(place)!r}, whose metadata is damaged: {error}") from error
     if about.get("version") != VERSION:
         raise FileFormatError(
@@ -40,8 +42,8 @@ def about_of(table: Any, place: Path) -> dict[str, Any]:
     return about
 
 
-def parts_of(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, Done]:
-    """A survey's parts from its table."""
+def parts_of(table: Any, about: dict[str, Any], pay: Callable[[int], None]) -> tuple[dict[str, Any], Tally, Done]:
+    """A survey's parts from its table; what grows with the product of its sizes is paid for before it is made."""
     counts, done = about.pop("counts"), Done(about.pop("done"))
     digests = {int(at): int(digest, 16) for at, digest in about.pop("digests", {}).items()}
     del about["version"]
@@ -51,7 +53,7 @@ def parts_of(table: Any, about: dict[str, Any]) -> tuple[dict[str, Any], Tally, 
     plain = table.drop_columns([name for name in ("values", "texts") if name in table.column_names])
     rows = [row | {"statistic": RENAMED.get(row["statistic"], row["statistic"])} for row in plain.to_pylist()]
     if rows:
-        tally.totals = _totals(rows, about)
+        tally.totals = _totals(rows, about, pay)
         if "values" in table.column_names:
             tally.totals.texts = _texts(table, len(rows), _files(about))
     return about, tally, done
@@ -61,11 +63,17 @@ def _files(about: dict[str, Any]) -> dict[str, int]:
     return {source["name"]: at for at, source in enumerate(about["corpus"])}
 
 
+def _place(files: dict[str, int], file: str, line: int) -> int:
+    if not 1 <= line <= 1 << FILE_BITS:
+        raise ValueError(f"line {line} of {file}")
+    return (files[file] << FILE_BITS) + line - 1
+
+
 def _texts(table: Any, cells: int, files: dict[str, int]) -> Texts:
     """What is kept of each text: their places on the first row, and a list of values on each."""
     kept, texts = Texts(cells), table["texts"].combine_chunks().flatten()
     places = [
-        (files[name] << FILE_BITS) + line - 1
+        _place(files, name, line)
         for name, line in zip(texts.field("file").to_pylist(), texts.field("line").to_pylist(), strict=True)
     ]
     values = table["values"].combine_chunks().flatten().to_numpy().reshape(cells, len(places)).T
@@ -73,10 +81,12 @@ def _texts(table: Any, cells: int, files: dict[str, int]) -> Texts:
     return kept
 
 
-def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
+def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any], pay: Callable[[int], None]) -> Totals:
     heads = list(dict.fromkeys(Head(row["kind"], row["layer"], row["module"], row["head"]) for row in rows))
     edges = {row["statistic"]: row["edges"] for row in rows[: len(rows) // len(heads)]}
-    totals = Totals(heads, edges, about["settings"]["examples"])
+    examples = about["settings"]["examples"]
+    pay(len(rows) * (8 * max(map(len, edges.values())) + 48 * max(0, examples)))
+    totals = Totals(heads, edges, examples)
     if len(rows) != len(totals.count):
         raise ValueError(f"{len(rows)} rows for {len(heads)} heads and {len(edges)} statistics")
     files = _files(about)
@@ -88,12 +98,15 @@ def _totals(rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> Totals:
             raise ValueError(f"row {cell} has other bins of {row['statistic']}")
         _put(totals.all, cell, row)
         for one in row.get("lengths") or ():  # files of earlier versions have none
-            _put(totals.strata.setdefault(one["length"], Moments(len(rows))), cell, one)
+            if one["length"] not in totals.strata:
+                pay(24 * len(rows))
+                totals.strata[one["length"]] = Moments(len(rows))
+            _put(totals.strata[one["length"]], cell, one)
         totals.histogram[cell, : len(bins) - 1] = row["histogram"]
         for side, sign in (("highest", 1), ("lowest", -1)):
             extremes: Extremes = getattr(totals, side)
             for at, one in enumerate(row[side]):
-                place, passage = (files[one["file"]] << FILE_BITS) + one["line"] - 1, Passage(one["text"], one["target"])
+                place, passage = _place(files, one["file"], one["line"]), Passage(one["text"], one["target"])
                 extremes.values[cell, at] = round(sign * one["value"] / UNIT)
                 extremes.places[cell, at], extremes.keys[cell, at] = place, passage.key
                 totals.passages[place] = passage
