@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from regard.errors import DtypeError, OptionError
+from regard.errors import DtypeError, OptionError, RegardError
 
 if sys.platform != "win32":  # there a file that is open cannot be deleted: a living writer's needs no lock
     import fcntl
@@ -133,6 +133,8 @@ def _refused(path: Path) -> Iterator[None]:
     """Errors of the system in our own words."""
     try:
         yield
+    except RegardError:  # what is written could not be read
+        raise
     except OSError as error:
         advice = f"{error.strerror or error}; check the permissions and the space there, or choose another folder"
         raise refusal("write", error.errno or errno.EIO, path, advice) from error

@@ -1,6 +1,7 @@
 """Files that change while they are open, and what files leave behind: never a signal, never half of one and half of another."""
 
 import os
+import pickle
 import stat
 import time
 from copy import deepcopy
@@ -14,7 +15,8 @@ from regard import AttentionMap, files
 from regard.errors import FileChangedError
 from regard.maps.storage import tensor_file
 from regard.maps.storage.open_file import OpenFile
-from support.forked import start
+from regard.viewer.answers.regions import steps_of
+from support.forked import said, start
 
 
 @pytest.fixture
@@ -102,6 +104,89 @@ def test_a_copy_of_a_map_has_memory_of_its_own(path):
     assert copied.query.shape == (1, 3, 1500, 8)
     with copied.guard():
         assert bool(copied.query.isfinite().all())
+
+
+RAW = {
+    "sum": lambda amap, _: amap.factors.key.sum(),
+    "a part of a part": lambda amap, _: amap.factors.query[0, 1][7:].tolist(),
+    "numpy": lambda amap, _: amap.factors.key.numpy(),
+    "in a list": lambda amap, _: torch.cat([torch.zeros(1, 3, 1, 8), amap.factors.key], 2),
+    "out of place": lambda amap, _: torch.mm(amap.factors.key[0, 0], torch.ones(8, 2), out=torch.empty(1500, 2)),
+    "printed": lambda amap, _: repr(amap.factors.key),
+    "copied": lambda amap, _: deepcopy(amap),
+    "pickled": lambda amap, _: pickle.dumps(amap),
+    "saved": lambda amap, folder: amap.save(folder / "again"),
+    "page": lambda amap, folder: regard.page(amap, folder / "page.html"),
+    "steps": lambda amap, _: steps_of(amap, 0, None),
+    "moved": lambda amap, _: amap.to("cpu").factors.key.double(),
+}
+
+
+OF_A_CHANGED_FILE = """
+import sys
+from pathlib import Path
+import regard
+import test_changing_files as tests
+from regard.errors import FileChangedError
+from regard.maps.storage import tensor_file
+tensor_file.COPIED_BYTES = 0
+path = Path(sys.argv[1])
+amap = regard.load(path)
+getattr(tests, sys.argv[2])(path)
+for name, read in tests.RAW.items():
+    try:
+        read(amap, path.parent)
+    except FileChangedError:
+        print(name)
+"""
+
+
+@pytest.mark.parametrize("change", [cut, written_over])
+def test_so_is_what_is_done_with_its_tensors(path, change):
+    # In a process of its own: a read that is not guarded would end it.
+    assert said(OF_A_CHANGED_FILE, path, change.__name__).splitlines() == list(RAW)
+    assert {one.name for one in path.parent.iterdir()} <= {"map", "other"}
+
+
+@pytest.mark.usefixtures("mapped")
+def test_tensors_of_a_file_are_what_they_were_before(tmp_path):
+    torch.manual_seed(0)
+    query, key = torch.randn(2, 1, 2, 13, 5)
+    AttentionMap(query, key).save(tmp_path / "map")
+    made = regard.load(tmp_path / "map").factors.key
+    again = pickle.loads(pickle.dumps(made))  # noqa: S301 - its own
+    for one in (made, made[0], made.mT.mT, made.numpy(), deepcopy(made), again, made + 0):
+        assert torch.equal(torch.as_tensor(one).reshape(key.shape), key)
+    assert made.max(-1).values.shape == (1, 2, 13)
+    assert [type(one) for one in (made[0], made + 0, deepcopy(made))] == [type(made), torch.Tensor, torch.Tensor]
+    made.numpy()[:] = 0
+    assert torch.equal(made, key)
+    cut(tmp_path / "map")
+    assert (made.shape, made[0, :, :3].shape, made.dtype) == (key.shape, (2, 3, 5), key.dtype), "nothing is read of it"
+
+
+VALUES_AND_MASKS = """
+import os, sys
+import regard
+from regard import AttentionMap, masks
+from regard.errors import FileChangedError
+from regard.maps.storage import tensor_file
+import torch
+tensor_file.COPIED_BYTES = 0
+keep = torch.rand(1, 1, 300, 300) > 0.5
+AttentionMap(*torch.randn(2, 1, 3, 300, 8), mask=masks.from_tensor(keep)).save(sys.argv[1])
+amap = regard.load(sys.argv[1])
+os.truncate(sys.argv[1], 4096)
+for read in (lambda: amap.factors.mask.dense(1, 1, 300, 300), lambda: regard.heads(amap)):
+    try:
+        read()
+    except FileChangedError:
+        print("refused")
+"""
+
+
+def test_so_are_its_masks(tmp_path):
+    assert said(VALUES_AND_MASKS, tmp_path / "map").split() == ["refused", "refused"]
 
 
 CUT_WHILE_READ = """

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from regard.errors import DtypeError, FileChangedError, FileFormatError, RegardError, TooLargeError
 from regard.files import opened, refusal, written_whole
 from regard.maps.storage.budget import Budget
+from regard.maps.storage.mapped_tensor import MappedTensor
 from regard.maps.storage.open_file import OpenFile
 from regard.positions import Positions, take
 
@@ -255,7 +256,8 @@ class TensorFile:
         if name not in self._maps:
             return torch.empty(entry.shape, dtype=entry.dtype)
         memory, offset = self._maps[name]
-        return torch.frombuffer(memory, dtype=entry.dtype, count=math.prod(entry.shape), offset=offset).view(entry.shape)
+        found = torch.frombuffer(memory, dtype=entry.dtype, count=math.prod(entry.shape), offset=offset).view(entry.shape)
+        return found if self.guard is nullcontext else MappedTensor.of(found, self.guard)
 
     @contextmanager
     def sound(self) -> Iterator[None]:
