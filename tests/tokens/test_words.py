@@ -15,7 +15,7 @@ from regard.errors import DtypeError, OptionError, ShapeError
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.natural_text import natural_text
 from regard.tokens.special import is_special
-from regard.tokens.words import Words, characters_of, words_of
+from regard.tokens.words import Words, characters_of, words_and_characters, words_of
 from support.forked import PEAK, said
 from support.lazy_map_suite import LazyMapSuite
 
@@ -343,3 +343,22 @@ print(peak() - before, len(found.links), found.word_map.shape)
 def test_neither_matrix_is_ever_there():
     grown = int(said(PEAK + PROGRAM).split()[0])
     assert grown < 8192**2 * 3, f"{grown / 2**20:.0f} MiB"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "plain"),
+    [
+        (["▁The", "▁ma", "t", ".", "</s>"], True),
+        (["▁", "The", "▁mat"], False),  # a mark of its own belongs to the letter behind it
+        (["ä½", "ł", "å¥½", "<|endoftext|>"], False),
+        (["▁e", "\u0301", "▁x"], False),
+        (["▁été", "▁ici"], False),
+        ([], True),
+    ],
+)
+def test_words_and_characters_from_one_look(tokens, plain):
+    words, characters = words_and_characters(tokens)
+    assert words == words_of(tokens)
+    assert characters == (None if plain else characters_of(tokens))
+    if plain:  # there was nothing to put together
+        assert all(len(owners) == 1 for owners in characters_of(tokens).tokens)

@@ -34,12 +34,14 @@ def _characters(tokens: Sequence[str | bytes], run: Sequence[int], kind: str) ->
         owners += [place] * len(part)
         if piece.data == b" " and kind != "characters":
             marks.add(place)
+    text = data.decode("utf-8", "surrogateescape")
     at = 0
-    for text in data.decode("utf-8", "surrogateescape"):
-        stop = at + len(text.encode("utf-8", "surrogateescape"))
-        made_of = tuple(dict.fromkeys(owners[at:stop]))
+    for letter in text:
+        stop = at + 1 if letter < "\x80" else at + len(letter.encode("utf-8", "surrogateescape"))
+        first = owners[at]  # tokens follow each other: all bytes are of one if the first and the last are
+        made_of = (first,) if owners[stop - 1] == first else tuple(dict.fromkeys(owners[at:stop]))
         # A blank that is a token belongs to the word that it begins; other blanks to none.
-        yield Character(text, made_of if not text.isspace() or made_of[0] in marks else ())
+        yield Character(letter, () if letter.isspace() and first not in marks else made_of)
         at = stop
 
 
@@ -51,5 +53,5 @@ def with_marks(characters: Sequence[Character]) -> Iterator[Character]:
             marks += one.owners
             yield one
         else:
-            yield Character(one.text, marks + one.owners)
+            yield Character(one.text, marks + one.owners) if marks else one
             marks = ()

@@ -100,6 +100,17 @@ def characters_of(tokens: Sequence[str | bytes], special: Collection[str] | None
     return _together(one for run in text_runs(tokens, special, kind) for one in _clusters(run))
 
 
+def words_and_characters(
+    tokens: Sequence[str | bytes], special: Collection[str] | None = None, *, kind: str | None = None
+) -> tuple[Words, Words | None]:
+    """What ``words_of`` and ``characters_of`` find, from one look; no characters where each is plainly of one token."""
+    runs = text_runs(tokens, special, kind)
+    words = _together(word for run in runs for word in _split(run))
+    if all(one.text.isascii() and len(one.owners) == (not one.text.isspace()) for run in runs for one in run):
+        return words, None
+    return words, _together(one for run in runs for one in _clusters(run))
+
+
 def _together(found: Iterable[tuple[str, tuple[int, ...]]]) -> Words:
     pairs = list(found)
     return Words(tuple(text for text, _ in pairs), tuple(owners for _, owners in pairs))

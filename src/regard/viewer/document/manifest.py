@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from regard.analysis.alignment.align import Alignment
@@ -12,7 +13,7 @@ from regard.errors import OptionError
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.texts import texts_of, visible
-from regard.tokens.words import Words, characters_of, words_of
+from regard.tokens.words import Words, words_and_characters
 from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
@@ -72,11 +73,15 @@ class _Axes:
         self.words = words
         self.made: dict[str, dict[str, Any]] = {}
         self.ids: dict[ShownAxis, str] = {}
+        self._read: dict[ShownAxis, dict[str, Any]] = {}  # whatever they are called: rows and columns are often of one text
 
     def id(self, tokens: ShownAxis) -> str:
         if tokens not in self.ids:
             self.ids[tokens] = f"axis-{len(self.ids)}"
-            self.made[self.ids[tokens]] = axis_info(tokens, self.words)
+            untitled = replace(tokens, title="")
+            if untitled not in self._read:
+                self._read[untitled] = axis_info(untitled, self.words)
+            self.made[self.ids[tokens]] = self._read[untitled] | {"title": tokens.title}
         return self.ids[tokens]
 
 
@@ -98,9 +103,10 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
         made["spellings"] = spellings
     if words is False:
         return made
-    made["words"], made["wordTexts"] = unit_runs(texts, words_of(spelled, named, kind=kind), " ")
-    starts, made_of = unit_runs(texts, characters_of(spelled, named, kind=kind), "")
-    if len(starts) < len(spelled):  # else each token is whole characters: there is nothing to put together
+    found, characters = words_and_characters(spelled, named, kind=kind)
+    made["words"], made["wordTexts"] = unit_runs(texts, found, " ")
+    starts, made_of = ([], []) if characters is None else unit_runs(texts, characters, "")
+    if 0 < len(starts) < len(spelled):  # else each token is whole characters: there is nothing to put together
         made["characters"], made["characterTexts"] = starts, made_of
     return made
 
