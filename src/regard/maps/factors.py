@@ -20,6 +20,7 @@ from regard.arguments import number
 from regard.errors import ScoreError, ShapeError
 from regard.maps.checks import check_broadcast, check_query_key, check_tensor
 from regard.maps.key_norms import KeyNorms
+from regard.maps.mapped_tensor import MappedTensor, plain
 from regard.maps.source import Guard, working_dtype
 from regard.masks import Mask
 from regard.masks.narrowing import narrowed
@@ -104,6 +105,13 @@ class Factors:
     def hidden(self) -> float:
         """Scores from here down count as −∞: a row of nothing else sees nothing. Masks that are added hide by such numbers."""
         return torch.finfo(self.dtype).min / 4
+
+    @cached_property
+    def within(self) -> "Factors":
+        """The same, for reads that stand ``with factors.guard()`` as a whole: without a guard of their own around each."""
+        kept = {name: getattr(self, name) for name in ("query", "key", "bias", "sinks")}
+        mapped: dict[str, Any] = {name: plain(one) for name, one in kept.items() if isinstance(one, MappedTensor)}
+        return replace(self, **mapped)
 
     @cached_property
     def key_norms(self) -> KeyNorms:

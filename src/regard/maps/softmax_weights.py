@@ -57,16 +57,15 @@ class SoftmaxWeights:
     @torch.no_grad()
     def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """The weights at these positions, (batch, heads, queries, keys)."""
-        if keys == range(self.shape[3]):
-            with self.factors.guard():
-                return weights_of(self.factors, batch, heads, queries)
-        denominators = self.denominators(batch, heads, queries)
-        if self.coarse(batch, heads, queries):
-            return self._parts_of_rows(batch, heads, queries, keys)
-        # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
-        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
-        with self.factors.guard():
-            scores = self.factors.scores(batch, heads, queries, keys, dtype=denominators.dtype)
+        with self.factors.guard():  # once around all, as the system is asked each time
+            if keys == range(self.shape[3]):
+                return weights_of(self.factors.within, batch, heads, queries)
+            denominators = self.denominators(batch, heads, queries)
+            if self.coarse(batch, heads, queries):
+                return self._parts_of_rows(batch, heads, queries, keys)
+            # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
+            denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
+            scores = self.factors.within.scores(batch, heads, queries, keys, dtype=denominators.dtype)
         return scores.sub_(denominators.unsqueeze(-1)).to(self.dtype).exp_()
 
     @torch.no_grad()
@@ -76,7 +75,7 @@ class SoftmaxWeights:
         if missing.any():
             rows = queries if missing.all() else positions_of([queries[int(at)] for at in missing.nonzero()])
             if is_long(self.shape[3]):
-                chunks = KeyChunks(self.factors)
+                chunks = KeyChunks(self.factors.within)
                 for one, head, some in itertools.product(batch, heads, row_groups(rows)):
                     with self.factors.guard():
                         found = chunks.denominators(one, head, rows[some])
@@ -100,7 +99,7 @@ class SoftmaxWeights:
         if bool((known.isfinite() & (known.abs() > FAR)).any()):
             return True
         with self.factors.guard():
-            return is_far(self.factors, batch, heads, queries)
+            return is_far(self.factors.within, batch, heads, queries)
 
     def remember(self, batch: int, head: int, queries: Positions, denominators: Tensor) -> None:
         """Keep the denominators of some rows of one head, (queries,)."""
@@ -118,7 +117,7 @@ class SoftmaxWeights:
     def _enter(self, batch: Positions, heads: Positions, queries: Positions) -> None:
         """Keep the denominators of some rows."""
         with self.factors.guard():
-            found = denominators_of(self.factors, batch, heads, queries)
+            found = denominators_of(self.factors.within, batch, heads, queries)
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._table()[places[0][:, None, None], places[1][:, None], places[2]] = found
 
@@ -128,5 +127,5 @@ class SoftmaxWeights:
         made = torch.empty(*sizes, len(keys), dtype=self.dtype, device=self.device)
         for b, h, q in blocks(*sizes, self.shape[3]):
             with self.factors.guard():
-                made[b, h, q] = take(weights_of(self.factors, batch[b], heads[h], queries[q]), 3, keys)
+                made[b, h, q] = take(weights_of(self.factors.within, batch[b], heads[h], queries[q]), 3, keys)
         return made

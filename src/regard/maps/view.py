@@ -151,7 +151,7 @@ class MapView:
         """How a block of the view becomes rows."""
         source = self.source
         if isinstance(source, SoftmaxWeights) and self._is_whole_long_rows():
-            long_rows = LongRows(source.factors, run, entropy=entropy)
+            long_rows = LongRows(source.factors.within, run, entropy=entropy)
 
             def long(block: Block) -> Iterator[Rows]:
                 b, h, q = block  # of one sequence and head, but where few rows are read
@@ -176,7 +176,7 @@ class MapView:
 
     @torch.no_grad()
     def _pooled_from_known(self, source: SoftmaxWeights, edges: Sequence[int], ways: Sequence[Pooling]) -> Iterator[PooledRows]:
-        chunks, places = KeyChunks(source.factors), [self.keys[0] + edge for edge in edges]
+        chunks, places = KeyChunks(source.factors.within), [self.keys[0] + edge for edge in edges]
         for b, h, q in self._single_rows():
             at = self.batch[b.start], self.heads[h.start], self.queries[q]
             denominators = source.known(at[:1], at[1:2], at[2])[0, 0]
@@ -199,7 +199,7 @@ class MapView:
         self, source: SoftmaxWeights, ends: Sequence[int], ways: Sequence[Pooling]
     ) -> Callable[[Block], Iterator[PooledRows]]:
         """How a block of rows of one head becomes rows whose keys are pooled."""
-        chunks = KeyChunks(source.factors)
+        chunks = KeyChunks(source.factors.within)
 
         def read(block: Block) -> Iterator[PooledRows]:
             b, h, q = block[0].start, block[1].start, block[2]

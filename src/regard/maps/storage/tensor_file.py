@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from regard.errors import DtypeError, FileChangedError, FileFormatError, RegardError, TooLargeError
 from regard.files import opened, refusal, written_whole
+from regard.maps.mapped_tensor import MappedTensor
 from regard.maps.storage.budget import Budget
-from regard.maps.storage.mapped_tensor import MappedTensor
 from regard.maps.storage.open_file import OpenFile
 from regard.positions import Positions, take
 

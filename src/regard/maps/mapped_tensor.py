@@ -66,6 +66,12 @@ class MappedTensor(Tensor):
         return self.clone().__reduce_ex__(protocol)
 
 
+def plain(tensor: Tensor) -> Tensor:
+    """The same memory, to be read by who holds the guard himself: around many operations it costs less than around each."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return tensor.as_subclass(Tensor)
+
+
 def _is_view(func: Callable[..., Any], args: tuple[Any, ...]) -> bool:
     name = getattr(func, "__name__", "")
     if name == "__getitem__":
