@@ -1,14 +1,24 @@
-"""Arguments, checked: whole numbers, numbers, choices, truth values. One sentence says what was expected, and what came."""
+"""Arguments, checked: numbers, choices, truth values, texts, tensors. One sentence says what was expected, and what came."""
 
 import math
 import operator
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from numbers import Real
 from typing import Any, TypeVar
 
-from regard.errors import DtypeError, OptionError
+import numpy as np
+import torch
+from torch import Tensor
+
+from regard.errors import DtypeError, OptionError, in_short
 
 Choice = TypeVar("Choice", bound=str)
+
+MOST = 2**27
+"""Entries of a list that are looked at one by one: no map has as many positions."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def whole_number(name: str, value: Any, least: int | None = None, most: int | None = None, *, advice: str = "") -> int:
@@ -32,8 +42,8 @@ def whole_number(name: str, value: Any, least: int | None = None, most: int | No
         regard.errors.OptionError: window: expected a whole number of at least 1, got 0; leave it out to see everything
     """
     try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except (TypeError, RuntimeError):
+        number = None if _is_truth(value) else operator.index(value)
+    except (TypeError, RuntimeError, NotImplementedError):  # of torch, for tensors without numbers
         number = None
     if number is None or (least is not None and number < least) or (most is not None and number > most):
         raise OptionError(_sentence(name, f"a whole number{_bounds(least, most)}", value, advice))
@@ -69,7 +79,10 @@ def number(
         Traceback (most recent call last):
         regard.errors.OptionError: threshold: expected a number of at least 0 and below 1, got 1.5
     """
-    given = float(value) if isinstance(value, Real) and value is not True and value is not False else math.nan
+    try:
+        given = float(value) if isinstance(value, Real) and not _is_truth(value) else math.nan
+    except OverflowError:  # a whole number of more digits than a float has
+        given = math.inf
     fits = (
         math.isfinite(given)
         and (least is None or given >= least)
@@ -111,20 +124,116 @@ def truth(name: str, value: Any, *, advice: str = "") -> bool:
         Traceback (most recent call last):
         regard.errors.DtypeError: causal: expected True or False, got 'no'
     """
-    if not isinstance(value, bool):
+    if not _is_truth(value):
         raise DtypeError(_sentence(name, "True or False", value, advice))
+    return bool(value)
+
+
+def text(name: str, value: Any, *, advice: str = "") -> str:
+    r"""The value, if it is a text: no bytes, and no half of a character, which no file and no tokenizer can hold.
+
+    Raises:
+        DtypeError: it is no text, or has the half of a surrogate pair.
+
+    Example:
+        >>> text("title", "a\ud800")
+        Traceback (most recent call last):
+        regard.errors.DtypeError: title: expected a text, got half of a character, '\ud800', at 1; leave it out
+    """
+    if not isinstance(value, str):
+        raise DtypeError(_sentence(name, "a text", value, advice))
+    if (half := _SURROGATE.search(value)) is not None:
+        raise DtypeError(f"{name}: expected a text, got half of a character, {half[0]!r}, at {half.start()}; leave it out")
     return value
 
 
-def in_short(value: Any) -> str:
-    """What came, for the end of a sentence: it may be anything, and long.
+def several(name: str, value: Any, wanted: str, *, advice: str = "") -> list[Any]:
+    """The entries of a list, a set, a range or a tensor of one axis: of no text, no mapping, and nothing without an end.
+
+    Raises:
+        DtypeError: it is none of these, or longer than anything that there is.
 
     Example:
-        >>> in_short("no"), in_short(range(3)), in_short([0.5] * 20)
-        ("'no'", 'range(0, 3)', '20 entries')
+        >>> several("heads", {0, 1}, "heads")
+        [0, 1]
+        >>> several("heads", 3, "heads", advice="for example heads=[0, 3]")
+        Traceback (most recent call last):
+        regard.errors.DtypeError: heads: expected a list of heads, got 3; for example heads=[0, 3]
     """
-    text = f"{len(value)} entries" if isinstance(value, list | tuple | dict) and len(value) >= 16 else repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
+    if isinstance(value, Tensor):
+        dense_tensor(name, value)
+    listed = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping | type)
+    if not listed or getattr(value, "ndim", 1) == 0 or len(value) > MOST:
+        raise DtypeError(_sentence(name, f"a list of {wanted}", value, advice))
+    return list(value)
+
+
+def dense_tensor(name: str, value: Any) -> Tensor:
+    """The value, if it is a tensor whose numbers can be read where they are: dense, on a device that holds numbers.
+
+    Raises:
+        DtypeError: it is none, or sparse, nested, quantised, in a layout of one library, or on the meta device.
+
+    Example:
+        >>> import torch
+        >>> dense_tensor("query", torch.eye(2).to_sparse())
+        Traceback (most recent call last):
+        regard.errors.DtypeError: expected query as a dense tensor, got one of layout torch.sparse_coo; write query.to_dense()
+    """
+    if not isinstance(value, Tensor):
+        raise DtypeError(f"expected {name} as a tensor, got {type(value).__name__}; convert it with torch.as_tensor({name})")
+    if value.is_nested:
+        raise DtypeError(f"expected {name} as a dense tensor, got a nested one; write {name}.to_padded_tensor(0.0), and a mask")
+    if value.layout != torch.strided:
+        raise DtypeError(f"expected {name} as a dense tensor, got one of layout {value.layout}; write {name}.to_dense()")
+    if value.is_quantized:
+        raise DtypeError(f"expected {name} as a dense tensor, got a quantised one, {value.dtype}; write {name}.dequantize()")
+    if value.is_meta:
+        raise DtypeError(f"expected {name} with numbers, got a tensor of the meta device; compute it on the CPU or a GPU")
+    return value
+
+
+def float_tensor(name: str, value: Any) -> Tensor:
+    """`dense_tensor`, of floating-point numbers.
+
+    Raises:
+        DtypeError: it is none.
+
+    Example:
+        >>> import torch
+        >>> float_tensor("query", torch.arange(3))
+        Traceback (most recent call last):
+        regard.errors.DtypeError: expected query of a floating type, got torch.int64; convert it with query.float()
+    """
+    found = dense_tensor(name, value)
+    if not found.is_floating_point():
+        raise DtypeError(f"expected {name} of a floating type, got {found.dtype}; convert it with {name}.float()")
+    return found
+
+
+def checked_device(device: torch.device | str) -> torch.device:
+    """The device, as tensors on it say it.
+
+    Raises:
+        OptionError: there is no such device.
+
+    Example:
+        >>> checked_device("cpu")
+        device(type='cpu')
+    """
+    try:
+        found = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError, ValueError, NotImplementedError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise OptionError(f"device: expected one that is there, got {in_short(device)} ({said}); for example cpu") from error
+    if found.type == "meta":
+        raise OptionError("device: expected one that holds numbers, got 'meta'; for example cpu")
+    return found
+
+
+def _is_truth(value: Any) -> bool:
+    """Whether it is True or False, of Python or numpy."""
+    return isinstance(value, bool | np.bool_)
 
 
 def _bounds(least: int | None, most: int | None) -> str:

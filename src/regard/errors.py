@@ -3,6 +3,8 @@
 Every message says what was expected, what came, and what to do.
 """
 
+from typing import Any
+
 __all__ = [
     "DtypeError",
     "FileChangedError",
@@ -65,3 +67,24 @@ class FileFormatError(RegardError, ValueError):
 
 class FileChangedError(RegardError, OSError):
     """A file that was written into, or cut short, while it was open: what is read from it now is neither old nor new."""
+
+
+def in_short(value: Any) -> str:
+    """What came, for the end of a sentence: it may be anything, of many lines, and long.
+
+    Example:
+        >>> in_short("no"), in_short(range(3)), in_short([0.5] * 20)
+        ("'no'", 'range(0, 3)', '20 entries')
+        >>> import torch
+        >>> in_short(torch.eye(3))
+        'a Tensor (3, 3) of torch.float32'
+    """
+    if isinstance(value, list | tuple | dict) and len(value) >= 16:
+        return f"{len(value)} entries"
+    try:
+        if getattr(value, "ndim", 0) and not isinstance(value, type):
+            return f"a {type(value).__name__} {tuple(value.shape)} of {value.dtype}"
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001 - an object that cannot even say what it is
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:80]}…"

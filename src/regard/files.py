@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from regard.errors import DtypeError, OptionError, RegardError
+from regard.errors import DtypeError, OptionError, RegardError, in_short
 
 if sys.platform != "win32":  # there a file that is open cannot be deleted: a living writer's needs no lock
     import fcntl
@@ -28,9 +28,13 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         OSError: it is a folder, or in a folder that is not there.
     """
     place = as_path(path)
-    if place.is_dir():
+    try:
+        folder, parent = place.is_dir(), place.parent.is_dir()
+    except OSError as error:  # a name that is too long
+        raise refusal("write", error.errno or errno.EIO, place, f"{error.strerror}; choose another name") from error
+    if folder:
         raise refusal("write", errno.EISDIR, place, "it is a folder; add a file name")
-    if not place.parent.is_dir():
+    if not parent:
         raise refusal("write", errno.ENOENT, place, f"there is no folder {str(place.parent)!r}; make it first")
     return place
 
@@ -42,10 +46,17 @@ def as_path(path: str | os.PathLike[str]) -> Path:
         DtypeError: it is neither; OptionError: it has a character that no name of a file has.
     """
     if not isinstance(path, str | os.PathLike):
-        raise DtypeError(f"expected a path as text or pathlib.Path, got {type(path).__name__}: {path!r}")
-    if "\0" in os.fsdecode(path):
-        raise OptionError(f"expected a path, got one with a NUL character: {os.fsdecode(path)[:80]!r}; leave it out")
-    return Path(path)
+        raise DtypeError(f"expected a path as text or pathlib.Path, got {type(path).__name__}: {in_short(path)}")
+    said = os.fsdecode(path)
+    try:
+        os.fsencode(said)
+    except UnicodeEncodeError as error:
+        raise OptionError(
+            f"expected a path, got one that no system can name: {in_short(said)}; leave the character out"
+        ) from error
+    if "\0" in said:
+        raise OptionError(f"expected a path, got one with a NUL character: {in_short(said)}; leave it out")
+    return Path(said)
 
 
 def opened(path: Path) -> BinaryIO:

@@ -121,7 +121,7 @@ def test_picture_shows_one_head_and_lines_up_beyond_ten_rows():
         (lambda: causal("2"), OptionError, "offset: expected a whole number, got '2'"),
         (lambda: prefix(-1), OptionError, "length: expected a whole number of at least 0, got -1"),
         (lambda: documents(IDS[0]), ShapeError, "ids: expected 2 axes (batch, positions), got (7,)"),
-        (lambda: documents([[1, 2]]), DtypeError, "ids: expected a tensor, got list; write torch.as_tensor(ids)"),
+        (lambda: documents([[1, 2]]), DtypeError, "expected ids as a tensor, got list; convert it with torch.as_tensor(ids)"),
         (lambda: padding(KEEP[None]), ShapeError, "keep: expected 2 axes (batch, keys), got (1, 2, 7)"),
         (
             lambda: padding(KEEP - 1),
@@ -133,7 +133,7 @@ def test_picture_shows_one_head_and_lines_up_beyond_ten_rows():
             DtypeError,
             "tensor: expected torch.bool, True = may attend, got torch.int64; write tensor.bool()",
         ),
-        (lambda: from_tensor([True]), DtypeError, "tensor: expected a tensor, got list"),
+        (lambda: from_tensor([True]), DtypeError, "expected tensor as a tensor, got list"),
         (
             lambda: from_tensor(TABLE[None, None]),
             ShapeError,

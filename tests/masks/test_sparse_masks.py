@@ -161,7 +161,7 @@ def test_repr(mask, text):
         (lambda: masks.dilated(2, 1.5), OptionError, "offset: expected a whole number, got 1.5"),
         (lambda: masks.blocks(0), OptionError, "size: expected a whole number of at least 1, got 0"),
         (lambda: masks.blocks(3, -1), OptionError, "neighbours: expected a whole number of at least 0, got -1"),
-        (lambda: masks.global_positions([0]), DtypeError, "positions: expected a tensor, got list; write torch.as_tensor"),
+        (lambda: masks.global_positions([0]), DtypeError, "expected positions as a tensor, got list; convert it"),
         (lambda: masks.global_positions(torch.ones(2)), DtypeError, "positions: expected whole numbers, got torch.float32"),
         (
             lambda: masks.global_positions(TABLE[0, 0]),

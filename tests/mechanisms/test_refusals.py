@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from regard import masks
-from regard.errors import DtypeError, OptionError, RegardError, ShapeError
+from regard.errors import DtypeError, OptionError, RegardError, ShapeError, in_short
 from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
 from regard.mechanisms.catalogue import catalogue, example
 from regard.mechanisms.cross import graph_attention as graphs
@@ -143,7 +143,7 @@ def test_a_start_is_a_whole_number(start):
         lambda: rotary_half(X, start=start),
         lambda: rotary_interleaved(X, start=start),
     ):
-        refused(call, f"start: expected a whole number, got {start!r}", OptionError)
+        refused(call, f"start: expected a whole number, got {in_short(start)}", OptionError)
 
 
 def test_a_normaliser_is_a_function_of_scores():

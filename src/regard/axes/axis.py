@@ -11,7 +11,7 @@ from regard.axes.given_texts import GivenTexts, check_sequences, given_texts
 from regard.axes.line import Groups, Line
 from regard.axes.places import Place
 from regard.axes.roles import ROLES
-from regard.errors import ShapeError
+from regard.errors import ShapeError, in_short
 from regard.positions import Positions
 from regard.tokens.words import Words, WordsAsked
 
@@ -46,7 +46,7 @@ class Axis(Sequence[str]):
         if len(sizes) != 1:
             raise ShapeError(f"expected sequences of one length, padding included, got {sorted(sizes) or 'none'}")
         if self.role is not None and self.role not in ROLES:
-            raise ShapeError(f"role: expected one of {', '.join(ROLES)}, got {self.role!r}")
+            raise ShapeError(f"role: expected one of {', '.join(ROLES)}, got {in_short(self.role)}")
         if self.beside is not None and len(self.beside) != len(self):
             raise ShapeError(f"beside: expected {len(self)} positions, got {len(self.beside)}")
 

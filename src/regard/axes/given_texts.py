@@ -1,11 +1,15 @@
 """The texts that a user gives to positions: lists of them, lists of lists for a batch, or ids where no tokenizer names them."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Set, Sized
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-from regard.errors import DtypeError, ShapeError
+import numpy as np
+from torch import Tensor
+
+from regard.arguments import MOST, dense_tensor
+from regard.errors import DtypeError, ShapeError, in_short
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,14 @@ def given_texts(name: str, given: Any, wanted: str = "texts, one a position") ->
     """
     if isinstance(given, str | bytes):
         raise DtypeError(f"{name}: expected a list of {wanted}, got the text {given[:40]!r}; use text.split()")
+    if isinstance(given, Tensor):
+        dense_tensor(name, given)
+    if isinstance(given, Sized) and not isinstance(given, type | Tensor | np.ndarray) and len(given) > MOST:
+        raise DtypeError(
+            f"{name}: expected a list of {wanted}, got {in_short(given)}, of {len(given):,} entries; no map is as long"
+        )
     plain = given.tolist() if hasattr(given, "tolist") else given
-    if isinstance(plain, Mapping | Set) or not hasattr(plain, "__len__") or not hasattr(plain, "__iter__"):
+    if isinstance(plain, Mapping | Set | type) or not hasattr(plain, "__len__") or not hasattr(plain, "__iter__"):
         raise DtypeError(f"{name}: expected a list of {wanted}, got {type(given).__name__}; make a list of it")
     listed = [row.tolist() if hasattr(row, "tolist") else row for row in plain]
     rows = listed if listed and all(isinstance(row, list | tuple) for row in listed) else [listed]

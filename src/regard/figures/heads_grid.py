@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from regard.arguments import whole_number
-from regard.errors import OptionError
+from regard.errors import OptionError, in_short
 from regard.figures.canvas import canvas_for, width_for
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
@@ -193,7 +193,7 @@ def _panels(found: list[Matrices], titles: Sequence[str] | None, names: Sequence
     if titles is None:
         return panels
     if isinstance(titles, str) or len(titles) != len(panels):
-        raise OptionError(f"titles: expected a list of {len(panels)}, one a head, layer by layer, got {titles!r}")
+        raise OptionError(f"titles: expected a list of {len(panels)}, one a head, layer by layer, got {in_short(titles)}")
     return [replace(panel, title=said(title), short=said(title)) for panel, title in zip(panels, titles, strict=True)]
 
 
@@ -201,7 +201,7 @@ def _check_highlight(highlight: tuple[int, int] | None, panels: list[_Panel]) ->
     there = [(panel.number, panel.head) for panel in panels]
     if highlight is not None and highlight not in there:
         raise OptionError(
-            f"highlight: expected (layer, head) from {there[0]} to {there[-1]}, got {highlight!r}; "
+            f"highlight: expected (layer, head) from {there[0]} to {there[-1]}, got {in_short(highlight)}; "
             "layers and heads are counted from 0, as in the titles"
         )
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import dense_tensor, whole_number
 from regard.axes.axis import Axis
 from regard.axes.given_texts import check_sequences, given_texts
 from regard.axes.roles import ROLES, titles
-from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, in_short
 from regard.tokens.texts import visible
 
 MAX_TOKENS = 400
@@ -53,6 +54,8 @@ class Matrices:
 
 def is_weights(source: object) -> bool:
     """Whether this is a map or weights, whatever may be wrong with its numbers."""
+    if isinstance(source, range):
+        return False
     return isinstance(source, LazyMap | Tensor | np.ndarray | list | tuple) or np.asarray(source).dtype.kind in _REAL
 
 
@@ -142,7 +145,7 @@ def of_one_text(source: Weights, tokens: Labels) -> tuple[Labels, Labels, tuple[
 def chosen_heads(head: Head, count: int) -> Sequence[int]:
     """The heads that are meant: one, or all, for None and for their mean."""
     if isinstance(head, str) and head != "mean":
-        raise OptionError(f"head: expected a number of a head or 'mean', got {head!r}")
+        raise OptionError(f"head: expected a number of a head or 'mean', got {in_short(head)}")
     return range(count) if head is None or isinstance(head, str) else [checked_index("head", head, count)]
 
 
@@ -166,7 +169,7 @@ def sides_of(own: object, queries: Labels, keys: Labels, sides: object) -> tuple
     if sides is not None:
         if not isinstance(sides, tuple | list) or len(sides) != 2 or not all(isinstance(side, str) for side in sides):
             raise OptionError(
-                f"sides: expected what rows are and what columns are, got {sides!r}; ('queries', 'keys') as usual"
+                f"sides: expected what rows are and what columns are, got {in_short(sides)}; ('queries', 'keys') as usual"
             )
         return sides[0], sides[1]
     usual, by_kind = ("queries", "keys"), titles(getattr(own, "kind", None))
@@ -186,7 +189,9 @@ def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:
     if isinstance(source, Tensor):
         if source.is_complex():
             raise DtypeError(f"expected real weights, got a tensor of {source.dtype}; take .abs() or .real")
-        return np.asarray(source.detach().cpu().to_dense().double().numpy())
+        if source.is_sparse or source.layout == torch.sparse_csr:
+            source = source.to_dense()
+        return np.asarray(dense_tensor("weights", source).detach().cpu().double().numpy())
     if isinstance(source, list | tuple):
         if any(isinstance(part, LazyMap) or _is_deep(part) for part in source):
             raise OptionError(
@@ -194,6 +199,8 @@ def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:
                 "tuples that models return are maps as regard.Recording.of(attentions).maps"
             )
         source = [as_array(part) if isinstance(part, Tensor) else part for part in source]
+    if isinstance(source, range):
+        raise DtypeError(f"expected weights, got {in_short(source)}; make a list of lists of it, or an array")
     try:
         array = np.asarray(source)
     except ValueError as error:

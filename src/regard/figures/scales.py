@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from numpy.typing import NDArray
 
 from regard.arguments import number, one_of
-from regard.errors import DtypeError, OptionError, ScoreError
+from regard.errors import DtypeError, OptionError, ScoreError, in_short
 from regard.figures.themes import Theme
 
 SCALES = ("linear", "log", "max")
@@ -130,5 +130,5 @@ def _colour_map(given: str | Colormap | None) -> Colormap | None:
         raise DtypeError(f"cmap: expected a colour map of matplotlib or its name, got {type(given).__name__}")
     if given not in mpl.colormaps:
         near = difflib.get_close_matches(given, list(mpl.colormaps), 3) or ["viridis", "cividis", "Greys"]
-        raise OptionError(f"cmap: expected a colour map of matplotlib, got {given!r}; such as {', '.join(near)}")
+        raise OptionError(f"cmap: expected a colour map of matplotlib, got {in_short(given)}; such as {', '.join(near)}")
     return mpl.colormaps[given]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.amounts import bytes_text
-from regard.arguments import whole_number
+from regard.arguments import text, truth, whole_number
 from regard.axes.axis import Axis, checked_axis
-from regard.errors import TooLargeError
+from regard.errors import DtypeError, TooLargeError, in_short
 from regard.maps.checks import AXES
 from regard.maps.factors import Factors
 from regard.maps.grouped import Asked as Grouping
@@ -107,6 +107,8 @@ class AttentionMap(MapStatistics):
     @classmethod
     def from_data(cls, data: MapData) -> Self:
         """A map put together again from its parts, or from a source of weights of your own."""
+        if not isinstance(data, MapData):
+            raise DtypeError(f"expected a MapData, as amap.to_data() gives it, got {in_short(data)}")
         made = cls.__new__(cls)
         made._set(data)
         return made
@@ -279,7 +281,7 @@ class AttentionMap(MapStatistics):
         Raises:
             TooLargeError: it would take more than ``max_bytes``.
         """
-        size = self.dense_nbytes
+        size, max_bytes = self.dense_nbytes, whole_number("max_bytes", max_bytes, 0)
         if size > max_bytes:
             raise TooLargeError(
                 f"expected at most {max_bytes:,} bytes, got a map of {self.shape} = {size:,} bytes; read a region "
@@ -313,7 +315,9 @@ class AttentionMap(MapStatistics):
             >>> torch.equal(largest, amap.dense().amax(3))
             True
         """
-        return self._view.rows(progress, entropy=entropy)
+        if progress is not None:
+            text("progress", progress, advice="give the bar a name, or None for no bar")
+        return self._view.rows(progress, entropy=truth("entropy", entropy))
 
     # -- products and tiles ----------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from regard.arguments import dense_tensor, float_tensor
 from regard.errors import DtypeError, ShapeError
 
 AXES = ("batch", "heads", "queries", "keys")
@@ -15,7 +16,7 @@ def check_query_key(query: Tensor, key: Tensor) -> None:
         ("query", query, "(batch, heads, queries, dim)"),
         ("key", key, "(batch, kv_heads, keys, dim)"),
     ):
-        check_tensor(name, tensor)
+        float_tensor(name, tensor)
         if tensor.ndim != 4:
             raise ShapeError(
                 f"expected {name} {axes}, got {tuple(tensor.shape)}; add the missing axes, e.g. {name}.unsqueeze(0)"
@@ -37,16 +38,9 @@ def check_query_key(query: Tensor, key: Tensor) -> None:
         )
 
 
-def check_tensor(name: str, tensor: Tensor) -> None:
-    """Refuse what is not a tensor of floats."""
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"expected {name} as a tensor, got {type(tensor).__name__}; convert it with torch.as_tensor({name})")
-    if not tensor.is_floating_point():
-        raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
-
-
 def check_broadcast(name: str, tensor: Tensor, shape: Sequence[int]) -> None:
     """Refuse a (…)-shaped tensor that does not stretch to (batch, heads, queries, keys)."""
+    dense_tensor(name, tensor)
     if tensor.ndim > 4:
         raise ShapeError(f"expected {name} of at most 4 axes (batch, heads, queries, keys), got {tuple(tensor.shape)}")
     for axis in range(-tensor.ndim, 0):

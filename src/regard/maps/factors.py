@@ -16,15 +16,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from regard.arguments import number
+from regard.arguments import float_tensor, number
 from regard.errors import ScoreError, ShapeError
-from regard.maps.checks import check_broadcast, check_query_key, check_tensor
+from regard.maps.checks import check_broadcast, check_query_key
 from regard.maps.key_norms import KeyNorms
 from regard.maps.mapped_tensor import MappedTensor, plain
 from regard.maps.source import Guard, working_dtype
 from regard.masks import Mask
 from regard.masks.narrowing import narrowed
 from regard.positions import Positions, positions_of, take
+
+LEAVE_OUT = "leave it out for the default"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -209,7 +211,7 @@ def _check(factors: Factors) -> None:
     if bias is not None:
         check_broadcast("bias", bias, factors.shape)
     if sinks is not None:
-        check_tensor("sinks", sinks)
+        float_tensor("sinks", sinks)
         if tuple(sinks.shape) != (query.shape[1],):
             raise ShapeError(f"expected sinks (heads,)=({query.shape[1]},), got {tuple(sinks.shape)}; give one number a head")
         if (wrong := sinks.isnan() | (sinks == torch.inf)).any():
@@ -218,4 +220,4 @@ def _check(factors: Factors) -> None:
     for name in ("scale", "softcap"):
         value = getattr(factors, name)
         if value is not None:
-            number(name, value, above=0, advice="leave it out for the default")
+            number(name, value, above=0, advice=LEAVE_OUT)

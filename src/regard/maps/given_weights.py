@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regard.arguments import one_of
 from regard.axes.axis import Axis
 from regard.axes.line import Line
-from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, ShapeError
+from regard.errors import DtypeError, OptionError, RecordingError, ScoreError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.maps.generated_steps import REPLAY, together
 
@@ -57,8 +58,8 @@ def given_maps(given: Any, kind: str | None = None) -> list[AttentionMap]:
         >>> [(amap.name, amap.layer, amap.shape) for amap in given_maps((torch.eye(3)[None, None],) * 2)]
         [('layer 0', 0, (1, 1, 3, 3)), ('layer 1', 1, (1, 1, 3, 3))]
     """
-    if kind is not None and kind not in KINDS:
-        raise OptionError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    if kind is not None:
+        one_of("kind", kind, KINDS)
     if isinstance(given, AttentionMap):
         given = [given]
     if isinstance(given, list | tuple) and given and all(isinstance(part, AttentionMap) for part in given):
@@ -72,7 +73,8 @@ def given_maps(given: Any, kind: str | None = None) -> list[AttentionMap]:
     said = {part.kind for part in parts} - {None}
     if kind is not None and said - {kind}:
         raise OptionError(
-            f"kind: expected none, as the names say {', '.join(sorted(map(str, said)))}, got {kind!r}; give one of them alone"
+            f"kind: expected none, as the names say {', '.join(sorted(map(str, said)))}, got {in_short(kind)}; "
+            "give one of them alone"
         )
     return [_map_of(replace(part, kind=part.kind or kind)) for part in parts]
 
@@ -104,10 +106,12 @@ def _parts(given: Any) -> Iterator[_Part]:
     elif isinstance(given, list | tuple):
         yield from _layers(given, None, None)
     else:
-        raise DtypeError(f"{EXPECTED}; got {type(given).__name__}")
+        raise DtypeError(f"{EXPECTED}, got {type(given).__name__}")
 
 
 def _named_parts(given: Any) -> Iterator[_Part]:
+    if isinstance(given, type):
+        raise DtypeError(f"{EXPECTED}, got the class {given.__name__}; make one of it")
     items = {str(name): value for name, value in given.items() if value is not None}
     fields = [name for name in FIELDS if name in items]
     if fields:
@@ -125,7 +129,7 @@ def _named_parts(given: Any) -> Iterator[_Part]:
         names = [name for name, value in items.items() if isinstance(value, Tensor | np.ndarray) and value.ndim == 4]
     if not names:
         got = ", ".join(list(items)[:6]) or "no names"
-        raise DtypeError(f"{EXPECTED}; got {type(given).__name__} of {got}")
+        raise DtypeError(f"{EXPECTED}, got {type(given).__name__} of {got}")
     both = any(_of(name, "decoder") for name in names) and any(_of(name, "encoder") for name in names)
     kind: str | None
     for name in names:
@@ -176,11 +180,11 @@ def _numbers(given: Sequence[Any]) -> Tensor:
     """Weights as nested lists of numbers."""
     others = dict.fromkeys(type(one).__name__ for one in given if not isinstance(one, _NUMBERS))
     if others:
-        raise DtypeError(f"{EXPECTED}; got a {type(given).__name__} with {' and '.join(others)}")
+        raise DtypeError(f"{EXPECTED}, got a {type(given).__name__} with {' and '.join(others)}")
     try:
         return torch.from_numpy(np.asarray(given, np.float64))
     except (ValueError, TypeError) as error:
-        raise ShapeError(f"{EXPECTED}; got a ragged list: pad or cut its rows") from error
+        raise ShapeError(f"{EXPECTED}, got a ragged list: pad or cut its rows") from error
 
 
 _NUMBERS = (int, float, np.number, np.ndarray, Tensor, list, tuple)
@@ -190,7 +194,11 @@ _NUMBERS = (int, float, np.number, np.ndarray, Tensor, list, tuple)
 def _tensor(given: Any, name: str) -> Tensor:
     if not isinstance(given, Tensor | np.ndarray):
         raise DtypeError(f"{name}: expected a tensor of weights, got {type(given).__name__}")
-    return given.detach() if isinstance(given, Tensor) else torch.from_numpy(np.ascontiguousarray(given))
+    if isinstance(given, Tensor):
+        return given.detach()
+    if given.dtype.kind not in "fiub":
+        raise DtypeError(f"{name}: expected weights that are numbers, got an array of {given.dtype}")
+    return torch.from_numpy(np.ascontiguousarray(given))
 
 
 # -- maps --------------------------------------------------------------------------------------------------------------

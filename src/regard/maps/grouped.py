@@ -12,7 +12,7 @@ from torch import Tensor
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
 from regard.axes.line import Groups
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ShapeError, in_short
 from regard.maps.reading.parts import BLOCK_BYTES
 from regard.maps.view import MapData, MapView
 from regard.positions import Positions
@@ -60,7 +60,9 @@ def _of_spans(name: str, spans: Sequence[Any], axis: Axis) -> Words:
     for span in spans:
         places = range(len(axis))[span] if isinstance(span, slice) else span
         if isinstance(places, str) or not isinstance(places, Iterable):
-            raise OptionError(f"{name}: expected spans as ranges or lists of positions, got {span!r}; for example range(0, 3)")
+            raise OptionError(
+                f"{name}: expected spans as ranges or lists of positions, got {in_short(span)}; for example range(0, 3)"
+            )
         groups.append(tuple(whole_number(name, at, 0, len(axis) - 1) for at in places))
     return Words(tuple(" ".join(axis[at] for at in group) for group in groups), tuple(groups))
 

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regard.errors import DtypeError, ShapeError
-from regard.maps.checks import check_broadcast, check_query_key, check_tensor
-from regard.maps.factors import Factors
+from regard.arguments import float_tensor, number
+from regard.errors import DtypeError, ShapeError, in_short
+from regard.maps.checks import check_broadcast, check_query_key
+from regard.maps.factors import LEAVE_OUT, Factors
 from regard.maps.source import DenseWeights, working_dtype
 from regard.masks import Mask, from_tensor
 from regard.masks.patterns import combined
@@ -31,7 +32,7 @@ def factors_from(
     check_query_key(query, key)
     shape = (*query.shape[:-1], key.shape[-2])
     if bias is not None:
-        check_tensor("bias", bias)
+        float_tensor("bias", bias)
         check_broadcast("bias", bias, shape)
         bias = _four_axes(bias)
     allowed = mask if isinstance(mask, Mask) else None
@@ -52,24 +53,36 @@ def factors_from(
     return Factors(
         query=query,
         key=key,
-        scale=query.shape[-1] ** -0.5 if scale is None else scale,
+        scale=query.shape[-1] ** -0.5 if scale is None else number("scale", scale, above=0, advice=LEAVE_OUT),
         mask=combined(allowed, causal, window, shape[3] - shape[2]),
         bias=bias,
-        softcap=softcap,
+        softcap=None if softcap is None else number("softcap", softcap, above=0, advice=LEAVE_OUT),
         sinks=sinks,
     )
 
 
 def dense_from(weights: Tensor | NDArray[np.floating[Any]]) -> DenseWeights:
     """Weights that exist already, with all four axes."""
-    values = weights if isinstance(weights, Tensor) else torch.tensor(np.asarray(weights))
-    if not values.is_floating_point():
-        raise DtypeError(f"expected weights of a floating type, got {values.dtype}; convert them with .float()")
-    if values.layout != torch.strided:
-        raise DtypeError(f"expected dense weights, got a tensor of layout {values.layout}; convert it with .to_dense()")
+    values = float_tensor("weights", _as_tensor(weights))
     if not 2 <= values.ndim <= 4:
         raise ShapeError(f"expected weights (batch, heads, queries, keys), got {tuple(values.shape)}; 2 to 4 axes are read")
     return DenseWeights(_four_axes(values))
+
+
+def _as_tensor(weights: Any) -> Tensor:
+    """Weights of torch as they are; an array or lists of numbers as a tensor of their own."""
+    if isinstance(weights, Tensor):
+        return weights
+    if isinstance(weights, np.ndarray | list | tuple) or hasattr(weights, "__array__"):
+        try:
+            array = np.asarray(weights)
+            if array.dtype.kind in "fiub":
+                return torch.tensor(array)
+        except (ValueError, TypeError, RuntimeError):  # ragged lists, types of numpy that torch does not have
+            pass
+    raise DtypeError(
+        f"expected weights as a tensor or an array of numbers, got {in_short(weights)}; write torch.as_tensor(...)"
+    )
 
 
 def _four_axes(tensor: Tensor) -> Tensor:

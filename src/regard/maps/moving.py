@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regard.errors import DtypeError, OptionError
+from regard.arguments import checked_device
+from regard.errors import DtypeError
 from regard.maps.softmax_weights import SoftmaxWeights
 from regard.maps.view import MapData, MapView
 from regard.masks import Mask
@@ -63,23 +64,3 @@ class Mover:
                 "or take amap.dense()"
             )
         return moved
-
-
-def checked_device(device: torch.device | str) -> torch.device:
-    """The device, as tensors on it say it.
-
-    Raises:
-        OptionError: there is no such device.
-
-    Example:
-        >>> checked_device("cpu")
-        device(type='cpu')
-    """
-    try:
-        found = torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise OptionError(f"device: expected one that is there, got {device!r} ({said}); for example cpu") from error
-    if found.type == "meta":
-        raise OptionError("device: expected one that holds numbers, got 'meta'; for example cpu")
-    return found

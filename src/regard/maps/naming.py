@@ -7,7 +7,7 @@ from typing import Any
 from regard.axes.axis import Axis
 from regard.axes.given_texts import GivenTexts, check_sequences, given_texts
 from regard.axes.roles import ROLES
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 
 
@@ -52,7 +52,7 @@ def named_maps(maps: Sequence[AttentionMap], tokens: Any = None, queries: Any = 
     if isinstance(tokens, Mapping):
         for role, given in tokens.items():
             if role not in ROLES:
-                raise OptionError(f"tokens: expected names for {', '.join(ROLES)}, got {role!r}")
+                raise OptionError(f"tokens: expected names for {', '.join(ROLES)}, got {in_short(role)}")
             made = _put(
                 f"tokens[{role!r}]", given, made, _WAYS[role] if two_texts else [_one_text] if role != "produced" else [_rows]
             )

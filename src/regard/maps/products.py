@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from regard.arguments import float_tensor
 from regard.errors import ShapeError
-from regard.maps.checks import check_tensor
 from regard.maps.view import MapView
 
 
@@ -44,7 +44,7 @@ class TransposedMap:
 
 def _factor(view: MapView, values: Tensor, axis: str) -> Tensor:
     """What the map is multiplied with, as (batch, heads, positions, dim) in the type and on the device of the weights."""
-    check_tensor("the right side of @", values)
+    float_tensor("the right side of @", values)
     batch, heads, queries, keys = view.shape
     positions = keys if axis == "keys" else queries
     shape = tuple(values.shape)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from regard.errors import OptionError
+from regard.errors import OptionError, in_short
 from regard.maps.attention_map import AttentionMap
 
 
@@ -45,7 +45,7 @@ def chosen_tower(maps: Sequence[AttentionMap], tower: str) -> list[int]:
     chosen = [at for at, amap in enumerate(maps) if amap.name is not None and f".{tower}." in f".{amap.name}."]
     if not chosen or not tower:
         names = ", ".join(towers_of(maps)) or "none"
-        raise OptionError(f"tower: expected a part of the model that has maps, one of {names}, got {tower!r}")
+        raise OptionError(f"tower: expected a part of the model that has maps, one of {names}, got {in_short(tower)}")
     return chosen
 
 

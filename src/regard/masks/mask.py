@@ -1,18 +1,22 @@
 """The mask itself: a question about positions, put to a pattern."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
-from regard.errors import ShapeError
+from regard.arguments import MOST, checked_device, text, whole_number
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.masks.combined import And, Not, Or
 from regard.masks.pattern import UNLIMITED, Extent, Limits, Pattern, Selection
 
 MaskFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 AXES = ("batch", "heads", "queries", "keys")
+
+MOST_DRAWN = 2**12
+"""Rows and columns of a picture of characters."""
 
 
 class OwnFunction(Pattern):
@@ -62,6 +66,16 @@ class Mask:
     """
 
     def __init__(self, function: MaskFunction, name: str, limits: Limits = UNLIMITED) -> None:
+        if not callable(function):
+            raise DtypeError(f"expected a function of batch, head, query and key, got {in_short(function)}; they are tensors")
+        if not isinstance(limits, tuple | list) or len(limits) != len(AXES):
+            raise OptionError(
+                f"limits: expected (batch, heads, queries, keys), got {in_short(limits)}; None where there is none"
+            )
+        for axis, known in zip(AXES, limits, strict=True):
+            if known is not None:
+                whole_number(f"limits: {axis}", known, 0)
+        name = text("name", name)
         self.pattern: Pattern = OwnFunction(function, name, limits)
 
     @classmethod
@@ -129,7 +143,11 @@ class Mask:
             tensor([[ True,  True, False],
                     [ True,  True,  True]])
         """
-        query_start, key_start = whole_number("query_start", query_start, 0), whole_number("key_start", key_start, 0)
+        starts = [_count(name, at) for name, at in (("query_start", query_start), ("key_start", key_start))]
+        sizes = zip(AXES, (batch, heads, queries, keys), strict=True)
+        batch, heads, queries, keys = (_count(name, size) for name, size in sizes)
+        query_start, key_start = starts
+        device = None if device is None else checked_device(device)
         self.check_known((batch, heads, query_start + queries, key_start + keys))
         return self(
             torch.arange(batch, device=device)[:, None, None, None],
@@ -157,6 +175,8 @@ class Mask:
             1 ■ ■ ⬚
             2 ⬚ ■ ■
         """
+        queries, keys = whole_number("queries", queries, 0, MOST_DRAWN), whole_number("keys", keys, 0, MOST_DRAWN)
+        batch, head = whole_number("batch", batch, 0, MOST), whole_number("head", head, 0, MOST)
         self.check_known((batch + 1, head + 1, queries, keys))
         visible = self(torch.tensor(batch), torch.tensor(head), torch.arange(queries)[:, None], torch.arange(keys))
         margin = len(str(queries - 1))
@@ -171,8 +191,19 @@ class Mask:
         Raises:
             ShapeError: it was made from a tensor that is smaller.
         """
-        for axis, known, size in zip(AXES, self.pattern.limits, shape, strict=True):
+        if not isinstance(shape, tuple | list) or len(shape) != len(AXES):
+            raise ShapeError(f"expected (batch, heads, queries, keys), got {in_short(shape)}; give four whole numbers")
+        sizes = [whole_number(axis, size, 0) for axis, size in zip(AXES, shape, strict=True)]
+        for axis, known, size in zip(AXES, self.pattern.limits, sizes, strict=True):
             if known is not None and size > known:
                 raise ShapeError(
                     f"{self}: expected {axis}={known} or less, got {axis}={size}; make the mask from a tensor of the full size"
                 )
+
+
+def _count(name: str, value: Any) -> int:
+    """A number of positions that can be asked about at once."""
+    found = whole_number(name, value, 0)
+    if found > MOST:
+        raise OptionError(f"{name}: expected at most {MOST:,} positions, got {found:,}; ask for a tile, with query_start=")
+    return found

@@ -3,17 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
+from regard.arguments import whole_number
+from regard.errors import OptionError
 from regard.positions import Positions, take
 
 Limits = tuple[int | None, int | None, int | None, int | None]
 """How many (batch, heads, queries, keys) a mask has answers for; None where any index has one."""
 
 UNLIMITED: Limits = (None, None, None, None)
+FAR = 2**60
+"""No place of a mask is as far: sums of a few of them are still whole numbers of 64 bits."""
+
 MAX_DEPTH = 64
 """Levels of combined patterns that are kept as what they are; files hold no more."""
 
@@ -152,3 +157,15 @@ def at(index: Tensor, size: int) -> Tensor:
 def limit(size: int) -> int | None:
     """How many indices an axis of this size has answers for; None, which is any number, of an axis of 1."""
     return None if size == 1 else size
+
+
+def place(name: str, value: Any, least: int | None = None) -> int:
+    """A whole number that positions can be counted with.
+
+    Raises:
+        OptionError: it is none, or so large that sums would run over.
+    """
+    found = whole_number(name, value, least)
+    if abs(found) > FAR:
+        raise OptionError(f"{name}: expected a whole number of at most 2**60, got {found}; no sequence is as long")
+    return found

@@ -9,10 +9,10 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import truth
 from regard.errors import OptionError
 from regard.masks.mask import Mask
-from regard.masks.pattern import Extent, Pattern, Selection
+from regard.masks.pattern import Extent, Pattern, Selection, place
 from regard.masks.tensors import Spans
 
 Place = TypeVar("Place", int, Tensor)
@@ -56,7 +56,7 @@ class Prefix(Pattern):
     length: int
 
     def __post_init__(self) -> None:
-        self.length = whole_number("length", self.length, 0)
+        self.length = place("length", self.length, 0)
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return key < self.length
@@ -117,7 +117,7 @@ class Causal(MovingRun):
     offset: int
 
     def __post_init__(self) -> None:
-        self.offset = whole_number("offset", self.offset)
+        self.offset = place("offset", self.offset)
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return key <= query + self.offset
@@ -156,7 +156,7 @@ class Window(MovingRun):
     offset: int
 
     def __post_init__(self) -> None:
-        self.width, self.offset = whole_number("window", self.width, 1), whole_number("offset", self.offset)
+        self.width, self.offset = place("window", self.width, 1), place("offset", self.offset)
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query + self.offset) & (key > query + self.offset - self.width)
@@ -195,7 +195,7 @@ class CentredWindow(MovingRun):
     offset: int
 
     def __post_init__(self) -> None:
-        self.width, self.offset = whole_number("window", self.width, 1), whole_number("offset", self.offset)
+        self.width, self.offset = place("window", self.width, 1), place("offset", self.offset)
         if self.width % 2 == 0:
             raise OptionError(
                 f"window: expected an odd number, which has as many keys before the query as after it, got {self.width}; "
@@ -240,8 +240,8 @@ class Blocks(MovingRun):
     offset: int
 
     def __post_init__(self) -> None:
-        self.size, self.neighbours = whole_number("size", self.size, 1), whole_number("neighbours", self.neighbours, 0)
-        self.offset = whole_number("offset", self.offset)
+        self.size, self.neighbours = place("size", self.size, 1), place("neighbours", self.neighbours, 0)
+        self.offset = place("offset", self.offset)
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return ((query + self.offset) // self.size - key // self.size).abs() <= self.neighbours
@@ -284,6 +284,7 @@ def combined(allowed: Mask | None, causally: bool, width: int | None, offset: in
         width: of the window, if there is one.
         offset: keys − queries, so that the last query sees every key (bottom-right).
     """
+    causally = truth("causal", causally)
     parts = [] if allowed is None else [allowed]
     if causally:
         parts.append(causal(offset))

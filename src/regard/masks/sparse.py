@@ -6,12 +6,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import dense_tensor, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks.combined import Or
 from regard.masks.mask import Mask
-from regard.masks.pattern import Extent, Limits, Pattern, Selection, at, cut, limit
-from regard.masks.tensors import FromTensor, Padding, check_axes, check_tensor, ends
+from regard.masks.pattern import Extent, Limits, Pattern, Selection, at, cut, limit, place
+from regard.masks.tensors import FromTensor, Padding, check_axes, ends
 
 
 @dataclass(eq=False, repr=False)
@@ -23,7 +23,7 @@ class Dilated(Pattern):
     offset: int
 
     def __post_init__(self) -> None:
-        self.step, self.offset = whole_number("step", self.step, 1), whole_number("offset", self.offset)
+        self.step, self.offset = place("step", self.step, 1), place("offset", self.offset)
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (query + self.offset - key) % self.step == 0
@@ -79,7 +79,7 @@ class GlobalPositions(Pattern):
     offset: int
 
     def __post_init__(self) -> None:
-        check_tensor("positions", self.positions)
+        dense_tensor("positions", self.positions)
         if self.positions.is_floating_point() or self.positions.dtype == torch.bool:
             raise DtypeError(
                 f"positions: expected whole numbers, got {self.positions.dtype}; of 0 and 1, take positions.nonzero()[:, 0]"
@@ -88,7 +88,7 @@ class GlobalPositions(Pattern):
             raise ShapeError(
                 f"positions: expected (count,), the same for every sequence and head, got {tuple(self.positions.shape)}"
             )
-        self.offset = whole_number("offset", self.offset)
+        self.offset = place("offset", self.offset)
         least = int(self.positions.min()) if len(self.positions) else 0
         if least < 0:
             raise OptionError(f"positions: expected places of at least 0, got {least}; count from the first key")
@@ -159,13 +159,13 @@ class BlockPairs(Pattern):
     offset: int
 
     def __post_init__(self) -> None:
-        check_tensor("table", self.table)
+        dense_tensor("table", self.table)
         if self.table.dtype != torch.bool:
             raise DtypeError(
                 f"table: expected torch.bool, True = may attend, got {self.table.dtype}; write table.bool() if 1 means so"
             )
         check_axes("table", self.table, "heads, query blocks, key blocks")
-        self.size, self.offset = whole_number("size", self.size, 1), whole_number("offset", self.offset, 0)
+        self.size, self.offset = place("size", self.size, 1), place("offset", self.offset, 0)
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         table = self.table.to(key.device)

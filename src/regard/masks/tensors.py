@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import dense_tensor
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks.mask import AXES, Mask
-from regard.masks.pattern import Extent, Limits, Pattern, Selection, at, cut, limit
+from regard.masks.pattern import Extent, Limits, Pattern, Selection, at, cut, limit, place
 
 
 @dataclass(eq=False, repr=False)
@@ -20,7 +20,7 @@ class Documents(Pattern):
     ids: Tensor
 
     def __post_init__(self) -> None:
-        check_tensor("ids", self.ids)
+        dense_tensor("ids", self.ids)
         check_axes("ids", self.ids, "batch, positions")
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Padding(Pattern):
     keep: Tensor
 
     def __post_init__(self) -> None:
-        check_tensor("keep", self.keep)
+        dense_tensor("keep", self.keep)
         check_axes("keep", self.keep, "batch, keys")
         if not bool(((self.keep == 0) | (self.keep == 1)).all()):
             raise OptionError("keep: expected 1 (or True) for a token and 0 for padding, got other values too; write keep != 0")
@@ -125,9 +125,9 @@ class Spans(Pattern):
     keys: int
 
     def __post_init__(self) -> None:
-        self.keys = whole_number("keys", self.keys, 0)
+        self.keys = place("keys", self.keys, 0)
         for name, tensor in (("starts", self.starts), ("stops", self.stops)):
-            check_tensor(name, tensor)
+            dense_tensor(name, tensor)
             if tensor.is_floating_point() or tensor.dtype == torch.bool:
                 raise DtypeError(f"{name}: expected whole numbers, got {tensor.dtype}; write {name}.long()")
             if tensor.ndim != 3 or tensor.shape != self.starts.shape:
@@ -245,7 +245,7 @@ def four_axes(tensor: Tensor) -> Tensor:
         DtypeError: they are no boolean tensor.
         ShapeError: there are more than four axes.
     """
-    check_tensor("tensor", tensor)
+    dense_tensor("tensor", tensor)
     if tensor.dtype != torch.bool:
         raise DtypeError(
             f"tensor: expected torch.bool, True = may attend, got {tensor.dtype}; "
@@ -273,9 +273,3 @@ def check_axes(name: str, tensor: Tensor, axes: str) -> None:
     """Refuse a tensor that does not have these axes."""
     if tensor.ndim != len(axes.split(", ")):
         raise ShapeError(f"{name}: expected {len(axes.split(', '))} axes ({axes}), got {tuple(tensor.shape)}")
-
-
-def check_tensor(name: str, tensor: Tensor) -> None:
-    """Refuse what is not a tensor."""
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"{name}: expected a tensor, got {type(tensor).__name__}; write torch.as_tensor({name})")

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
-from regard.errors import OptionError
+from regard.arguments import MOST, whole_number
+from regard.errors import OptionError, in_short
 from regard.mechanisms.card import Card
 from regard.mechanisms.cross import cards as cross
 from regard.mechanisms.heads import cards as heads
@@ -48,11 +48,11 @@ def card(name: str) -> Card:
         torch.Size([1, 4, 16, 16])
     """
     named = {one.name: one for one in CARDS}
-    if name in named:
+    if isinstance(name, str) and name in named:
         return named[name]
     near = difflib.get_close_matches(str(name).lower(), named, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "regard.catalogue() lists them"
-    raise OptionError(f"expected the name of a mechanism, got {name!r}; {hint}")
+    raise OptionError(f"expected the name of a mechanism, got {in_short(name)}; {hint}")
 
 
 def _pickled(one: Card) -> Any:
@@ -75,8 +75,9 @@ def example(length: int = 16, heads: int = 4, dim: int = 8) -> tuple[Tensor, Ten
     Raises:
         OptionError: sizes that are no whole numbers above 0.
     """
-    for name, size in (("length", length), ("heads", heads), ("dim", dim)):
-        whole_number(name, size, 1)
+    length, heads, dim = (whole_number(name, size, 1) for name, size in (("length", length), ("heads", heads), ("dim", dim)))
+    if length * heads * dim > MOST:
+        raise OptionError(f"expected an example of at most {MOST:,} numbers, got {length} · {heads} · {dim}; make it shorter")
     random = torch.Generator().manual_seed(7)
     half = torch.randn(1, heads, -(-length // 2), dim, generator=random)
     key = torch.cat([half, half], dim=2)[:, :, :length]

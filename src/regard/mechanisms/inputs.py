@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from regard.errors import DtypeError, ScoreError, ShapeError
+from regard.arguments import dense_tensor, float_tensor
+from regard.errors import DtypeError, ScoreError, ShapeError, in_short
 
 AXES = {
     "query": "(batch, heads, queries, dim)",
@@ -83,6 +84,8 @@ def check_scores_and_value(scores: Tensor, value: Tensor) -> None:
                 "expected scores (batch, heads, queries, keys) and value (batch, kv_heads, keys, value_dim), or both without "
                 f"their first axes, and every size at least 1, got {name} {tuple(tensor.shape)}"
             )
+    if value.dtype.itemsize == 1:
+        raise DtypeError(f"expected value of a type to compute in, got {value.dtype}; convert it with value.float()")
     s, v = widen(scores).shape, widen(value).shape
     if s[0] != v[0] or s[1] % v[1] or s[3] != v[2]:
         raise ShapeError(
@@ -99,15 +102,7 @@ def check_floats(name: str, tensor: Tensor) -> None:
         Traceback (most recent call last):
         regard.errors.DtypeError: expected query of a floating type, got torch.int64; convert it with query.float()
     """
-    check_tensor(name, tensor)
-    if not tensor.is_floating_point():
-        raise DtypeError(f"expected {name} of a floating type, got {tensor.dtype}; convert it with {name}.float()")
-
-
-def check_tensor(name: str, tensor: Tensor) -> None:
-    """Refuse what is no tensor."""
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"expected {name} as a tensor, got {type(tensor).__name__}; convert it with torch.as_tensor({name})")
+    float_tensor(name, tensor)
 
 
 def check_shape(name: str, tensor: Tensor, axes: Mapping[str, int | None], advice: str = "") -> None:
@@ -130,7 +125,7 @@ def check_shape(name: str, tensor: Tensor, axes: Mapping[str, int | None], advic
 
 def check_mask(mask: Tensor, sizes: dict[str, int]) -> None:
     """Refuse masks that are neither boolean nor floating-point, or do not broadcast to the sizes."""
-    if not isinstance(mask, Tensor) or not (mask.dtype == torch.bool or mask.is_floating_point()):
+    if not isinstance(mask, Tensor) or not (mask.dtype == torch.bool or mask.is_floating_point() or mask.is_quantized):
         raise DtypeError(
             "expected a Mask, a boolean tensor (True = may attend) or a float tensor (added) as mask, got "
             f"{mask.dtype if isinstance(mask, Tensor) else type(mask).__name__}; "
@@ -147,7 +142,7 @@ def check_broadcast(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
         Traceback (most recent call last):
         regard.errors.ShapeError: expected bias to broadcast to (batch=2, heads=3, queries=7, keys=7), got (5, 7, 7); axis ...
     """
-    check_tensor(name, tensor)
+    dense_tensor(name, tensor)
     shape, said = tuple(tensor.shape), ", ".join(f"{axis}={size}" for axis, size in sizes.items())
     if len(shape) > len(sizes):
         raise ShapeError(f"expected {name} of at most {len(sizes)} axes ({', '.join(sizes)}), got {shape}")
@@ -189,7 +184,7 @@ def check_float_dtype(name: str, dtype: torch.dtype) -> None:
         regard.errors.DtypeError: dtype: expected a floating type, got torch.int64; write torch.float32
     """
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise DtypeError(f"{name}: expected a floating type, got {dtype!r}; write torch.float32")
+        raise DtypeError(f"{name}: expected a floating type, got {in_short(dtype)}; write torch.float32")
 
 
 def check_scores(masked: Tensor, query_start: int = 0, key_start: int = 0) -> None:

@@ -56,7 +56,7 @@ def online_attention(
     q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1])
-    number("scale", scale, above=0, advice="leave it out for the default")
+    scale = number("scale", scale, above=0, advice="leave it out for the default")
     tile = whole_number("tile", tile, 1)
     visible = masks.causal(k.shape[2] - q.shape[2]) if causal else masks.everything()
 

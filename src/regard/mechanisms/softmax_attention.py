@@ -142,7 +142,7 @@ def trace(
     sizes = {"batch": batch, "heads": heads, "queries": queries, "keys": keys}
     if scale is None:
         scale = 1 / math.sqrt(dim)
-    number("scale", scale, above=0, advice="leave it out for the default")
+    scale = number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         k, v = (_for_heads(one, heads) for one in (k, v))  # (batch, heads, keys, dim or value_dim)
@@ -151,7 +151,7 @@ def trace(
         scaled = scores * scale
         capped = scaled
         if softcap is not None:
-            number("softcap", softcap, above=0, advice="leave it out for the default")
+            softcap = number("softcap", softcap, above=0, advice="leave it out for the default")
             capped = softcap * torch.tanh(scaled / softcap)
         biased = capped
         if bias is not None:

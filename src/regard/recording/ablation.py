@@ -11,8 +11,8 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from regard.arguments import one_of, whole_number
-from regard.errors import DtypeError, OptionError, RecordingError
+from regard.arguments import one_of, several, whole_number
+from regard.errors import DtypeError, OptionError, RecordingError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.recording.block import once
 from regard.recording.copies import Copies
@@ -104,11 +104,11 @@ class HeadSwitch(Observer):
         self.kind = self._checked_kind(kind)
         self.heads: dict[int, int] = {}
         self._off: dict[int, list[int]] = {}  # layer to heads
-        for place in heads:
+        for place in several("heads", heads, "(layer, head)", advice="for example heads=[(0, 3)]"):
             layer, head = _whole_numbers("heads", place, "(layer, head)")
             self._off.setdefault(layer, []).append(head)
         self._cut: dict[int, dict[tuple[int, int], list[int]]] = {}  # layer to (head, query) to keys
-        for edge in edges:
+        for edge in several("edges", edges, "(layer, head, query, key)", advice="for example edges=[(0, 3, 7, 2)]"):
             layer, head, query, key = _whole_numbers("edges", edge, "(layer, head, query, key)")
             self._cut.setdefault(layer, {}).setdefault((head, query), []).append(key)
         self._before: AttentionCall | None = None  # self-attention over the same rows, before cross-attention
@@ -202,7 +202,7 @@ class HeadSwitch(Observer):
 def _whole_numbers(name: str, given: Any, axes: str) -> tuple[int, ...]:
     """A head or an edge as whole numbers from 0."""
     if not isinstance(given, tuple | list) or len(given) != axes.count(",") + 1:
-        raise OptionError(f"{name}: expected {axes} of whole numbers from 0, got {given!r}")
+        raise OptionError(f"{name}: expected {axes} of whole numbers from 0, got {in_short(given)}")
     return tuple(whole_number(name, one, 0, advice=f"give {axes}, counted from 0") for one in given)
 
 

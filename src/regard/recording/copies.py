@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from regard.maps.moving import Mover, checked_device
+from regard.arguments import checked_device
+from regard.maps.moving import Mover
 from regard.masks import Mask, recognised
 
 Shared = TypeVar("Shared")

@@ -9,7 +9,7 @@ from torch import nn
 
 from regard.arguments import one_of, whole_number
 from regard.axes.tokens import Tokenizer
-from regard.errors import DtypeError, OptionError, RecordingError
+from regard.errors import DtypeError, OptionError, RecordingError, in_short
 from regard.recording.block import once
 from regard.recording.copies import Copies
 from regard.recording.kinds import ATTENTION_KINDS
@@ -99,7 +99,7 @@ def recorder_of(
         raise DtypeError(f"model: expected a torch module, got {type(model).__name__}{_held_in(model)}")
     for name, given, example in (("layers", layers, "layers=[0, 3]"), ("kinds", kinds, "kinds=['cross']")):
         if given is not None and (isinstance(given, str) or not isinstance(given, Collection)):
-            raise OptionError(f"{name}: expected a list, got {given!r}; for example {example}")
+            raise OptionError(f"{name}: expected a list, got {in_short(given)}; for example {example}")
     if layers is not None:
         layers = [whole_number("layers", layer, 0, advice="they are counted from 0") for layer in layers]
     for kind in kinds or ():

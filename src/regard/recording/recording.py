@@ -2,17 +2,17 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from regard.arguments import one_of, whole_number
+from regard.arguments import one_of, several, whole_number
 from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
-from regard.errors import OptionError, RecordingError
+from regard.errors import DtypeError, OptionError, RecordingError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps
 from regard.maps.moving import Mover
@@ -26,6 +26,8 @@ from regard.recording.given_maps import check_shares, with_ids
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pictures import of_pictures, pictures_of_texts, shows_pictures
 from regard.recording.values import CallValues, values_as_data
+
+FOR_WEIGHTS = "for weights there is Recording.of"
 
 
 class Recording:
@@ -41,7 +43,10 @@ class Recording:
     """
 
     def __init__(self, maps: Iterable[AttentionMap] = ()) -> None:
-        self.maps: list[AttentionMap] = list(maps)
+        made = maps if isinstance(maps, Iterator) else several("maps", maps, "AttentionMaps", advice=FOR_WEIGHTS)
+        self.maps: list[AttentionMap] = list(made)
+        if wrong := [one for one in self.maps if not isinstance(one, AttentionMap)]:
+            raise DtypeError(f"maps: expected AttentionMaps, got {in_short(wrong[0])} among them; {FOR_WEIGHTS}")
         self.calls: list[Call] = []
         self.values: list[CallValues] = []
         self.passes = 0
@@ -145,7 +150,9 @@ class Recording:
             (1, 2, 5, 5)
         """
         if not self.passes:
-            raise OptionError(f"step: expected a pass that was recorded, got {step!r} of none; run the model in the block")
+            raise OptionError(
+                f"step: expected a pass that was recorded, got {in_short(step)} of none; run the model in the block"
+            )
         step = whole_number("step", step, -self.passes, self.passes - 1, advice="passes are counted from 0") % self.passes
         made = self._part([at for at, amap in enumerate(self.maps) if amap.step == step])
         made.passes, made.calls = 1, [call for call in self.calls if call.step == step or call.layer is None]
@@ -268,7 +275,9 @@ class Recording:
         """
         count = self.batch_size
         if not count:
-            raise OptionError(f"item: expected a sequence that was recorded, got {item!r} of none; run the model in the block")
+            raise OptionError(
+                f"item: expected a sequence that was recorded, got {in_short(item)} of none; run the model in the block"
+            )
         item = whole_number("item", item, 0, count - 1, advice="sequences are counted from 0")
         texts = {amap.shape[0] for amap in self.maps if _is_text(amap)} or {amap.shape[0] for amap in self.maps}
         if odd := texts - {1, count}:

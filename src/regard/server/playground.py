@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from regard.arguments import in_short
-from regard.errors import OptionError
+from regard.errors import OptionError, in_short
 from regard.mechanisms.catalogue import card as card_named
 from regard.mechanisms.catalogue import catalogue, example
 from regard.translation.translator import Translation, load_translator, translate

@@ -13,7 +13,7 @@ import fsspec
 from fsspec.compression import compr
 from fsspec.utils import infer_compression
 
-from regard.errors import FileFormatError, OptionError
+from regard.errors import FileFormatError, OptionError, in_short
 from regard.surveying.records import Columns, Item, format_of, read_records
 from regard.surveying.tally import Done
 
@@ -129,7 +129,9 @@ def find_corpus(addresses: str | Sequence[str], columns: Columns) -> Corpus:
     """
     given = [addresses] if isinstance(addresses, str) else list(addresses)
     if not given or not all(isinstance(one, str) and one for one in given):
-        raise OptionError(f"expected the address of a corpus, or a list of them, got {addresses!r}; for example 'corpus.txt'")
+        raise OptionError(
+            f"expected the address of a corpus, or a list of them, got {in_short(addresses)}; for example 'corpus.txt'"
+        )
     sources = _told_apart([source for address in given for source in _sources_of(address)])
     if any(source.kind in ("parquet", "arrow") for source in sources):
         require_pyarrow("to read Parquet and Arrow files")

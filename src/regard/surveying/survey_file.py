@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.analysis.heads.registry import HeadStatistics, head_row, statistic_named
-from regard.errors import FileFormatError, OptionError
+from regard.errors import FileFormatError, OptionError, in_short
 from regard.files import as_path, checked_path, refusal, written_whole
 from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
@@ -137,7 +137,7 @@ class Survey:
         known = Counter(f"{place.kind} {place.layer}" for place in heads)
         raise OptionError(
             f"expected one of {', '.join(f'{place} ({count} heads)' for place, count in known.items()) or 'no heads'} and of "
-            f"{', '.join(self.statistics) or 'no statistics'}, got {kind} {layer}, head {head}, {statistic!r}"
+            f"{', '.join(self.statistics) or 'no statistics'}, got {kind} {layer}, head {head}, {in_short(statistic)}"
         )
 
     def heads(self) -> list[HeadStatistics]:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from regard.errors import OptionError
+from regard.errors import OptionError, in_short
 from regard.tokens.spelling import BYTE, LITERAL, as_text, characters_are_bytes, letters_are_bytes
 
 TOKENIZERS = ("sentencepiece", "byte-level", "wordpiece", "word-ends", "goes-on", "characters", "plain")
@@ -28,7 +28,7 @@ def checked_kind(kind: str | None) -> str | None:
     """A kind as it is, or OptionError where there is no such kind."""
     if kind is not None and kind not in TOKENIZERS:  # not `one_of`: this room stands beside arguments, not above it
         raise OptionError(
-            f"kind: expected one of {', '.join(TOKENIZERS)}, got {kind!r}; leave it out to see it from the tokens"
+            f"kind: expected one of {', '.join(TOKENIZERS)}, got {in_short(kind)}; leave it out to see it from the tokens"
         )
     return kind
 

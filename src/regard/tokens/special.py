@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
-from regard.errors import DtypeError
+from regard.errors import DtypeError, in_short
 
 _NAMES = re.compile(
     r"</?s>|<(pad|mask|bos|eos|sep|cls|start_of_turn|end_of_turn|extra_id_\d+|unused_?\d+)>"
@@ -29,7 +29,11 @@ def is_special(token: str, special: Collection[str] | None = None) -> bool:
 def checked_special(special: Collection[str] | None) -> Collection[str] | None:
     """``special`` as it is, or DtypeError where it is one text, in which every letter would be a token."""
     if isinstance(special, str) or (special is not None and not isinstance(special, Collection)):
-        raise DtypeError(f"special: expected a set of tokens, got {special!r}; for example special={{'</s>'}}")
+        raise DtypeError(f"special: expected a set of tokens, got {in_short(special)}; for example special={{'</s>'}}")
+    if special is not None and not isinstance(special, set | frozenset):
+        if getattr(special, "ndim", 1) != 1 or not all(isinstance(one, str) for one in special):
+            raise DtypeError(f"special: expected a set of tokens, got {in_short(special)}; for example special={{'</s>'}}")
+        return frozenset(special)
     return special
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 import regex
 
-from regard.errors import DtypeError
+from regard.errors import DtypeError, in_short
 from regard.tokens.kinds import checked_kind, kind_of
 from regard.tokens.special import is_special, runs_between
 from regard.tokens.spelling import as_text, decoded, pieces_of, with_bytes
@@ -50,7 +50,7 @@ def texts_of(tokens: Sequence[str | bytes], kind: str | None = None, special: Co
         (('th', '##e', 'cat'), ('the', 'c', '##at'))
     """
     if isinstance(tokens, str | bytes):
-        raise DtypeError(f"tokens: expected a list of tokens, got the text {tokens!r}; tokenize it first")
+        raise DtypeError(f"tokens: expected a list of tokens, got the text {in_short(tokens)}; tokenize it first")
     names = [as_text(token) for token in tokens]
     left_out = [is_special(name, special) for name in names]
     seen = checked_kind(kind) or kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])

@@ -6,13 +6,13 @@ split elsewhere.
 """
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import regex
 
-from regard.errors import OptionError
+from regard.errors import OptionError, in_short
 from regard.tokens.decoded import Character, text_runs, with_marks
 from regard.tokens.spelling import with_bytes
 
@@ -68,14 +68,19 @@ def words_of(
         >>> words_of(["▁我", "爱", "北京"], words=lambda text: ["我", "爱", "北京"]).tokens
         ((0,), (1,), (2,))
     """
-    if words == "characters":
+    if isinstance(words, str) and words == "characters":
         return characters_of(tokens, special, kind=kind)
     runs = text_runs(tokens, special, kind)
-    if words is None or words == "words":
+    if words is None or (isinstance(words, str) and words == "words"):
         return _together(word for run in runs for word in _split(run))
     if callable(words):
         text = " ".join(_text(run).strip() for run in runs)
-        words = [word for word in words(text) if not (isinstance(word, str) and word.isspace())]
+        cut = words(text)
+        if isinstance(cut, str) or not isinstance(cut, Iterable):
+            raise OptionError(f"words: expected a function that returns words, got one that returns {in_short(cut)}")
+        words = [word for word in cut if not (isinstance(word, str) and word.isspace())]
+    if isinstance(words, Mapping | range) or not isinstance(words, str | Sequence):
+        raise OptionError(f"words: expected a text, a list of texts or a function, got {in_short(words)}")
     return _matched([one for run in runs for one in run], words.split() if isinstance(words, str) else tuple(words))
 
 
@@ -146,7 +151,7 @@ def _split(characters: Sequence[Character]) -> Iterator[tuple[str, tuple[int, ..
 def _matched(characters: Sequence[Character], words: Sequence[str]) -> Words:
     """The given words with the tokens of their characters."""
     if not all(isinstance(word, str) for word in words):
-        raise OptionError(f"expected words as a text or a list of texts, got {words!r}")
+        raise OptionError(f"expected words as a text or a list of texts, got {in_short(words)}")
     left = [(plain, number) for number, word in enumerate(words) for letter in word for plain in _plain(letter)]
     right = [(plain, one.owners) for one in with_marks(characters) for plain in _plain(one.text)]
     places: list[dict[int, None]] = [{} for _ in words]

@@ -19,7 +19,7 @@ from regard.analysis.alignment.word_maps import mean_of, merge
 from regard.arguments import one_of, whole_number
 from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.words import Words, WordsAsked
 
@@ -197,8 +197,8 @@ def align(
     rule = Rule(method, threshold, sinks)
     if reverse is not None and (method != "mutual" or not isinstance(reverse, Alignment)):
         raise OptionError(
-            f"reverse: expected an Alignment, and method='mutual' beside it, got {type(reverse).__name__} and {method!r}; "
-            "align the other direction first"
+            f"reverse: expected an Alignment, and method='mutual' beside it, got {type(reverse).__name__} and "
+            f"{in_short(method)}; align the other direction first"
         )
     chosen = _checked_readings(maps, layer, head, rows, readings)
     amap = maps[chosen[0].layer]
@@ -246,7 +246,7 @@ def _checked_readings(
         if layer is not None or rows is not None:
             raise OptionError("expected readings= or layer, head and rows, got both; leave one out")
         if not readings or not all(isinstance(one, tuple) and len(one) == 3 for one in readings):
-            raise OptionError(f"expected readings as a list of (layer, head, rows), got {readings!r}")
+            raise OptionError(f"expected readings as a list of (layer, head, rows), got {in_short(readings)}")
         chosen = tuple(Reading(*one) for one in readings)
     elif layer is None or head is None:
         guessed = guess_reading(maps)

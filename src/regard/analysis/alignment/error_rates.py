@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from regard.arguments import one_of
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ShapeError, in_short
 
 Link = tuple[int, int]
 Links = Collection[Link] | Sequence[Collection[Link]]
@@ -129,5 +129,7 @@ def _corpus(name: str, given: object) -> list[set[Link]]:
     sets: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     for links in sets:
         if not isinstance(links, set | frozenset) or any(not isinstance(link, tuple) or len(link) != 2 for link in links):
-            raise OptionError(f"expected {name} as a set of (source word, target word) pairs, or a list of sets, got {links!r}")
+            raise OptionError(
+                f"expected {name} as a set of (source word, target word) pairs, or a list of sets, got {in_short(links)}"
+            )
     return [set(links) for links in sets]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.flow.stacks import check_residual, is_padded, positions, stack_of, text_by_text
+from regard.arguments import whole_number
 from regard.errors import TooLargeError
 
 
@@ -58,7 +59,7 @@ def rollout(
     chosen = [None if heads is None else positions("heads", heads, amap.shape[1]) for amap in layers]
     most_heads = max(amap.shape[1] if some is None else len(some) for amap, some in zip(layers, chosen, strict=True))
     needed = batch * most_heads * size * len(rows) * layers[0].dtype.itemsize
-    if needed > max_bytes:
+    if needed > whole_number("max_bytes", max_bytes, 0):
         raise TooLargeError(
             f"expected at most {max_bytes:,} bytes, got {len(rows)} rows of {size} through {most_heads} heads = "
             f"{needed:,} bytes; name fewer with tokens=, or raise max_bytes="

@@ -1,13 +1,13 @@
 """The layers that flow through one another: what methods that multiply maps take, and how they name rows and heads."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsIndex
 
 import torch
 from torch import Tensor
 
-from regard.arguments import number, whole_number
+from regard.arguments import number, several, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps
@@ -100,8 +100,8 @@ def positions(name: str, chosen: int | Sequence[int] | None, size: int) -> list[
     """The chosen places of a text, counted from its beginning: all of them for None, negative ones from its end."""
     if chosen is None:
         return list(range(size))
-    several = isinstance(chosen, Iterable) and getattr(chosen, "ndim", None) != 0  # a tensor of one number is one
-    wanted = list(cast("Iterable[int]", chosen)) if several else [chosen]
+    one_only = isinstance(chosen, SupportsIndex) and getattr(chosen, "ndim", 0) == 0  # a tensor of one number is one
+    wanted = [chosen] if one_only else several(name, chosen, "positions", advice="or give one whole number")
     if not wanted:
         raise OptionError(f"{name}: expected at least one, got none; leave it out for all")
     return [whole_number(name, one, -size, size - 1) % size for one in wanted]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, statistic_named, title_of
-from regard.errors import DtypeError, OptionError
+from regard.errors import DtypeError, OptionError, in_short
 from regard.figures.canvas import Canvas, canvas_for, width_for
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
@@ -238,10 +238,10 @@ def chosen_names(there: Sequence[str], asked: Sequence[str] | None) -> list[str]
     if asked is None:
         return drawn_of(there)
     if isinstance(asked, str) or not asked:
-        raise OptionError(f"statistics: expected a list of names, got {asked!r}; for example ['previous', 'induction']")
+        raise OptionError(f"statistics: expected a list of names, got {in_short(asked)}; for example ['previous', 'induction']")
     for name in asked:
         if name not in there:
-            raise OptionError(f"statistics: expected some of {', '.join(there)}, got {name!r}")
+            raise OptionError(f"statistics: expected some of {', '.join(there)}, got {in_short(name)}")
     return list(asked)
 
 

@@ -4,7 +4,7 @@ from typing import cast
 
 from torch import Tensor
 
-from regard.arguments import one_of, whole_number
+from regard.arguments import one_of, truth, whole_number
 from regard.axes.axis import Axis
 from regard.maps.reading.parts import Pooling
 from regard.maps.statistics.cells import WAYS, checked_pool, checked_ways
@@ -96,7 +96,7 @@ class MapStatistics:
         if pool is not None:
             pool = checked_pool(pool, *self._view.shape[2:])
         topk = whole_number("topk", topk, 0, self._view.shape[3], advice="a row has as many weights as the map has keys")
-        asked = Asked(received, entropy, pool, ways, topk)
+        asked = Asked(truth("received", received), truth("entropy", entropy), pool, ways, topk)
         return summarise(self._view, asked, self._queries, self._keys)
 
     def logsumexp(self) -> Tensor:

@@ -40,7 +40,7 @@ def graph_attention(
     q, k = _nodes(query, key, value, graph, slope)  # (batch, heads, nodes, dim)
     a = _column("score_weight", score_weight, q)  # (heads, dim, 1)
     with torch.autocast(q.device.type, enabled=False):
-        bent = leaky_relu(q[:, :, :, None] + k[:, :, None], slope)  # (batch, heads, nodes, nodes, dim)
+        bent = leaky_relu(q[:, :, :, None] + k[:, :, None], float(slope))  # (batch, heads, nodes, nodes, dim)
         scores = (bent @ a[:, None])[..., 0]  # (batch, heads, nodes, nodes)
     return weigh(scores[(0,) * (4 - query.ndim)], value, graph)
 
@@ -74,14 +74,14 @@ def static_graph_attention(
     with torch.autocast(q.device.type, enabled=False):
         looks = q @ _column("query_score", query_score, q)  # (batch, heads, nodes, 1)
         seen = k @ _column("key_score", key_score, q)  # (batch, heads, nodes, 1)
-        scores = leaky_relu(looks + seen.mT, slope)  # (batch, heads, nodes, nodes)
+        scores = leaky_relu(looks + seen.mT, float(slope))  # (batch, heads, nodes, nodes)
     return weigh(scores[(0,) * (4 - query.ndim)], value, graph)
 
 
 def _nodes(query: Tensor, key: Tensor, value: Tensor, graph: Tensor | Mask, slope: float) -> tuple[Tensor, Tensor]:
     """Queries, and keys of as many heads, in the dtype that scores are computed in: (batch, heads, nodes, dim)."""
     inputs.check_attention(query, key, value)
-    number("slope", slope, above=0)
+    slope = number("slope", slope, above=0)
     if not isinstance(graph, Mask) and getattr(graph, "dtype", None) != torch.bool:  # numbers would be added to the scores
         given = graph.dtype if isinstance(graph, Tensor) else type(graph).__name__
         raise DtypeError(

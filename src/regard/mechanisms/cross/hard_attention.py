@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from regard.arguments import dense_tensor, number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -141,7 +142,9 @@ def reinforce(probabilities: Tensor, choice: Tensor, reward: Tensor, baseline: T
             f"choice: expected keys from 0 to {keys - 1}, or -1 where nothing was visible, got {int(choice.min())} to "
             f"{int(choice.max())}; give hard_attention(...).choice"
         )
-    baseline = torch.as_tensor(baseline).to(reward)
+    if not isinstance(baseline, Tensor):
+        baseline = number("baseline", baseline)
+    baseline = dense_tensor("baseline", torch.as_tensor(baseline)).to(reward)
     if reward.shape != choice.shape[:1] or baseline.shape not in (reward.shape, ()):
         raise ShapeError(
             f"expected reward (batch,)=({len(choice)},) and baseline alike or one number, got {tuple(reward.shape)} and "

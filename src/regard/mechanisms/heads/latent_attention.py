@@ -154,7 +154,7 @@ class LatentAttention(nn.Module):
             whole_number(name, size, 1)
         if rotary_dim % 2:
             raise OptionError(f"rotary_dim: expected an even number, got {rotary_dim}; rotary positions turn pairs")
-        number("base", base, above=0)
+        base = number("base", base, above=0)
         self.heads, self.head_dim, self.value_dim = heads, head_dim, value_dim
         self.latent_dim, self.rotary_dim, self.base = latent_dim, rotary_dim, base
 

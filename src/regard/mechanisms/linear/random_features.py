@@ -76,7 +76,7 @@ def positive_features(projection: Tensor, *, scale: float | None = None) -> Feat
     """
     inputs.check_shape("projection", projection, {"features": None, "dim": None}, advice="take orthogonal_projection")
     scale = 1 / math.sqrt(projection.shape[1]) if scale is None else scale
-    number("scale", scale, above=0, advice="leave it out for the default")
+    scale = number("scale", scale, above=0, advice="leave it out for the default")
     shrink = math.sqrt(scale)  # the scale of the score is that of the query times that of the key
 
     def phi(x: Tensor) -> Tensor:

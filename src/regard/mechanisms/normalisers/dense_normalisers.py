@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from regard.arguments import number
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ShapeError, in_short
 from regard.masks import Mask
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention, gather, hide, softmax
@@ -46,11 +46,13 @@ def attend(
                 [0.5000, 0.7311]])
     """
     if not callable(normalise):
-        raise OptionError(f"normalise: expected a function of scores, got {normalise!r}; give torch.sigmoid, for example")
+        raise OptionError(
+            f"normalise: expected a function of scores, got {in_short(normalise)}; give torch.sigmoid, for example"
+        )
     q, k, v = inputs.prepare(query, key, value)  # (batch, heads, positions, dim or value_dim)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
-    number("scale", scale, above=0, advice="leave it out for the default")
+    scale = number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         masked, allowed = hide(q @ k.mT * scale, mask, causal)  # (batch, heads, queries, keys)
@@ -116,7 +118,7 @@ def sigmoid_attention(
     inputs.check_attention(query, key, value)
     if offset is None:
         offset = -math.log(key.shape[-2])
-    number("offset", offset)
+    offset = number("offset", offset)
     return attend(lambda masked: torch.sigmoid(masked + offset), query, key, value, mask, causal=causal, scale=scale)
 
 
@@ -158,7 +160,7 @@ def differential_attention(
         raise ShapeError(f"expected query and key of an even dim, got {dim}; each half makes one of the maps")
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     if not isinstance(lam, Tensor):
-        number("lam", lam)
+        lam = number("lam", lam)
     lam = torch.as_tensor(lam, dtype=wide, device=query.device)
     if lam.shape not in ((), (heads,)):
         raise ShapeError(f"expected lam as one number or (heads,)=({heads},), got {tuple(lam.shape)}")
@@ -193,7 +195,7 @@ def differential_lambda(query1: Tensor, key1: Tensor, query2: Tensor, key2: Tens
         >>> differential_lambda(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(3), lambda_init=0.2)
         tensor(0.2000)
     """
-    number("lambda_init", lambda_init)
+    lambda_init = number("lambda_init", lambda_init)
     wide = torch.float32
     for name, vector in {"query1": query1, "key1": key1, "query2": query2, "key2": key2}.items():
         inputs.check_floats(name, vector)
@@ -222,8 +224,8 @@ def differential_norm(output: Tensor, lambda_init: float, eps: float = 1e-5) -> 
         tensor([[0.4243, 0.5657]])
     """
     inputs.check_floats("output", output)
-    number("lambda_init", lambda_init)
-    number("eps", eps, above=0)
+    lambda_init = number("lambda_init", lambda_init)
+    eps = number("eps", eps, above=0)
     wide = output.to(torch.promote_types(output.dtype, torch.float32))
     size = (wide.square().mean(dim=-1, keepdim=True) + eps).sqrt()  # (batch, heads, queries, 1)
     return ((1 - lambda_init) * wide / size).to(output.dtype)
@@ -267,7 +269,7 @@ def talking_heads_attention(
             raise ShapeError(f"expected {name} (heads, heads)=({heads}, {heads}), got {tuple(matrix.shape)}")
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
-    number("scale", scale, above=0, advice="leave it out for the default")
+    scale = number("scale", scale, above=0, advice="leave it out for the default")
 
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ k.mT * scale  # (batch, heads, queries, keys), as everything until the output

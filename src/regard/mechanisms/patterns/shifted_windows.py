@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from regard.arguments import whole_number
-from regard.errors import OptionError, ShapeError
+from regard.errors import OptionError, ShapeError, in_short
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 
@@ -116,7 +116,7 @@ def window_ids(grid: tuple[int, int], window: int, shift: int = 0) -> Tensor:
     if shift >= window:
         raise OptionError(f"shift: expected less than window={window}, got {shift}; take half of the window, or 0")
     if not isinstance(grid, Sequence) or len(grid) != 2:
-        raise OptionError(f"grid: expected (height, width), two whole numbers, got {grid!r}")
+        raise OptionError(f"grid: expected (height, width), two whole numbers, got {in_short(grid)}")
     height, width = whole_number("height", grid[0], 1), whole_number("width", grid[1], 1)
     if height % window or width % window:
         raise ShapeError(

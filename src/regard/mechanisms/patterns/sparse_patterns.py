@@ -21,7 +21,7 @@ from torch import Tensor
 
 from regard import masks
 from regard.arguments import whole_number
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.masks import Mask
 from regard.masks.sparse import BlockPairs
 from regard.mechanisms import inputs
@@ -163,7 +163,7 @@ def dilated_heads(
     inputs.check_attention(query, key, value)
     heads = query.shape[-3] if query.ndim > 2 else 1
     if not isinstance(steps, Sequence):
-        raise OptionError(f"steps: expected a list of whole numbers, one a head, got {steps!r}; write list(steps)")
+        raise OptionError(f"steps: expected a list of whole numbers, one a head, got {in_short(steps)}; write list(steps)")
     steps = [whole_number("step", step, 1) for step in steps]
     if len(steps) != heads:
         raise ShapeError(f"expected one step a head, got {len(steps)} steps and heads={heads}")

@@ -44,7 +44,7 @@ def sinusoids(
 
 def angles(length: int, dim: int, start: int, base: float, device: torch.device | str | None) -> Tensor:
     """Positions · base^(−2i / dim) in float64: at position 100,000 a float32 angle would be up to 0.004 off."""
-    number("base", base, above=0)
+    base = number("base", base, above=0)
     start, length, dim = whole_number("start", start), whole_number("length", length, 1), whole_number("dim", dim, 1)
     if dim % 2:
         raise OptionError(f"dim: expected an even number, got {dim}; a sine and a cosine share a wavelength")

@@ -217,7 +217,7 @@ def qk_norm(
         True
     """
     inputs.check_attention(query, key, value)
-    number("eps", eps, above=0)
+    eps = number("eps", eps, above=0)
     q, k = _query_and_key(query, key, value)
     for name, gain in (("query_gain", query_gain), ("key_gain", key_gain)):
         inputs.check_shape(name, gain, {"dim": q.shape[-1]})
@@ -251,7 +251,7 @@ def kernel_regression(
         tensor([[0.1065, 0.7870, 0.1065]])
     """
     inputs.check_attention(query, key, value)
-    number("bandwidth", bandwidth, above=0)
+    bandwidth = number("bandwidth", bandwidth, above=0)
     q, k = _query_and_key(query, key, value)
     apart = q.unsqueeze(-2) - k.unsqueeze(-3)  # (batch, heads, queries, keys, dim)
     scores = -apart.square().sum(dim=-1) / (2 * bandwidth**2)  # (batch, heads, queries, keys)

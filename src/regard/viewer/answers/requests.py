@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.arguments import in_short, one_of, whole_number
-from regard.errors import OptionError
+from regard.arguments import one_of, whole_number
+from regard.errors import OptionError, in_short
 
 MOST_CELLS = 2**20
 MOST_MEMBERS = 4

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
 from regard.axes.places import Patch
-from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError
+from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.viewer.document.subjects import ShownMap
 
@@ -170,7 +170,7 @@ def _stack(amap: AttentionMap) -> str:
 
 def _checked(grid: tuple[int, int]) -> tuple[int, int]:
     if not isinstance(grid, tuple | list) or len(grid) != 2:
-        raise OptionError(f"grid: expected (patches down, patches across), got {grid!r}; for example grid=(14, 14)")
+        raise OptionError(f"grid: expected (patches down, patches across), got {in_short(grid)}; for example grid=(14, 14)")
     rows, columns = (whole_number("grid", side, 1, advice="for example grid=(14, 14)") for side in grid)
     return rows, columns
 

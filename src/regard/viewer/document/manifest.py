@@ -9,7 +9,7 @@ from regard.analysis.alignment.align import Alignment
 from regard.analysis.heads.registry import statistic_named
 from regard.analysis.heads.statistics import head_statistics
 from regard.arguments import one_of
-from regard.errors import OptionError
+from regard.errors import OptionError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.texts import texts_of, visible
@@ -48,7 +48,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     if words not in (None, False):
         one_of("words", cast("str", words), TOKENIZERS, advice="say False for tokens only, None to see it from the tokens")
     if statistics not in (None, True, False):
-        raise OptionError(f"statistics: expected True, False or None, got {statistics!r}")
+        raise OptionError(f"statistics: expected True, False or None, got {in_short(statistics)}")
     if statistics is None:
         statistics = sum(max(LEAST_STATISTICS, math.prod(one.amap.shape)) for one in subject.maps) <= AUTOMATIC_STATISTICS
     axes = _Axes(words)
