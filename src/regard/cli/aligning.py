@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from regard.analysis.alignment.error_rates import Scores, scores
 from regard.analysis.alignment.methods import Rule
 from regard.analysis.alignment.pharaoh import Gold, from_pharaoh, to_pharaoh
 from regard.analysis.alignment.ranking.rank_heads import Pair, rank_heads
-from regard.cli.reports import check_layer_and_head, complain
+from regard.cli.reports import check_layer_and_head, complain, print_json
 from regard.errors import FileFormatError, OptionError, RegardError
 from regard.recording.recording import Recording
 from regard.tokens.natural_text import natural_text
@@ -50,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         gold, pairs = _gold(options.gold, swap=options.swap_gold), list(pairs)
         if len(gold) != len(pairs):
             raise OptionError(f"expected a line of gold links a pair, got {len(gold)} lines for {len(pairs)} pairs")
+        _check_gold(options.gold, gold, pairs)
     translator = load_translator(options.model)
     if options.rank:
         return _rank(options, translator, list(pairs), gold or [])
@@ -62,10 +62,7 @@ def run(options: argparse.Namespace) -> int:
             status = 1
             complain(found, f"pair {pair.number}: " if options.corpus else "")
             if shown == "json":
-                print(
-                    json.dumps({"source": pair.source, "target": pair.target, "error": str(found)}, ensure_ascii=False),
-                    flush=True,
-                )
+                print_json({"source": pair.source, "target": pair.target, "error": str(found)})
             elif options.corpus:
                 print(flush=True)  # a line a pair, whatever becomes of it
             continue
@@ -141,6 +138,18 @@ def _gold(path: Path, *, swap: bool) -> list[Gold]:
         except RegardError as error:
             raise FileFormatError(f"{path}, line {number}: {error}") from error
     return found
+
+
+def _check_gold(path: Path, gold: Sequence[Gold], pairs: Iterable[TextPair]) -> None:
+    """Refuse links of words that a pair does not have: a file that is shifted by a line looks like a bad aligner."""
+    for pair, known in zip(pairs, gold, strict=True):
+        sizes = len(pair.source_words), len(pair.target_words)
+        for source, target in sorted(known.possible):
+            if source >= sizes[0] or target >= sizes[1]:
+                raise FileFormatError(
+                    f"{path}, line {pair.number}: expected links of {sizes[0]} source and {sizes[1]} target words, counted "
+                    f"from 0, got {source}-{target}; are they the links of that pair, the source's word first (--swap-gold)?"
+                )
 
 
 def _not_text(path: Path, error: UnicodeDecodeError) -> FileFormatError:
@@ -219,7 +228,7 @@ def _show(console: Console, shown: str, pair: TextPair, found: Alignment, gold: 
         said |= {"readings": readings, **vars(found.rule)}
         if gold is not None:
             said |= {"sure": sorted(gold.sure), "possible": sorted(gold.possible)}
-        print(json.dumps(said, ensure_ascii=False), flush=True)
+        print_json(said)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("word", "linked to", *(() if gold is None else ("gold",))):
@@ -258,7 +267,7 @@ def _show(console: Console, shown: str, pair: TextPair, found: Alignment, gold: 
 def _tell(shown: str, found: Scores, pairs: int) -> None:
     """How far the links are from the gold ones; where links go to a file, they stay alone in it."""
     if shown == "json":
-        print(json.dumps({"pairs": pairs, **vars(found)}), flush=True)
+        print_json({"pairs": pairs, **vars(found)})
         return
     text = (
         f"AER {found.aer:.3f}, precision {found.precision:.3f}, recall {found.recall:.3f}; "
@@ -285,7 +294,7 @@ def _rank(options: argparse.Namespace, translator: Translator, pairs: list[TextP
     ranked = rank_heads(recorded(), [Rule(method, least, options.sinks or "ignore")])
     if options.format == "json":
         for one in ranked:
-            print(json.dumps({**one.readings[0]._asdict(), **vars(one.rule), **vars(one.scores)}))
+            print_json({**one.readings[0]._asdict(), **vars(one.rule), **vars(one.scores)})
     else:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("layer", "head", "rows", "AER", "precision", "recall"):

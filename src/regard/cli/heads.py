@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import math
 import sys
 from typing import Any
@@ -13,6 +12,7 @@ from regard.analysis.heads.registry import STATISTICS, HeadStatistics
 from regard.analysis.heads.roles import checked_thresholds
 from regard.analysis.heads.statistics import head_statistics
 from regard.analysis.heads.table import TEXT_COLUMNS, definitions, heads_text, sorted_heads, table_rows
+from regard.cli.reports import print_json
 from regard.figures.formats import checked_paths
 
 
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         rows, thresholds = _plain(ranked), checked_thresholds(None)
         said = {"thresholds": thresholds, "definitions": definitions(rows[0] if rows else (), thresholds), "heads": rows}
-        print(json.dumps(said, ensure_ascii=False))
+        print_json(said)
     elif options.csv:
         rows = _plain(ranked)
         table = csv.DictWriter(sys.stdout, rows[0] if rows else [], lineterminator="\n")

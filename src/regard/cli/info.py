@@ -1,7 +1,6 @@
 """``regard info``: what a file holds, from its header; the factors stay on the disk."""
 
 import argparse
-import json
 import sys
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from rich.text import Text
 import regard
 from regard.amounts import bytes_text
 from regard.axes.roles import ROLES
+from regard.cli.reports import print_json
 from regard.maps.attention_map import AttentionMap
 from regard.maps.source import DenseWeights
 from regard.recording.recording import Recording
@@ -35,9 +35,7 @@ def run(options: argparse.Namespace) -> int:
         "maps": [_row(amap) for amap in recording.maps],
     }
     if options.json:
-        text = json.dumps(said, ensure_ascii=False)
-        # Half of a character, which JSON can spell and no output can show: spelled again.
-        print(text if text.isprintable() else json.dumps(said))
+        print_json(said)
     else:
         _show(said)
     sys.stdout.flush()

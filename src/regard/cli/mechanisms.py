@@ -1,7 +1,6 @@
 """``regard mechanisms``: all the mechanisms of the textbook, or one of them on one page with its picture."""
 
 import argparse
-import json
 import math
 import sys
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 import regard
 from regard.amounts import bytes_text
+from regard.cli.reports import print_json
 from regard.errors import OptionError
 from regard.figures.formats import checked_paths
 from regard.mechanisms.card import Card, Sizes
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
             raise OptionError("expected NAME beside --save, got none; regard mechanisms lists the names")
         cards = regard.catalogue()
         if options.json:
-            print(json.dumps([_data(card) for card in cards], ensure_ascii=False))
+            print_json([_data(card) for card in cards])
         else:
             _list(cards)
         sys.stdout.flush()
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     with torch.no_grad():
         weights = card.apply(*example()).weights[0, 0]  # (queries, keys) of the first head
     if options.json:
-        print(json.dumps(_data(card), ensure_ascii=False))
+        print_json(_data(card))
     else:
         _show(card, weights)
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import sys
 from typing import Any
 
 import torch
@@ -9,11 +10,12 @@ import torch
 import regard
 from regard.amounts import bytes_text
 from regard.arguments import one_of, whole_number
+from regard.arguments import text as checked_text
 from regard.errors import DtypeError, OptionError, RecordingError, TooLongError
 from regard.files import checked_path
 from regard.recording.generation import replay
 from regard.recording.kinds import ATTENTION_KINDS
-from regard.recording.pretrained import DTYPES, load_text_model
+from regard.recording.pretrained import DTYPES, load_text_model, told_unknown
 from regard.recording.recording import Recording
 
 NEW_TOKENS = 512  # of an encoder-decoder that is not told how far to go
@@ -52,7 +54,7 @@ def recorded(options: argparse.Namespace) -> Recording:
 
 def read_text(options: argparse.Namespace) -> str:
     """The text of --text, or of --text-file."""
-    text = options.text if options.text is not None else _read(options)
+    text = checked_text("--text", options.text) if options.text is not None else _read(options)
     if not text.strip():
         raise OptionError("expected a text with words, got an empty one")
     return str(text)
@@ -84,6 +86,8 @@ def _read(options: argparse.Namespace) -> str:
 
 def _record(options: argparse.Namespace, model: Any, tokenizer: Any, text: str) -> Recording:
     inputs = dict(tokenizer(text, return_tensors="pt", verbose=False).to(model.device))
+    if (unknown := told_unknown(tokenizer, inputs["input_ids"][0].tolist())) is not None:
+        print(f"regard: {unknown}", file=sys.stderr)
     kept: dict[str, Any] = {"tokenizer": tokenizer, "layers": options.layers, "kinds": options.kinds}
     kept["values"] = getattr(options, "check", False)  # regard view has no such option
     answers = bool(model.config.is_encoder_decoder)

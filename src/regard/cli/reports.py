@@ -1,7 +1,9 @@
 """What every command says in the same way."""
 
 import argparse
+import json
 import sys
+from typing import Any
 
 from regard.errors import OptionError
 
@@ -9,6 +11,16 @@ from regard.errors import OptionError
 def complain(error: Exception, where: str = "") -> None:
     """One line about what went wrong, where no result would be looked for."""
     print(f"regard: {where}{error}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON; where the output has no letter for some of it, that is spelled as JSON can: nothing is lost."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value)
+    print(text, flush=True)
 
 
 def check_layer_and_head(options: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import math
 import sys
 from dataclasses import fields
@@ -13,13 +12,14 @@ from regard.amounts import bytes_text
 from regard.analysis.heads.registry import drawn_of
 from regard.analysis.heads.table import heads_text, sorted_heads
 from regard.arguments import number, one_of, whole_number
-from regard.cli.reports import complain
-from regard.errors import OptionError
+from regard.cli.reports import complain, print_json
+from regard.errors import FileFormatError, OptionError
 from regard.figures.formats import checked_paths
 from regard.files import checked_path
 from regard.surveying.comparison import TESTS, Comparison, Difference, compare
 from regard.surveying.examples import record_examples
 from regard.surveying.figure import quantile
+from regard.surveying.records import DAMAGED
 from regard.surveying.rows import Example, Row
 from regard.surveying.survey import survey
 from regard.surveying.survey_file import Survey
@@ -44,13 +44,19 @@ def _run(options: argparse.Namespace) -> int:
         return _show(options, Survey.load(options.file))
     if options.reader == "diff":
         return _diff(options, Survey.load(options.file), Survey.load(options.other))
-    own = ("model", "module", "reader")
+    own = ("model", "module", "reader", "progress")
     given = {name: value for name, value in vars(options).items() if name not in own and value is not None}
     found = survey(options.model, **given)
     print(found)
     print(f"saved: {options.output} ({bytes_text(options.output.stat().st_size)})")
+    left_out = ", ".join(f"{lines.count:,} {why}" for why, lines in sorted(found.tally.left_out.items()))
+    if not found.tally.texts:
+        complain(FileFormatError(f"expected a corpus with texts, got none to survey: {left_out or 'it is empty'}"))
+        return 1
     print(f"next:  regard survey show {options.output}")
-    return 0
+    if left_out:
+        print(f"regard: left out of {found.tally.lines:,} lines: {left_out}", file=sys.stderr)
+    return 1 if DAMAGED in found.tally.left_out else 0
 
 
 def _show(options: argparse.Namespace, found: Survey) -> int:
@@ -67,7 +73,7 @@ def _show(options: argparse.Namespace, found: Survey) -> int:
         one_of("--statistic", name, found.statistics)
     table = sorted_heads(found.heads(), options.sort)
     if options.json:
-        print(json.dumps({**found.about, "rows": [row.plain() for row in rows]}, ensure_ascii=False))
+        print_json({**found.about, "rows": [row.plain() for row in rows]})
     elif options.csv:
         names = [field.name for field in fields(Row) if field.name not in ("edges", "histogram", "highest", "lowest")]
         lines = csv.DictWriter(sys.stdout, names, extrasaction="ignore", lineterminator="\n")
@@ -150,7 +156,7 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     top = whole_number("--top", options.top, 1)
     found = compare(one, other, options.statistic, test=options.test, confidence=options.confidence)
     if options.json:
-        print(json.dumps(_plain(found), ensure_ascii=False))
+        print_json(_plain(found))
         return 0
     certain = [row for row in found.differences if row.adjusted < alpha]
     print(f"A: {one}\nB: {other}\n")

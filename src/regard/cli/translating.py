@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ import regard
 from regard.analysis.alignment.align import Alignment, align
 from regard.arguments import whole_number
 from regard.axes.roles import ROLES
-from regard.cli.reports import check_layer_and_head, complain
+from regard.cli.reports import check_layer_and_head, complain, print_json
 from regard.errors import OptionError, RegardError
+from regard.progress import bar
 from regard.translation.translator import BATCH, Translation, Translator, load_translator
 from regard.viewer.saving import PAGES
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             status = 1
             complain(line.error, f"line {line.number}: ")
             if options.json:
-                print(json.dumps({"source": line.text, "error": str(line.error)}, ensure_ascii=False), flush=True)
+                print_json({"source": line.text, "error": str(line.error)})
         elif not options.json:
             print(flush=True)
     return status
@@ -82,7 +82,7 @@ def _lines(translator: Translator, lines: Iterable[str], beams: int) -> Iterator
     numbered = enumerate((line.rstrip("\n") for line in lines), 1)
     # A person who types wants an answer to each line.
     batch = 1 if sys.stdin.isatty() else BATCH
-    with tqdm(desc="translating", unit="line", disable=None) as bar:
+    with bar(desc="translating", unit="line") as shown:
         while chunk := [Line(number, text) for number, text in itertools.islice(numbered, batch)]:
             refused: dict[int, RegardError] = {}
             for line in chunk:
@@ -96,7 +96,7 @@ def _lines(translator: Translator, lines: Iterable[str], beams: int) -> Iterator
             for line in chunk:
                 with tqdm.external_write_mode():
                     yield found.get(line.number) or Line(line.number, line.text, error=refused.get(line.number))
-                bar.update()
+                shown.update()
 
 
 def _translated(translator: Translator, lines: Sequence[Line], beams: int) -> dict[int, Line]:
@@ -116,7 +116,7 @@ def _show(console: Console, options: argparse.Namespace, translation: Translatio
         layer, head, rows = translation.reading(options.layer, options.head, options.rows)
         alignment = align(translation.recording.cross, layer, head, rows=rows)
     if options.json:
-        print(json.dumps(_as_json(translation, alignment), ensure_ascii=False), flush=True)
+        print_json(_as_json(translation, alignment))
         return
     console.print(Text(translation.source, style="dim"))
     console.print(Text(translation.text, style="bold"))
@@ -138,8 +138,8 @@ def _table(alignment: Alignment) -> Table:
             Text(f"{alignment.source_words[place]} {weights[place]:.2f}", style=_shade(float(weights[place]))) for place in seen
         )
         strongest = float(weights[seen[0]]) if seen else 0.0
-        bar = Text("█" * round(strongest * BAR) or "·", style=_shade(strongest))
-        table.add_row(Text(word, style="bold"), bar, looked)
+        length = Text("█" * round(strongest * BAR) or "·", style=_shade(strongest))
+        table.add_row(Text(word, style="bold"), length, looked)
     return table
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from regard.errors import TooLargeError
 from regard.masks.mask import Mask
@@ -13,6 +12,7 @@ from regard.masks.patterns import Everything
 from regard.masks.recognition import of_runs
 from regard.masks.tensors import FromTensor, unrepeated
 from regard.positions import Positions
+from regard.progress import bar
 
 MAX_TENSOR_BYTES = 2**30
 _BLOCK = 2**24  # truth values that are looked at together
@@ -44,7 +44,7 @@ def _evaluated(
     rows = max(1, _BLOCK // (len(batch) * len(heads) * keys))
 
     def blocks() -> Iterator[Tensor]:
-        for some in tqdm(q.split(rows), desc="reading the mask", unit="block", delay=1, leave=False):
+        for some in bar(q.split(rows), desc="reading the mask", unit="block", delay=1, leave=False):
             block = unrepeated(ask(b[:, None, None, None], h[:, None, None], some[:, None], k))
             yield block
             if block.shape[2] < len(some):  # its answer does not depend on the query

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from regard.errors import DtypeError, OptionError, RecordingError
+from regard.arguments import whole_number
+from regard.errors import DtypeError, OptionError, RecordingError, in_short
+from regard.progress import bar
 from regard.recording.ablation import Head, HeadSwitch, Replacement, ablate
 from regard.recording.observe import observe
 
@@ -38,7 +39,7 @@ class Sweep:
     def strongest(self, count: int = 1) -> list[Head]:
         """The heads that change the measure most, in either direction, as (layer, head)."""
         sizes = self.differences.abs().nan_to_num(nan=-1.0)
-        order = sizes.flatten().sort(descending=True, stable=True).indices[:count].tolist()
+        order = sizes.flatten().sort(descending=True, stable=True).indices[: whole_number("count", count, 0)].tolist()
         heads = self.measured.shape[1]
         return [(at // heads, at % heads) for at in order if sizes[at // heads, at % heads] >= 0]
 
@@ -130,6 +131,11 @@ def sweep(
         >>> found.differences.shape
         torch.Size([2, 2])
     """
+    if not isinstance(model, nn.Module):
+        raise DtypeError(f"model: expected a torch module, got {in_short(model)}")
+    for name, function in (("measure", measure), ("run", run)):
+        if not callable(function) and not (name == "run" and function is None):
+            raise DtypeError(f"{name}: expected a function, got {in_short(function)}; regard.measures has some of the output")
     if training := [name or type(part).__name__ for name, part in model.named_modules() if part.training]:
         raise OptionError(
             f"model: expected all of it in evaluation mode, got {training[0]} in training, where it may drop out at random; "
@@ -147,7 +153,7 @@ def sweep(
         )
     measured = torch.full((max(counts) + 1, max(counts.values())), torch.nan, dtype=torch.float64)
     heads = [(layer, head) for layer in sorted(counts) for head in range(counts[layer])]
-    for layer, head in tqdm(heads, desc="switching heads off", unit="head", delay=1, leave=False):
+    for layer, head in bar(heads, desc="switching heads off", unit="head", delay=1, leave=False):
         with torch.no_grad(), ablate(model, [(layer, head)], kind=counting.kind, how=how):
             measured[layer, head] = _number(measure(run(model, inputs)))
     return Sweep(counting.kind, baseline, measured)

@@ -15,6 +15,9 @@ from regard.errors import DtypeError, FileFormatError
 from regard.surveying.extremes import Integers
 from regard.surveying.parquet_pages import pages
 
+DAMAGED = "damaged file"
+"""Why the rest of a file is left out that is cut short, or otherwise than it was written."""
+
 LONGEST_LINE = 2**24
 """Bytes of a line that is still read: longer ones are told by their length, and cost no memory."""
 
@@ -76,7 +79,7 @@ def read_records(plain: Callable[[], BinaryIO], kind: str, columns: Columns) -> 
     except Exception as error:  # of any decompressor, and of Arrow: each has its own
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk or the network, which may be there again tomorrow: the data may be well
-        yield Refusal("damaged file", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        yield Refusal(DAMAGED, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 class MissingColumnError(DtypeError):

@@ -10,12 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tqdm import tqdm
-
 from regard.analysis.heads.registry import WINDOWS, in_table
 from regard.arguments import one_of, whole_number
 from regard.errors import DtypeError, FileFormatError, OptionError
 from regard.files import checked_path, refusal
+from regard.progress import bar
 from regard.recording.pretrained import DTYPES
 from regard.surveying.corpus import Corpus, find_corpus, require_pyarrow
 from regard.surveying.records import Columns
@@ -241,7 +240,7 @@ def _finish(found: Survey, parts: Iterable[ReadChunk], corpus: Corpus, path: Pat
     before, again, earlier = found.tally.texts, Tally(), Done(found.done.runs)
     expected, seen, saved = dict(found.tally.digests), 0, time.monotonic()
     what = "going on" if before else "surveying"
-    with tqdm(total=corpus.bytes, desc=what, unit="B", unit_scale=True, disable=None, smoothing=0.1) as bar:
+    with bar(total=corpus.bytes, desc=what, unit="B", unit_scale=True, smoothing=0.1) as shown:
         for count, part in enumerate(parts, 1):
             if (part.file, part.number) in earlier:  # read again for its digest only
                 again.merge(part.tally)
@@ -251,9 +250,9 @@ def _finish(found: Survey, parts: Iterable[ReadChunk], corpus: Corpus, path: Pat
             elif (part.file, part.number) not in found.done:
                 found.tally.merge(part.tally)
                 found.done.add(part.file, part.number)
-            bar.update(part.bytes)
-            elapsed = float(bar.format_dict["elapsed"])
-            bar.set_postfix_str(f"{found.tally.texts:,} texts, {(found.tally.texts - before) / max(elapsed, 1e-9):,.0f}/s")
+            shown.update(part.bytes)
+            elapsed = float(shown.format_dict["elapsed"])
+            shown.set_postfix_str(f"{found.tally.texts:,} texts, {(found.tally.texts - before) / max(elapsed, 1e-9):,.0f}/s")
             if path is not None and (count % every == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS):
                 found.save(checkpoint_of(path))
                 saved = time.monotonic()

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModelForSeq2SeqLM
 
 from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, agreeing_reading, align, guess_reading
 from regard.arguments import one_of, whole_number
-from regard.errors import ModelError, OptionError, TooLongError
+from regard.arguments import text as checked_text
+from regard.errors import DtypeError, ModelError, OptionError, TooLongError, in_short
 from regard.maps.attention_map import AttentionMap
+from regard.progress import bar
 from regard.recording.generation import generate, replay
-from regard.recording.pretrained import known_name, loading, read_from
+from regard.recording.pretrained import known_name, load_tokenizer, load_weights, loading, read_from
 from regard.recording.recording import Recording
 from regard.translation.checksums import checked_files
 
@@ -28,6 +29,9 @@ EMBEDDED = Path(__file__).parent / "model_eng_fra"
 
 AT_HAND = "leave the model out: one that translates English to French is embedded, and needs no connection"
 """What to do without a connection to the hub."""
+
+MOST_BEAMS = 1000
+"""Of a search: each keeps a copy of all that was read."""
 
 BATCH = 16
 """Texts that are translated together."""
@@ -166,7 +170,7 @@ def translate(
             raise OptionError(f"expected a {name} or a list of them, got {type(given).__name__}")
     texts = [text] if isinstance(text, str) else list(text)
     targets = None if target is None else [target] if isinstance(target, str) else list(target)
-    beams = whole_number("beams", beams, 1)
+    beams = whole_number("beams", beams, 1, MOST_BEAMS)
     if targets is not None and (len(targets) != len(texts) or isinstance(text, str) != isinstance(target, str)):
         raise OptionError(f"expected one target a text, got {len(texts)} texts and {len(targets)} targets")
     for name, several in (("text", texts), ("target", targets or [])):
@@ -201,6 +205,8 @@ def load_translator(model: str | Path | None = None) -> "Translator":
         >>> translator.tokenizer.convert_ids_to_tokens(translator.check("The cat."))
         ['▁The', '▁cat', '.', '</s>']
     """
+    if model is not None and not isinstance(model, str | Path):
+        raise DtypeError(f"expected a model's folder or hub name, got {in_short(model)}; leave it out for the embedded one")
     name = None if model is None else str(model)
     found = _kept_as(name)
     if found is None:
@@ -229,8 +235,8 @@ def _read(model: str | None) -> "Translator":
         checked_files(EMBEDDED)
     name = str(EMBEDDED) if model is None else known_name(model, first=AT_HAND)
     with read_from(name, "a sequence-to-sequence model"):
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        loaded = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32, attn_implementation="sdpa")
+        tokenizer = load_tokenizer(name)
+        loaded = load_weights(AutoModelForSeq2SeqLM, name, dtype=torch.float32)
     return Translator(loaded.eval(), tokenizer)
 
 
@@ -269,7 +275,7 @@ class Translator:
         Raises:
             OptionError: no words; TooLongError: more tokens than positions.
         """
-        if not text.strip():
+        if not checked_text("text", text).strip():
             raise OptionError("expected a text with words, got an empty one")
         ids: list[int] = self.tokenizer(text, truncation=False, verbose=False).input_ids
         if self.positions is not None and len(ids) > self.positions:
@@ -281,13 +287,14 @@ class Translator:
 
     def stream(self, texts: Sequence[str], beams: int, targets: Sequence[str] | None = None) -> Iterator[Translation]:
         """Translations one after another, in batches; a bar shows on long lists."""
+        beams = whole_number("beams", beams, 1, MOST_BEAMS)
         encoded = [self.check(text) for text in texts]
-        bar = tqdm(total=len(texts), desc="translating", unit="text", disable=None if len(texts) > BATCH else True)
-        with bar:
+        shown = bar(total=len(texts), desc="translating", unit="text", alone=len(texts) > BATCH)
+        with shown:
             for start in range(0, len(texts), BATCH):
                 batch = slice(start, start + BATCH)
                 yield from self._batch(texts[batch], encoded[batch], beams, targets and targets[batch])
-                bar.update(len(texts[batch]))
+                shown.update(len(texts[batch]))
 
     def _batch(
         self, texts: Sequence[str], encoded: Sequence[list[int]], beams: int, targets: Sequence[str] | None
@@ -303,7 +310,9 @@ class Translator:
 
     def _forced(self, targets: Sequence[str]) -> Tensor:
         """The ids of given translations, as generate would return them: start token first, padding last."""
-        rows: list[list[int]] = [self.tokenizer(text_target=target, verbose=False).input_ids for target in targets]
+        rows: list[list[int]] = [
+            self.tokenizer(text_target=checked_text("target", target), verbose=False).input_ids for target in targets
+        ]
         for target, row in zip(targets, rows, strict=True):
             if self.positions is not None and len(row) > self.positions:
                 raise TooLongError(

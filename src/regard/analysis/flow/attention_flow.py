@@ -5,12 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from regard.analysis.flow.max_flow import Network, max_flow
 from regard.analysis.flow.stacks import check_residual, is_padded, positions, stack_of, text_by_text
+from regard.arguments import whole_number
 from regard.errors import TooLargeError
 from regard.maps.attention_map import AttentionMap
+from regard.progress import bar
 
 MAX_PIPES = 100_000
 
@@ -59,19 +60,19 @@ def attention_flow(
         return text_by_text(layers, lambda text: attention_flow(text, tokens, **options), axes)
     batch, _, size, _ = layers[0].shape
     rows = positions("tokens", tokens, size)
-    if (pipes := len(layers) * size**2) > max_pipes:
+    if (pipes := len(layers) * size**2) > whole_number("max_pipes", max_pipes, 0):
         raise TooLargeError(
             f"expected at most {max_pipes:,} pipes, got {len(layers)} layers · {size}² tokens = {pipes:,}; "
             "rollout works at any length, or cut the text, or raise max_pipes= and wait"
         )
     flows = torch.zeros(batch, len(rows), size, dtype=torch.float64)
-    with tqdm(total=flows.numel(), desc="maximum flows", unit="pair", delay=1, leave=False) as bar:
+    with bar(total=flows.numel(), desc="maximum flows", unit="pair", delay=1, leave=False) as shown:
         for item in range(batch):
             network = flow_network(layers, item, heads, residual)
             for at, row in enumerate(rows):
                 for key in range(size):
                     flows[item, at, key] = max_flow(network, len(layers) * size + row, key)
-                    bar.update()
+                    shown.update()
     return flows
 
 

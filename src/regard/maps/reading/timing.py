@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
-from tqdm import tqdm
 
 from regard.amounts import duration_text
 from regard.maps.reading.parts import Block, PooledRows, Rows
+from regard.progress import bar
 
 LONG_PASS = 2**33
 """Weights of a pass whose time is predicted before it starts: some seconds."""
@@ -28,7 +28,7 @@ def with_progress(blocks: list[Block], what: str | None, weights: int, read: Rea
         return blocks
     if weights >= LONG_PASS:
         what = f"{what}, about {duration_text(predicted_seconds(blocks, read))}"
-    return tqdm(blocks, desc=what, unit="block", delay=1, leave=False)
+    return bar(blocks, desc=what, unit="block", delay=1, leave=False)
 
 
 def predicted_seconds(blocks: list[Block], read: Reading) -> float:

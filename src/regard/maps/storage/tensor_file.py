@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from regard.errors import DtypeError, FileChangedError, FileFormatError, RegardError, TooLargeError
 from regard.files import opened, refusal, written_whole
@@ -23,6 +22,7 @@ from regard.maps.mapped_tensor import MappedTensor
 from regard.maps.storage.budget import Budget
 from regard.maps.storage.open_file import OpenFile
 from regard.positions import Positions, take
+from regard.progress import bar
 
 DTYPES = {
     "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64,
@@ -109,13 +109,13 @@ def write_tensors(path: Path, parts: Mapping[str, TensorPart], metadata: Mapping
     Budget(len(header) + total, too_large).pay_for_text(header)
     with (
         written_whole(path) as file,
-        tqdm(total=total, desc=f"writing {path.name}", unit="B", unit_scale=True, delay=1, leave=False) as bar,
+        bar(total=total, desc=f"writing {path.name}", unit="B", unit_scale=True, delay=1, leave=False) as shown,
     ):
         file.write(len(header).to_bytes(8, "little") + header)
         for part in parts.values():
             for piece in part.pieces():
                 file.write(piece)
-                bar.update(len(piece))
+                shown.update(len(piece))
 
 
 def too_large(expected: str, got: str) -> TooLargeError:

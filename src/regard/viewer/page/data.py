@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from regard.amounts import bytes_text
 from regard.arguments import one_of
 from regard.errors import TooLargeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.softmax_weights import SoftmaxWeights
+from regard.progress import bar
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Reader
 from regard.viewer.document.document import Document
@@ -87,8 +87,8 @@ def _packed_maps(
     document: Document, precisions: Sequence[Precision]
 ) -> Iterator[tuple[int, str, bytes, dict[str, NDArray[Any]], float]]:
     """For each map its number, its pack's name, its pack, its overview, and the largest error of its weights."""
-    bar = tqdm(document.maps, desc="building the page", unit="map", delay=1, leave=False)
-    for number, shown in enumerate(bar):
+    moving = bar(document.maps, desc="building the page", unit="map", delay=1, leave=False)
+    for number, shown in enumerate(moving):
         amap = shown.amap
         probabilities = document.manifest["maps"][number]["probabilities"]
         mean, largest, margins = _from_afar(amap, document.overview_side, probabilities=probabilities)

@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from tqdm import tqdm
-
 from regard.analysis.alignment.align import ROW_NAMES, GivenWords, Reading, map_of_words, read_words
 from regard.analysis.alignment.error_rates import Link, Scores, scores
 from regard.analysis.alignment.methods import Rule, links_of
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.progress import bar
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Axes, Figure
@@ -126,7 +125,7 @@ def rank_heads(
     gold: list[tuple[set[Link], set[Link]]] = []
     if not rules:
         raise OptionError("expected at least one rule, got none; for example Rule('argmax')")
-    for number, pair in enumerate(tqdm(pairs, desc="ranking heads", unit="pair", delay=1, leave=False)):
+    for number, pair in enumerate(bar(pairs, desc="ranking heads", unit="pair", delay=1, leave=False)):
         known = set(pair.sure) | set(pair.possible)
         chosen = _all_readings(pair.cross) if readings is None else readings
         source = read_words(pair.cross[0].keys, pair.source_words, "source_words")
