@@ -4,7 +4,6 @@
 
 import itertools
 import re
-import time
 
 import pytest
 import torch
@@ -20,6 +19,7 @@ from support import (
     wrong_answers_beyond,  # noqa: F401
     wrong_answers_decoding,  # noqa: F401
     wrong_answers_masks,  # noqa: F401
+    wrong_answers_named,  # noqa: F401
 )
 from support.right_answers import RIGHT
 from support.wrong_answers import WRONG
@@ -30,7 +30,7 @@ NAMED = {exercise.name: exercise for exercise in EXERCISES}
 
 
 def runs(exercise, function):
-    return [outcome(function, case, exercise.parameters) for case in exercise.cases]
+    return [outcome(function, case, exercise.parameters) for case in exercise.cases + exercise.draws]
 
 
 def one_two_three(*_):
@@ -72,15 +72,16 @@ def test_the_lists_leave_nothing_out():
 
 @ALL
 def test_mistakes_differ_from_the_answer_and_from_each_other(exercise):
-    """With room to spare: thirty times what two right answers may differ by."""
+    """With room to spare: thirty times what two right answers may differ by. Where numbers do not tell, the source does."""
     tried = {("right", 0): runs(exercise, exercise.answer)}
+    told_by_source = {mistake.name for mistake in exercise.mistakes if mistake.source}
     for mistake in exercise.mistakes:
         for number, variant in enumerate(mistake.variants):
             function = exercise.edited(variant)
             assert function is not None, f"{mistake.name}, variant {number}: its edits do not fit the answer"
             tried[mistake.name, number] = runs(exercise, function)
     for (one, its), (other, those) in itertools.combinations(tried.items(), 2):
-        if one[0] != other[0]:
+        if one[0] != other[0] and not {one[0], other[0]} & told_by_source:
             same = all(alike(a, b, slack=30) for a, b in zip(its, those, strict=True))
             assert not same, f"{one} and {other} cannot be told apart"
 
@@ -128,12 +129,21 @@ def test_texts(exercise):
         assert f"    {line}" in exercise.task
     assert exercise.start in exercise.task
     assert f'lessons.check("{exercise.name}", {exercise.answer.__name__})' in exercise.task
-    assert len(exercise.hints) >= 2
+    assert len(exercise.hints) >= 3
     assert len({mistake.name for mistake in exercise.mistakes}) == len(exercise.mistakes) >= 5
     for result in exercise.returns if len(exercise.returns) > 1 else ():
         assert result.name in exercise.text + exercise.start + exercise.formula
     assert exercise.name in repr(exercise)
     assert all(len(line) <= 128 for line in exercise.task.splitlines())
+
+
+@ALL
+def test_hints_give_nothing_of_the_solution_away(exercise):
+    body = exercise.solution[len(exercise.start.rsplit("\n", 1)[0]) :]
+    lines = [line.split("=", 1)[-1].removeprefix("return").strip() for line in body.strip().splitlines()]
+    for said in exercise.hints:
+        assert not any(line in said for line in lines if len(line) > 8)
+        assert not re.search(r"torch\.\w+\(|\.\w+\(", said)  # no call is spelled out
 
 
 @ALL
@@ -144,10 +154,9 @@ def test_cases_are_small(exercise):
 
 
 @ALL
-def test_a_check_takes_less_than_a_second(exercise):
-    started = time.perf_counter()
-    lessons.check(exercise.name, lambda *given: given[0] * 0.123)  # no known mistake: all of them are tried
-    assert time.perf_counter() - started < 1
+def test_a_check_has_few_programs_to_try(exercise):
+    """An answer is compared with all of them: milliseconds each where the first case tells, as it nearly always does."""
+    assert sum(1 for _ in exercise.wrong_answers()) < 400
 
 
 @ALL
@@ -306,7 +315,7 @@ def test_swapped_axes_are_seen_where_no_mistake_is_known():
 def test_two_mistakes_are_both_told():
     report = lessons.check("attention", lambda q, k, v: ((q @ k.mT).softmax(1) @ v, (q @ k.mT).softmax(1)))
     assert report.mistakes == ("no scale", "over queries")
-    assert report.message.startswith("Two mistakes at once.\n1. The scores are not scaled")
+    assert report.message.startswith("It gives the numbers of two mistakes at once.\n1. The scores are not scaled")
 
 
 # Names
@@ -336,9 +345,9 @@ def test_check_needs_a_name_and_a_function():
         lessons.check("softmax", one_two_three())
 
 
-@pytest.mark.parametrize("number", [0, 3, True, "1"])
+@pytest.mark.parametrize("number", [0, 4, True, "1"])
 def test_hints_are_counted(number):
-    with pytest.raises(OptionError, match="hint of softmax: expected a whole number from 1 to 2, got "):
+    with pytest.raises(OptionError, match="hint of softmax: expected a whole number from 1 to 3, got "):
         lessons.hint("softmax", number)
 
 

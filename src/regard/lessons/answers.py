@@ -18,7 +18,6 @@ from regard.lessons.exercise import Case, Exercise
 LIMIT = 5.0  # seconds for all cases of an exercise; right answers take milliseconds
 AGAIN = 0.02  # seconds until an alarm that was swallowed rings again
 _CLOSE = {"rtol": 1e-3, "atol": 1e-4}  # what single precision gives in any order, and far less than a mistake makes
-SLACK = 10  # times that, between two programs that are wrong alike: some mistakes make large numbers
 
 
 class Outcome(NamedTuple):

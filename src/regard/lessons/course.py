@@ -8,11 +8,12 @@ from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError
 from regard.lessons.diagnosis import diagnose
 from regard.lessons.exercise import Exercise
-from regard.lessons.exercises import alignment, decoding, heads, masks, normalisers, positions, recurrence, weights
+from regard.lessons.exercises import alignment, decoding, heads, masks, normalisers, padding, positions, recurrence, weights
 from regard.lessons.report import Report
 
 EXERCISES: tuple[Exercise, ...] = (
     *weights.EXERCISES,
+    *padding.EXERCISES,
     *masks.EXERCISES,
     *heads.EXERCISES,
     *positions.EXERCISES,
@@ -60,14 +61,14 @@ def start(name: str) -> str:
 
 
 def hint(name: str, number: int = 1) -> str:
-    """A hint; the second tells more than the first.
+    """A hint; each tells more than the one before, and none gives the answer.
 
     Raises:
         OptionError: with the names that are near, or the number of hints that there are.
 
     Example:
-        >>> hint("scale", 2)
-        'query @ key.mT gives all scores at once; the last axis of query has dim entries.'
+        >>> hint("scale")
+        'A dot product multiplies entry by entry and adds up. How many numbers does it add up here?'
     """
     exercise = _named(name)
     return exercise.hints[whole_number(f"hint of {exercise.name}", number, 1, len(exercise.hints)) - 1]
@@ -85,9 +86,11 @@ def solution(name: str) -> str:
 def check(name: str, function: Callable[..., Any]) -> Report:
     """Try an answer, and name its mistake.
 
-    The answer runs on a handful of small cases, on copies of the inputs. It may be written in any style: loops, einsum, NumPy
-    inside. What counts is the numbers, equal to 3 digits. A wrong answer is compared with the programs that people write who
-    make the known mistakes, one or two of them at a time.
+    The answer runs on a handful of small cases and on inputs drawn at random, always the same, and on copies of them. It may
+    be written in any style: loops, einsum, NumPy inside. What counts is the numbers, equal to 3 digits. A wrong answer is
+    compared with the programs that people write who make the known mistakes, one or two of them at a time. A mistake is named
+    where every known program with these numbers makes it, or where the source shows it; where numbers do not tell, the report
+    says which mistakes would give them, and names none.
 
     Args:
         name: of the exercise.

@@ -1,4 +1,4 @@
-"""From an answer to its mistake: the same numbers as a known mistake in every case, or what differs first and where."""
+"""From an answer to its mistake: the same numbers as a known mistake everywhere, or what differs first and where."""
 
 import inspect
 import itertools
@@ -12,12 +12,16 @@ from torch import Tensor
 from regard.lessons import answers
 from regard.lessons.answers import EndlessError, Outcome, alike, close, complaint, outcome, tensors
 from regard.lessons.exercise import Exercise, Mistake, Result
+from regard.lessons.recognition import recognised
 from regard.lessons.report import Report, listed, number, place, side_by_side, wrapped
+
+MORE = 4  # times as long for the many drawn inputs as for the cases
 
 
 def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
     """Try an answer on every case, and say what came of it."""
-    right = [outcome(exercise.answer, case, exercise.parameters) for case in exercise.cases]
+    cases = exercise.cases + exercise.draws
+    right = [outcome(exercise.answer, case, exercise.parameters) for case in cases]
     unfit = _unfit(exercise, function)
     if unfit is not None:
         return _report(exercise, function, right, [], 0, unfit)
@@ -28,9 +32,12 @@ def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
             tried.extend(outcome(function, case, exercise.parameters) for case in exercise.cases)
             with answers.Calls() as calls:
                 again = outcome(function, exercise.cases[0], exercise.parameters)
+        with answers.limited(MORE * answers.LIMIT):
+            tried.extend(outcome(function, case, exercise.parameters) for case in exercise.draws)
     except EndlessError:
         shown = min(len(tried), len(right) - 1)
-        message = f"It had not come to an end after {answers.LIMIT:g} seconds: is there a loop whose condition stays true?"
+        seconds = answers.LIMIT if shown < len(exercise.cases) else MORE * answers.LIMIT
+        message = f"It had not come to an end after {seconds:g} seconds: is there a loop whose condition stays true?"
         return _report(exercise, function, right, tried, shown, message)
 
     kind = _wrong_kind(exercise, right, tried)
@@ -44,12 +51,12 @@ def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
         )
         return _report(exercise, function, right, tried, 0, message)
     if wrong:
-        mistakes = _recognised(exercise, tried)
-        message = _told(mistakes) if mistakes else _described(exercise, function, right, tried, wrong[0])
+        found = recognised(exercise, function, right, tried)
+        message = found.told() or _described(exercise, function, right, tried, wrong[0])
         error = tried[wrong[0]].error
-        if mistakes and error is not None:
+        if found and error is not None:
             message += f"\n{_raised(exercise, function, error, wrong[0])}"
-        return _report(exercise, function, right, tried, wrong[0], message + _changed(tried, "Also, "), mistakes)
+        return _report(exercise, function, right, tried, wrong[0], message + _changed(tried, "Also, "), found.named)
     changed = next((case for case, one in enumerate(tried) if one.changed), None)
     if changed is not None:
         message = f"The numbers are right, but {_changed(tried, '').strip()}"
@@ -59,23 +66,6 @@ def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
         message = f"The numbers are right, but it calls {listed(used)}, which this exercise is about: write it by hand."
         return _report(exercise, function, right, tried, 0, message)
     return _praise(exercise, right, tried)
-
-
-def _recognised(exercise: Exercise, tried: list[Outcome]) -> tuple[Mistake, ...]:
-    """The mistake, or two of them together, that gives the same in every case."""
-    if all(one.error is not None for one in tried):
-        return ()  # there are no numbers to know it by
-    for mistakes, wrong in exercise.wrong_answers():
-        theirs = (outcome(wrong, case, exercise.parameters) for case in exercise.cases)
-        if all(alike(one, other, answers.SLACK) for one, other in zip(theirs, tried, strict=True)):
-            return mistakes
-    return ()
-
-
-def _told(mistakes: tuple[Mistake, ...]) -> str:
-    if len(mistakes) == 1:
-        return mistakes[0].says
-    return "\n".join(["Two mistakes at once.", *(f"{count}. {one.says}" for count, one in enumerate(mistakes, start=1))])
 
 
 def _unfit(exercise: Exercise, function: Callable[..., Any]) -> str | None:
@@ -180,7 +170,7 @@ def _raised(exercise: Exercise, function: Callable[..., Any], error: BaseExcepti
     shapes = listed(
         [
             f"{name} {tuple(item.shape)}"
-            for name, item in zip(exercise.parameters, exercise.cases[case].inputs, strict=True)
+            for name, item in zip(exercise.parameters, (exercise.cases + exercise.draws)[case].inputs, strict=True)
             if isinstance(item, Tensor)
         ]
     )
@@ -220,23 +210,22 @@ def _report(
             for result, ours, theirs in zip(exercise.returns, expected, actual, strict=True)
             if ours.shape == theirs.shape and not bool(close(ours, theirs).all())
         ]
-        parts += [f"Case: {exercise.cases[case].title}.", *pairs] if pairs else []
+        parts += [f"Case: {(exercise.cases + exercise.draws)[case].title}.", *pairs] if pairs else []
     good = [one.title for one, ours, theirs in zip(exercise.cases, right, tried, strict=False) if alike(ours, theirs)]
-    closing = f"Right in {len(good)} of {len(right)} cases: {'; '.join(good)}.\n" if good else ""
+    closing = f"Right in {len(good)} of {len(exercise.cases)} cases: {'; '.join(good)}.\n" if good else ""
     name = getattr(function, "__name__", "answer")
     called = "my_answer" if name == "<lambda>" else name
     closing += f'Look closer: {called}(*report.inputs). A hint: lessons.hint("{exercise.name}").'
     parts.append(wrapped(closing))
-    inputs = answers.own(exercise.cases[case].inputs)
-    names = tuple(mistake.name for mistake in mistakes)
-    return Report(
-        exercise.name, False, names, message, exercise.cases[case].title, inputs, expected, actual, "\n\n".join(parts)
-    )
+    shown = (exercise.cases + exercise.draws)[case]
+    names, inputs = tuple(mistake.name for mistake in mistakes), answers.own(shown.inputs)
+    return Report(exercise.name, False, names, message, shown.title, inputs, expected, actual, "\n\n".join(parts))
 
 
 def _praise(exercise: Exercise, right: list[Outcome], tried: list[Outcome]) -> Report:
     case = exercise.cases[0]
-    message = f"Tried in {len(exercise.cases)} cases: {'; '.join(one.title for one in exercise.cases)}."
+    named = "; ".join(one.title for one in exercise.cases)
+    message = f"Tried in {len(exercise.cases)} cases: {named}; and on {len(exercise.draws)} inputs drawn at random."
     expected, actual = tensors(right[0].returned) or (), tensors(tried[0].returned)
     text = f"{exercise.name}: right.\n\n{wrapped(message)}"
     return Report(exercise.name, True, (), message, case.title, answers.own(case.inputs), expected, actual, text)

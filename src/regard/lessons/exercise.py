@@ -1,12 +1,14 @@
 """What an exercise is: a task, an answer that is right, and the answers that people give instead.
 
-A mistake is kept as an edit of the right answer: some of its text, and what stands there after a misunderstanding. The
-edited program is run like the student's, and an answer that computes the same numbers made the same mistake, in any style.
+A mistake is kept as an edit of the right answer: some of its text, and what stands there after a misunderstanding; or as a
+whole program. Wrong programs are run like the student's, and an answer that computes the same numbers, in the cases and on
+inputs drawn at random, is told so.
 """
 
 import ast
 import inspect
 import itertools
+import random
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from torch import Tensor
 
 AnyFunction = Callable[..., Any]
 Edits = Mapping[str, str]
+DRAWS = 40  # enough for every shape and size of number that a task allows to come up
 
 
 class Case(NamedTuple):
@@ -25,6 +28,13 @@ class Case(NamedTuple):
 
     title: str  #: what is special about them
     inputs: tuple[Any, ...]  #: in the order of the answer's parameters
+
+    def double(self) -> "Case":
+        """The same inputs in double precision."""
+        return Case(
+            self.title,
+            tuple(one.double() if isinstance(one, Tensor) and one.is_floating_point() else one for one in self.inputs),
+        )
 
 
 class Result(NamedTuple):
@@ -40,12 +50,16 @@ class Mistake:
     Args:
         name: in a few words.
         says: what is wrong, and the cure.
-        variants: edits that make it, each {text of the right answer: what stands there instead}. One mistake has several
-            where its symptoms depend on how the rest was written.
+        variants: what makes it: edits {text of the right answer: what stands there instead}, or whole programs. One mistake
+            has several where its symptoms depend on how the rest was written.
+        source: whether the source of an answer shows it. Such a mistake is named where its numbers come and the source shows
+            it, never by its numbers alone: other programs give the same.
     """
 
-    def __init__(self, name: str, says: str, *variants: Edits) -> None:
-        self.name, self.says, self.variants = name, says, variants
+    def __init__(
+        self, name: str, says: str, *variants: Edits | AnyFunction, source: Callable[[str], bool] | None = None
+    ) -> None:
+        self.name, self.says, self.variants, self.source = name, says, variants, source
 
     def __repr__(self) -> str:
         return f"Mistake({self.name}: {self.says})"
@@ -62,7 +76,9 @@ class Exercise:
         returns: the tensors that the answer returns, in order.
         answer: a right one; it needs nothing but torch.
         cases: inputs that answers are tried on, the easiest to read first; every two mistakes differ on one of them.
+        draw: any inputs that the task allows, of any shape and size.
         mistakes: the likely ones.
+        together: mistakes that meet in one place of the answer, by name, and the edits that make them at once.
         hints: each tells more than the one before.
         without: parts of names of torch functions that the answer is to do without.
     """
@@ -73,8 +89,10 @@ class Exercise:
     returns: tuple[Result, ...]
     answer: AnyFunction
     cases: tuple[Case, ...]
+    draw: Callable[[random.Random], tuple[Any, ...]]
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
+    together: tuple[tuple[tuple[str, ...], Edits], ...] = ()
     without: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -117,10 +135,21 @@ class Exercise:
             raise TypeError(f"the answer of {self.name} is not a function with a docstring")
         return function.body[0].end_lineno
 
-    def edited(self, *variants: Edits) -> AnyFunction | None:
-        """The right answer with these mistakes in it; None where their edits meet in one place."""
+    @cached_property
+    def draws(self) -> tuple[Case, ...]:
+        """Inputs drawn at random, the same every time: an answer that is right in the cases alone is not right."""
+        return tuple(
+            Case(f"drawn at random, number {number}", self.draw(random.Random(number)))  # noqa: S311 - no secrets
+            for number in range(1, DRAWS + 1)
+        )
+
+    def edited(self, *variants: Edits | AnyFunction) -> AnyFunction | None:
+        """The right answer with these mistakes in it; None where they meet in one place."""
+        if any(callable(variant) for variant in variants):
+            return variants[0] if len(variants) == 1 and callable(variants[0]) else None
         body = "\n".join(self.solution.splitlines()[self._body_starts :])
-        for old, new in (edit for variant in variants for edit in variant.items()):
+        edits = [edit for variant in variants if not callable(variant) for edit in variant.items()]
+        for old, new in edits:
             if body.count(old) != 1:
                 return None
             body = body.replace(old, new)
@@ -129,14 +158,25 @@ class Exercise:
         function: AnyFunction = names[self.answer.__name__]
         return function
 
-    def wrong_answers(self) -> Iterator[tuple[tuple[Mistake, ...], AnyFunction]]:
-        """Programs with one mistake each, then with two."""
-        for count in (1, 2):
+    def wrong_answers(self, most: int = 2) -> Iterator[tuple[tuple[Mistake, ...], AnyFunction]]:
+        """Programs with one mistake each, then with two, then with as many as are asked for."""
+        for count in range(1, most + 1):
             for mistakes in itertools.combinations(self.mistakes, count):
                 for variants in itertools.product(*(mistake.variants for mistake in mistakes)):
-                    function = self.edited(*variants) or self.edited(*variants[::-1])
+                    function = self._in_any_order(variants)
                     if function is not None:
                         yield mistakes, function
+            for names, edits in self.together:
+                if len(names) == count and (function := self.edited(edits)) is not None:
+                    yield tuple(mistake for mistake in self.mistakes if mistake.name in names), function
+
+    def _in_any_order(self, variants: tuple[Edits | AnyFunction, ...]) -> AnyFunction | None:
+        """One edit may take away the text of another, or bring it."""
+        for order in itertools.permutations(variants):
+            function = self.edited(*order)
+            if function is not None:
+                return function
+        return None
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -149,3 +189,13 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     """
     numbers: Tensor = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
     return numbers.mul(8).round().div(8)
+
+
+def drawn_by(rng: random.Random, *shape: int) -> Tensor:
+    """Numbers as of ``drawn``, by a generator's next seed.
+
+    Example:
+        >>> drawn_by(random.Random(0), 2)
+        tensor([-0.1250, -0.3750])
+    """
+    return drawn(*shape, seed=rng.randrange(2**31))

@@ -1,8 +1,11 @@
 """From cross-attention to words."""
 
-import torch
+import random
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result
+import torch
+from torch import Tensor
+
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn_by
 
 
 def word_alignment(
@@ -23,6 +26,18 @@ def word_alignment(
 
 _COLUMN, _ROW = "weights[:, source_words == word].sum(dim=1)", "to_words[target_words == word].mean(dim=0)"
 _BEST = "by_word.argmax(dim=1)"
+
+
+def _sentences(rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+    """Words of one to three tokens, and </s>; no two words with nearly the same weight."""
+    while True:
+        words = [[word for word in range(rng.randint(1, 4)) for _ in range(rng.randint(1, 3))] for _ in range(2)]
+        source, target = (torch.tensor([*side, -1]) for side in words)
+        weights = torch.softmax(2 * drawn_by(rng, len(target), len(source)), dim=-1)
+        best = word_alignment(weights, source, target)[0].sort(dim=1).values
+        if best.shape[1] == 1 or bool((best.diff(dim=1) > 0.01).all()):
+            return weights, source, target
+
 
 ALIGNMENT = Exercise(
     name="word alignment",
@@ -81,6 +96,7 @@ ALIGNMENT = Exercise(
             ),
         ),
     ),
+    draw=_sentences,
     mistakes=(
         Mistake(
             "−1 is an index",
@@ -156,8 +172,10 @@ ALIGNMENT = Exercise(
         ),
     ),
     hints=(
-        "First the columns: one for each source word, then the rows: one for each target word. Tokens of −1 are in none.",
-        "weights[:, source_words == word].sum(dim=1) is a column; to_words[target_words == word].mean(dim=0) is a row.",
+        "First the columns: one for each source word. Then the rows: one for each target word. Tokens of −1 are in none.",
+        "A comparison with a word's number picks its tokens. Over the source one adds up, over the target one takes the mean.",
+        "By hand, in the first case: the word weights are (0.5, 0.125) and (0.125, 0.25). The links are where each "
+        "row is largest.",
     ),
 )
 

@@ -1,9 +1,11 @@
 """Attention in pieces: tile by tile, and token by token."""
 
+import random
+
 import torch
 from torch import Tensor, nn
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn, drawn_by
 from regard.lessons.exercises.weights import NO_SCALE
 
 
@@ -32,12 +34,23 @@ def _seen(*shape: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 _TOP, _TOTAL, _MIXED = "torch.maximum(top, scores.amax(dim=-1, keepdim=True))", "total * correction", "mixed * correction"
 
+
+def _tile(rng: random.Random) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    queries, size, width = rng.randint(1, 4), rng.randint(1, 5), rng.randint(1, 4)
+    spread = rng.choice((1, 1, 1000))
+    first = torch.full((queries, 1), -torch.inf), torch.zeros(queries, 1), torch.zeros(queries, width)
+    top = drawn_by(rng, queries, 1) * spread
+    later = top, 1 + drawn_by(rng, queries, 1).abs(), drawn_by(rng, queries, width)
+    return *rng.choice((first, later, later)), drawn_by(rng, queries, size) * spread, drawn_by(rng, size, width)
+
+
 ONLINE = Exercise(
     name="online softmax",
     text=(
         "Take in one more tile of scores, without the earlier ones. Three things are kept: top, the largest score so far; "
         "total, the sum of exp(score − top); mixed, that sum with the values in it. At the end mixed / total is the output "
-        "(Milakov & Gimelshein 2018; FlashAttention). At the start top is −inf, total and mixed are 0."
+        "(Milakov & Gimelshein 2018; FlashAttention). At the start top is −inf, total and mixed are 0; "
+        "the scores themselves are finite."
     ),
     formula=(
         "new_top   = max(top, max_j scores_j)\n"
@@ -73,6 +86,7 @@ ONLINE = Exercise(
             ),
         ),
     ),
+    draw=_tile,
     mistakes=(
         Mistake(
             "not rescaled",
@@ -129,7 +143,8 @@ ONLINE = Exercise(
     ),
     hints=(
         "exp(score − top) = exp(score − new_top) / exp(top − new_top). What does that say about the sums that are there?",
-        "correction = torch.exp(top - new_top) goes on total and on mixed; the new terms are torch.exp(scores - new_top).",
+        "One factor a query corrects both sums. Is it above or below 1 when a larger score comes?",
+        "By hand: top 1, total 1.5, and a score of 2 comes: the total is 1.5 · exp(−1) + 1 = 1.552.",
     ),
 )
 
@@ -180,6 +195,13 @@ _KEYS, _VALUES, _POSITIONS = (
 )
 _HIDDEN = "scores.masked_fill(~visible, -torch.inf)"
 
+
+def _any_step(rng: random.Random) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, nn.Module]:
+    past, new, dim, width = rng.randint(0, 5), rng.randint(1, 4), 2 * rng.randint(1, 3), rng.randint(1, 4)
+    new_ones = drawn_by(rng, new, dim), drawn_by(rng, new, dim), drawn_by(rng, new, width)
+    return *new_ones, drawn_by(rng, past, dim), drawn_by(rng, past, width), Turn()
+
+
 CACHE = Exercise(
     name="kv cache",
     text=(
@@ -202,6 +224,7 @@ CACHE = Exercise(
         Case("two new tokens after two", _step(2, 2, seed=10)),
         Case("three tokens and an empty cache", _step(0, 3, seed=20)),
     ),
+    draw=_any_step,
     mistakes=(
         Mistake(
             "positions from 0",
@@ -241,6 +264,12 @@ CACHE = Exercise(
             {"rotate(key, positions)": "key", "rotate(query, positions) @": "query @"},
         ),
         Mistake(
+            "unrotated keys cached",
+            "The keys that are handed back are not rotated, though those of the scores are: the next step takes what the cache "
+            "remembers as it is. Hand back the rotated ones.",
+            {"@ values, keys, values": "@ values, torch.cat([cached_keys, key]), values"},
+        ),
+        Mistake(
             "cache rotated again",
             "Cached keys are rotated a second time: they were, when they came. Rotate the new ones only.",
             {
@@ -278,8 +307,11 @@ CACHE = Exercise(
         Mistake("no scale", NO_SCALE, {" / query.shape[-1] ** 0.5": ""}),
     ),
     hints=(
-        "How many keys are there before the first new token? That is its position, and the shift of the mask.",
-        "positions = torch.arange(past, past + new); torch.cat([cached_keys, rotate(key, positions)]); tril(past).",
+        "How many keys are there before the first new token? That is its position.",
+        "Queries and keys are turned, values are not; cached keys were turned when they came. What comes after what "
+        "in the cache?",
+        "The first new token sees all of the cache and itself: which shift of the diagonal is that? Try three tokens "
+        "on an empty cache.",
     ),
 )
 

@@ -1,8 +1,11 @@
 """Several heads: cut, put together, and sharing their keys."""
 
-import torch
+import random
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+import torch
+from torch import Tensor
+
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn, drawn_by
 from regard.lessons.exercises.weights import BY_DIM, NO_SCALE, OUTPUT_BY_HEAD, OVER_QUERIES
 
 
@@ -14,6 +17,12 @@ def split_heads(x: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 _CUT = "x.reshape(batch, positions, heads, features // heads)"
+
+
+def _features(rng: random.Random) -> tuple[Tensor, int]:
+    heads = rng.randint(1, 4)
+    return drawn_by(rng, rng.randint(1, 3), rng.randint(1, 4), heads * rng.randint(1, 4)), heads
+
 
 SPLIT = Exercise(
     name="split heads",
@@ -30,6 +39,7 @@ SPLIT = Exercise(
         Case("two sentences, three heads", (drawn(2, 5, 6, seed=1), 3)),
         Case("as many heads as features in each, and as positions", (drawn(2, 2, 4, seed=2), 2)),
     ),
+    draw=_features,
     mistakes=(
         Mistake(
             "reshape without transpose",
@@ -66,7 +76,8 @@ SPLIT = Exercise(
     ),
     hints=(
         "A reshape never moves a number in memory. Which axis can it cut in two without mixing positions?",
-        "Reshape to (batch, positions, heads, dim) first; then two axes have to change places.",
+        "After that the heads stand behind the positions; the result has them before.",
+        "By hand: in 0 1 2 3 | 4 5 6 7 | 8 9 10 11 the first of two heads has 0 1, 4 5 and 8 9.",
     ),
 )
 
@@ -80,6 +91,11 @@ def merge_heads(x: torch.Tensor) -> torch.Tensor:
 
 _JOIN = "x.reshape(batch, positions, heads * dim)"
 
+
+def _cut_into_heads(rng: random.Random) -> tuple[Tensor]:
+    return (drawn_by(rng, *(rng.randint(1, 4) for _ in range(4))),)
+
+
 MERGE = Exercise(
     name="merge heads",
     text="Put the heads together again: the features of a position are those of its first head, then of its second, and so on.",
@@ -91,6 +107,7 @@ MERGE = Exercise(
         Case("as many heads as positions", (torch.arange(12.0).reshape(1, 2, 2, 3),)),
         Case("two sentences, three heads", (drawn(2, 3, 5, 2, seed=3),)),
     ),
+    draw=_cut_into_heads,
     mistakes=(
         Mistake(
             "reshape without transpose",
@@ -123,7 +140,8 @@ MERGE = Exercise(
     ),
     hints=(
         "It is the way back from splitting: the steps in reverse order.",
-        "transpose(1, 2) brings heads next to dim; then the two can become one axis.",
+        "A reshape joins axes that are next to each other. Which two have to be neighbours, and in which order?",
+        "By hand: position 0 has the features of head 0 at position 0, then those of head 1 at position 0.",
     ),
 )
 
@@ -143,6 +161,13 @@ def grouped_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tenso
 _KEY, _VALUE = "key.repeat_interleave(group, dim=0)", "value.repeat_interleave(group, dim=0)"
 _OUTPUT = "torch.softmax(scores, dim=-1) @ shared_value"
 
+
+def _groups(rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+    shared, keys, dim = rng.randint(1, 3), rng.randint(1, 5), rng.choice((1, 2, 3, 5))
+    query = drawn_by(rng, shared * rng.randint(1, 4), rng.randint(1, 4), dim)
+    return query, drawn_by(rng, shared, keys, dim), drawn_by(rng, shared, keys, rng.randint(1, 4))
+
+
 GROUPED = Exercise(
     name="grouped heads",
     text=(
@@ -158,6 +183,7 @@ GROUPED = Exercise(
         Case("all heads share one", (drawn(3, 2, 4, seed=10), drawn(1, 4, 4, seed=11), drawn(1, 4, 3, seed=12))),
         Case("each has its own", (drawn(2, 2, 3, seed=13), drawn(2, 4, 3, seed=14), drawn(2, 4, 2, seed=15))),
     ),
+    draw=_groups,
     mistakes=(
         Mistake(
             "tiled",
@@ -198,8 +224,9 @@ GROUPED = Exercise(
         Mistake("over queries", OVER_QUERIES, {"dim=-1)": "dim=-2)"}),
     ),
     hints=(
-        "Give every query head a key head of its own by repeating; which order of repeats puts 0, 0, 1, 1?",
-        "key.repeat_interleave(group, dim=0), and the same for the values; then it is ordinary attention.",
+        "How many query heads share one key head? Give each of them its own, and it is ordinary attention.",
+        "Two ways to repeat 0 1: as 0 1 0 1, and as 0 0 1 1. Which is ⌊h / group⌋?",
+        "torch has a function for each of the two; it is given the axis, and values are repeated like keys.",
     ),
 )
 

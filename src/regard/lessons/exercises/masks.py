@@ -1,8 +1,12 @@
-"""Who may look at whom: padding, the future, a window."""
+"""Who may look at whom: the past, a window of it."""
+
+import random
+import re
 
 import torch
+from torch import Tensor
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+from regard.lessons.exercise import Case, Exercise, Mistake, drawn, drawn_by
 from regard.lessons.exercises.weights import OVER_QUERIES, WEIGHTS
 
 AFTER_SOFTMAX = (
@@ -17,116 +21,17 @@ INVERTED = (
 )
 ZERO_TIMES_INFINITY = "0 times −inf is NaN: a mask of 0 and 1 cannot be multiplied with −inf. Use masked_fill or torch.where."
 NO_MASK = "Nothing is hidden: put −inf into the scores of hidden keys, before the softmax."
+TOO_SMALL = (
+    "The number that stands for −∞ is too small: hidden keys get weight where scores are as low as it. Fill with -torch.inf "
+    "(and give 0 to rows where everything is hidden)."
+)
+ZERO_IS_HIDDEN = (
+    "A score that happens to be 0 is taken for a hidden one: fill by the mask, not by where the scores are 0 after "
+    "multiplying with it."
+)
 TEN_THOUSAND = (
     "−10000 is not −∞: where scores are larger, hidden keys get weight. Fill with -torch.inf (and give 0 to rows where "
     "everything is hidden)."
-)
-
-
-def padding_weights(scores: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """Scores (batch, queries, keys) and keep (batch, keys), True for a token, to weights (batch, queries, keys)."""
-    visible = keep[:, None, :]
-    scores = scores.masked_fill(~visible, -torch.inf)
-    weights = torch.softmax(scores, dim=-1)
-    return weights.masked_fill(~visible, 0.0)
-
-
-_FILL, _ZERO = "scores.masked_fill(~visible, -torch.inf)", "weights.masked_fill(~visible, 0.0)"
-
-PADDING = Exercise(
-    name="padding mask",
-    text=(
-        "Sentences in a batch are padded to one length. Hide the padding from every query of its sentence, and turn scores "
-        "into weights. A sentence of nothing but padding gets weights of 0, not NaN."
-    ),
-    formula="weights_bij = softmax_j(scores_bij, −∞ where keep_bj is False); 0 where every keep_bj is False",
-    returns=(Result("weights", ("batch", "queries", "keys")),),
-    answer=padding_weights,
-    cases=(
-        Case(
-            "two sentences, the second is padded",
-            (
-                torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]], [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]]]),
-                torch.tensor([[True, True, True], [True, True, False]]),
-            ),
-        ),
-        Case(
-            "as many queries as keys, padding on the left",
-            (drawn(2, 3, 3, seed=1), torch.tensor([[False, True, True], [True, True, False]])),
-        ),
-        Case(
-            "scores of ±20000",
-            (
-                torch.tensor([[[-20000.0, -20001.0, 1.0], [0.0, 1.0, 20000.0]]]),
-                torch.tensor([[True, True, False]]),
-            ),
-        ),
-        Case(
-            "nothing but padding",
-            (drawn(2, 2, 3, seed=2), torch.tensor([[True, False, True], [False, False, False]])),
-        ),
-    ),
-    mistakes=(
-        Mistake(
-            "inverted",
-            INVERTED,
-            {_FILL: "scores.masked_fill(visible, -torch.inf)", _ZERO: "weights.masked_fill(visible, 0.0)"},
-            {_FILL: "scores.masked_fill(visible, -torch.inf)", _ZERO: "weights"},
-            {_FILL: "scores.masked_fill(visible, -1e9)", _ZERO: "weights"},
-        ),
-        Mistake(
-            "NaN where all is hidden",
-            "softmax over nothing but −inf is NaN: give weight 0 to rows where everything is hidden, as with "
-            "weights.masked_fill(hidden, 0).",
-            {_ZERO: "weights"},
-        ),
-        Mistake(
-            "large negative number",
-            "A large negative number stands for −∞: where everything is hidden, weights are spread over the padding. Fill "
-            "with -torch.inf, and give weight 0 to such rows.",
-            {"-torch.inf": "-1e9", _ZERO: "weights"},
-            {_FILL: "scores.double() + (~visible) * -1e9", _ZERO: "weights"},
-        ),
-        Mistake(
-            "−10000",
-            TEN_THOUSAND,
-            {"-torch.inf": "-1e4", _ZERO: "weights"},
-            {"-torch.inf": "-1e4"},
-            {_FILL: "scores + (~visible) * -1e4", _ZERO: "weights"},
-            {_FILL: "scores + (~visible) * -1e4"},
-        ),
-        Mistake("times zero", TIMES_ZERO, {_FILL: "scores * visible", _ZERO: "weights"}, {_FILL: "scores * visible"}),
-        Mistake("mask after softmax", AFTER_SOFTMAX, {_FILL: "scores"}),
-        Mistake("no mask", NO_MASK, {_FILL: "scores", _ZERO: "weights"}),
-        Mistake(
-            "zero times infinity",
-            ZERO_TIMES_INFINITY,
-            {_FILL: "scores + (~visible) * -torch.inf", _ZERO: "weights"},
-            {_FILL: "scores + (~visible) * -torch.inf", _ZERO: "weights.nan_to_num(0.0)"},
-        ),
-        Mistake(
-            "true adds one",
-            "The mask is added to the scores as 0 and 1: that is for masks of 0 and −inf. Use masked_fill.",
-            {_FILL: "scores + visible", _ZERO: "weights"},
-        ),
-        Mistake(
-            "hidden queries",
-            "The padding is hidden along the queries: it should be hidden as a key, in the last axis, keep[:, None, :].",
-            {"keep[:, None, :]": "keep[:, :, None]"},
-            {"keep[:, None, :]": "keep[:, :, None]", _ZERO: "weights"},
-            {"keep[:, None, :]": "keep[:, :, None]", "-torch.inf": "-1e9", _ZERO: "weights"},
-        ),
-        Mistake(
-            "one mask for all",
-            "Every sentence is given the padding of the first: keep has one row a sentence, keep[:, None, :].",
-            {"keep[:, None, :]": "keep[:1, None, :]"},
-        ),
-        Mistake("over queries", OVER_QUERIES, {"dim=-1": "dim=-2"}),
-    ),
-    hints=(
-        "keep has one entry a key; the scores have an axis of queries between batch and keys.",
-        "Fill with -torch.inf where keep[:, None, :] is False. What is softmax of a row of -inf, and what should it be?",
-    ),
 )
 
 
@@ -138,12 +43,26 @@ def causal_weights(scores: torch.Tensor) -> torch.Tensor:
 
 
 _CAUSAL = "scores.masked_fill(~visible, -torch.inf)"
+_ROWS_OF_NOTHING: tuple[dict[str, str], ...] = (
+    {},
+    {"dim=-1)": "dim=-1).nan_to_num(0.0)"},
+    {"-torch.inf": "-1e9"},
+    {_CAUSAL: "scores + (~visible) * -1e9"},
+)
+
+
+def _causal(rng: random.Random) -> tuple[Tensor]:
+    queries = rng.randint(1, 4)
+    scores = drawn_by(rng, queries, queries + rng.randint(0, 3)) * rng.choice((1, 1, 200, 2000, 15000))
+    return (scores + rng.choice((0, 0, -100, -10000)),)
+
 
 CAUSAL = Exercise(
     name="causal mask",
     text=(
         "A query may look at itself and back, never forward. With fewer queries than keys the queries are the last ones: "
-        "earlier keys come from a cache, and the last query sees every key. Hide the future and turn scores into weights."
+        "earlier keys come from a cache, and the last query sees every key. Hide the future and turn scores into weights. "
+        "Scores may be in the thousands."
     ),
     formula="weights_ij = softmax_j(scores_ij, −∞ where j > i + keys − queries)",
     returns=(WEIGHTS,),
@@ -152,8 +71,10 @@ CAUSAL = Exercise(
         Case("as many queries as keys", (torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.0], [0.5, 0.0, 1.0]]),)),
         Case("two queries, four keys", (torch.tensor([[0.0, 1.0, -0.5, 2.0], [-0.5, 0.5, 0.0, -0.5]]),)),
         Case("scores of −20000", (torch.tensor([[-20000.0, -20001.0, 1.0], [-20001.0, -20000.0, -20002.0]]),)),
+        Case("hidden scores far above the others", (torch.tensor([[1.0, 5000.0, 300.0], [0.0, 2.0, 98.0], [0.0, 1.0, 0.5]]),)),
         Case("three queries, five keys", (drawn(3, 5, seed=4),)),
     ),
+    draw=_causal,
     mistakes=(
         Mistake(
             "top left",
@@ -189,7 +110,7 @@ CAUSAL = Exercise(
             {f"torch.softmax({_CAUSAL}, dim=-1)": "torch.softmax(scores, dim=-1) * visible"},
         ),
         Mistake("times zero", TIMES_ZERO, {_CAUSAL: "scores * visible"}),
-        Mistake("zero times infinity", ZERO_TIMES_INFINITY, {_CAUSAL: "scores + (~visible) * -torch.inf"}),
+        Mistake("zero times infinity", ZERO_TIMES_INFINITY, {_CAUSAL: "scores + (~visible) * -float('inf')"}),
         Mistake(
             "shifted the other way",
             "The diagonal is shifted the other way: there are keys − queries keys before the first query, a number above 0.",
@@ -197,13 +118,38 @@ CAUSAL = Exercise(
             {"keys - queries)": "queries - keys)", "dim=-1)": "dim=-1).nan_to_num(0.0)"},
             {"keys - queries)": "queries - keys)", "-torch.inf": "-1e9"},
         ),
-        Mistake("−10000", TEN_THOUSAND, {"-torch.inf": "-1e4"}),
+        Mistake("−10000", TEN_THOUSAND, {"-torch.inf": "-1e4"}, {_CAUSAL: "scores + (~visible) * -1e4"}),
+        Mistake(
+            "too small a number",
+            TOO_SMALL,
+            *({"-torch.inf": number} for number in ("-50.0", "-100.0", "-1000.0")),
+            *({_CAUSAL: f"scores + (~visible) * {number}"} for number in ("-50.0", "-100.0", "-1000.0")),
+        ),
+        Mistake(
+            "score of 0 hidden",
+            ZERO_IS_HIDDEN,
+            {_CAUSAL: "(scores * visible).masked_fill(scores * visible == 0, -torch.inf)"},
+            {
+                _CAUSAL: "(scores * visible).masked_fill(scores * visible == 0, -torch.inf)",
+                "dim=-1)": "dim=-1).nan_to_num(0.0)",
+            },
+        ),
         Mistake("over queries", OVER_QUERIES, {"dim=-1": "dim=0"}),
+    ),
+    together=(
+        *((("top left", "own token hidden"), {"tril(keys - queries)": "tril(-1)"} | rest) for rest in _ROWS_OF_NOTHING),
+        (("top left", "one ahead"), {"tril(keys - queries)": "tril(1)"}),
+        *(
+            (("top left", "inverted"), {"tril(keys - queries)": "tril()", "~visible": "visible"} | rest)
+            for rest in _ROWS_OF_NOTHING
+        ),
     ),
     hints=(
         "Query i stands at position i + keys − queries. Which keys stand after it?",
-        "torch.ones(queries, keys, dtype=torch.bool).tril(shift) is True up to a diagonal. Which shift lets the last query see "
-        "every key?",
+        "A matrix of True below and on a diagonal, False above it: torch has a function for that, and the diagonal "
+        "can be shifted.",
+        "By hand, two queries and four keys: the first sees three, the second all four. Try your mask alone, before "
+        "the softmax.",
     ),
 )
 
@@ -218,6 +164,13 @@ def window_weights(scores: torch.Tensor, width: int) -> torch.Tensor:
 
 
 _BOTH, _HIDE = "(key <= own) & (own - key < width)", "scores.masked_fill(~visible, -torch.inf)"
+
+
+def _windowed(rng: random.Random) -> tuple[Tensor, int]:
+    queries = rng.randint(1, 5)
+    keys = queries + rng.randint(0, 3)
+    return drawn_by(rng, queries, keys), rng.randint(1, keys + 1)
+
 
 WINDOW = Exercise(
     name="window",
@@ -237,6 +190,7 @@ WINDOW = Exercise(
         Case("six tokens, a window of 3", (drawn(6, 6, seed=6), 3)),
         Case("a window wider than the text", (drawn(3, 3, seed=7), 7)),
     ),
+    draw=_windowed,
     mistakes=(
         Mistake(
             "one too many",
@@ -267,6 +221,13 @@ WINDOW = Exercise(
             "The window is open to the future: hide the keys after the query as well, key <= own.",
             {_BOTH: "(own - key).abs() < width"},
             {_BOTH: "own - key < width"},
+        ),
+        Mistake(
+            "or for and",
+            "The two conditions are joined by or, and together they hide nothing: a key must be both not after the query and "
+            "near enough, &.",
+            {_BOTH: "(key <= own) | (own - key < width)"},
+            source=lambda source: "|" in source or re.search(r"\bor\b", source) is not None,
         ),
         Mistake(
             "centred",
@@ -305,9 +266,11 @@ WINDOW = Exercise(
     ),
     hints=(
         "Two conditions: the key is not after the query, and it is not too far before it.",
-        "With own = torch.arange(queries)[:, None] + keys - queries, the distance is own - torch.arange(keys). From which "
-        "number to which may it go?",
+        "Write the distance from query to key as a matrix: positions of the queries in a column, less those of the "
+        "keys in a row.",
+        "By hand, a window of 2 over four tokens: the last query sees keys 2 and 3. Between which numbers do their "
+        "distances lie?",
     ),
 )
 
-EXERCISES = (PADDING, CAUSAL, WINDOW)
+EXERCISES = (CAUSAL, WINDOW)

@@ -1,8 +1,11 @@
 """Around the softmax: scores that are capped before it, sinks that take weight within it."""
 
-import torch
+import random
 
-from regard.lessons.exercise import Case, Exercise, Mistake, drawn
+import torch
+from torch import Tensor
+
+from regard.lessons.exercise import Case, Exercise, Mistake, drawn, drawn_by
 from regard.lessons.exercises.masks import AFTER_SOFTMAX, INVERTED, NO_MASK, TIMES_ZERO
 from regard.lessons.exercises.weights import OVER_QUERIES, WEIGHTS, WEIGHTS_BY_HEAD
 
@@ -15,6 +18,14 @@ def capped_weights(scores: torch.Tensor, cap: float, mask: torch.Tensor) -> torc
 
 
 _CAPPED, _MASKED = "cap * torch.tanh(scores / cap)", "capped.masked_fill(~mask, -torch.inf)"
+
+
+def _masked(rng: random.Random) -> tuple[Tensor, float, Tensor]:
+    queries, keys = rng.randint(1, 4), rng.randint(1, 5)
+    mask = torch.tensor([[rng.random() < 0.6 for _ in range(keys)] for _ in range(queries)])
+    mask[torch.arange(queries), [rng.randrange(keys) for _ in range(queries)]] = True
+    return drawn_by(rng, queries, keys) * rng.choice((1, 8)), rng.choice((0.5, 1.0, 3.0, 5.0)), mask
+
 
 SOFTCAP = Exercise(
     name="softcap",
@@ -40,6 +51,7 @@ SOFTCAP = Exercise(
         ),
         Case("a cap of 0.5", (drawn(2, 4, seed=2), 0.5, torch.tensor([[True, False, True, True], [False, True, False, True]]))),
     ),
+    draw=_masked,
     mistakes=(
         Mistake(
             "softcap after mask",
@@ -74,8 +86,9 @@ SOFTCAP = Exercise(
         Mistake("over queries", OVER_QUERIES, {"dim=-1": "dim=0"}),
     ),
     hints=(
-        "tanh lies between −1 and 1. What becomes of −inf in it?",
-        "cap * torch.tanh(scores / cap) first, masked_fill with -torch.inf second, softmax third.",
+        "tanh lies between −1 and 1. What becomes of −∞ in it?",
+        "Small scores should stay what they are: with what must a score be divided before, and multiplied after?",
+        "Three steps in this order: cap, hide, softmax. By hand: a score of 4 with a cap of 2 becomes 1.928.",
     ),
 )
 
@@ -94,6 +107,13 @@ _SINKS, _SOFTMAX, _DROPPED = (
     "[:, :, :keys]",
 )
 _EXP, _SHIFTED = "scores.exp()", "(scores - scores.amax(dim=-1, keepdim=True)).exp()"
+
+
+def _with_sinks(rng: random.Random) -> tuple[Tensor, Tensor]:
+    heads, size = rng.randint(1, 3), rng.choice((1, 1, 8, 1000))
+    scores = drawn_by(rng, heads, rng.randint(1, 4), rng.randint(1, 5)) * size
+    return scores, drawn_by(rng, heads) * rng.choice((1, size))
+
 
 SINKS = Exercise(
     name="sinks",
@@ -115,6 +135,7 @@ SINKS = Exercise(
         Case("three heads, as many queries as keys", (drawn(3, 4, 4, seed=3), torch.tensor([-1.0, 1.5, 0.25]))),
         Case("scores in the thousands", (torch.tensor([[[2000.0, 2001.0], [1999.0, 1998.0]]]), torch.tensor([2000.0]))),
     ),
+    draw=_with_sinks,
     mistakes=(
         Mistake(
             "sink kept",
@@ -158,6 +179,23 @@ SINKS = Exercise(
             {_SOFTMAX: f"{_EXP} / ({_EXP}.sum(dim=-1, keepdim=True) + {_SINKS}.exp())"},
         ),
         Mistake(
+            "not the largest",
+            "What is taken from a row is not the largest of its scores and the sink: exp of those far above it is infinite. "
+            "Its mean, its smallest or its first will not do.",
+            *(
+                {
+                    _SOFTMAX: f"(scores - {taken}).exp() / "
+                    f"((scores - {taken}).exp().sum(dim=-1, keepdim=True) + ({_SINKS} - {taken}).exp())"
+                }
+                for taken in (
+                    "scores.mean(dim=-1, keepdim=True)",
+                    "scores.amin(dim=-1, keepdim=True)",
+                    "scores[:, :, :1]",
+                    _SINKS,
+                )
+            ),
+        ),
+        Mistake(
             "one sink for all",
             "All heads have the first head's sink: sinks has one a head, sinks[:, None, None].",
             {_SINKS: "sinks[0]"},
@@ -170,7 +208,9 @@ SINKS = Exercise(
     ),
     hints=(
         "A sink is the score of one more key, whose weight is not looked at.",
-        "torch.cat the sinks to the scores as one more column, softmax, and leave that column out again.",
+        "The sinks have one number a head: what shape must they have to stand beside (heads, queries, keys)?",
+        "A softmax over keys and sink divides by the right sum, also in the thousands; then leave out what belongs to "
+        "the sink.",
     ),
 )
 

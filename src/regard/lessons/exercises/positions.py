@@ -1,8 +1,12 @@
 """Where a token stands: turned into its query and key, or added to its scores."""
 
-import torch
+import random
+import re
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+import torch
+from torch import Tensor
+
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn, drawn_by
 from regard.lessons.exercises.weights import NO_SCALE, WEIGHTS_BY_HEAD
 
 
@@ -18,6 +22,14 @@ def rotate(x: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 _TURNED = "(first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin())"
 _HALVES, _CAT = "x[:, :half], x[:, half:]", "torch.cat(turned, dim=-1)"
+
+
+def _anywhere(rng: random.Random) -> tuple[Tensor, Tensor]:
+    """Positions far enough out for slow pairs to turn, and near enough for single precision."""
+    tokens = rng.randint(1, 4)
+    positions = torch.tensor([rng.randint(0, rng.choice((9, 300))) for _ in range(tokens)])
+    return drawn_by(rng, tokens, 2 * rng.randint(1, 5)), positions
+
 
 ROTARY = Exercise(
     name="rotary positions",
@@ -41,6 +53,7 @@ ROTARY = Exercise(
         Case("positions that start at 5", (drawn(2, 4, seed=1), torch.tensor([5, 6]))),
         Case("a dim of 6", (drawn(4, 6, seed=2), torch.tensor([3, 1, 0, 5]))),
     ),
+    draw=_anywhere,
     mistakes=(
         Mistake(
             "neighbours paired",
@@ -78,6 +91,21 @@ ROTARY = Exercise(
             {_TURNED: "(first * angles.sin() - second * angles.cos(), second * angles.sin() + first * angles.cos())"},
         ),
         Mistake(
+            "first half overwritten",
+            "The second half is made of the first half as it is after turning: keep what was there, as in first.clone(), "
+            "before you write.",
+            {_TURNED: _TURNED.replace("+ first *", "+ (first * angles.cos() - second * angles.sin()) *")},
+        ),
+        Mistake(
+            "integer division",
+            "The exponent is divided by //, which leaves whole numbers: the frequencies are 1, 1/10000 or 0, with nothing "
+            "between. Divide by /.",
+            {"-torch.arange(half) / half": "-torch.arange(half) // half"},
+            {"-torch.arange(half) / half": "-(torch.arange(half) // half)"},
+            {"10000.0 ** (-torch.arange(half) / half)": "(torch.arange(half) == 0).float()"},  # a whole number's power
+            source=lambda source: re.search(r"//\s*(?!2\b)", source) is not None,
+        ),
+        Mistake(
             "one angle for all",
             "All pairs are turned by the same angle: each pair i has a frequency of its own, 10000^(−2i / dim).",
             {"10000.0 ** (-torch.arange(half) / half)": "torch.ones(half)"},
@@ -96,6 +124,7 @@ ROTARY = Exercise(
             "exponent's sign",
             "The frequencies grow with i: the exponent is negative, 10000^(−2i / dim), so that later pairs turn slower.",
             {"(-torch.arange(half)": "(torch.arange(half)"},
+            {"(-torch.arange(half)": "(torch.arange(half, dtype=torch.float64)"},
         ),
         Mistake(
             "frequencies reversed",
@@ -124,9 +153,10 @@ ROTARY = Exercise(
         ),
     ),
     hints=(
-        "Two halves, x[:, :half] and x[:, half:]; angles of shape (tokens, dim/2) belong to both.",
-        "angles = positions[:, None] * 10000.0 ** (-torch.arange(half) / half). Turning (a, b) by an angle gives "
-        "(a cos − b sin, b cos + a sin).",
+        "Cut x into two halves: entry i of the one is turned with entry i of the other, by one angle.",
+        "Angles have the shape (tokens, dim/2): a position for each row, a frequency for each column. What is the "
+        "first frequency?",
+        "Turning (a, b) by an angle gives (a cos − b sin, b cos + a sin); (1, 0) turned by 1 is (0.540, 0.841).",
     ),
 )
 
@@ -143,6 +173,12 @@ def alibi_weights(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
 
 
 _SLOPES = "-8 * torch.arange(1, heads + 1) / heads"
+
+
+def _causal(rng: random.Random) -> tuple[Tensor, Tensor]:
+    heads, queries, dim = rng.choice((1, 2, 4, 8)), rng.randint(1, 4), rng.choice((1, 2, 3, 5))
+    return drawn_by(rng, heads, queries, dim), drawn_by(rng, heads, queries + rng.randint(0, 3), dim)
+
 
 ALIBI = Exercise(
     name="alibi",
@@ -161,6 +197,7 @@ ALIBI = Exercise(
         Case("four heads, two queries, five keys", (drawn(4, 2, 3, seed=5), drawn(4, 5, 3, seed=6))),
         Case("one head", (drawn(1, 4, 2, seed=7), drawn(1, 4, 2, seed=8))),
     ),
+    draw=_causal,
     mistakes=(
         Mistake(
             "slopes reversed",
@@ -219,9 +256,10 @@ ALIBI = Exercise(
         ),
     ),
     hints=(
-        "With own = torch.arange(queries)[:, None] + keys - queries, the distance is own - torch.arange(keys).",
-        "slopes = 2.0 ** (-8 * torch.arange(1, heads + 1) / heads); slopes[:, None, None] * distance is the penalty. Scale "
-        "first, then subtract, then mask.",
+        "Write the distance from query to key as a matrix; it is 0 on the shifted diagonal, and negative in the future.",
+        "The slopes of two heads are 1/16 and 1/256, of four 1/4, 1/16, 1/64, 1/256. They need two more axes to fit "
+        "the scores.",
+        "Three steps in this order: scale, subtract, hide.",
     ),
 )
 

@@ -1,8 +1,12 @@
 """Attention without a softmax, as a state that is carried from token to token."""
 
-import torch
+import random
+import re
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+import torch
+from torch import Tensor
+
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn, drawn_by
 
 OUTPUT = Result("output", ("positions", "value_dim"))
 BEFORE_UPDATE = "The output is read before the token's own key and value are in the state: update first, then read."
@@ -26,6 +30,13 @@ def linear_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
 _STATE, _TOTAL = "state = state + torch.outer(key[t], value[t])", "total = total + key[t]"
 _READ, _LOOP = "output[t] = query[t] @ state / (query[t] @ total)", "\n        "
 
+
+def _features(rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+    positions, dim = rng.randint(1, 6), rng.randint(1, 4)
+    query, key = drawn_by(rng, positions, dim).exp(), drawn_by(rng, positions, dim).exp()
+    return query, key, drawn_by(rng, positions, rng.randint(1, 4))
+
+
 LINEAR = Exercise(
     name="linear attention",
     text=(
@@ -47,6 +58,7 @@ LINEAR = Exercise(
         ),
         Case("five tokens, a value_dim of 3", (drawn(5, 4, seed=1).exp(), drawn(5, 4, seed=2).exp(), drawn(5, 3, seed=3))),
     ),
+    draw=_features,
     mistakes=(
         Mistake(
             "read before update",
@@ -95,6 +107,22 @@ LINEAR = Exercise(
             {_STATE: "state = key.mT @ value", _TOTAL: "total = key.sum(dim=0)"},
         ),
         Mistake(
+            "one state in all places",
+            "The sums are added to in place, and what was put away for each token is one and the same tensor, which in the end "
+            "holds all of them: make a new one, state = state + …, or put a clone away.",
+            {_STATE: "state = key.mT @ value", _TOTAL: "total = key.sum(dim=0)"},
+            {_STATE: "state = key.mT @ value"},
+            source=lambda source: (
+                re.search(r"\+=|\badd_\(", source) is not None
+                and re.search(r"append|\[[^\]]*\bfor\b|\w\[[^\]]+\] *= *\(?\w+\b *[,)\n]", source) is not None
+            ),
+        ),
+        Mistake(
+            "state not causal",
+            "The numerator sums over all keys, the denominator over those so far: S runs up to the token too.",
+            {_STATE: "state = key.mT @ value"},
+        ),
+        Mistake(
             "total not causal",
             "The denominator sums over all keys, the numerator over those so far: z runs up to the token too.",
             {_TOTAL: "total = key.sum(dim=0)"},
@@ -109,8 +137,9 @@ LINEAR = Exercise(
         Mistake("state transposed", STATE_TRANSPOSED, {"query[t] @ state": "state @ query[t]"}),
     ),
     hints=(
-        "torch.outer(key[t], value[t]) is (dim, value_dim); a query times it is a value, weighted by q · k.",
-        "In the loop: add to S, add to z, then read query[t] @ S / (query[t] @ z).",
+        "An outer product of key and value is (dim, value_dim); a query times it is a value, weighted by q · k.",
+        "A loop over the tokens with two sums. The token itself counts: is it added before or after reading?",
+        "By hand: the first output is the first value, whatever query and key are.",
     ),
 )
 
@@ -126,7 +155,21 @@ def retention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, decay
 
 
 _FADED, _DIVIDED = "output[t] = query[t] @ key.mT * decay**away @ value", "output[t] = row / row.sum() @ value[: t + 1]"
+_SCORES = "query[t] @ key[: t + 1].mT"
+_SOFT_ROWS = (
+    f"torch.softmax({_SCORES}, -1) * decay**away",
+    f"(torch.softmax({_SCORES} * decay**away, -1))",
+    f"(torch.softmax({_SCORES} / key.shape[1] ** 0.5, -1) * decay**away)",
+    f"torch.softmax({_SCORES}, -1)",
+)
 _UPDATE, _OUT = "state = decay * state + torch.outer(key[t], value[t])", "output[t] = query[t] @ state"
+
+
+def _decaying(rng: random.Random) -> tuple[Tensor, Tensor, Tensor, float]:
+    positions, dim = rng.randint(1, 6), rng.randint(1, 4)
+    query, key = drawn_by(rng, positions, dim), drawn_by(rng, positions, dim)
+    return query, key, drawn_by(rng, positions, rng.randint(1, 4)), rng.choice((0.25, 0.5, 0.75, 0.875))
+
 
 RETENTION = Exercise(
     name="retention",
@@ -149,6 +192,7 @@ RETENTION = Exercise(
         ),
         Case("five tokens, a decay of 0.75", (drawn(5, 4, seed=4), drawn(5, 4, seed=5), drawn(5, 3, seed=6), 0.75)),
     ),
+    draw=_decaying,
     mistakes=(
         Mistake(
             "read before update",
@@ -193,6 +237,11 @@ RETENTION = Exercise(
             "The rows are divided by their sum: retention has no denominator here.",
             {_OUT: f"row = query[t] @ key[: t + 1].mT * decay ** torch.arange(t, -1, -1){_LOOP}{_DIVIDED}"},
         ),
+        Mistake(
+            "softmax",
+            "A softmax is taken of the scores: retention has none, its weights are the products as they are, faded.",
+            *({_OUT: f"away = torch.arange(t, -1, -1){_LOOP}output[t] = {row} @ value[: t + 1]"} for row in _SOFT_ROWS),
+        ),
         Mistake("state transposed", STATE_TRANSPOSED, {"query[t] @ state": "state @ query[t]"}),
         Mistake(
             "state replaced",
@@ -202,7 +251,8 @@ RETENTION = Exercise(
     ),
     hints=(
         "Write S_2 in terms of the two outer products. Which of them has a factor?",
-        "state = decay * state + torch.outer(key[t], value[t]), then output[t] = query[t] @ state.",
+        "A loop over the tokens with one sum: it fades, then the new one is added, then the query reads.",
+        "By hand, with a decay of 0.5: what came two tokens ago counts a quarter.",
     ),
 )
 

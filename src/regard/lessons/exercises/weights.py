@@ -1,9 +1,11 @@
 """From queries, keys and values to weights and output."""
 
+import random
+
 import torch
 from torch import Tensor, nn
 
-from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn
+from regard.lessons.exercise import Case, Exercise, Mistake, Result, drawn, drawn_by
 
 SCORES = Result("scores", ("queries", "keys"))
 WEIGHTS = Result("weights", ("queries", "keys"))
@@ -11,7 +13,7 @@ OUTPUT_BY_HEAD = Result("output", ("heads", "queries", "value_dim"))
 WEIGHTS_BY_HEAD = Result("weights", ("heads", "queries", "keys"))
 
 NO_SCALE = "The scores are not scaled: they grow with dim, and softmax becomes one-hot. Divide them by √dim."
-BY_DIM = "The scores are divided by dim: that flattens the weights. Divide by its root, dim**0.5."
+BY_DIM = "In all, the scores are divided by dim: that flattens the weights. Divide by its root, dim**0.5, once."
 TIMES_ROOT = "The scores are multiplied by √dim, which makes large scores larger: divide by it."
 OVER_QUERIES = "The softmax runs over the queries: each column sums to 1. Each query shares its weight among the keys, dim=-1."
 
@@ -20,6 +22,11 @@ def scaled_scores(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
     """Query (queries, dim) and key (keys, dim) to scores (queries, keys)."""
     root: float = query.shape[-1] ** 0.5
     return query @ key.mT / root
+
+
+def _tokens(rng: random.Random) -> tuple[Tensor, Tensor]:
+    dim = rng.choice((1, 2, 3, 5, 8, 16))
+    return drawn_by(rng, rng.randint(1, 5), dim), drawn_by(rng, rng.randint(1, 6), dim)
 
 
 SCALE = Exercise(
@@ -42,6 +49,7 @@ SCALE = Exercise(
         Case("as many queries as keys", (drawn(3, 7, seed=1), drawn(3, 7, seed=2))),
         Case("a dim of 2", (drawn(2, 2, seed=3), drawn(5, 2, seed=4))),
     ),
+    draw=_tokens,
     mistakes=(
         Mistake("no scale", NO_SCALE, {" / root": ""}),
         Mistake("scaled by dim", BY_DIM, {"query.shape[-1] ** 0.5": "query.shape[-1]"}),
@@ -71,7 +79,8 @@ SCALE = Exercise(
     ),
     hints=(
         "A dot product multiplies entry by entry and adds up. How many numbers does it add up here?",
-        "query @ key.mT gives all scores at once; the last axis of query has dim entries.",
+        "A matrix product gives all dot products at once, if the keys stand in columns: which two axes of key change places?",
+        "By hand: (1, 0, 2, 0) · (1, 1, 1, 3) = 3, and with a dim of 4 the score is 1.5. Which entry of the result is that?",
     ),
 )
 
@@ -81,6 +90,12 @@ def softmax(scores: torch.Tensor) -> torch.Tensor:
     top = scores.amax(dim=-1, keepdim=True)
     powers = torch.exp(scores - top)
     return powers / powers.sum(dim=-1, keepdim=True)
+
+
+def _rows(rng: random.Random) -> tuple[Tensor]:
+    queries, keys = rng.randint(1, 4), rng.randint(1, 6)
+    scores = drawn_by(rng, queries, keys) * rng.choice((1, 8, 1000))  # far apart within a row, too
+    return (scores + drawn_by(rng, queries, 1) * rng.choice((0, 2000)),)
 
 
 SOFTMAX = Exercise(
@@ -97,14 +112,26 @@ SOFTMAX = Exercise(
         Case("two queries, three keys", (torch.tensor([[1.0, 2.0, 3.0], [0.5, 0.5, -1.0]]),)),
         Case("as many queries as keys", (drawn(3, 3, seed=5),)),
         Case("scores in the thousands", (torch.tensor([[2000.0, 2001.0, 1999.5], [2001.0, 1999.0, 2000.0]]),)),
+        Case("a row with a wide range", (torch.tensor([[2000.0, 0.0, -2000.0], [-2000.0, 2000.0, 0.0]]),)),
         Case("rows far apart", (torch.tensor([[1.0, 0.0, 2.0], [-999.0, -1000.0, -1001.0], [2000.0, 1999.0, 1998.0]]),)),
     ),
+    draw=_rows,
     mistakes=(
         Mistake(
             "overflow",
             "exp of a large score is infinite, and inf / inf is NaN. Take the largest score of the row from the row first: "
             "the weights stay the same.",
             {"scores - top": "scores"},
+        ),
+        Mistake(
+            "not the largest",
+            "What is taken from a row is not its largest score: exp of those far above it is infinite. Its mean, its smallest "
+            "or its first will not do; take amax(dim=-1, keepdim=True).",
+            {"scores.amax(dim=-1, keepdim=True)": "scores.mean(dim=-1, keepdim=True)"},
+            {"scores.amax(dim=-1, keepdim=True)": "scores.amin(dim=-1, keepdim=True)"},
+            {"scores.amax(dim=-1, keepdim=True)": "scores[:, :1]"},
+            {"scores.amax(dim=-1, keepdim=True)": "scores[:, -1:]"},
+            {"scores.amax(dim=-1, keepdim=True)": "scores.median(dim=-1, keepdim=True).values"},
         ),
         Mistake(
             "one top for all rows",
@@ -162,7 +189,8 @@ SOFTMAX = Exercise(
     ),
     hints=(
         "exp(a) / (exp(a) + exp(b)) does not change when you take the same number from a and from b.",
-        "scores.amax(dim=-1, keepdim=True) is the largest score of each row, with an axis that still fits the scores.",
+        "exp of a number up to 0 is never above 1. Which number, taken from a whole row, leaves none above 0?",
+        "Largest, exponential, sum: two of the three run over the last axis, and keep it, so that rows fit each other again.",
     ),
 )
 
@@ -176,6 +204,12 @@ def attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tu
     weights = torch.softmax(scores, dim=-1)
     output = weights @ value
     return output, weights
+
+
+def _heads(rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+    heads, keys, dim = rng.randint(1, 3), rng.randint(1, 5), rng.choice((1, 2, 3, 5, 8))
+    query = drawn_by(rng, heads, rng.randint(1, 4), dim)
+    return query, drawn_by(rng, heads, keys, dim), drawn_by(rng, heads, keys, rng.randint(1, 4))
 
 
 ATTENTION = Exercise(
@@ -199,6 +233,7 @@ ATTENTION = Exercise(
         Case("as many queries as keys", (drawn(2, 3, 3, seed=6), drawn(2, 3, 3, seed=7), drawn(2, 3, 3, seed=8))),
         Case("three heads", (drawn(3, 2, 5, seed=9), drawn(3, 4, 5, seed=10), drawn(3, 4, 2, seed=11))),
     ),
+    draw=_heads,
     mistakes=(
         Mistake("no scale", NO_SCALE, {" / query.shape[-1] ** 0.5": ""}),
         Mistake("scaled by dim", BY_DIM, {"query.shape[-1] ** 0.5": "query.shape[-1]"}),
@@ -251,7 +286,8 @@ ATTENTION = Exercise(
     ),
     hints=(
         "Three lines: scores, weights, output. The axis of the heads goes along by itself in a matrix product.",
-        "Scores are query @ key.mT / query.shape[-1] ** 0.5, the output is weights @ value. Which axis must sum to 1?",
+        "Each query shares a weight of 1 among the keys: which axis of the scores must sum to 1?",
+        "Shapes tell what meets what: (queries, dim) and (dim, keys), then (queries, keys) and (keys, value_dim).",
     ),
 )
 
@@ -278,6 +314,20 @@ def attention_in_training(
     return output, weights
 
 
+def _in_training(rng: random.Random) -> tuple[Tensor, Tensor, Tensor, nn.Module]:
+    """Weights that stay clear of where a rounding error would decide what is dropped."""
+    while True:
+        keys, dim = rng.randint(2, 5), rng.choice((1, 2, 3, 4))
+        query, key, value = (
+            drawn_by(rng, rng.randint(1, 4), dim),
+            drawn_by(rng, keys, dim),
+            drawn_by(rng, keys, rng.randint(1, 4)),
+        )
+        tenths = 10 * attention_in_training(query, key, value, nn.Identity())[1]
+        if bool(((tenths - tenths.round()).abs() > 0.01).all()):
+            return query, key, value, FixedDropout()
+
+
 DROPOUT = Exercise(
     name="dropout",
     text=(
@@ -293,6 +343,7 @@ DROPOUT = Exercise(
         Case("two queries, three keys", (drawn(2, 4, seed=26), drawn(3, 4, seed=27), drawn(3, 2, seed=28), FixedDropout())),
         Case("as many queries as keys", (drawn(4, 2, seed=32), drawn(4, 2, seed=33), drawn(4, 4, seed=34), FixedDropout())),
     ),
+    draw=_in_training,
     mistakes=(
         Mistake(
             "weights after dropout",
@@ -329,7 +380,12 @@ DROPOUT = Exercise(
         ),
         Mistake("no scale", NO_SCALE, {" / query.shape[-1] ** 0.5": ""}),
     ),
-    hints=("Two things come of the weights: what is returned, and what meets the values.", "output = drop(weights) @ value"),
+    hints=(
+        "Two things come of the weights: what is returned, and what meets the values.",
+        "Where in softmax(q kᵀ / √dim) v does the formula put the dropout: at the scores, the weights, the values or "
+        "the output?",
+        "The layer gives new numbers and leaves the old ones alone: you can have both, under two names.",
+    ),
 )
 
 EXERCISES = (SCALE, SOFTMAX, ATTENTION, DROPOUT)
