@@ -8,36 +8,23 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
-import os
 import re
-import resource
-import signal
-import warnings
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import transformers.models
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
 import regard
+from outcomes import EXACT, Outcome, apart, told
 from regard.errors import RegardError
 from support.any_model import NotTriedError, zoo_of
 from support.model_zoo import Zoo
 from support.zoo_report import built, largest_error, own_weights, run, tensors
 
-SECONDS, BYTES = 60, 8 << 30
-EXACT = 1e-5
-
-
-class Outcome(NamedTuple):
-    """What came of one class: in a word, and in detail."""
-
-    word: str
-    given: str = ""
-    detail: str = ""
+SECONDS = 60
 
 
 def classes(known: Collection[str]) -> list[tuple[str, str]]:
@@ -114,31 +101,12 @@ def error_of_outputs(zoo: Zoo) -> float | None:
     return check.worst if len(check.compared) == len(check.calls) and not check.wrong else None
 
 
-def apart(module: str, word: str) -> Outcome:
-    """The outcome, found in a child."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        signal.alarm(SECONDS)
-        resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-        warnings.simplefilter("ignore")
-        try:
-            found = outcome(module, word)
-        except Exception as fault:  # noqa: BLE001 - a model that breaks in another way than when it was tried
-            found = Outcome("not tried", detail=f"{type(fault).__name__}: {fault}"[-200:])
-        os.write(writing, json.dumps(found).encode()[:60_000])
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(child, 0)
-    return Outcome(*json.loads(data)) if data else Outcome("not tried", detail="it takes too long, or too much memory")
-
-
 def page_of_others(known: Collection[str]) -> str:
     """The table's rows, and what they come to."""
-    found = {word: apart(module, word) for module, word in tqdm(classes(known), desc="Other classes", unit="class")}
+    found = {
+        word: apart(partial(outcome, module, word), SECONDS)
+        for module, word in tqdm(classes(known), desc="Other classes", unit="class")
+    }
     words = [one.word for one in found.values()]
     shown = {word: one for word, one in found.items() if one.word != "no attention"}
     lines = [
@@ -154,8 +122,3 @@ def page_of_others(known: Collection[str]) -> str:
     ]
     lines += [f"| {word} | {one.word} | {one.given} | {told(one.detail)} |" for word, one in shown.items()]
     return "\n".join(lines) + "\n"
-
-
-def told(detail: str) -> str:
-    """In a cell: one line, without what a table or a page would take for its own, and without paths."""
-    return re.sub(r"(/[\w.\-]+){2,}", "…", " ".join(detail.split()).replace("|", "/").replace("<", "‹").replace(">", "›"))[:200]
