@@ -102,10 +102,21 @@ class Attend(nn.Module):
         return functional.scaled_dot_product_attention(q, k, v)
 
 
-class Reads(nn.Module):
+class AttendTalking(nn.Module):
+    """As it is there with talking heads: the part has parameters of its own."""
+
     def __init__(self):
         super().__init__()
-        self.to_q, self.to_kv, self.attend = nn.Linear(DIM, DIM), nn.Linear(DIM, DIM), Attend()
+        self.talk = nn.Conv2d(HEADS, HEADS, 1)
+
+    def forward(self, q, k, v):
+        return self.talk(q @ k.mT).softmax(-1) @ v
+
+
+class Reads(nn.Module):
+    def __init__(self, attend=Attend):
+        super().__init__()
+        self.to_q, self.to_kv, self.attend = nn.Linear(DIM, DIM), nn.Linear(DIM, DIM), attend()
         self.past = None
 
     def forward(self, x, context=None):
@@ -116,12 +127,13 @@ class Reads(nn.Module):
         return self.attend(q, kv, kv)
 
 
-def test_a_part_that_is_given_projections_is_asked_through_what_projects():
+@pytest.mark.parametrize("attend", [Attend, AttendTalking])
+def test_a_part_that_is_given_projections_is_asked_through_what_projects(attend):
     x, context = drawn(2, 5, DIM), drawn(2, 5, DIM, seed=1)
-    assert kinds(Reads(), x) == [("attend", "self", 0)]
-    assert kinds(Reads(), x, context) == [("attend", "cross", 0)]
-    assert kinds(Reads(), x, context=drawn(2, 7, DIM)) == [("attend", "cross", 0)]
-    model = Reads()
+    assert kinds(Reads(attend), x) == [("attend", "self", 0)]
+    assert kinds(Reads(attend), x, context) == [("attend", "cross", 0)]
+    assert kinds(Reads(attend), x, context=drawn(2, 7, DIM)) == [("attend", "cross", 0)]
+    model = Reads(attend)
     model.past = drawn(2, 6, DIM, seed=2)
     assert kinds(model, x[:, :1]) == [("attend", "self", 0)]  # the keys of a cache are its own
 

@@ -67,6 +67,12 @@ def linear_without_query_softmax(self, x):
     return q @ (k.mT.softmax(-1) @ v)
 
 
+def linear_of_heads(self, x):
+    q, k, v = self.heads(x)
+    shared = k[:, 0].mT.softmax(-1) @ v[:, 0]  # as lambda layers have it: of one head, read by all of them
+    return q @ shared.unsqueeze(1)
+
+
 def channels(self, x):
     q, k, v = self.to_qkv(x).view(*x.shape[:2], 3, 2, 3).permute(2, 0, 3, 4, 1).unbind(0)  # (batch, heads, dim, positions)
     q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
@@ -95,6 +101,7 @@ NONE = {
     linear_of_inputs: "linear attention",
     linear_features_first: "linear attention",
     linear_without_query_softmax: "linear attention",
+    linear_of_heads: "linear attention",
     channels: "attention between channels",
     channels_of_pictures: "attention between channels",
     router: "a softmax over the features of a projection",

@@ -20,7 +20,7 @@ from regard.recording.entries import method_of, tensors_in
 from regard.recording.kinds import Kinds, is_attention
 from regard.recording.layers import Layers
 from regard.recording.living import Living
-from regard.recording.origins import Running, keys_from
+from regard.recording.origins import Running, is_given_heads, keys_from
 from regard.recording.owner import Owner
 from regard.recording.way_out import WayOut
 
@@ -289,18 +289,18 @@ class Observer(ABC):
     def _kind(self, call: AttentionCall) -> str:
         """The kind of a call, by where its keys come from; names of the module are asked where that is not sure."""
         name, origin = self.names[id(call.module)], None
-        if not self.kinds.is_declared(name) and (running := self._that_projects(call.module)) is not None:
+        if not self.kinds.is_declared(name) and (running := self._that_projects(call)) is not None:
             origin = keys_from(running, *call.size())
         if origin is None or not origin.sure:
             said = self.kinds.name_says(name)
             return self.kinds.of(name, said if said is not None or origin is None else origin.kind)
         return self.kinds.of(name, origin.kind)
 
-    def _that_projects(self, module: nn.Module) -> Running | None:
+    def _that_projects(self, call: AttentionCall) -> Running | None:
         """The running module that is given what queries and keys are made of: the innermost one that has parameters."""
-        at = next((at for at in range(len(self.stack) - 1, -1, -1) if self.stack[at] is module), -1)
-        inward_out = reversed(self._running[: at + 1])
-        return next((one for one in inward_out if next(one.module.parameters(), None) is not None), None)
+        at = next((at for at in range(len(self.stack) - 1, -1, -1) if self.stack[at] is call.module), -1)
+        inward_out = (one for one in reversed(self._running[: at + 1]) if next(one.module.parameters(), None) is not None)
+        return next((one for one in inward_out if not is_given_heads(one, *call.size()[1:])), None)
 
 
 def _remove_hooks(parts: Collection[nn.Module], hooks: tuple[Callable[..., None], ...]) -> None:

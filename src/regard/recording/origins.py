@@ -68,6 +68,15 @@ def keys_from(running: Running, batch: int, queries: int, keys: int) -> Origin |
     return Origin("self" if same else "cross", sure=False)
 
 
+def is_given_heads(running: Running, queries: int, keys: int) -> bool:
+    """Whether a module is given queries, keys and values that are cut into heads: (…, heads, positions, dim) each.
+
+    What these are made of is then an argument of the module around it.
+    """
+    lengths = [value.shape[-2] for _, value in _sequences(running) if value.ndim > 3]
+    return lengths[:3] == [queries, keys, keys]
+
+
 def _without_source(module: nn.Module, asking: set[int], others: list[set[int]], queries: int, keys: int) -> Origin | None:
     if queries == keys:
         return None

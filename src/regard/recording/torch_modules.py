@@ -25,7 +25,7 @@ from regard.recording.kinds import is_attention
 from regard.recording.living import Living
 from regard.recording.modes import BlockMode
 from regard.recording.observer import AttentionCall, Observer
-from regard.recording.reshapes import PRODUCTS, TRACKED, Reshapes
+from regard.recording.reshapes import PRODUCTS, RESHAPES, TRACKED, Reshapes
 from regard.recording.softmax_by_hand import HANDLED, MULTIPLIED, QUOTIENTS, SoftmaxByHand, axis_of_quotient
 from regard.recording.softmax_inputs import (
     CHANNELS,
@@ -207,6 +207,8 @@ class TorchCalls(BlockMode):
                 continue
             if is_transposed(func, operand, result):
                 self.sums.hold(result, held._replace(axis=-3 - held.axis))
+            elif func in RESHAPES and _keeps_last(operand, result):
+                self.sums.hold(result, held)
             elif func in PRODUCTS and len(operands) == 2 and sums_over(func, args, at, held.axis):
                 held.softmax.used, held.softmax.is_said, held.softmax.reason = False, True, LINEAR
                 self.observer.withdraw(held.call)
@@ -345,6 +347,12 @@ def _operands(func: Any, args: tuple[Any, ...]) -> Sequence[Any]:
     if func is not torch.einsum:
         return args
     return args[1] if isinstance(args[1], tuple | list) else args[1:]
+
+
+def _keeps_last(tensor: Tensor, result: Tensor) -> bool:
+    """Whether the last two axes of a tensor are those of what was made of it."""
+    last = [(one.shape[-2:], one.stride()[-2:]) for one in (tensor, result)]
+    return min(tensor.ndim, result.ndim) > 1 and last[0] == last[1]
 
 
 def _multiplies_values(module: nn.Module, weights: Tensor, values: Tensor) -> bool:
