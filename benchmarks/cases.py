@@ -20,7 +20,7 @@ import regard
 from measure import Call, Size, main
 from regard.maps.statistics.cells import edges
 
-LAYERS = 4
+LAYERS, DEEP = 4, 32
 POOL, TOPK = (64, 64), 8
 CELLS = 512, 512
 ROWS, TILE = 256, 512
@@ -44,7 +44,7 @@ def llama(attention: str, size: Size) -> Any:
 
 
 @functools.cache
-def llama_of(attention: str, heads: int, kv_heads: int, dim: int, dtype: torch.dtype, device: str) -> Any:
+def llama_of(attention: str, heads: int, kv_heads: int, dim: int, dtype: torch.dtype, device: str, layers: int = LAYERS) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM  # a second that the other cases save
 
     torch.manual_seed(0)
@@ -52,7 +52,7 @@ def llama_of(attention: str, heads: int, kv_heads: int, dim: int, dtype: torch.d
         vocab_size=1000,
         hidden_size=heads * dim,
         intermediate_size=2 * heads * dim,
-        num_hidden_layers=LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
         max_position_embeddings=2**17,
@@ -79,6 +79,31 @@ def record(size: Size) -> Call:
         with regard.record(model) as recording:
             output = model(input_ids=ids, use_cache=False)
         return recording, output
+
+    return run
+
+
+@case
+def check(size: Size) -> Call:
+    """A recording with values, and then its check: the number is the largest error of its maps."""
+    model, ids = llama("sdpa", size), tokens(size)
+
+    def run() -> float:
+        with regard.record(model, values=True) as recording:
+            model(input_ids=ids, use_cache=False)
+        return recording.check().worst
+
+    return run
+
+
+@case
+def block(size: Size) -> Call:
+    """The way into a block and out of it again, around a model that is as deep as others and does nothing in between."""
+    model = llama_of("sdpa", 2, 2, 8, size.dtype, size.device, DEEP)
+
+    def run() -> None:
+        with regard.record(model):
+            pass
 
     return run
 

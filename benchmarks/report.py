@@ -14,6 +14,8 @@ LAYERS, HEADS, DIM, TILE = 4, 8, 64, 512
 NAMES = {
     "record": "forward under `regard.record`",
     "forward": "plain forward, SDPA",
+    "check": "forward under `record(values=True)`, and its `check()`",
+    "block": "into the block and out, 32 layers",
     "output_attentions": "Transformers eager, `output_attentions=True`",
     "lens_cache": "TransformerLens `run_with_cache`, patterns only",
     "lens_forward": "plain forward of the same Llama, SDPA",
@@ -43,7 +45,7 @@ NAMES = {
     "pool_long": "pool (512, 512), all heads",
     "pool_predicted": "how long that pool will take, predicted",
 }
-RECORDING = ("record", "output_attentions", "lens_cache", "inseq_attribute")
+RECORDING = ("record", "check", "output_attentions", "lens_cache", "inseq_attribute")
 STATISTICS = ("received", "entropy", "pool_mean", "pool_max", "topk")
 SAVED = ("write", "open", "region_middle", "region_end", "region_end_all_heads", "pool_predicted", "pool_long")
 
@@ -56,6 +58,8 @@ RATIO_GOALS = {
 }
 TILE_GOAL = 5e-3
 """Seconds for one tile on a device."""
+BLOCK_SECONDS = 20e-3
+"""Into a block around a model of 32 layers and out of it."""
 EXTRA_GOAL, BLOCK_GOAL, REGION_SECONDS, REGION_BYTES = 1.1, 64 * 2**20, 1.0, 300e6
 
 
@@ -73,6 +77,7 @@ def report(about: dict[str, str], notes: list[str], found: list[Found]) -> str:
         timing([one for one in found if not one["memory"] and one["case"] in RECORDING], found),
         extra_memory(found),
         *about_recording(found),
+        *about_block(found),
         "## Statistics",
         '`summary(received=True, entropy=True, pool=(64, 64), how=("mean", "max"), topk=8)` of a new map each time. '
         "The last lines are what any pass over a map does at least.",
@@ -254,6 +259,23 @@ def about_recording(found: list[Found]) -> list[str]:
                 f"{words}; at {own['n']:,} tokens it takes {ratio(own):.1f} times that plain forward, and "
                 f"{ratio(direct):.1f} times what Regard takes in the same process."
             )
+    return [" ".join(said)] if said else []
+
+
+def about_block(found: list[Found]) -> list[str]:
+    """What the block itself costs, and how far maps were from what their calls returned."""
+    said = []
+    if one := pick(found, "block"):
+        seconds = median(one["seconds"])
+        said.append(
+            f"Into a block around a Llama of 32 layers and out again, with nothing in between: {duration(seconds)}, "
+            f"{against_goal(seconds, BLOCK_SECONDS, duration(BLOCK_SECONDS))}."
+        )
+    errors = [
+        f"{one['value']:.1e} at {one['n']:,} in {one['dtype']}" for one in found if one["case"] == "check" and "value" in one
+    ]
+    if errors:
+        said.append(f"`check()` found at most {', '.join(errors)}.")
     return [" ".join(said)] if said else []
 
 

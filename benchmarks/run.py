@@ -90,6 +90,9 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
         yield Job("forward", n, memory=True, repeats=repeats)
         for name in ("record", "forward"):
             yield Job(name, n, memory=True, own_pages=False, repeats=repeats)
+    yield Job("block", 1)
+    for dtype in ("float32", "bfloat16"):
+        yield Job("check", 1024, "forward", dtype)
     longest = 8192  # beyond that, single statistics say nothing new
     matrices = {n: 8 * n**2 * 4.0 for n in (*sizes, 4096)}
     middle = [] if quick else [4096]
