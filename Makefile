@@ -71,7 +71,7 @@ compat: $(patsubst compat/%.txt,compat-%,$(wildcard compat/*.txt))
 
 compat-%: compat/%.txt
 	test -d build/compat/$* || $(PYTHON) -m venv build/compat/$*
-	build/compat/$*/bin/pip install --quiet --constraint $< --editable . hypothesis pytest pytest-xdist scipy
+	build/compat/$*/bin/pip install --quiet --constraint $< --editable . entmax hypothesis pytest pytest-xdist scipy
 	build/compat/$*/bin/python -m pytest -W ignore::FutureWarning -W ignore::DeprecationWarning \
 		$(addprefix tests/recording/,functions/test_eager.py functions/test_sdpa.py functions/test_training.py test_check.py test_stacks.py)
 
