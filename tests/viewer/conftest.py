@@ -25,8 +25,16 @@ def browser():
         yield found
 
 
-@pytest.fixture
-def opened(browser, address):
+@pytest.fixture(scope="module")
+def once_opened(browser, address):
     made = Opened(browser, address)
     yield made
     made.finish()
+
+
+@pytest.fixture
+def opened(once_opened, address):
+    """The page as it opens; all tests of a file have one window."""
+    once_opened.again(address)
+    yield once_opened
+    once_opened.check()

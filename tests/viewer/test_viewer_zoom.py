@@ -30,16 +30,9 @@ def address(long_map, tmp_path_factory):
     return path.as_uri()
 
 
-@pytest.fixture(scope="module")
-def once_opened(browser, address):
-    made = Opened(browser, address)
-    yield made
-    made.finish()
-
-
 @pytest.fixture
 def opened(once_opened):
-    """The whole map of one head."""
+    """The whole map of one head, in the page that stays open: building it anew would cost more than the test."""
     once_opened.page.evaluate(f"location.hash = 'view=map&heads={HEAD}'")
     once_opened.rest()
     return once_opened
