@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import regard
-from support.viewer_driving import Opened, assert_shows, rounded
+from support.viewer_driving import assert_shows, rounded
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
