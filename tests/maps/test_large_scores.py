@@ -10,8 +10,8 @@ from torch.testing import assert_close
 from regard import AttentionMap
 from regard.errors import ScoreError
 from regard.maps import key_norms, view
-from regard.maps.factors import products_alike
 from regard.maps.key_norms import KeyNorms
+from regard.maps.products_alike import LEAST, are_alike, products_alike, products_in_order
 from regard.maps.reading.rounding import FAR, FINE, rounding, sizes
 
 HEADS, QUERIES, KEYS, DIM = 4, 11, 13, 17
@@ -201,8 +201,65 @@ def test_ordinary_scores_stay_in_float32_and_offsets_are_taken_out():
         assert of(1000.0, offset=0.995, **options) == (torch.float64, None, False)
     assert of(1000.0) == (torch.float64, None, False)
     assert of(1e12) == (torch.float64, None, True)
+
+
+def test_parts_of_rows_are_in_float32_where_scores_are_ordinary():
+    def of(size, offset=0.0, **options):
+        query, key = vectors(size, offset=offset)
+        query[:, 1, 4:] /= 50  # all rows of a head are computed in one way, and one is enough
+        return rounding(AttentionMap(query, key, **options).factors, 0, 1, range(4, 7), whole=False)
+
+    if not are_alike(torch.device("cpu"), DIM):
+        pytest.skip("this machine's products depend on their company: parts of rows are in double precision")
+    assert of(20.0) == (torch.float32, None, True)
+    taken = of(1000.0, offset=0.995)
+    assert (taken.dtype, taken.mean.shape, taken.alike) == (torch.float32, (DIM,), True)
+    assert of(1000.0) == (torch.float64, None, False)
+    assert of(20.0, bias=torch.full((1, 1, QUERIES, KEYS), 900.0)) == (torch.float64, None, False)
+
+
+def test_a_machine_whose_products_depend_on_their_company_computes_parts_in_double_precision(monkeypatch):
+    monkeypatch.setattr("regard.maps.reading.rounding.are_alike", lambda *_: False)
     query, key = vectors(20.0)
-    assert rounding(AttentionMap(query, key).factors, 0, 1, range(3), whole=False).dtype == torch.float64, "parts of rows"
+    assert rounding(AttentionMap(query, key).factors, 0, 1, range(3), whole=False) == (torch.float64, None, False)
+
+
+@pytest.mark.parametrize("dim", [1, 17, 64, 80, more(256)])
+def test_scores_are_alike_in_any_company(dim):
+    if not are_alike(torch.device("cpu"), dim):
+        pytest.skip("not on this machine")
+    generator = torch.Generator().manual_seed(1)
+    query, key = torch.randn(1, 1, 61, dim, generator=generator), torch.randn(1, 1, 503, dim, generator=generator)
+    whole = products_alike(query, key)
+    assert_close(whole, query @ key.mT)
+    assert torch.equal(whole[0, 0], query[0, 0] @ key[0, 0].T), "as products into memory that is there"
+    places = (slice(3, 4), slice(5, 6)), (slice(0, 1), slice(None)), (slice(7, 31), slice(2, 3)), (slice(9, 60), slice(11, 77))
+    for rows, columns in places:
+        assert torch.equal(products_alike(query[:, :, rows], key[:, :, columns]), whole[:, :, rows, columns])
+    assert LEAST < 61
+
+
+@pytest.mark.parametrize("size", [9.0, 40.0])
+def test_equal_keys_round_equally_in_every_read(size):
+    """Errors of the same sign add up where many keys are the same, as those of a repeated token are."""
+    query, key = vectors(size)
+    key[:, :, ::2] = key[:, :, :1]
+    amap = AttentionMap(query, key)
+    sums = in_tiles(amap).sum(-1, dtype=torch.float64)
+    assert_close(sums, torch.ones_like(sums), rtol=0, atol=1e-6)
+
+
+def test_long_rows_of_few_different_scores_sum_to_one(long_rows):
+    """The kernel's own sum, one number after another, is off by 5e-6 here."""
+    if long_rows:
+        pytest.skip("they are as long as they are")
+    keys = 8192
+    query, key = torch.ones(1, 1, 2, 1), torch.where(torch.arange(keys) % 3 == 0, 1.37, -0.61).view(1, 1, keys, 1)
+    amap = AttentionMap(query, key, scale=1.0)
+    parts = torch.cat([amap[..., : keys // 2], amap[..., keys // 2 :]], -1)
+    for weights in (amap.dense(), next(iter(amap.rows())).weights, parts):
+        assert_close(weights.sum(-1, dtype=torch.float64), torch.ones(1, 1, 2, dtype=torch.float64), rtol=0, atol=4e-7)
+    assert_close(amap.received().sum(-1, dtype=torch.float64), torch.full((1, 1), 2.0, dtype=torch.float64), rtol=0, atol=1e-6)
 
 
 def test_the_bound_holds_and_is_no_larger_than_it_need_be():
@@ -232,10 +289,10 @@ def test_the_norms_of_keys(together, monkeypatch):
 
 def test_products_in_one_order_are_the_same_in_any_company():
     query, key = (one.double() for one in vectors(1e20))
-    whole = products_alike(query[0, :2], key[0])
+    whole = products_in_order(query[0, :2], key[0])
     assert_close(whole, query[0, :2] @ key[0].mT)
     for rows, columns in ((slice(3, 4), slice(5, 6)), (slice(0, 7), slice(2, 12))):
-        assert torch.equal(products_alike(query[0, :2, rows], key[0, :, columns]), whole[:, rows, columns])
+        assert torch.equal(products_in_order(query[0, :2, rows], key[0, :, columns]), whole[:, rows, columns])
 
 
 def test_many_threads_share_one_table_of_denominators():

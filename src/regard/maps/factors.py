@@ -21,6 +21,7 @@ from regard.errors import ScoreError, ShapeError
 from regard.maps.checks import check_broadcast, check_query_key
 from regard.maps.key_norms import KeyNorms
 from regard.maps.mapped_tensor import MappedTensor, plain
+from regard.maps.products_alike import products_alike, products_in_order
 from regard.maps.source import Guard, working_dtype
 from regard.masks import Mask
 from regard.masks.narrowing import narrowed
@@ -120,6 +121,16 @@ class Factors:
         """How long the keys are, of which the precision depends that scores need."""
         return KeyNorms(self.key)
 
+    @cached_property
+    def query_norms(self) -> KeyNorms:
+        """How long the queries are: measured as keys are."""
+        return KeyNorms(self.query)
+
+    @cached_property
+    def roundings_of_parts(self) -> dict[tuple[int, int], Any]:
+        """How parts of the rows of a head are computed, by sequence and head, as far as it is known (``rounding.py``)."""
+        return {}
+
     def scores(
         self,
         batch: Positions,
@@ -154,7 +165,11 @@ class Factors:
         if read != tuple(range(key.shape[1])):
             key = take(key, 1, tuple(head - used[0] for head in read))
         with torch.autocast(query.device.type, enabled=False):  # a map may be read where the model runs in half precision
-            scores = products_alike(query * self.scale, key) if alike else query @ key.transpose(-1, -2) * self.scale
+            if alike:
+                multiply = products_alike if dtype == torch.float32 else products_in_order
+                scores = multiply(query * self.scale, key)
+            else:
+                scores = query @ key.transpose(-1, -2) * self.scale
         if self.softcap is not None:
             scores = self.softcap * torch.tanh(scores / self.softcap)
         if self.bias is not None:
@@ -182,17 +197,6 @@ class Factors:
 def _without_rest(tensor: Tensor) -> Tensor:
     """A tensor that is the whole of its storage, which is what a pickle writes."""
     return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
-
-
-def products_alike(query: Tensor, key: Tensor) -> Tensor:
-    """(…, queries, dim) times (…, keys, dim), (…, queries, keys): each sum in the order of its numbers, each step rounded.
-
-    Slow. A product of matrices is fast because it sums as it likes, and the last bits of a number then depend on the others.
-    """
-    made = query.new_zeros(*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
-    for at in range(query.shape[-1]):
-        made.add_(query[..., at, None] * key[..., None, :, at])
-    return made
 
 
 def key_heads_read(heads: Positions, group: int) -> Positions:

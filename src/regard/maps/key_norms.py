@@ -22,38 +22,40 @@ class KeyNorms:
     def __init__(self, key: Tensor) -> None:
         self.key = key
         batch, heads, _, dim = key.shape
-        self.found = False  # whether of all heads
+        self.found = [False, False]  # whether of all heads: norms, and distances from the mean
         with torch.inference_mode(False):  # they are filled later, perhaps outside of the mode
             self._longest = torch.full((2, batch, heads), torch.nan, dtype=working_dtype(key), device=key.device)
             self._means = torch.zeros(batch, heads, dim, dtype=working_dtype(key), device=key.device)
 
     def longest(self, batch: Positions, heads: Positions, *, centred: bool) -> Tensor:
         """Of these heads' keys the largest norm, or the largest distance from their mean, (batch, heads)."""
-        if not self.found and bool(take(take(self._longest[0], 0, batch), 1, heads).isnan().any()):
+        if not self.found[centred] and bool(take(take(self._longest[int(centred)], 0, batch), 1, heads).isnan().any()):
             if self.key.numel() <= TOGETHER:
-                self._find(slice(None), slice(None))
-                self.found = True
+                self._find(slice(None), slice(None), centred=centred)
+                self.found[centred] = True
             else:
                 for one in set(batch):
                     for head in set(heads):
-                        self._find(slice(one, one + 1), slice(head, head + 1))
+                        self._find(slice(one, one + 1), slice(head, head + 1), centred=centred)
         return take(take(self._longest[int(centred)], 0, batch), 1, heads)
 
     def means(self, batch: Positions, heads: Positions) -> Tensor:
-        """The mean keys of heads whose ``longest`` was asked for, (batch, heads, dim)."""
+        """The mean keys of heads whose ``longest`` from it was asked for, (batch, heads, dim)."""
         return take(take(self._means, 0, batch), 1, heads)
 
     @torch.no_grad()
-    def _find(self, batch: slice, heads: slice) -> None:
+    def _find(self, batch: slice, heads: slice, *, centred: bool) -> None:
         key = self.key[batch, heads]
-        mean = torch.stack([part.sum(2, keepdim=True) for part in self._parts(key)]).sum(0) / max(1, key.shape[2])
-        mean = torch.where(mean.isfinite(), mean, 0)
-        most = torch.zeros_like(self._longest[:, batch, heads])
+        mean = None
+        if centred:
+            mean = torch.stack([part.sum(2, keepdim=True) for part in self._parts(key)]).sum(0) / max(1, key.shape[2])
+            mean = torch.where(mean.isfinite(), mean, 0)
+            self._means[batch, heads] = mean[:, :, 0]
+        most = torch.zeros_like(self._longest[0, batch, heads])
         for part in self._parts(key):
-            norms = torch.stack([part.norm(dim=-1), (part - mean).norm(dim=-1)]).nan_to_num_(nan=0, posinf=torch.inf)
+            norms = (part if mean is None else part - mean).norm(dim=-1).nan_to_num_(nan=0, posinf=torch.inf)
             most = torch.maximum(most, norms.amax(-1) if part.shape[2] else most)
-        self._means[batch, heads] = mean[:, :, 0]
-        self._longest[:, batch, heads] = most
+        self._longest[int(centred), batch, heads] = most
 
     def _parts(self, key: Tensor) -> Iterator[Tensor]:
         """The keys in the type of the weights, some at a time."""

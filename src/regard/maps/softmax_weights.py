@@ -9,7 +9,7 @@ from regard.maps.factors import Factors
 from regard.maps.reading.key_chunks import KeyChunks, row_groups
 from regard.maps.reading.long_rows import is_long
 from regard.maps.reading.parts import blocks
-from regard.maps.reading.rounding import FAR, is_far, wide_dtype
+from regard.maps.reading.rounding import FAR, Rounding, is_far, of_mean_keys, places_of_one_rounding, wide_dtype
 from regard.maps.reading.whole_rows import denominators_of, weights_of
 from regard.positions import Positions, index, positions_of, take
 
@@ -17,7 +17,7 @@ from regard.positions import Positions, index, positions_of, take
 class SoftmaxWeights:
     """A softmax over factors, a tile at a time. A row's denominator is computed once, and kept: eight bytes a row and head.
 
-    Whole rows are divided by their own sums, and parts of rows by the denominators, in double precision: see ``rounding.py``.
+    Whole rows are divided by their own sums, and parts of rows by the denominators: see ``rounding.py``.
 
     Args:
         factors: what the weights follow from.
@@ -60,13 +60,14 @@ class SoftmaxWeights:
         with self.factors.guard():  # once around all, as the system is asked each time
             if keys == range(self.shape[3]):
                 return weights_of(self.factors.within, batch, heads, queries)
-            denominators = self.denominators(batch, heads, queries)
-            if self.coarse(batch, heads, queries):
-                return self._parts_of_rows(batch, heads, queries, keys)
-            # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
-            denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
-            scores = self.factors.within.scores(batch, heads, queries, keys, dtype=denominators.dtype)
-        return scores.sub_(denominators.unsqueeze(-1)).to(self.dtype).exp_()
+            self.denominators(batch, heads, queries)
+            parts = self._places_of_one_rounding(batch, heads)
+            if len(parts) == 1:
+                return self._tile(batch, heads, queries, keys, parts[0][2])
+            made = torch.empty(len(batch), len(heads), len(queries), len(keys), dtype=self.dtype, device=self.device)
+            for at, (one, head, way) in enumerate(parts):
+                made[at // len(heads), at % len(heads)] = self._tile(one, head, queries, keys, way)[0, 0]
+            return made
 
     @torch.no_grad()
     def denominators(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
@@ -81,9 +82,26 @@ class SoftmaxWeights:
                         found = chunks.denominators(one, head, rows[some])
                     self.remember(one, head, rows[some], found)
             else:
-                for b, h, q in blocks(len(batch), len(heads), len(rows), self.shape[3]):
-                    self._enter(batch[b], heads[h], rows[q])
+                for some, read, way in self._places_of_one_rounding(batch, heads):
+                    for b, h, q in blocks(len(some), len(read), len(rows), self.shape[3]):
+                        self._enter(some[b], read[h], rows[q], way)
         return self.known(batch, heads, queries)
+
+    @torch.no_grad()
+    def exact_denominators(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+        """``denominators`` of scores in double precision, for who computes scores so: a page. They are not kept."""
+        chunks, way = KeyChunks(self.factors.within), Rounding(wide_dtype(self.factors))
+        found = torch.empty(len(batch), len(heads), len(queries), dtype=way.dtype, device=self.device)
+        if is_long(self.shape[3]):
+            places = itertools.product(range(len(batch)), range(len(heads)), row_groups(queries))
+            for b, h, rows in places:
+                with self.factors.guard():
+                    found[b, h, rows] = chunks.denominators(batch[b], heads[h], queries[rows], exact=True)
+            return found
+        for block in blocks(*found.shape, self.shape[3]):
+            with self.factors.guard():
+                found[block] = denominators_of(self.factors.within, batch[block[0]], heads[block[1]], queries[block[2]], way)
+        return found
 
     def known(self, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
         """The denominators of these rows as far as they are known, NaN elsewhere: (batch, heads, queries)."""
@@ -114,10 +132,31 @@ class SoftmaxWeights:
             table = self.__dict__.setdefault("_denominators", table)
         return table
 
-    def _enter(self, batch: Positions, heads: Positions, queries: Positions) -> None:
+    def _places_of_one_rounding(self, batch: Positions, heads: Positions) -> list[tuple[Positions, Positions, Rounding]]:
+        with self.factors.guard():
+            return list(places_of_one_rounding(self.factors.within, batch, heads))
+
+    def _tile(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions, way: Rounding) -> Tensor:
+        """Parts of rows whose denominators are known, computed in the way of their heads."""
+        if not way.alike and self.coarse(batch, heads, queries):
+            return self._parts_of_rows(batch, heads, queries, keys)
+        centred, denominators = way.mean is not None, self.known(batch, heads, queries)
+        # A row without visible keys has weights 0: exp(−inf − inf), where exp(−inf + inf) would be NaN.
+        denominators = denominators.masked_fill(denominators == -torch.inf, torch.inf)
+        with self.factors.guard():
+            if centred:
+                denominators = denominators - of_mean_keys(self.factors.within, batch, heads, queries)
+            scores = self.factors.within.scores(batch, heads, queries, keys, dtype=way.dtype, centred=centred, alike=way.alike)
+        if way.dtype == denominators.dtype:
+            return scores.sub_(denominators.unsqueeze(-1)).to(self.dtype).exp_()
+        near = denominators.to(way.dtype)  # in two parts: one float32 number would move all weights of the row
+        rest = (denominators - near).nan_to_num_(nan=0).to(way.dtype)
+        return scores.sub_(near.unsqueeze(-1)).sub_(rest.unsqueeze(-1)).exp_()
+
+    def _enter(self, batch: Positions, heads: Positions, queries: Positions, way: Rounding) -> None:
         """Keep the denominators of some rows."""
         with self.factors.guard():
-            found = denominators_of(self.factors.within, batch, heads, queries)
+            found = denominators_of(self.factors.within, batch, heads, queries, way)
         places = [torch.tensor(list(at), dtype=torch.long, device=found.device) for at in (batch, heads, queries)]
         self._table()[places[0][:, None, None], places[1][:, None], places[2]] = found
 

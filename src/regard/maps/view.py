@@ -96,6 +96,12 @@ class MapView:
         """Logarithm of the rows' denominators, (batch, heads, queries): over all keys, whatever the view shows of them."""
         return self.source.denominators(self.batch, self.heads, self.queries)
 
+    def exact_denominators(self) -> Tensor:
+        """The same, in double precision, as of scores in double precision: for who computes weights from these."""
+        if not isinstance(self.source, SoftmaxWeights):
+            return self.denominators()
+        return self.source.exact_denominators(self.batch, self.heads, self.queries)
+
     @property
     def whole_factors(self) -> Factors | None:
         """The factors of all places of the source; None where it is kept otherwise. Costs nothing."""

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from regard.maps.factors import Factors
+from regard.maps.reading.even_softmax import even_softmax
 from regard.maps.reading.parts import Pooling
-from regard.maps.reading.rounding import wide_dtype
+from regard.maps.reading.rounding import Rounding, rounding, wide_dtype
 from regard.maps.reading.row_scores import RowScores
 from regard.positions import Positions
 
@@ -52,11 +53,13 @@ class KeyChunks:
         self.factors = factors
         self.memory = dict[str, Tensor]()
 
-    def denominators(self, batch: int, head: int, rows: Positions) -> Tensor:
-        """The denominators of at most ``ROWS`` rows, (rows,), in double precision."""
-        scores = RowScores(self.factors, batch, head, rows, whole=False)
-        found = self._together(scores, [(chunk.top, chunk.rest) for chunk in self._read(scores)])
-        return found.top + found.rest
+    def denominators(self, batch: int, head: int, rows: Positions, *, exact: bool = False) -> Tensor:
+        """The denominators of at most ``ROWS`` rows, (rows,), in double precision; ``exact`` where scores are so as well."""
+        way = Rounding(wide_dtype(self.factors)) if exact else rounding(self.factors, batch, head, rows, whole=False)
+        scores = RowScores(self.factors, batch, head, rows, way)
+        whole = self._together(scores, [(chunk.top, chunk.rest) for chunk in self._read(scores)])
+        found = whole.top + whole.rest
+        return found if way.mean is None else found + scores.of_mean_key()
 
     def cells(
         self, batch: int, head: int, rows: Positions, edges: Sequence[int], ways: Sequence[Pooling]
@@ -71,9 +74,9 @@ class KeyChunks:
             ways: of pooling.
 
         Returns:
-            (rows, cells) for each way, and the rows' denominators, (rows,); None where they are too coarse for other reads.
+            (rows, cells) for each way, and the rows' denominators, (rows,); None where other reads are computed in another way.
         """
-        scores = RowScores(self.factors, batch, head, rows, whole=True)
+        scores = RowScores(self.factors, batch, head, rows, rounding(self.factors, batch, head, rows, whole=True))
         parts = [(chunk.top, chunk.rest, *_pooled(chunk.columns, chunk.weights, edges, ways)) for chunk in self._read(scores)]
         whole = self._together(scores, [(top, rest) for top, rest, *_ in parts])
         divisors = whole.rest.masked_fill(whole.rest == -torch.inf, torch.inf)  # a row without visible keys has weights 0
@@ -83,8 +86,7 @@ class KeyChunks:
             for part in pooled:
                 part.mul_(worth)
             _add_cells(found, cells, pooled, ways)
-        precise = scores.rounding.dtype == wide_dtype(self.factors)
-        return found, whole.top + whole.rest if precise else None
+        return found, scores.denominators(whole.top + whole.rest)
 
     def _nothing(self, rows: int, cells: int) -> Tensor:
         return torch.zeros(rows, cells, dtype=self.factors.dtype, device=self.factors.device)
@@ -112,7 +114,11 @@ class KeyChunks:
             (rows, cells) for each way.
         """
         divisors = denominators.masked_fill(denominators == -torch.inf, torch.inf)[:, None]
-        scores = RowScores(self.factors, batch, head, rows, whole=False)
+        scores = RowScores(self.factors, batch, head, rows, rounding(self.factors, batch, head, rows, whole=False))
+        if scores.rounding.mean is not None:
+            divisors = divisors - scores.of_mean_key()[:, None]
+        near = divisors.to(self.factors.dtype)
+        rest = (divisors - near).nan_to_num_(nan=0).to(self.factors.dtype)
         found = [self._nothing(len(rows), len(edges) - 1) for _ in ways]
         last = min(edges[-1], scores.extent.stop)
         step = _step(scores)
@@ -121,7 +127,10 @@ class KeyChunks:
             weights = self._space("weights", len(rows), len(keys))
             wide = self._space("wide", len(rows), len(keys)) if scores.wide else weights
             scores.write(start, keys, out=wide)
-            weights.copy_(wide.sub_(divisors)).exp_()
+            if scores.wide:
+                weights.copy_(wide.sub_(divisors)).exp_()
+            else:
+                weights.sub_(near).sub_(rest).exp_()
             cells, pooled = _pooled(slice(start, start + len(keys)), weights, edges, ways)
             _add_cells(found, cells, pooled, ways)
         return found
@@ -133,7 +142,7 @@ class KeyChunks:
             keys = scores.keys(start, min(start + step, extent.stop))
             seen, weights = (self._space(name, rows, len(keys)) for name in ("scores", "weights"))
             top = scores.write_less_top(start, keys, seen, self._space("wide", rows, len(keys)) if scores.wide else None)
-            torch.softmax(seen, -1, out=weights)
+            even_softmax(seen, out=weights)
             blind = scores.blind(top)
             rest = (-weights.amax(-1).to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest is exp(top − lse)
             yield _Chunk(slice(start, start + len(keys)), weights, top.masked_fill(blind, 0), rest)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from regard.maps.factors import Factors
-from regard.maps.reading.rounding import wide_dtype
+from regard.maps.reading.even_softmax import even_softmax
+from regard.maps.reading.rounding import rounding
 from regard.maps.reading.row_scores import RowScores
 from regard.positions import Positions
 
@@ -34,7 +35,7 @@ class LongRowBlock(NamedTuple):
     weights: Tensor  #: (1, 1, rows, columns), good until the next block is read
     entropy: Tensor | None  #: (1, 1, rows), in nats, if it was asked for
     maxima: Tensor  #: (1, 1, rows, runs): the largest weight of each run of keys
-    denominators: Tensor | None  #: (rows,): their logarithms; None where they are too coarse for other reads of the rows
+    denominators: Tensor | None  #: (rows,): their logarithms; None where other reads of the rows are computed in another way
 
 
 class LongRows:
@@ -48,14 +49,15 @@ class LongRows:
 
     def read(self, batch: int, head: int, rows: Positions) -> LongRowBlock:
         """Some rows of one head."""
-        factors, scored = self.factors, RowScores(self.factors, batch, head, rows, whole=True)
+        factors = self.factors
+        scored = RowScores(factors, batch, head, rows, rounding(factors, batch, head, rows, whole=True))
         start = scored.extent.start // self.run * self.run  # runs of keys stand where they stand in the whole row
         stop = min(-(-max(scored.extent.stop, start + 1) // self.run) * self.run, factors.shape[3])
         scores, weights = self._space(len(rows), stop - start)
         scores[:, stop - start :] = factors.hidden
         wide = self._wide_space(scored.rounding.dtype, len(rows), stop - start) if scored.wide else None
         top = scored.write_less_top(start, self._keys_of(scored)[start:stop], scores[:, : stop - start], wide)
-        torch.softmax(scores, -1, out=weights)
+        even_softmax(scores, out=weights)
         maxima = weights.unflatten(1, (-1, self.run)).amax(-1)[:, :-1]
         blind = scored.blind(top)
         top = top.masked_fill(blind, 0)
@@ -76,8 +78,7 @@ class LongRows:
                 if found is not None:
                     found[blind] = 0
         nats = None if entropy is None else entropy[None, None]
-        precise = scored.rounding.dtype == wide_dtype(factors)
-        denominators = full + top if precise else None
+        denominators = scored.denominators(full + top)
         return LongRowBlock(slice(start, stop), weights[None, None, :, : stop - start], nats, maxima[None, None], denominators)
 
     def _space(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:

@@ -1,23 +1,29 @@
 """In what precision scores are computed: as a bound of them asks.
 
-A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what their norms allow, a weight by as
-much as its score. So whole rows, divided by their own sums, are computed in float32 while scale·‖q‖·‖k‖·√dim is small;
-then with the mean key taken out of the keys, which adds one number to all scores of a row; then in double precision. What meets
-other reads of its row (a tile, a denominator) is in double precision always, as both must come from one rounding. Where even
-that is coarse, products are summed in one order, so that a score is the same number in whatever company it is computed.
+A float32 product of vectors of ``dim`` numbers is off by some 0.2·√dim·2⁻²⁴ of what their norms allow, a weight by as much as
+its score. So rows are computed in float32 while scale·‖q‖·‖k‖·√dim is small; then with the mean key taken out of the keys,
+which adds one number to all scores of a row; then in double precision. Whole rows are divided by their own sums. What meets
+other reads of its row (a tile, a denominator) must come from one rounding: all rows of a head are then computed in one way, in
+float32 where a score is the same number in whatever company it is computed (``products_alike.py``); where even double
+precision is coarse, products are summed in one order.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from regard.maps.factors import Factors
+from regard.maps.products_alike import are_alike
 from regard.positions import Positions, positions_of, take
 
 FINE = 384.0
 """Size of scores (``sizes``) up to which float32 gives weights within 1e-5, by six standard deviations where two keys tie:
 scores of 48 at 64 numbers a vector."""
+
+BIASES = 2**20
+"""Biases of a head among which the largest is looked for; where there are more, parts of rows are in double precision."""
 
 FAR = 2.0**31
 """Size up to which double precision gives the same score within 1e-6, however it is computed."""
@@ -33,6 +39,8 @@ class Rounding(NamedTuple):
 
 def rounding(factors: Factors, batch: int, head: int, rows: Positions, *, whole: bool) -> Rounding:
     """Of some rows of one head; ``whole`` where they are divided by their own sums, and meet no other read."""
+    if not whole and (found := rounding_of_parts(factors, batch, head)).dtype == factors.dtype:
+        return found
     places = range(batch, batch + 1), range(head, head + 1), rows  # ranges are read without a copy
     wide = wide_dtype(factors)
     size = sizes(factors, *places)
@@ -40,8 +48,54 @@ def rounding(factors: Factors, batch: int, head: int, rows: Positions, *, whole:
         if bool((size <= FINE).all()):
             return Rounding(factors.dtype)
         if bool((sizes(factors, *places, centred=True) <= FINE).all()):
-            return Rounding(factors.dtype, factors.key_norms.means(places[0], (head // factors.group,))[0, 0])
+            return Rounding(factors.dtype, _mean_key(factors, batch, head))
     return Rounding(wide, alike=bool((size > FAR).any()))
+
+
+def rounding_of_parts(factors: Factors, batch: int, head: int) -> Rounding:
+    """How parts of the rows of a head are computed: in one way for all rows, as any of them may be read together. Kept."""
+    known = factors.roundings_of_parts
+    if (batch, head) not in known:
+        known[batch, head] = _rounding_of_parts(factors, batch, head)
+    return known[batch, head]
+
+
+def _rounding_of_parts(factors: Factors, batch: int, head: int) -> Rounding:
+    wide, bias = wide_dtype(factors), factors.bias
+    if factors.dtype == wide or not are_alike(factors.device, factors.query.shape[3]):
+        return Rounding(wide)
+    if bias is not None and bias.shape[2] * bias.shape[3] > BIASES:
+        return Rounding(wide)
+    places = range(batch, batch + 1), range(head, head + 1), range(factors.shape[2])
+    if bool((sizes(factors, *places) <= FINE).all()):
+        return Rounding(factors.dtype, alike=True)
+    if bool((sizes(factors, *places, centred=True) <= FINE).all()):
+        return Rounding(factors.dtype, _mean_key(factors, batch, head), alike=True)
+    return Rounding(wide)
+
+
+def places_of_one_rounding(
+    factors: Factors, batch: Positions, heads: Positions
+) -> Iterator[tuple[Positions, Positions, Rounding]]:
+    """Sequences and heads whose parts of rows are computed in one way: all of them, or else each alone."""
+    found = {(one, head): rounding_of_parts(factors, one, head) for one in batch for head in heads}
+    if len({(way.dtype, way.mean is None) for way in found.values()}) == 1:
+        yield batch, heads, next(iter(found.values()))
+        return
+    for one, head in found:
+        yield range(one, one + 1), range(head, head + 1), found[one, head]
+
+
+def of_mean_keys(factors: Factors, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+    """What all scores of a row are short of without the mean of the keys: (batch, heads, queries), in double precision."""
+    query = take(take(take(factors.query, 0, batch), 1, heads), 2, queries).to(wide_dtype(factors))
+    means = factors.key_norms.means(batch, positions_of([head // factors.group for head in heads])).to(query.dtype)
+    return (query @ means.unsqueeze(-1)).squeeze(-1) * factors.scale
+
+
+def _mean_key(factors: Factors, batch: int, head: int) -> Tensor:
+    """(dim,), once the distances from it are known."""
+    return factors.key_norms.means(range(batch, batch + 1), (head // factors.group,))[0, 0]
 
 
 def wide_dtype(factors: Factors) -> torch.dtype:
@@ -61,14 +115,17 @@ def sizes(factors: Factors, batch: Positions, heads: Positions, queries: Positio
         queries: which rows.
         centred: whether the mean key is taken out of the keys, where neither softcap nor sinks forbid it.
     """
-    query = take(take(take(factors.query, 0, batch), 1, heads), 2, queries)
-    if not query.numel():
-        return query.new_zeros(len(batch), len(heads))
+    if not len(queries) or not factors.query.shape[3]:
+        return factors.query.new_zeros(len(batch), len(heads), dtype=factors.dtype)
     centred = centred and factors.softcap is None and factors.sinks is None
     read = heads if factors.group == 1 else positions_of([head // factors.group for head in heads])
-    longest = torch.linalg.vector_norm(query.to(factors.dtype), dim=-1).amax(2)
+    if queries == range(factors.shape[2]):
+        longest = factors.query_norms.longest(batch, heads, centred=False)
+    else:
+        query = take(take(take(factors.query, 0, batch), 1, heads), 2, queries)
+        longest = torch.linalg.vector_norm(query.to(factors.dtype), dim=-1).amax(2)
     found: Tensor = longest * factors.key_norms.longest(batch, read, centred=centred)
-    found *= factors.scale * query.shape[3] ** 0.5
+    found *= factors.scale * factors.query.shape[3] ** 0.5
     if factors.bias is not None and factors.shape[3]:
         most = factors.taken_bias(batch, heads, queries, range(factors.shape[3])).to(factors.dtype).amax(3)
         found = found + torch.where(most.isfinite() & (most > factors.hidden), most.abs(), 0).amax(2)

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from regard.maps.factors import Factors, products_alike
-from regard.maps.reading.rounding import rounding, wide_dtype
+from regard.maps.factors import Factors
+from regard.maps.products_alike import LEAST, products_alike, products_in_order
+from regard.maps.reading.rounding import Rounding, of_mean_keys, rounding_of_parts, wide_dtype
 from regard.maps.reading.whole_rows import name_wrong_score
 from regard.masks.extents import visible
 from regard.positions import Positions, index
@@ -18,13 +19,14 @@ class RowScores:
         batch: which sequence.
         head: which head.
         rows: which queries.
-        whole: whether the rows are divided by their own sums and meet no other read: see ``rounding.py``.
+        rounding: how they are computed.
     """
 
-    def __init__(self, factors: Factors, batch: int, head: int, rows: Positions, *, whole: bool) -> None:
+    def __init__(self, factors: Factors, batch: int, head: int, rows: Positions, rounding: Rounding) -> None:
         self.factors, self.batch, self.head, self.rows = factors, batch, head, rows
         self.extent = visible(factors.mask, batch, head, range(min(rows), max(rows) + 1), factors.shape[3])
-        self.rounding = rounding(factors, batch, head, rows, whole=whole)
+        self.rounding = rounding
+        self.are_alike = True  # whether the scores, so far, are those that other reads find
         self.query = factors.query[batch, head][index(rows)].to(self.rounding.dtype) * factors.scale
         self.key_head = head // factors.group
         self.hidden = torch.finfo(self.rounding.dtype).min / 4  # finite: 0 · −∞ would be NaN in an entropy
@@ -48,9 +50,13 @@ class RowScores:
             out: (rows, columns), in the type of the rounding.
         """
         factors, stop = self.factors, start + len(keys)
-        if self.rounding.alike:
+        few = min(out.shape) < LEAST
+        if self.rounding.alike and self.wide:
+            out.copy_(products_in_order(self.query, keys))
+        elif self.rounding.alike and few:
             out.copy_(products_alike(self.query, keys))
         else:
+            self.are_alike &= self.wide or not few
             torch.mm(self.query, keys.T, out=out)  # out= also keeps autocast away, where the model runs in half precision
         if factors.softcap is not None:
             out.div_(factors.softcap).tanh_().mul_(factors.softcap)
@@ -96,6 +102,20 @@ class RowScores:
         if bool(wrong.any()):
             name_wrong_score(self.factors, self.batch, self.head, self.rows[int(wrong.nonzero()[0])])
         return top <= self.factors.hidden
+
+    def denominators(self, found: Tensor) -> Tensor | None:
+        """Logarithms of denominators as other reads of the rows take them; None where these compute scores in another way."""
+        parts = rounding_of_parts(self.factors, self.batch, self.head)
+        if not self.are_alike or (parts.dtype, parts.mean is None) != (self.rounding.dtype, self.rounding.mean is None):
+            return None
+        if self.rounding.mean is None:
+            return found
+        return found + self.of_mean_key()
+
+    def of_mean_key(self) -> Tensor:
+        """What all scores of a row are short of where the mean key is taken out, (rows,)."""
+        places = range(self.batch, self.batch + 1), range(self.head, self.head + 1), self.rows
+        return of_mean_keys(self.factors, *places)[0, 0]
 
     def with_sinks(self, rest: Tensor, top: Tensor) -> Tensor:
         """What denominators are beyond exp(top), as logarithms: with the head's sink as a part."""

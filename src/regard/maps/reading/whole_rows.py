@@ -10,7 +10,8 @@ from torch import Tensor
 
 from regard.errors import ScoreError
 from regard.maps.factors import Factors
-from regard.maps.reading.rounding import FINE, is_far, sizes, wide_dtype
+from regard.maps.reading.even_softmax import even_softmax
+from regard.maps.reading.rounding import FINE, Rounding, is_far, of_mean_keys, sizes, wide_dtype
 from regard.positions import Positions, positions_of, take
 
 
@@ -50,15 +51,24 @@ def weights_of(factors: Factors, batch: Positions, heads: Positions, queries: Po
     return made
 
 
-def denominators_of(factors: Factors, batch: Positions, heads: Positions, queries: Positions) -> Tensor:
+def denominators_of(factors: Factors, batch: Positions, heads: Positions, queries: Positions, way: Rounding) -> Tensor:
     """Logarithm of the denominators of these rows, (batch, heads, queries), sinks included, in double precision.
+
+    Args:
+        factors: what scores follow from.
+        batch: which sequences.
+        heads: which heads.
+        queries: which rows.
+        way: how scores are computed; the mean key is each head's own.
 
     Raises:
         ScoreError: some score is no number, or +∞, with its place.
     """
-    rows = _rows(factors, batch, heads, queries, wide_dtype(factors))
-    found = rows.top + rows.less_top(factors.dtype).exp_().sum(-1, keepdim=True).to(rows.top.dtype).log()
-    return found.masked_fill_(rows.blind, -torch.inf).squeeze(-1)
+    centred, wide = way.mean is not None, wide_dtype(factors)
+    rows = _rows(factors, batch, heads, queries, way.dtype, centred=centred, alike=way.alike)
+    found = rows.top.to(wide) + rows.less_top(factors.dtype).exp_().sum(-1, keepdim=True).to(wide).log()
+    found = found.masked_fill_(rows.blind, -torch.inf).squeeze(-1)
+    return found + of_mean_keys(factors, batch, heads, queries) if centred else found
 
 
 def _softmax(
@@ -66,14 +76,21 @@ def _softmax(
 ) -> Tensor:
     rows = _rows(factors, batch, heads, queries, dtype, centred=centred)
     scores = rows.scores if dtype == factors.dtype else rows.less_top(factors.dtype)
-    weights = torch.softmax(scores, -1)[..., : factors.shape[3]]
+    weights = even_softmax(scores)[..., : factors.shape[3]]
     return weights.masked_fill_(rows.blind, 0) if bool(rows.blind.any()) else weights
 
 
 def _rows(
-    factors: Factors, batch: Positions, heads: Positions, queries: Positions, dtype: torch.dtype, *, centred: bool = False
+    factors: Factors,
+    batch: Positions,
+    heads: Positions,
+    queries: Positions,
+    dtype: torch.dtype,
+    *,
+    centred: bool = False,
+    alike: bool = False,
 ) -> _Rows:
-    alike = dtype == wide_dtype(factors) and is_far(factors, batch, heads, queries)
+    alike = alike or (dtype == wide_dtype(factors) and is_far(factors, batch, heads, queries))
     scores = factors.scores(batch, heads, queries, range(factors.shape[3]), dtype=dtype, centred=centred, alike=alike)
     sinks = torch.full((len(heads),), -torch.inf) if factors.sinks is None else take(factors.sinks, 0, heads)
     if factors.sinks is not None or not factors.shape[3]:  # a row has to have something that is largest

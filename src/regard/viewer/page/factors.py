@@ -130,7 +130,7 @@ class PageFactors:
                 arrays[f"{axis}_step"] = take(steps, 2, shown)[0, :, :, 0].numpy()
             source = replace(source, query=query * query_step, key=key * key_step)
         page = _map_of(source, self.columns)
-        denominators = page.view.denominators().double()  # in the page, too, they meet scores in double precision
+        denominators = page.view.exact_denominators()  # in the page, too, they meet scores in double precision
         if most:
             denominators = (denominators * DENOMINATOR_STEPS).round_() / DENOMINATOR_STEPS
         arrays["logsumexp"] = denominators[0].numpy()
