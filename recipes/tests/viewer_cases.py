@@ -90,6 +90,12 @@ def blind() -> AttentionMap:
     return AttentionMap(*factors(70), mask=seen)
 
 
+def loud(size: float) -> AttentionMap:
+    """Scores up to about a size, most of which all keys share: several keep a weight, and float32 holds them as they are."""
+    query, key = factors(120)
+    return AttentionMap(query, (4 * key).round() / 4 + round(size / 4))
+
+
 def padded() -> AttentionMap:
     keep = torch.ones(1, len(KEY_TOKENS))
     keep[0, :2] = keep[0, -3:] = 0
@@ -144,6 +150,9 @@ MAPS: dict[str, tuple[Callable[[], AttentionMap], str | None]] = {
     "int12": (lambda: AttentionMap(*factors(100), causal=True), "int12"),
     "int16": (lambda: AttentionMap(*factors(110), sinks=numbers(112, 3)), "int16"),
     "int12-together": (together, "int12"),
+    "scores-of-1800": (lambda: loud(1800), None),
+    "scores-of-1e4": (lambda: loud(1e4), None),
+    "scores-of-1e7": (lambda: loud(1e7), None),
     "dense": (weights, None),
     "dense-coded": (weights, "int12"),
     "signed": (lambda: weights(signed=True), None),
@@ -170,7 +179,7 @@ def case_of(name: str, shown: Document, precision: str | None) -> dict[str, Any]
         asked.append(question("margins", request, {"sampled": 0}, found_margins, 5e-3 if coarse else 1e-4))
     sizes = {"heads": info["heads"], "rows": info["queries"], "columns": info["keys"]}
     asked.append(question("overview", {"map": 0}, sizes, {"mean": exact, "max": exact}, 5e-3 * float(np.abs(exact).max())))
-    if info["steps"] and scores is not None:
+    if info["steps"] and scores is not None and np.abs(arrays["key"]).max() < 100:  # others need more than 7 digits
         asked += [steps(meta, arrays, scores, head) for head in (0, info["heads"] - 1)]
     return {
         "name": name,
