@@ -201,7 +201,7 @@ class TestEndurance:
     def test_an_interrupt_ends_it_cleanly(self, amap, tmp_path):
         path = tmp_path / "map.safetensors"
         amap.save(path)
-        with served(path) as server:
+        with served(path, fresh=True) as server:
             held = socket.create_connection((server.host, server.port))  # a visitor who does not leave
             server.get("/documents")
         held.close()

@@ -57,17 +57,56 @@ def start(program: str, *arguments: object) -> BaseProcess:
     return _start(program, arguments, None)
 
 
-def _start(program, arguments, answer):
+class Piped:
+    """A program that runs beside the test, and what it writes: as ``subprocess.Popen`` with pipes."""
+
+    def __init__(self, program: str, *arguments: object) -> None:
+        pipes = [_SERVER.Pipe(duplex=False) for _ in range(2)]
+        self.process = _start(program, arguments, None, [there for _, there in pipes])
+        for _, there in pipes:
+            there.close()
+        self.stdout, self.stderr = (os.fdopen(os.dup(here.fileno()), encoding="utf-8") for here, _ in pipes)
+        for here, _ in pipes:
+            here.close()
+        self.pid = self.process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self, seconds: float) -> int:
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            raise TimeoutError(f"the program still runs after {seconds} s")
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+def _start(program, arguments, answer, outputs=()):
     with mock.patch.dict(os.environ, ENVIRONMENT):
         forkserver.ensure_running()
-    process = _SERVER.Process(target=_run, args=(program, [str(one) for one in arguments], answer), daemon=True)
+    process = _SERVER.Process(target=_run, args=(program, [str(one) for one in arguments], answer, outputs), daemon=True)
     process.start()
     return process
 
 
-def _run(program, arguments, answer):
+def _run(program, arguments, answer, outputs):
     sys.argv = ["-c", *arguments]
     mistake, text = None, io.StringIO()
+    if outputs:
+        for number, output in enumerate(outputs, 1):
+            os.dup2(output.fileno(), number)
+            output.close()
+        text = sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8")
     try:
         with contextlib.redirect_stdout(text):
             exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102 - it is the test's own

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -10,13 +11,29 @@ import subprocess
 import sys
 import urllib.parse
 
+from support import forked
+
+COMMAND = """
+import json, os, sys
+os.environ.update(json.loads(sys.argv.pop()))
+from regard.cli import main
+if main(sys.argv[1:]):
+    raise RuntimeError("the command failed")
+"""
+
 
 @contextlib.contextmanager
-def served(*arguments, command="view", browser=False):
-    """Runs ``regard view|serve ...`` and gives its address; it must end cleanly when it is interrupted."""
-    program = [sys.executable, "-m", "regard.cli", command, *map(str, arguments)]
-    program += [] if browser else ["--no-browser"]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def served(*arguments, command="view", browser=False, fresh=False):
+    """Runs ``regard view|serve ...`` and gives its address; it must end cleanly when it is interrupted.
+
+    It is forked from a process that has imported torch, which takes seconds; ``fresh`` starts it as a person does.
+    """
+    typed = [command, *map(str, arguments), *([] if browser else ["--no-browser"])]
+    if fresh:
+        program = [sys.executable, "-m", "regard.cli", *typed]
+        process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    else:
+        process = forked.Piped(COMMAND, *typed, json.dumps(dict(os.environ)))
     try:
         line = process.stdout.readline()
         found = re.search(r"http://\S+", line)
@@ -27,7 +44,7 @@ def served(*arguments, command="view", browser=False):
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            process.wait(120)  # seconds, on a machine that does much else
         finally:
             process.kill()
             process.stdout.close()
