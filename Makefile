@@ -2,7 +2,7 @@
 # make check     the daily loop: lint, types, layers, the front end, the quick tests
 # make test      what must hold: all of that, the browser, notebooks, surveys on Ray, the documentation, the wheel
 # make compat    recording with the oldest, one between and the newest of Transformers and PyTorch: compat/
-# make test-all  all of that, and more cases of the same kinds (tests marked exhaustive); before a release
+# make test-all  all of that, more cases of the same kinds and longer training (tests marked exhaustive); before a release
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
