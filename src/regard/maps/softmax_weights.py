@@ -98,7 +98,7 @@ class SoftmaxWeights:
                 with self.factors.guard():
                     found[b, h, rows] = chunks.denominators(batch[b], heads[h], queries[rows], exact=True)
             return found
-        for block in blocks(*found.shape, self.shape[3]):
+        for block in blocks(len(batch), len(heads), len(queries), self.shape[3]):
             with self.factors.guard():
                 found[block] = denominators_of(self.factors.within, batch[block[0]], heads[block[1]], queries[block[2]], way)
         return found

@@ -54,7 +54,7 @@ def rounding(factors: Factors, batch: int, head: int, rows: Positions, *, whole:
 
 def rounding_of_parts(factors: Factors, batch: int, head: int) -> Rounding:
     """How parts of the rows of a head are computed: in one way for all rows, as any of them may be read together. Kept."""
-    known = factors.roundings_of_parts
+    known: dict[tuple[int, int], Rounding] = factors.roundings_of_parts
     if (batch, head) not in known:
         known[batch, head] = _rounding_of_parts(factors, batch, head)
     return known[batch, head]
