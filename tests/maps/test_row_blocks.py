@@ -309,7 +309,7 @@ def test_blocks_end_where_high_cells_do():
 def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
     said = []
     monkeypatch.setattr(timing, "LONG_PASS", 1)
-    monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    monkeypatch.setattr(timing, "bar", lambda parts, desc, **_: said.append(desc) or parts)
     query = torch.randn(1, 2, 12, 4)
     AttentionMap(query, query).received()
     assert re.fullmatch(r"reading the map, about \d+ ms", said[0])
@@ -318,7 +318,7 @@ def test_a_long_pass_says_how_long_it_will_take(monkeypatch):
 def test_rows_read_for_a_callers_bar_have_none_of_their_own(monkeypatch):
     said = []
     monkeypatch.setattr(timing, "LONG_PASS", 1)
-    monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    monkeypatch.setattr(timing, "bar", lambda parts, desc, **_: said.append(desc) or parts)
     query = torch.randn(1, 2, 12, 4)
     amap = AttentionMap(query, query)
     read = sum(rows.weights.sum() for rows in amap.rows(progress=None))
@@ -329,7 +329,7 @@ def test_rows_read_for_a_callers_bar_have_none_of_their_own(monkeypatch):
 def test_a_long_pool_says_how_long_it_will_take(monkeypatch, chunks):
     said = []
     monkeypatch.setattr(timing, "LONG_PASS", 1)
-    monkeypatch.setattr(timing, "tqdm", lambda parts, desc, **_: said.append(desc) or parts)
+    monkeypatch.setattr(timing, "bar", lambda parts, desc, **_: said.append(desc) or parts)
     query = torch.randn(1, 2, 12, 4)
     AttentionMap(query, query).pool(3, 3)
     assert re.fullmatch(r"pooling the map, about \d+ ms", said[0])

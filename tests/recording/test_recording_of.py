@@ -224,7 +224,7 @@ def test_what_takes_a_recording_takes_the_weights_too(tmp_path):
         ((), {}, RecordingError, "expected attention weights, got none; .*attn_implementation='eager'"),
         ((None, None), {}, RecordingError, "expected attention weights, got none"),
         (BaseModelOutput(last_hidden_state=torch.ones(1, 2, 3)), {}, DtypeError, "got BaseModelOutput of last_hidden_state"),
-        (3, {}, DtypeError, "expected attention weights: .*; got int"),
+        (3, {}, DtypeError, "expected attention weights: .*, got int"),
         ("attentions", {}, DtypeError, "got str"),
         ({}, {}, DtypeError, "got dict of no names"),
         ([object()], {}, DtypeError, "got a list with object"),

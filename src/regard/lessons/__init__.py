@@ -15,6 +15,7 @@ Example:
     >>> print(report)
     causal mask: not yet.
     <BLANKLINE>
+    It gives the numbers of this mistake:
     The mask starts at the top left. The last query sees every key, also with fewer queries than keys:
     shift the diagonal by keys − queries, as in tril(keys - queries).
     <BLANKLINE>
@@ -25,7 +26,7 @@ Example:
     0  0.231  0.629  0.140  0      |  1*      0*      0*  0
     1  0.157  0.427  0.259  0.157  |  0.269*  0.731*  0*  0*
     <BLANKLINE>
-    Right in 1 of 4 cases: as many queries as keys.
+    Right in 2 of 5 cases: as many queries as keys; hidden scores far above the others.
     Look closer: causal_weights(*report.inputs). A hint: lessons.hint("causal mask").
 """
 

@@ -196,6 +196,6 @@ def drawn_by(rng: random.Random, *shape: int) -> Tensor:
 
     Example:
         >>> drawn_by(random.Random(0), 2)
-        tensor([-0.1250, -0.3750])
+        tensor([-0.3750,  0.6250])
     """
     return drawn(*shape, seed=rng.randrange(2**31))

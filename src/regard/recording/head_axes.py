@@ -1,5 +1,6 @@
 """Which axes of an attention call are its heads, its batch, its queries and its keys: from evidence, never from a count."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
@@ -135,6 +136,15 @@ class EinsumAxes:
     key: str
     known: bool = True
 
+    def fits(self, module: nn.Module, weights: Tensor) -> bool:
+        """Whether a module that says how many heads it has says as many as the letters of heads make together.
+
+        Blocks of positions differ from each other where one is padded, as heads do.
+        """
+        said = heads_said(module)
+        made = [weights.shape[self.weights.index(one)] for one in self.heads]
+        return len(made) < 2 or said is None or math.prod(made) == said
+
     @property
     def features(self) -> str:
         """Letters of what the values are made of."""
@@ -240,7 +250,8 @@ def spelled_out(args: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ..
     given, arrow, output = args[0].replace(" ", "").partition("->")
     letters = given.split(",")
     under = [one.ndim - len(said) + 3 if "..." in said else 0 for said, one in zip(letters, operands, strict=True)]
-    free = [one for one in ("BH" if max(under) == 2 else "") + ascii_uppercase if one not in args[0]]
+    usual = "BH" if max(under) == 2 and not set("hH") & set(args[0]) else ""  # of two axes beside heads none is heads
+    free = [one for one in usual + ascii_uppercase.replace("H", "") if one not in args[0]]
     names = "".join(dict.fromkeys(free))[: max(under)]
     sizes: dict[str, int] = {}
     for at, (said, count) in enumerate(zip(letters, under, strict=True)):

@@ -324,7 +324,7 @@ class TorchCalls(BlockMode):
         """The call of a product of weights, operand number ``of[0]``; why not, where it is not known what its axes are."""
         at, weights, wide = of
         if letters is not None:
-            known = weights.ndim <= 4 or (letters.known and len(letters.batch) < 2)
+            known = weights.ndim <= 4 or (letters.known and len(letters.batch) < 2 and letters.fits(module, weights))
             return einsum_call(module, letters, weights, weights, values, result) if known else None
         if wide is not None and wide.shape[-2:] != weights.shape[-2:]:
             merged = of_merged_rows(wide, self.reshapes) if at == 0 and values.ndim == 3 else None

@@ -534,7 +534,7 @@ def test_what_the_data_frame_is_made_of():
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (("maps",), DtypeError, "expected attention weights: .*; got str"),
+        (("maps",), DtypeError, "expected attention weights: .*, got str"),
         (([],), RecordingError, "expected attention weights, got none"),
         ((Recording(),), RecordingError, "expected a recording with maps, got one without"),
         ((AttentionMap.from_dense(torch.full((2, 2), torch.nan)),), ScoreError, "negative or NaN"),

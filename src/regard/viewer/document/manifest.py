@@ -144,7 +144,7 @@ def unit_runs(texts: Sequence[str], units: Words, between: str) -> tuple[list[in
 
     Example:
         >>> tokens = ["▁The", "▁ma", "t", ".", "</s>"]
-        >>> unit_runs(tokens, words_of(tokens), " ")
+        >>> unit_runs(tokens, words_and_characters(tokens)[0], " ")
         ([0, 1, 4], ['The', 'mat.', '</s>'])
     """
     owner: list[int | None] = [None] * len(texts)
