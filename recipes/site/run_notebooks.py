@@ -3,6 +3,7 @@
 python recipes/site/run_notebooks.py notebooks/*.ipynb
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,5 +23,6 @@ def run(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["TQDM_DISABLE"] = "1"  # for the kernels: what is kept shows no bars
     for name in tqdm(sys.argv[1:], desc="running", unit="notebook"):
         run(Path(name))

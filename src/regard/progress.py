@@ -1,5 +1,6 @@
 """Progress bars: on a terminal or in a notebook, and nowhere else, as a log would get a line for each step."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ def bar(steps: Iterable[Any] | None = None, *, alone: bool = True, **options: An
 
 
 def _is_watched() -> bool:
-    if sys.stderr is None:
+    if sys.stderr is None or os.environ.get("TQDM_DISABLE"):  # tqdm's own switch
         return False
     kernel = sys.modules.get("ipykernel.iostream")
     return sys.stderr.isatty() or (kernel is not None and isinstance(sys.stderr, kernel.OutStream))

@@ -92,7 +92,7 @@ def test_pictures(capsys, tmp_path):
     ("arguments", "words"),
     [
         ([""], "expected a text with words"),
-        ([SEED, "--beams", "0"], "beams: expected a whole number of at least 1"),
+        ([SEED, "--beams", "0"], "beams: expected a whole number from 1 to 1,000"),
         ([SEED, "--layer", "9", "--head", "0"], "layer: expected a whole number from 0 to 1, got 9"),
         ([SEED, "--layer", "1"], "expected --layer and --head together"),
         ([SEED, "--model", "/nowhere/model"], "does not exist; check the path"),

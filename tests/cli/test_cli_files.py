@@ -142,7 +142,7 @@ def test_a_model_of_pictures(tmp_path, capsys):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"model_type": "vit"}')
     assert main(["record", str(tmp_path / "model"), "--text", TEXT, "-o", str(tmp_path / "it")]) == 1
-    assert "expected a model of texts with its tokenizer in" in capsys.readouterr().err
+    assert "expected a model with its tokenizer, got the folder" in capsys.readouterr().err
 
 
 # -- info

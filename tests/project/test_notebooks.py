@@ -161,7 +161,9 @@ def runs_and_shows_what_is_committed(path, tmp_path, change):
     shutil.copytree(FOLDER / BESIDE, tmp_path / BESIDE, ignore=shutil.ignore_patterns("__pycache__"))
     beside = sorted(tmp_path.rglob("*"))
     resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TQDM_DISABLE", "1")  # as for those that are committed
+        NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
     assert faults(notebook) == []
     assert kinds_of_outputs(notebook) == kinds_of_outputs(committed)
     assert sorted(tmp_path.rglob("*")) == beside  # it leaves nothing behind

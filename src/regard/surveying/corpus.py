@@ -181,7 +181,7 @@ def _sources_of(address: str) -> list[Source]:
             )
     elif files.exists(path):
         paths, root = [path], str(PurePosixPath(path).parent)
-        if files.info(path)["type"] == "other":
+        if not files.isfile(path):
             raise OptionError(f"expected a file, got {address!r}, a pipe or a device, {_READ_AGAIN}")
     elif address == "-":
         raise OptionError(f"expected a file, got '-', standard input, {_READ_AGAIN}")
@@ -206,7 +206,7 @@ def _files_of_folder(files: Any, path: str) -> list[str]:
         if entry["type"] == "directory":
             found += _files_of_folder(files, inside)
         elif format_of(inside):
-            if entry["type"] == "other":
+            if entry["type"] == "other" and not files.isfile(inside):  # a link to a file is one
                 raise OptionError(f"expected files, got {inside!r}, a pipe or a device, {_READ_AGAIN}")
             found.append(inside)
     return found

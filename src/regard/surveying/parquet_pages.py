@@ -40,6 +40,8 @@ def pages(file: BinaryIO, chunk: Any) -> Iterator[Page]:
     Raises:
         FileFormatError: something else stands there.
     """
+    if not chunk.num_values and not chunk.data_page_offset:
+        return  # a column of nothing may have no page
     at = chunk.data_page_offset
     if chunk.dictionary_page_offset is not None and 0 < chunk.dictionary_page_offset < at:
         at = chunk.dictionary_page_offset

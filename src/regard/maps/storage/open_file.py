@@ -1,9 +1,9 @@
 """A file that stays open while maps read from it, and must not change meanwhile."""
 
-import contextlib
 import os
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,6 +16,10 @@ try:
     import fcntl
 except ImportError:  # Windows, which lets nobody cut short a file that is mapped
     fcntl = None  # type: ignore[assignment]
+
+
+TRIES, PAUSE = 100, 0.002
+"""How often, and after how many seconds, a lease is asked for again: a file is cut short in less."""
 
 
 class OpenFile:
@@ -34,7 +38,7 @@ class OpenFile:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self._file = path, os.dup(file.fileno())
         weakref.finalize(self, os.close, self._file)
-        self._lock, self._readers = threading.Lock(), 0
+        self._lock, self._readers, self._leased = threading.Lock(), 0, True
         self._then = self._now()
 
     def _now(self) -> tuple[int, int]:
@@ -73,11 +77,20 @@ class OpenFile:
     def _lease(self, *, hold: bool) -> None:
         if not hasattr(fcntl, "F_SETLEASE"):
             return
-        # Refused where somebody has it open to write into it, and where there are no leases.
-        with contextlib.suppress(OSError):
-            if hold:  # each time, as the end of a lease forgets it; the usual signal would end the process
-                fcntl.fcntl(self._file, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(self._file, fcntl.F_SETLEASE, fcntl.F_RDLCK if hold else fcntl.F_UNLCK)
+        tries = TRIES if hold and self._leased else 1
+        for left in reversed(range(tries)):
+            try:
+                if hold:  # each time, as the end of a lease forgets it; the usual signal would end the process
+                    fcntl.fcntl(self._file, fcntl.F_SETSIG, signal.SIGURG)
+                fcntl.fcntl(self._file, fcntl.F_SETLEASE, fcntl.F_RDLCK if hold else fcntl.F_UNLCK)
+            except BlockingIOError:  # somebody has it open to write into it, and may be about to: a lease is to be had after it
+                if left:
+                    time.sleep(PAUSE)
+                    continue
+                self._leased = False  # he keeps it open; the comparison is all
+            except OSError:  # there are no leases
+                self._leased = False
+            return
 
     def __reduce__(self) -> tuple[Callable[[], type[AbstractContextManager[None]]], tuple[()]]:
         """A copy of a map has memory of its own."""
