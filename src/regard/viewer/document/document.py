@@ -26,6 +26,7 @@ from regard.viewer.answers.requests import (
 from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
+from regard.viewer.document.opening import opening_of
 from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
 
 QUESTIONS = ("manifest", "region", "margins", "overview", "steps")
@@ -189,6 +190,12 @@ def document(
     grid: tuple[int, int] | None = None,
     words: str | bool | None = None,
     statistics: bool | None = None,
+    view: str | None = None,
+    map: int | str | None = None,  # noqa: A002 - what the viewer calls it
+    heads: int | str | Sequence[int] | None = None,
+    query: int | str | None = None,
+    key: int | str | None = None,
+    unit: str | None = None,
     max_work: int | None = None,
 ) -> Document:
     """What a viewer looks at.
@@ -206,6 +213,12 @@ def document(
         words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
+        view: what it opens with, as in ``regard.page``; so are ``map``, ``heads``, ``query``, ``key`` and ``unit``.
+        map: which map.
+        heads: which heads of it.
+        query: which row is held.
+        key: which column is held.
+        unit: "tokens", "words" or "characters".
         max_work: multiply-adds of one answer. A host whose reader waits for the answer reads a sample of the queries beyond,
             and says so; without a limit everything is read.
 
@@ -236,6 +249,7 @@ def document(
     manifest["images"] += image_infos(images, found.maps, grid)
     if images and "view" not in manifest["opening"]:
         manifest["opening"]["view"] = "image"
+    manifest["opening"] = opening_of(manifest, view=view, map=map, heads=heads, query=query, key=key, unit=unit)
     return Document(manifest, found.maps, max_work)
 
 

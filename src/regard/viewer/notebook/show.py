@@ -4,6 +4,7 @@ import secrets
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,12 @@ def show(
     title: str | None = None,
     image: Any = None,
     grid: tuple[int, int] | None = None,
+    view: str | None = None,
+    map: int | str | None = None,  # noqa: A002 - what the viewer calls it
+    heads: int | str | Sequence[int] | None = None,
+    query: int | str | None = None,
+    key: int | str | None = None,
+    unit: str | None = None,
     height: int = 560,
     theme: str = "auto",
 ) -> "ViewerWidget | Path | None":
@@ -46,6 +53,12 @@ def show(
         title: what it is called.
         image: the picture that an image model looked at; see ``regard.page``.
         grid: patches of the image down and across, where they are not as many down as across.
+        view: what it opens with; see ``regard.page`` for it and for the next five.
+        map: which map.
+        heads: which heads of it.
+        query: which row is held.
+        key: which column is held.
+        unit: "tokens", "words" or "characters".
         height: of the widget, in pixels.
         theme: "light", "dark", or "auto" for the notebook's own.
 
@@ -59,6 +72,7 @@ def show(
     height, theme = checked_look(height, theme)
     kind = _notebook()
     options = {"tokens": tokens, "queries": queries, "keys": keys, "title": title, "image": image, "grid": grid}
+    options |= {"view": view, "map": map, "heads": heads, "query": query, "key": key, "unit": unit}
     if kind is None:
         return _open(document(subject, **options))
     from regard.viewer.notebook.widget import ViewerWidget

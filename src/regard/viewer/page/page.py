@@ -6,6 +6,7 @@ import html
 import json
 import os
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from regard.arguments import whole_number
@@ -66,6 +67,12 @@ def page(
     grid: tuple[int, int] | None = None,
     words: str | bool | None = None,
     statistics: bool | None = None,
+    view: str | None = None,
+    map: int | str | None = None,  # noqa: A002 - what the viewer calls it
+    heads: int | str | Sequence[int] | None = None,
+    query: int | str | None = None,
+    key: int | str | None = None,
+    unit: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """One self-contained HTML file that works offline: open it, send it, put it on any server.
@@ -91,6 +98,12 @@ def page(
         words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
+        view: what it opens with: "map", "heads", "ribbon", "text", "steps" or "image"; one that fits where not given.
+        map: which map it opens with: its number, or what the viewer calls it, as "cross layer 1".
+        heads: which heads: one, several, which are averaged, or "all".
+        query: which row is held at first: its position, or the word there.
+        key: which column is held at first. Positions below 0 count from the end.
+        unit: whether it opens in "tokens", "words" or "characters".
         max_bytes: of the page, in UTF-8.
 
     Returns:
@@ -105,6 +118,7 @@ def page(
         >>> import regard
         >>> html = regard.page(regard.translate("The cat sat."), "cat.html")  # doctest: +SKIP
         >>> html = regard.page(output.attentions, "mine.html", tokens=["The", "cat", "sat"])  # doctest: +SKIP
+        >>> html = regard.page(recording, view="text", map="self layer 3", heads=[0, 2], query="sat")  # doctest: +SKIP
     """
     if isinstance(path, list | tuple):  # as head_view(attention, tokens) of other tools
         raise DtypeError(
@@ -120,6 +134,12 @@ def page(
         "grid": grid,
         "words": words,
         "statistics": statistics,
+        "view": view,
+        "map": map,
+        "heads": heads,
+        "query": query,
+        "key": key,
+        "unit": unit,
     }
     if isinstance(subject, Document):
         given = [name for name, value in options.items() if value is not None]
