@@ -220,7 +220,7 @@ def test_a_report_shows_both_tables_and_marks_what_differs():
     report = lessons.check("causal mask", lambda scores: F.softmax(scores, dim=1))
     assert report.mistakes == ("no mask",)
     assert report.case == "as many queries as keys"
-    assert str(report) == repr(report) == report.text
+    assert str(report) == repr(report) == f"{report.text}\n\n{report.closer}"
     assert not hasattr(report, "_repr_html_")
     assert re.search(r"^0  1 +0 +0 +\|  0\.506\*  0\.186\*  0\.307\*$", report.text, re.MULTILINE)
     assert re.search(r"^2  0\.307  0\.186  0\.506  \|  0\.307   0\.186   0\.506$", report.text, re.MULTILINE)

@@ -27,12 +27,14 @@ Example:
     1  0.157  0.427  0.259  0.157  |  0.269*  0.731*  0*  0*
     <BLANKLINE>
     Right in 2 of 5 cases: as many queries as keys; hidden scores far above the others.
+    <BLANKLINE>
     Look closer: causal_weights(*report.inputs). A hint: lessons.hint("causal mask").
 """
 
-from regard.lessons.course import check, exercises, hint, solution, start, task
+from regard.lessons.course import check, exercises, hint, named, solution, start, task
 from regard.lessons.exercise import Case, Exercise, Mistake
 from regard.lessons.report import Report
+from regard.lessons.tries import class_report
 
 __all__ = [
     "Case",
@@ -40,8 +42,10 @@ __all__ = [
     "Mistake",
     "Report",
     "check",
+    "class_report",
     "exercises",
     "hint",
+    "named",
     "solution",
     "start",
     "task",

@@ -1,11 +1,15 @@
 """The exercises in the order in which they are best done, and what can be asked of them by name."""
 
 import difflib
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from regard import arguments
 from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError
+from regard.lessons import tries
 from regard.lessons.diagnosis import diagnose
 from regard.lessons.exercise import Exercise
 from regard.lessons.exercises import alignment, decoding, heads, masks, normalisers, padding, positions, recurrence, weights
@@ -36,6 +40,26 @@ def exercises() -> list[Exercise]:
     return list(EXERCISES)
 
 
+def named(name: str) -> Exercise:
+    """The exercise of this name, whatever its case, with blanks, hyphens or underscores.
+
+    Raises:
+        OptionError: with the names that are near.
+
+    Example:
+        >>> named("Causal-Mask").answer.__name__
+        'causal_weights'
+    """
+    known = {exercise.name: exercise for exercise in EXERCISES}
+    wanted = " ".join(str(name).lower().replace("-", " ").replace("_", " ").split())
+    if wanted in known:
+        return known[wanted]
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    near += [one for one in known if one not in near and set(one.split()) & set(wanted.split())]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    raise OptionError(f"expected the name of an exercise, got {name!r}; {hint}")
+
+
 def task(name: str) -> str:
     """What to do in an exercise: the formula, the shapes, and a text to start from. Print it.
 
@@ -48,7 +72,7 @@ def task(name: str) -> str:
         ─────
         Score every query against every key...
     """
-    return _named(name).task
+    return named(name).task
 
 
 def start(name: str) -> str:
@@ -57,7 +81,7 @@ def start(name: str) -> str:
     Raises:
         OptionError: with the names that are near.
     """
-    return _named(name).start
+    return named(name).start
 
 
 def hint(name: str, number: int = 1) -> str:
@@ -70,7 +94,7 @@ def hint(name: str, number: int = 1) -> str:
         >>> hint("scale")
         'A dot product multiplies entry by entry and adds up. How many numbers does it add up here?'
     """
-    exercise = _named(name)
+    exercise = named(name)
     return exercise.hints[whole_number(f"hint of {exercise.name}", number, 1, len(exercise.hints)) - 1]
 
 
@@ -80,10 +104,16 @@ def solution(name: str) -> str:
     Raises:
         OptionError: with the names that are near.
     """
-    return _named(name).solution
+    return named(name).solution
 
 
-def check(name: str, function: Callable[..., Any]) -> Report:
+def check(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    student: str | None = None,
+    record: str | os.PathLike[str] | None = None,
+) -> Report:
     """Try an answer, and name its mistake.
 
     The answer runs on a handful of small cases and on inputs drawn at random, always the same, and on copies of them. It may
@@ -95,6 +125,8 @@ def check(name: str, function: Callable[..., Any]) -> Report:
     Args:
         name: of the exercise.
         function: the answer.
+        student: who answers: the inputs drawn at random are this student's own. They are the same for all where left out.
+        record: a file to note the try in: which exercise, how it went, the names of mistakes; no code. `class_report` reads it.
 
     Returns:
         A report: true if the answer is right. Printed, it names the mistake and its cure, and shows expected and actual numbers
@@ -103,28 +135,24 @@ def check(name: str, function: Callable[..., Any]) -> Report:
     Raises:
         OptionError: no exercise of this name; with the names that are near.
         DtypeError: if the function is none.
+        OptionError: the record is another student's; FileFormatError: it is something else. Nothing is checked then.
 
     Example:
         >>> report = check("scale", lambda query, key: query @ key.mT)
         >>> report.passed, report.mistakes
         (False, ('no scale',))
     """
-    exercise = _named(name)
+    exercise = named(name)
     if not callable(function):
         raise DtypeError(
             f"answer to {exercise.name}: expected a function, got {type(function).__name__}; "
             f"write lessons.check({exercise.name!r}, {exercise.answer.__name__}), without calling it"
         )
-    return diagnose(exercise, function)
-
-
-def _named(name: str) -> Exercise:
-    """The exercise of this name, whatever its case, with blanks or hyphens."""
-    named = {exercise.name: exercise for exercise in EXERCISES}
-    wanted = " ".join(str(name).lower().replace("-", " ").replace("_", " ").split())
-    if wanted in named:
-        return named[wanted]
-    near = difflib.get_close_matches(wanted, named, n=3, cutoff=0.5)
-    near += [one for one in named if one not in near and set(one.split()) & set(wanted.split())]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(named)}"
-    raise OptionError(f"expected the name of an exercise, got {name!r}; {hint}")
+    if student is not None:
+        exercise = replace(exercise, seed=arguments.text("student", student))
+    if record is None:
+        return diagnose(exercise, function)
+    tries.begin(record, student)
+    report = diagnose(exercise, function)
+    tries.note(record, student, report)
+    return report

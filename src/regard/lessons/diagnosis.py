@@ -212,14 +212,13 @@ def _report(
         ]
         parts += [f"Case: {(exercise.cases + exercise.draws)[case].title}.", *pairs] if pairs else []
     good = [one.title for one, ours, theirs in zip(exercise.cases, right, tried, strict=False) if alike(ours, theirs)]
-    closing = f"Right in {len(good)} of {len(exercise.cases)} cases: {'; '.join(good)}.\n" if good else ""
+    parts += [wrapped(f"Right in {len(good)} of {len(exercise.cases)} cases: {'; '.join(good)}.")] if good else []
     name = getattr(function, "__name__", "answer")
     called = "my_answer" if name == "<lambda>" else name
-    closing += f'Look closer: {called}(*report.inputs). A hint: lessons.hint("{exercise.name}").'
-    parts.append(wrapped(closing))
+    closer = f'Look closer: {called}(*report.inputs). A hint: lessons.hint("{exercise.name}").'
     shown = (exercise.cases + exercise.draws)[case]
     names, inputs = tuple(mistake.name for mistake in mistakes), answers.own(shown.inputs)
-    return Report(exercise.name, False, names, message, shown.title, inputs, expected, actual, "\n\n".join(parts))
+    return Report(exercise.name, False, names, message, shown.title, inputs, expected, actual, "\n\n".join(parts), closer)
 
 
 def _praise(exercise: Exercise, right: list[Outcome], tried: list[Outcome]) -> Report:

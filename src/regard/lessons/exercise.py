@@ -81,6 +81,7 @@ class Exercise:
         together: mistakes that meet in one place of the answer, by name, and the edits that make them at once.
         hints: each tells more than the one before.
         without: parts of names of torch functions that the answer is to do without.
+        seed: other inputs are drawn for another.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Exercise:
     hints: tuple[str, ...]
     together: tuple[tuple[tuple[str, ...], Edits], ...] = ()
     without: tuple[str, ...] = ()
+    seed: str = ""
 
     def __repr__(self) -> str:
         return f"Exercise({self.name}: {self.answer.__name__}({', '.join(self.parameters)}))"
@@ -139,7 +141,7 @@ class Exercise:
     def draws(self) -> tuple[Case, ...]:
         """Inputs drawn at random, the same every time: an answer that is right in the cases alone is not right."""
         return tuple(
-            Case(f"drawn at random, number {number}", self.draw(random.Random(number)))  # noqa: S311 - no secrets
+            Case(f"drawn at random, number {number}", self.draw(random.Random(f"{self.seed}{number}")))  # noqa: S311 - no secrets
             for number in range(1, DRAWS + 1)
         )
 

@@ -27,7 +27,8 @@ class Report:
         inputs: the inputs of that case, to run the answer on by hand.
         expected: what is right there, in the order of return.
         actual: what came, as float64; None where nothing comparable did.
-        text: all of it, as it is printed.
+        text: all of it.
+        closer: where to look next in Python; printed below the text.
     """
 
     exercise: str
@@ -39,12 +40,13 @@ class Report:
     expected: tuple[Tensor, ...]
     actual: tuple[Tensor, ...] | None
     text: str
+    closer: str = ""
 
     def __bool__(self) -> bool:
         return self.passed
 
     def __repr__(self) -> str:
-        return self.text
+        return f"{self.text}\n\n{self.closer}".strip()
 
 
 def wrapped(text: str) -> str:
