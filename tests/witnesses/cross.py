@@ -114,7 +114,7 @@ def average_alignment(probabilities: Tensor) -> Tensor:
 
 
 def expected_stops(probabilities: list[list[float]]) -> list[list[float]]:
-    """The same as a sum over the place k where the walk stopped before (Raffel et al. 2017, equation 9), for more keys."""
+    """The same as a sum over the place k where the walk stopped before (Raffel et al. 2017), for more keys."""
     before, rows = [1.0] + [0.0] * (len(probabilities[0]) - 1), []
     for row in probabilities:
         before = [
@@ -126,7 +126,7 @@ def expected_stops(probabilities: list[list[float]]) -> list[list[float]]:
 
 
 def shared_chunks(stops: list[list[float]], scores: list[list[float]], width: int) -> list[list[float]]:
-    """Each stop's probability, shared among the width keys that end there (Chiu and Raffel 2017, equation 17)."""
+    """Each stop's probability, shared among the width keys that end there (Chiu and Raffel 2017)."""
     rows = []
     for stop, score in zip(stops, scores, strict=True):
         row = [0.0] * len(score)

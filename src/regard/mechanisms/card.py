@@ -63,6 +63,8 @@ class Card:
         formula: in plain text, in this package's symbols.
         latex: the same for a page.
         symbols: our symbols in the paper's words, where they differ.
+        leaves_out: what models have around it, and this card has not.
+        also: other names that it goes by, abbreviations first; `catalogue.find` knows them.
         paper: authors, year, title, where.
         year: of the first version.
         change: what it changed, and why.
@@ -107,6 +109,8 @@ class Card:
     factors: Callable[[Tensor, Tensor], MapArguments | None] = no_map
     step_function: Step | None = None
     symbols: str = ""
+    leaves_out: str = ""
+    also: tuple[str, ...] = ()
     runs_as: Callable[[Tensor, Tensor, Tensor], object] | None = None
     sparse: bool = False
     causal: bool = False

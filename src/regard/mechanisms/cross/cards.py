@@ -209,8 +209,7 @@ CARDS = (
         latex=r"\alpha_{ij} = p_{ij} \sum_{k=1}^{j} \alpha_{i-1,k} \prod_{l=k}^{j-1} (1 - p_{il}),\quad"
         r" p_{ij} = \sigma(e_{ij})",
         symbols="our scores are their e; they score by addition, here it is the scaled dot product with an offset of −1",
-        paper="Raffel et al. 2017, Online and Linear-Time Attention by Enforcing Monotonic Alignments, "
-        "arXiv:1704.00784, equation 9",
+        paper="Raffel et al. 2017, Online and Linear-Time Attention by Enforcing Monotonic Alignments, arXiv:1704.00784",
         year=2017,
         change="A walk from left to right that stops once a query: it decodes while the input still arrives.",
         use="Streaming speech recognition, simultaneous translation; its multi-head form in SeamlessStreaming.",
@@ -234,7 +233,7 @@ CARDS = (
         formula="β_ij = Σ_{k=j..j+w−1} α_ik · exp(u_ij) / Σ_{l=k−w+1..k} exp(u_il), with α of monotonic attention",
         latex=r"\beta_{ij} = \sum_{k=j}^{j+w-1} \alpha_{ik} \frac{\exp(u_{ij})}{\sum_{l=k-w+1}^{k} \exp(u_{il})}",
         symbols="our width is their w, our chunk scores their u; scores as on the card of monotonic attention",
-        paper="Chiu and Raffel 2017, Monotonic Chunkwise Attention, arXiv:1712.05382, equation 17",
+        paper="Chiu and Raffel 2017, Monotonic Chunkwise Attention, arXiv:1712.05382",
         year=2017,
         change="Softmax over the few keys before the place where the walk stops: order may change within a chunk.",
         use="Streaming speech recognition, also on telephones.",

@@ -19,13 +19,13 @@ from regard.mechanisms.softmax_attention import gather, hide
 
 
 def expected_alignment(scores: Tensor) -> Tensor:
-    """Where a walk from left to right stops, on average over its coin flips: the recurrence (Raffel et al. 2017, section 2.3).
+    """Where a walk from left to right stops, on average over its coin flips: the recurrence (Raffel et al. 2017).
 
     For each query the walk goes on from the key where it stopped before, and flips a coin at each key: it stops with
     probability p_ij = σ(scores_ij), else it moves on. α_ij, the probability that query i stops at key j, is
 
-        q_ij = (1 − p_i,j−1) q_i,j−1 + α_i−1,j          the walk arrives at key j                equation 13
-        α_ij = p_ij q_ij                                 and stops there                          equation 14
+        q_ij = (1 − p_i,j−1) q_i,j−1 + α_i−1,j          the walk arrives at key j
+        α_ij = p_ij q_ij                                 and stops there
 
     with α_0 = (1, 0, 0, ...): the first walk begins at the first key. What passes the last key has left for good, so a row
     sums to at most the row before. In the paper scores are e.
@@ -58,7 +58,7 @@ def expected_alignment(scores: Tensor) -> Tensor:
 
 
 def expected_alignment_parallel(scores: Tensor) -> Tensor:
-    """`expected_alignment` with all keys of a row at once, by doubling (its recurrence: Raffel et al. 2017, equations 13, 14).
+    """`expected_alignment` with all keys of a row at once, by doubling (its recurrence: Raffel et al. 2017).
 
     q_ij = Σ_k≤j α_i−1,k Π_k≤l<j (1 − p_il) sums over the keys k where the walk before has stopped. Let the sum over the n keys
     up to j be known for each j. Over 2n keys it is this, and what it was n keys before, times the chance to pass those n: so n
@@ -149,7 +149,7 @@ def monotonic_decoding(scores: Tensor, value: Tensor, mask: Tensor | Mask | None
 
 
 def chunkwise(alignment: Tensor, scores: Tensor, width: int) -> Tensor:
-    """Share the weight of each key with the keys just before it, by softmax (Chiu & Raffel 2017, equation 17).
+    """Share the weight of each key with the keys just before it, by softmax (Chiu & Raffel 2017).
 
         β_ij = Σ_k α_ik · exp(u_ij) / Σ_l exp(u_il),   k = j ... j + width − 1,  l = k − width + 1 ... k
 
@@ -189,7 +189,7 @@ def chunkwise(alignment: Tensor, scores: Tensor, width: int) -> Tensor:
 def mocha_attention(
     scores: Tensor, chunk_scores: Tensor, value: Tensor, width: int, mask: Tensor | Mask | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Monotonic chunkwise attention as it is trained: output = β · values (Chiu & Raffel 2017, equation 17).
+    """Monotonic chunkwise attention as it is trained: output = β · values (Chiu & Raffel 2017).
 
     The walk and its scores are those of `monotonic_attention`, β is that of `chunkwise`.
 

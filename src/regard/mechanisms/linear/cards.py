@@ -188,7 +188,9 @@ CARDS = (
         formula="output = (Q Kᵀ ⊙ D) V, D_ij = γ^(i−j) where i ≥ j; or S_t = γ S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t",
         latex=r"O = (Q K^\top \odot D)\, V,\quad D_{ij} = \gamma^{i-j}\,[i \ge j] \quad\Longleftrightarrow\quad "
         r"S_t = \gamma S_{t-1} + k_t v_t^\top,\ o_t = q_t^\top S_t",
-        symbols="our S is their S, our decay their γ, one for each head; their rotation of Q and K is left out",
+        symbols="our S is their S, our decay their γ, one for each head",
+        leaves_out="the rotation of queries and keys by their position, 1/√dim, the norm of each head's output, and the gate "
+        "after it",
         paper="Sun et al. 2023, Retentive Network: A Successor to Transformer for Large Language Models, arXiv:2307.08621, "
         "equations 5 to 8",
         year=2023,
@@ -216,6 +218,7 @@ CARDS = (
         latex=r"S_t = \operatorname{diag}(\alpha_t)\, S_{t-1} + k_t v_t^\top,\ o_t = q_t^\top S_t \quad\Longleftrightarrow\quad"
         r" A_{ij} = \sum_d q_{id}\, k_{jd} \prod_{l=j+1}^{i} \alpha_{ld}\,[i \ge j]",
         symbols="our log_decay is the logarithm of their α",
+        leaves_out="1/√dim, the norm of each head's output, and the gate after it",
         paper="Yang et al. 2023, Gated Linear Attention Transformers with Hardware-Efficient Training, arXiv:2312.06635, "
         "section 4",
         year=2023,
@@ -243,6 +246,7 @@ CARDS = (
         r"h_t = a_t h_{t-1} + B_t x_t^\top,\ y_t = C_t^\top h_t",
         symbols="their C is our query, their B our key, their X our value (multiplied by Δ before), their N our dim, their P "
         "our value_dim",
+        leaves_out="the short convolution before, the skip D x, and the gated norm after",
         paper="Dao & Gu 2024, Transformers are SSMs: Generalized Models and Efficient Algorithms Through Structured State "
         "Space Duality, arXiv:2405.21060, sections 5 and 6",
         year=2024,
@@ -268,6 +272,7 @@ CARDS = (
         formula="S_t = S_{t−1} + β_t k_t (v_t − S_{t−1}ᵀ k_t)ᵀ, output_t = q_tᵀ S_t, with ‖k_t‖ = 1",
         latex=r"S_t = S_{t-1} + \beta_t\, k_t \left(v_t - S_{t-1}^\top k_t\right)^\top,\quad o_t = q_t^\top S_t",
         symbols="our Sᵀ is their W in the paper of 2021 and their S in that of 2024",
+        leaves_out="the short convolutions before, and the norm after",
         paper="Schlag et al. 2021, Linear Transformers Are Secretly Fast Weight Programmers, arXiv:2102.11174; in parallel: "
         "Yang et al. 2024, Parallelizing Linear Transformers with the Delta Rule over Sequence Length, arXiv:2406.06484, "
         "section 3",
@@ -296,6 +301,7 @@ CARDS = (
         formula="S_t = α_t (I − β_t k_t k_tᵀ) S_{t−1} + β_t k_t v_tᵀ, output_t = q_tᵀ S_t, with ‖k_t‖ = 1",
         latex=r"S_t = \alpha_t \left(I - \beta_t k_t k_t^\top\right) S_{t-1} + \beta_t k_t v_t^\top,\quad o_t = q_t^\top S_t",
         symbols="our S is their S transposed, our log_decay the logarithm of their α",
+        leaves_out="the short convolutions before, 1/√dim, and the gated norm after",
         paper="Yang et al. 2024, Gated Delta Networks: Improving Mamba2 with Delta Rule, arXiv:2412.06464, section 3",
         year=2024,
         change="Mamba-2's gate and the delta rule together: the state fades as a whole, and is corrected at one key.",

@@ -221,6 +221,7 @@ CARDS = (
             r"\lambda = e^{\lambda_{q_1} \cdot \lambda_{k_1}} - e^{\lambda_{q_2} \cdot \lambda_{k_2}} + \lambda_\mathrm{init}"
         ),
         symbols="our dim is their 2d: each map has half of it",
+        leaves_out="the norm of each head's output and its factor 1 − λ_init (`differential_norm`), and values twice as wide",
         paper="Ye et al. 2024, Differential Transformer, arXiv:2410.05258, section 2.1",
         year=2024,
         change="A second map is taken away from the first: weight that both put on what does not matter is cancelled.",
@@ -301,6 +302,7 @@ CARDS = (
         paper="Lin et al. 2025, Forgetting Transformer: Softmax Attention with a Forget Gate, arXiv:2503.02130",
         year=2025,
         change="A token may close the gate on what came before it: ALiBi's decay, with a slope that the text decides.",
+        leaves_out="norms of queries, keys and outputs, the shift of keys and values, and the gate of the output",
         use="Research models; kernels in flash-linear-attention.",
         wins="Texts that change their subject: at the border one gate hides all that came before, with no positions learned.",
         loses="Recalling something from before a gate that closed: what is forgotten stays forgotten for all later queries.",
@@ -309,7 +311,8 @@ CARDS = (
             lambda s: FULL_PRODUCTS.count(s) + 2 * s.keys * s.heads * s.dim * s.heads,
         ),
         cache_per_token=Cost(
-            "heads·((dim + value_dim)·itemsize + 8): the running sum of log f stays float64, whatever the rest is",
+            "heads·((dim + value_dim)·itemsize + 8): one more number a head, the running sum of log f; this code keeps it in "
+            "float64",
             lambda s: s.heads * ((s.dim + s.value_dim) * s.itemsize + 8),
         ),
         state=NOTHING,
