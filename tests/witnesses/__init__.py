@@ -97,6 +97,15 @@ def sinusoidal(_h: int, i: int, j: int, q: list[float], k: list[float]) -> float
     return scores.product(*placed) / math.sqrt(DIM)
 
 
+def time_height_width(p: int) -> tuple[int, int, int]:
+    """Three words, the patches of two rows and four columns, and words that go on after the last column."""
+    if p < 3:
+        return p, p, p
+    if p < 11:
+        return 3, 3 + (p - 3) // 4, 3 + (p - 3) % 4
+    return p - 4, p - 4, p - 4
+
+
 DOCUMENTS = [number for number, size in enumerate((3, 5, 3, 5)) for _ in range(size)]
 
 
@@ -277,6 +286,12 @@ WITNESS: dict[str, Witness] = {
     "alibi": by_score(scores.alibi(HEADS), causal=True),
     "rotary-half": by_score(scores.rotary(scores.halves)),
     "rotary-interleaved": by_score(scores.rotary(scores.neighbours)),
+    "position-interpolation": by_score(scores.rotary_by(scores.interpolated(4))),
+    "ntk-aware": by_score(scores.rotary_by(scores.ntk_aware(4))),
+    "yarn": by_score(scores.rotary_by(scores.yarn(4, trained=256), scale=(0.1 * math.log(4) + 1) ** 2)),
+    "partial-rotary": by_score(scores.rotary_by(scores.first_channels(4))),
+    "axial-rotary": by_score(scores.rotary_by(scores.row_and_column(4, base=100))),
+    "multimodal-rotary": by_score(scores.rotary_by(scores.sections(time_height_width, (2, 1, 1)))),
     # patterns
     "causal": lambda query, key, value: functional.scaled_dot_product_attention(query, key, value, is_causal=True),
     "window": dense(causal=True, window=4),

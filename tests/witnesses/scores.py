@@ -194,3 +194,69 @@ def rotary(pairs):
         return product(turned(q, i, pairs(len(q))), turned(k, j, pairs(len(k)))) / math.sqrt(len(q))
 
     return score
+
+
+def turned_at(x, by):
+    """Channels (a, a + len(by)) as one complex number each, times e^(i · by); what is beyond stays."""
+    result = list(x)
+    for number, angle in enumerate(by):
+        turn = complex(x[number], x[number + len(by)]) * cmath.exp(1j * angle)
+        result[number], result[number + len(by)] = turn.real, turn.imag
+    return result
+
+
+def rotary_by(angles, scale=1.0):
+    """angles(position, dim) is a list, an angle a pair."""
+
+    def score(_h, i, j, q, k):
+        return scale * product(turned_at(q, angles(i, len(q))), turned_at(k, angles(j, len(k)))) / math.sqrt(len(q))
+
+    return score
+
+
+def interpolated(factor, base=10000.0):
+    return lambda p, dim: [p / factor / base ** (2 * c / dim) for c in range(dim // 2)]
+
+
+def ntk_aware(factor, base=10000.0):
+    return lambda p, dim: [p / (base * factor ** (dim / (dim - 2))) ** (2 * c / dim) for c in range(dim // 2)]
+
+
+def yarn(factor, trained, slow=1.0, fast=32.0, base=10000.0):
+    """The ramp from the last pair that is fast enough to the first that is slow enough, found by trying."""
+
+    def angles(p, dim):
+        def channel(turns):  # a number of a pair, also between two of them: base^(2c/dim) = trained / (2 pi turns)
+            return dim / 2 * math.log(trained / (turns * 2 * math.pi), base)
+
+        begin, end = max(math.floor(channel(fast)), 0), min(math.ceil(channel(slow)), dim - 1)
+        result = []
+        for c in range(dim // 2):
+            omega = base ** (-2 * c / dim)
+            slowed = min(max((c - begin) / (end - begin), 0), 1)
+            result.append(p * (slowed * omega / factor + (1 - slowed) * omega))
+        return result
+
+    return angles
+
+
+def first_channels(count, base=10000.0):
+    return lambda p, _dim: [p * base ** (-2 * c / count) for c in range(count // 2)]
+
+
+def row_and_column(side, base):
+    def angles(p, dim):
+        row, column = divmod(p, side)
+        return [place * base ** (-4 * c / dim) for place in (row, column) for c in range(dim // 4)]
+
+    return angles
+
+
+def sections(places, counts, base=10000.0):
+    """places(position) is a number for each section, which has counts of the pairs."""
+
+    def angles(p, dim):
+        numbers = [place for place, count in zip(places(p), counts, strict=True) for _ in range(count)]
+        return [number * base ** (-2 * c / dim) for c, number in enumerate(numbers)]
+
+    return angles

@@ -3,8 +3,6 @@
 In a model, positions meet the queries and keys of its projections; here those are the given ones.
 """
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from regard.mechanisms.card import (
@@ -13,19 +11,15 @@ from regard.mechanisms.card import (
     NOTHING,
     Card,
     Cost,
-    Kept,
     MapArguments,
-    Step,
-    appended,
     keys_and_values,
     learned,
     query_and_key,
 )
 from regard.mechanisms.positions.relative_keys import shaw, transformer_xl
-from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
+from regard.mechanisms.positions.rotary_cards import CARDS as ROTARY
 from regard.mechanisms.positions.score_biases import alibi_bias, t5_bias
 from regard.mechanisms.positions.sinusoids import sinusoids
-from regard.mechanisms.softmax_attention import attention
 
 CLIP = 4
 
@@ -58,24 +52,6 @@ def _t5_bias(query: Tensor, key: Tensor) -> MapArguments:
 def _alibi(query: Tensor, key: Tensor) -> MapArguments:
     bias = alibi_bias(query.shape[1], query.shape[2], key.shape[2], dtype=query.dtype, device=query.device)
     return {"query": query, "key": key, "bias": bias, "causal": True}
-
-
-def _rotary(turn: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], MapArguments]:
-    def factors(query: Tensor, key: Tensor) -> MapArguments:
-        return {"query": turn(query, start=key.shape[2] - query.shape[2]), "key": turn(key)}
-
-    return factors
-
-
-def _rotary_step(turn: Callable[..., Tensor]) -> Step:
-    """Keys are kept as they were turned; the new ones are turned by the place that comes next."""
-
-    def step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
-        keys, values = kept
-        place = keys.shape[2]
-        return attention(turn(query, start=place), appended(keys, turn(key, start=place)), appended(values, value))[0]
-
-    return step
 
 
 CARDS = (
@@ -126,7 +102,8 @@ CARDS = (
         family="positions",
         formula="score_ij = q_i · (k_j + a_{j−i}) / √dim, with j − i clipped",
         latex=r"s_{ij} = \frac{q_i^\top (k_j + a_{\operatorname{clip}(j-i)})}{\sqrt{d}}",
-        symbols="our a is their a^K, our clip their k; their a^V, added to the values, is left out",
+        symbols="our a is their a^K, our clip their k",
+        leaves_out="their a^V, which is added to the values",
         paper="Shaw, Uszkoreit, Vaswani 2018, Self-Attention with Relative Position Representations, arXiv:1803.02155, "
         "equation 4",
         year=2018,
@@ -203,7 +180,7 @@ CARDS = (
         paper="Press, Smith, Lewis 2021, Train Short, Test Long: Attention with Linear Biases Enables Input Length "
         "Extrapolation, arXiv:2108.12409, section 3",
         year=2021,
-        change="The further back, the lower the score, by a slope that is fixed for each head: nothing is learned or added.",
+        change="The further back, the lower the score, by a slope that is fixed for each head: there is nothing to learn.",
         use="BLOOM, MPT, Baichuan-13B.",
         wins="Reading longer texts than in training: a distance that was never seen only means less weight.",
         loses="Looking up one fact far back: the penalty grows with the distance, whatever stands there.",
@@ -215,50 +192,5 @@ CARDS = (
         kept=keys_and_values,
         causal=True,
     ),
-    Card(
-        name="rotary-half",
-        title="Rotary positions (RoPE), half-split pairs",
-        family="positions",
-        formula="score_ij = (R_i q_i) · (R_j k_j) / √dim; R_p turns channels (c, c + dim/2) by p · base^(−2c/dim)",
-        latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}},\quad"
-        r" (R_p x)_{c} = x_{c} \cos p\omega_c - x_{c + d/2} \sin p\omega_c,"
-        r"\ (R_p x)_{c + d/2} = x_{c} \sin p\omega_c + x_{c + d/2} \cos p\omega_c",
-        symbols="the paper pairs neighbouring channels; our base^(−2c/dim) is their θ_c",
-        paper="Su et al. 2021, RoFormer: Enhanced Transformer with Rotary Position Embedding, arXiv:2104.09864, section 3.2.2",
-        year=2021,
-        change="Queries and keys are turned by their position, so that their product knows the distance: no bias, no table.",
-        use="GPT-NeoX, Qwen, Gemma; Llama and Mistral as Transformers runs them, whose authors' own code pairs neighbours.",
-        wins="Long-context decoding: any kernel will do, a cache keeps turned keys, and a larger base stretches it.",
-        loses="Lengths beyond training without a change of base: slow channels reach angles that were never seen.",
-        flops=FULL_PRODUCTS,
-        cache_per_token=KEYS_AND_VALUES,
-        state=NOTHING,
-        code="positions.rotary.rotary_half",
-        factors=_rotary(rotary_half),
-        kept=lambda _, key, value: (rotary_half(key), value),
-        step_function=_rotary_step(rotary_half),
-    ),
-    Card(
-        name="rotary-interleaved",
-        title="Rotary positions (RoPE), neighbouring pairs",
-        family="positions",
-        formula="score_ij = (R_i q_i) · (R_j k_j) / √dim; R_p turns channels (2c, 2c + 1) by p · base^(−2c/dim)",
-        latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}},\quad"
-        r" (R_p x)_{2c} = x_{2c} \cos p\omega_c - x_{2c + 1} \sin p\omega_c,"
-        r"\ (R_p x)_{2c + 1} = x_{2c} \sin p\omega_c + x_{2c + 1} \cos p\omega_c",
-        symbols="our base^(−2c/dim) is their θ",
-        paper="Su et al. 2021, RoFormer: Enhanced Transformer with Rotary Position Embedding, arXiv:2104.09864, section 3.2.2",
-        year=2021,
-        change="The paper's own pairing. It is the half-split one with channels reordered, and equal once weights are as well.",
-        use="RoFormer, GPT-J, Cohere's Command R; Llama and Mistral in their authors' own code.",
-        wins="Running Llama from the files that Meta published: no row of W_Q and W_K has to be moved.",
-        loses="Turning long prompts on vector units: neighbours are picked apart and put back; halves are two plain slices.",
-        flops=FULL_PRODUCTS,
-        cache_per_token=KEYS_AND_VALUES,
-        state=NOTHING,
-        code="positions.rotary.rotary_interleaved",
-        factors=_rotary(rotary_interleaved),
-        kept=lambda _, key, value: (rotary_interleaved(key), value),
-        step_function=_rotary_step(rotary_interleaved),
-    ),
+    *ROTARY,
 )

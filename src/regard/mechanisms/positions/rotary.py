@@ -29,9 +29,8 @@ def rotary_half(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
         tensor([[1.0000, 0.0000],
                 [0.5403, 0.8415]])
     """
-    cos, sin = _turns(x, start, base)  # (positions, dim/2) each
-    one, other = x.to(cos.dtype).chunk(2, dim=-1)  # (batch, heads, positions, dim/2) each
-    return torch.cat([one * cos - other * sin, one * sin + other * cos], dim=-1).to(x.dtype)
+    _check_pairs(x)
+    return turned(x, angles(x.shape[-2], x.shape[-1], start, base, x.device))
 
 
 def rotary_interleaved(x: Tensor, *, start: int = 0, base: float = 10000.0) -> Tensor:
@@ -45,18 +44,47 @@ def rotary_interleaved(x: Tensor, *, start: int = 0, base: float = 10000.0) -> T
         >>> rotary_interleaved(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), start=1)
         tensor([[0.5403, 0.8415, 0.9999, 0.0100]])
     """
-    cos, sin = _turns(x, start, base)  # (positions, dim/2) each
+    _check_pairs(x)
+    cos, sin = _turns(x, angles(x.shape[-2], x.shape[-1], start, base, x.device))  # (positions, dim/2) each
     one, other = x.to(cos.dtype).unflatten(-1, (-1, 2)).unbind(-1)  # (batch, heads, positions, dim/2) each
     return torch.stack([one * cos - other * sin, one * sin + other * cos], dim=-1).flatten(-2).to(x.dtype)
 
 
-def _turns(x: Tensor, start: int, base: float) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of each row's angles, in the dtype that x is turned in."""
+def turned(x: Tensor, by: Tensor) -> Tensor:
+    """Pairs of channels turned by given angles: what all rotary positions of half-split pairs come down to.
+
+        (x_i, x_{i+pairs}) turned by the angle by_pi;  channels from 2·pairs on stay as they are
+
+    Args:
+        x: (batch, heads, positions, dim), or with fewer axes before the last two.
+        by: angles (positions, pairs), of at most dim/2 pairs; float64 where positions are large.
+
+    Example:
+        >>> turned(torch.tensor([[1.0, 0.0, 5.0]]), torch.tensor([[torch.pi / 2]])).round()
+        tensor([[-0., 1., 5.]])
+    """
+    inputs.check_floats("x", x)
+    inputs.check_floats("by", by)
+    if x.ndim < 2 or by.ndim != 2 or by.shape[0] != x.shape[-2] or not 0 < 2 * by.shape[1] <= x.shape[-1]:
+        raise ShapeError(
+            "expected x (..., positions, dim) and angles (positions, pairs) of at most dim/2 pairs, got "
+            f"{tuple(x.shape)} and {tuple(by.shape)}"
+        )
+    cos, sin = _turns(x, by)  # (positions, pairs) each
+    pairs = by.shape[1]
+    one, other, rest = x.to(cos.dtype).split([pairs, pairs, x.shape[-1] - 2 * pairs], dim=-1)
+    return torch.cat([one * cos - other * sin, one * sin + other * cos, rest], dim=-1).to(x.dtype)
+
+
+def _check_pairs(x: Tensor) -> None:
     inputs.check_floats("x", x)
     if x.ndim < 2 or x.shape[-1] % 2 or 0 in x.shape:
         raise ShapeError(
             f"expected x (..., positions, dim) with dim even and no size of 0, got {tuple(x.shape)}; it turns pairs"
         )
-    turned = angles(x.shape[-2], x.shape[-1], start, base, x.device)  # (positions, dim/2)
+
+
+def _turns(x: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of each row's angles, in the dtype that x is turned in."""
     wide = torch.promote_types(x.dtype, torch.float32)
-    return turned.cos().to(wide), turned.sin().to(wide)
+    return by.cos().to(wide), by.sin().to(wide)
