@@ -138,6 +138,8 @@ export interface RegionRequest {
    * cannot be missed. In a cell of queries a … a+n, sample j of s is a + floor((2j+1)·n/(2s)).
    */
   sample: number;
+  /** An answer to look at until the whole one is there: where that takes long, fewer rows of cells are read (`Region.every`). */
+  quick?: boolean;
 }
 
 export interface Region {
@@ -147,6 +149,8 @@ export interface Region {
   values: Float32Array;
   /** At most so many queries were read in a cell; 0 where all were. A host may read fewer than was asked for. */
   sampled: number;
+  /** Of so many neighbouring rows of cells one was read, and stands for the others; 1 where each was. */
+  every: number;
 }
 
 export interface MarginsRequest {

@@ -45,7 +45,7 @@ export function denseSource(manifest: Manifest, weights: Float32Array[][]): Sour
           found[row * columns.length + column] = cell;
         });
       });
-      return { rows: rows.length, columns: columns.length, values: found, sampled: request.sample };
+      return { rows: rows.length, columns: columns.length, values: found, sampled: request.sample, every: 1 };
     },
     async margins(request) {
       const info = manifest.maps[request.map];

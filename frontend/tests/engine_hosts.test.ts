@@ -180,7 +180,7 @@ function heldTransport() {
     ask: (_question, request, signal) =>
       new Promise((resolve, reject) => {
         const answer = (value: number) =>
-          resolve(packRegion({ rows: 1, columns: 1, values: Float32Array.of(value), sampled: 0 }));
+          resolve(packRegion({ rows: 1, columns: 1, values: Float32Array.of(value), sampled: 0, every: 1 }));
         asked.push({ request, signal, answer, fail: () => reject(new Error("no")) });
       }),
     close() {},
@@ -232,7 +232,7 @@ test("failures are not kept", async () => {
 
 test("what was not asked for longest is let go", async () => {
   const { asked, transport } = heldTransport();
-  const bytes = packRegion({ rows: 1, columns: 1, values: Float32Array.of(0), sampled: 0 }).byteLength;
+  const bytes = packRegion({ rows: 1, columns: 1, values: Float32Array.of(0), sampled: 0, every: 1 }).byteLength;
   const source = sourceOver(transport, 2 * bytes);
   const ask = async (sample: number) => {
     const before = asked.length;

@@ -198,7 +198,7 @@ describe("the image view", () => {
       const values = new Float32Array(side * side).fill(asked.length === 1 ? 0.7 : 0.0005);
       const wait = asked.length === 1 ? 120 : 1;
       return new Promise((resolve) => {
-        setTimeout(() => resolve({ rows: 1, columns: side * side, values, sampled: 0 }), wait);
+        setTimeout(() => resolve({ rows: 1, columns: side * side, values, sampled: 0, every: 1 }), wait);
       });
     };
     const stage = stageOf(view, { query: 5 }, made);

@@ -111,7 +111,7 @@ describe("what is shown before it has been read", () => {
   it("is an earlier answer where there is one, and the newest of several", () => {
     const grid = { first: 4, last: 8, step: 1, count: 4 };
     const cells = (value: number) => ({ rows: grid, columns: grid, values: new Float32Array(16).fill(value) });
-    const earlier = [7, 9].map((value) => ({ ...cells(value), sampled: 0, read: true }));
+    const earlier = [7, 9].map((value) => ({ ...cells(value), sampled: 0, every: 1, read: true }));
     const found = preview(frame, axes, earlier, overview, false);
     expect(found?.values[5 * 11 + 5]).toBe(7);
     expect(found?.values[0]).toBe(0);

@@ -95,7 +95,7 @@ describe("the map view says what is shown", () => {
         if (request.sample === 0) await released;
         const count = (cells: RegionRequest["rows"]) => ("starts" in cells ? cells.starts.length : cells.count);
         const [rows, columns] = [count(request.rows), count(request.columns)];
-        return { rows, columns, values: new Float32Array(rows * columns), sampled: request.sample || 2 };
+        return { rows, columns, values: new Float32Array(rows * columns), sampled: request.sample || 2, every: 1 };
       },
     };
     const stage = stageOf(view, {}, { manifest, source });
@@ -116,6 +116,45 @@ describe("the map view says what is shown", () => {
     stage.app.store.set({ how: "max" });
     await drawn();
     expect(status(stage.root)).toMatch(/^each cell is the largest of 8 × 8 weights/);
+  });
+});
+
+describe("a quick answer", () => {
+  it("is shown with what was read of it, and asked for again", async () => {
+    const example = smallExample();
+    const asked: (boolean | undefined)[] = [];
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const source: Source = {
+      ...example.source,
+      region: async (request, signal) => {
+        asked.push(request.quick);
+        if (!request.quick) await released;
+        return {
+          ...(await example.source.region(request, signal)),
+          ...(request.quick ? { every: 4, sampled: 1 } : {}),
+        };
+      },
+    };
+    const stage = stageOf(view, {}, { manifest: example.manifest, source });
+    await drawn();
+    expect(status(stage.root)).toContain("1 row of cells in 4 read, which stands for the others · reading the rest …");
+    release();
+    await vi.waitFor(() => expect(asked).toEqual([true, undefined]), { timeout: 3000 });
+    await drawn();
+    expect(status(stage.root)).toBe("each cell is one weight");
+  });
+
+  it("that is whole is not asked for again", async () => {
+    const example = smallExample();
+    const region = vi.fn(example.source.region);
+    const stage = stageOf(view, {}, { manifest: example.manifest, source: { ...example.source, region } });
+    await drawn();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(region).toHaveBeenCalledTimes(1);
+    expect(status(stage.root)).toBe("each cell is one weight");
   });
 });
 
@@ -269,7 +308,13 @@ describe("answers", () => {
     const [first, second] = waiting;
     expect([first.request.heads, second.request.heads]).toEqual([[0], [1]]);
     expect([first.signal?.aborted, second.signal?.aborted]).toEqual([true, false]);
-    const filled = (value: number) => ({ rows: 10, columns: 9, values: new Float32Array(90).fill(value), sampled: 0 });
+    const filled = (value: number) => ({
+      rows: 10,
+      columns: 9,
+      values: new Float32Array(90).fill(value),
+      sampled: 0,
+      every: 1,
+    });
     second.answer(filled(0.25));
     await drawn();
     first.answer(filled(0.75));

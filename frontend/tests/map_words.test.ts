@@ -38,7 +38,14 @@ describe("words for what is shown", () => {
   it("give the weight under the crosshair, once it has been read", () => {
     const grid = { first: 4, last: 8, step: 2, count: 2 };
     const single = { first: 2, last: 4, step: 1, count: 2 };
-    const cells = { rows: grid, columns: single, values: Float32Array.of(0.1, 0.2, 0.3, 0.4), sampled: 0, read: true };
+    const cells = {
+      rows: grid,
+      columns: single,
+      values: Float32Array.of(0.1, 0.2, 0.3, 0.4),
+      sampled: 0,
+      every: 1,
+      read: true,
+    };
     const at = { row: 7, column: 3 };
     const lines = (read: boolean, exact = 0) =>
       readOut(manifest, state, shown, at, cellAt({ ...cells, read }, 7, 3), exact > 0 ? { ...at, weight: exact } : null)

@@ -172,7 +172,7 @@ def case_of(name: str, shown: Document, precision: str | None) -> dict[str, Any]
     asked = []
     for request in region_requests(info):
         values = region(exact, request, *skipped)
-        found = {"rows": values.shape[0], "columns": values.shape[1], "sampled": sampled(request, skipped[0])}
+        found = {"rows": values.shape[0], "columns": values.shape[1], "sampled": sampled(request, skipped[0]), "every": 1}
         asked.append(question("region", request, found, {"values": values}, 1e-5))
     for request in margins_requests(info):
         found_margins = margins(exact, request, *skipped)

@@ -23,7 +23,7 @@ from regard.server.documents import MADE, KeptDocuments
 from regard.server.playground import Playground
 from regard.server.read_ahead import Preparation
 from regard.server.serving import address_of, checked_address, listening, server_of
-from regard.server.worker import BusyError, Worker
+from regard.server.worker import OVERTAKEN, BusyError, Worker
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from support.serving import Server, served
@@ -73,7 +73,7 @@ class TestAnswers:
         assert status == 200
         assert headers["content-type"] == "application/octet-stream"
         meta, arrays = unpack(body)
-        assert meta == {"rows": 13, "columns": 13, "sampled": 0}
+        assert meta == {"rows": 13, "columns": 13, "sampled": 0, "every": 1}
         torch.testing.assert_close(torch.from_numpy(arrays["values"].copy()), amap[0, 1])
 
     def test_the_manifest(self, server):
@@ -453,6 +453,31 @@ class TestWorker:
             worker.close()
 
         asyncio.run(scene())
+
+    def test_quick_questions_go_first_but_not_for_ever(self):
+        done = []
+
+        async def scene():
+            worker = Worker()
+
+            async def here():
+                return False
+
+            def ask(name, *, quick):
+                return asyncio.create_task(worker.run(lambda: done.append(name), here, quick=quick))
+
+            first = asyncio.create_task(worker.run(lambda: time.sleep(0.3), here))
+            await asyncio.sleep(0.05)
+            asked = [
+                ask("slow", quick=False),
+                ask("slow", quick=False),
+                *(ask("quick", quick=True) for _ in range(OVERTAKEN + 3)),
+            ]
+            await asyncio.gather(first, *asked)
+            worker.close()
+
+        asyncio.run(scene())
+        assert done == ["quick"] * OVERTAKEN + ["slow"] + ["quick"] * 3 + ["slow"]
 
     def test_an_error_does_not_stop_the_others(self):
         async def scene():

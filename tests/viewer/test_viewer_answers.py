@@ -4,6 +4,7 @@ import contextlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose
 from regard import AttentionMap
 from regard.analysis.alignment.word_maps import merge
 from regard.errors import OptionError
+from regard.viewer.answers import regions
 from regard.viewer.answers.cost import cost_of_weight
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import QUESTIONS, document
@@ -215,6 +217,30 @@ def test_a_host_with_a_limit_reads_as_much_as_it_pays_for():
     assert values(document(amap, max_work=30 * row), rows=rows, sample=2)[0]["sampled"] == 2
     assert values(document(amap, max_work=1), rows=rows)[0]["sampled"] == 1
     assert values(document(amap, max_work=1301 * row), rows=rows)[0]["sampled"] == 0
+
+
+def test_a_quick_answer_reads_fewer_rows_of_cells_and_says_so(monkeypatch):
+    amap = long_map(1, 1301, 1409)
+    monkeypatch.setattr(regions, "QUICK_WORK", 67 * 1409 * cost_of_weight(amap))
+    asked = {"rows": span(0, 1301, 211), "columns": span(0, 1409, 19), "sample": 1}
+    meta, quick = values(document(amap, statistics=False), **asked, quick=True)
+    assert (meta["every"], meta["sampled"]) == (4, 1)  # 53 rows, as 71 would be too many
+    assert int((~amap.view.source.known(*amap.view.ranges[:3]).isnan()).sum()) == 53
+    meta, whole = values(document(amap, statistics=False), **asked)
+    assert meta["every"] == 1
+    assert_allclose(quick["values"], whole["values"][::4].repeat(4, axis=0)[:211], rtol=1e-5)
+    assert np.abs(quick["values"] - whole["values"]).max() > 1e-5
+
+
+def test_a_quick_answer_is_whole_where_denominators_are_known_or_soon_found(monkeypatch):
+    amap = long_map(1, 1301, 1409)
+    row = 1409 * cost_of_weight(amap)
+    asked = {"rows": span(0, 1301, 211), "columns": span(0, 19, 19), "sample": 1, "quick": True}
+    monkeypatch.setattr(regions, "QUICK_WORK", 211 * row)
+    assert values(document(amap, statistics=False), **asked)[0]["every"] == 1
+    monkeypatch.setattr(regions, "QUICK_WORK", 67 * row)
+    assert values(document(amap, statistics=False), **asked)[0]["every"] == 1  # known by now, and narrow
+    assert values(document(amap, statistics=False), **asked | {"columns": span(0, 1409, 19)})[0]["every"] == 4  # but not narrow
 
 
 def test_only_the_rows_that_are_read_have_denominators():

@@ -54,7 +54,13 @@ export function* region(
     }
     yield;
   }
-  return { rows: rows.count, columns: columns.count, values: finished(totals, rows, columns, how), sampled: sample };
+  return {
+    rows: rows.count,
+    columns: columns.count,
+    values: finished(totals, rows, columns, how),
+    sampled: sample,
+    every: 1,
+  };
 }
 
 /**

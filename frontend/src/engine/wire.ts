@@ -3,14 +3,14 @@
 import type { Margins, Overview, Region, Steps } from "../contract";
 import { floats, floatsOf, type Packed, pack, unpack } from "./pack";
 
-export function packRegion({ rows, columns, values, sampled }: Region): ArrayBuffer {
-  return pack({ rows, columns, sampled }, { values: floats(values, rows, columns) });
+export function packRegion({ rows, columns, values, sampled, every }: Region): ArrayBuffer {
+  return pack({ rows, columns, sampled, every }, { values: floats(values, rows, columns) });
 }
 
 export function unpackRegion(bytes: ArrayBuffer): Region {
   const answer = unpack(bytes);
-  const { rows, columns, sampled } = answer.meta as Omit<Region, "values">;
-  return { rows, columns, sampled, values: floatsOf(answer, "values") };
+  const { rows, columns, sampled, every } = answer.meta as Omit<Region, "values">;
+  return { rows, columns, sampled, every, values: floatsOf(answer, "values") };
 }
 
 export function packMargins({ received, entropy, sampled }: Margins): ArrayBuffer {

@@ -16,7 +16,7 @@ from regard.maps.reading.long_rows import RUN, LongRows, is_long
 from regard.maps.reading.parts import Block, PooledRows, Pooling, Rows, blocks
 from regard.maps.reading.timing import predicted_seconds, with_progress
 from regard.maps.softmax_weights import SoftmaxWeights
-from regard.maps.source import Ranges, Source
+from regard.maps.source import DenseWeights, Ranges, Source
 from regard.positions import Positions, through
 
 POOLED_ROW, POOLED_CELL = 2**15, 128
@@ -95,6 +95,12 @@ class MapView:
     def denominators(self) -> Tensor:
         """Logarithm of the rows' denominators, (batch, heads, queries): over all keys, whatever the view shows of them."""
         return self.source.denominators(self.batch, self.heads, self.queries)
+
+    def knows_denominators(self) -> bool:
+        """Whether parts of the rows are read without their rest: denominators are known, or weights are kept one by one."""
+        if isinstance(self.source, SoftmaxWeights):
+            return self.source.knows(*self.ranges[:3])
+        return isinstance(self.source, DenseWeights)
 
     def exact_denominators(self) -> Tensor:
         """The same, in double precision, as of scores in double precision: for who computes weights from these."""

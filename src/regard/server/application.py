@@ -107,7 +107,8 @@ class _Site:
             raise HTTPException(404, "expected a document of this server; it may have made room for newer ones")
         fields = await _json(request)
         question = request.path_params["question"]
-        packed = await self._computed(request, lambda: document.answer(question, fields))
+        quick = question == "region" and fields.get("quick") is True
+        packed = await self._computed(request, lambda: document.answer(question, fields), quick=quick)
         return Response(packed, media_type="application/octet-stream")
 
     async def offer(self, _: Request) -> Response:
@@ -123,10 +124,10 @@ class _Site:
         document = await self._computed(request, lambda: playground.play(request.path_params["what"], fields))
         return JSONResponse({"id": self.documents.add(document), "title": str(document.manifest["title"])})
 
-    async def _computed(self, request: Request, function: Callable[[], Answer]) -> Answer:
+    async def _computed(self, request: Request, function: Callable[[], Answer], *, quick: bool = False) -> Answer:
         """What the function returns when its turn has come; its own refusals as answers."""
         try:
-            answer = await self.worker.run(function, request.is_disconnected)
+            answer = await self.worker.run(function, request.is_disconnected, quick=quick)
         except BusyError:
             raise HTTPException(503, "busy: too many questions wait", headers={"Retry-After": "1"}) from None
         except FileChangedError as error:

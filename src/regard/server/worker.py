@@ -1,7 +1,8 @@
-"""One thing at a time is computed, a bounded number waits, and for clients that are gone nothing is computed."""
+"""One thing at a time is computed, quick ones first; a bounded number waits, and nothing is computed for who is gone."""
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -10,13 +11,16 @@ Answer = TypeVar("Answer")
 
 PATIENCE = 0.2  # seconds between looks whether the client is still there
 
+OVERTAKEN = 16
+"""Quick questions in a row that go before others which came earlier: then one of these has its turn."""
+
 
 class BusyError(Exception):
     """More questions wait than the server keeps."""
 
 
 class Worker:
-    """Runs functions on one thread in the order in which they come: torch itself uses all cores for each of them.
+    """Runs functions on one thread, torch itself using all cores for each of them: quick ones first, else as they come.
 
     Args:
         waiting: questions that may wait; more are refused at once instead of late.
@@ -24,12 +28,21 @@ class Worker:
 
     def __init__(self, waiting: int = 64) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="regard")
-        self._turn = asyncio.Lock()
+        self._free = True
+        self._turns: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}  # by whether they are quick
+        self._overtaken = 0
         self._waiting = waiting
         self._count = 0
 
-    async def run(self, function: Callable[[], Answer], gone: Callable[[], Awaitable[bool]]) -> Answer | None:
+    async def run(
+        self, function: Callable[[], Answer], gone: Callable[[], Awaitable[bool]], *, quick: bool = False
+    ) -> Answer | None:
         """What the function returns; None where the client was gone before its turn came.
+
+        Args:
+            function: computes it.
+            gone: whether the client has left.
+            quick: whether it is soon done, and goes before what is not.
 
         Raises:
             BusyError: too many wait already.
@@ -38,7 +51,7 @@ class Worker:
             raise BusyError
         self._count += 1
         try:
-            async with self._my_turn(gone) as here:
+            async with self._my_turn(gone, quick) as here:
                 if not here:
                     return None
                 return await asyncio.get_running_loop().run_in_executor(self._pool, function)
@@ -46,8 +59,10 @@ class Worker:
             self._count -= 1
 
     @contextlib.asynccontextmanager
-    async def _my_turn(self, gone: Callable[[], Awaitable[bool]]) -> AsyncIterator[bool]:
-        turn = asyncio.ensure_future(self._turn.acquire())
+    async def _my_turn(self, gone: Callable[[], Awaitable[bool]], quick: bool) -> AsyncIterator[bool]:
+        turn = asyncio.get_running_loop().create_future()
+        self._turns[quick].append(turn)
+        self._next()
         try:
             while not turn.done():
                 await asyncio.wait([turn], timeout=PATIENCE)
@@ -56,10 +71,21 @@ class Worker:
             here = turn.done() and not await gone()
             yield here
         finally:
-            if turn.done() and not turn.cancelled():
-                self._turn.release()
+            if turn.done():
+                self._free = True
+                self._next()
             else:
-                turn.cancel()
+                self._turns[quick].remove(turn)
+
+    def _next(self) -> None:
+        """Give the turn to whoever comes next, if nobody has it."""
+        quick, others = self._turns[True], self._turns[False]
+        if not self._free or not (quick or others):
+            return
+        first = bool(quick) and (not others or self._overtaken < OVERTAKEN)
+        self._overtaken = self._overtaken + 1 if first and others else 0
+        self._free = False
+        self._turns[first].popleft().set_result(None)
 
     @property
     def idle(self) -> bool:

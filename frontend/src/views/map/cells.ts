@@ -23,6 +23,8 @@ export interface CellGrid {
   values: Float32Array;
   /** At most so many queries were read in a cell; 0 where all were. */
   sampled: number;
+  /** Of so many neighbouring rows of cells one was read; 1 where each was. */
+  every: number;
   /** Whether it has been read for these cells, or only stands for them until they are. */
   read: boolean;
 }
@@ -138,7 +140,7 @@ export function preview(
         if (across[column] >= 0) values[to + column] = cells.values[from + across[column]];
     }
   }
-  return { rows, columns, values, sampled: 0, read: false };
+  return { rows, columns, values, sampled: 0, every: 1, read: false };
 }
 
 /** The cell that a unit is in; -1 where the grid does not reach it. */

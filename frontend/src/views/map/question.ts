@@ -9,7 +9,7 @@ export interface Part {
   columns: Grid;
 }
 
-/** Reads cells; `sample` and what comes of it are as in RegionRequest. */
+/** Reads cells; `sample`, `quick` and what comes of them are as in RegionRequest. */
 export async function readCells(
   source: Source,
   state: Readonly<State>,
@@ -17,13 +17,15 @@ export async function readCells(
   part: Part,
   sample: number,
   signal?: AbortSignal,
+  quick = false,
 ): Promise<CellGrid> {
   const { rows, columns } = part;
   const how = howOf(state, shown, rows, columns);
   const request = marginsRequest(state, shown, part);
   const renormalise = request.hideSpecial && state.renormalise;
-  const { values, sampled } = await source.region({ ...request, how, renormalise, sample }, signal);
-  return { rows, columns, values: how === "mass" ? massPerUnit(values, columns) : values, sampled, read: true };
+  const asked = { ...request, how, renormalise, sample, ...(quick ? { quick } : {}) };
+  const { values, sampled, every } = await source.region(asked, signal);
+  return { rows, columns, values: how === "mass" ? massPerUnit(values, columns) : values, sampled, every, read: true };
 }
 
 export function marginsRequest(state: Readonly<State>, shown: Shown, { rows, columns }: Part): MarginsRequest {

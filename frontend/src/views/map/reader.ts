@@ -94,18 +94,22 @@ export class Reader {
   private async read(state: Readonly<State>, shown: Shown, grids: Part, signal: AbortSignal): Promise<void> {
     const queries = tokensOf(shown.rows, grids.rows);
     const heavy = queries * tokensOf(shown.columns, grids.columns) > QUICK_WEIGHTS && queries > grids.rows.count;
-    const answer = async (sample: number) => {
-      const cells = await readCells(this.app.source, state, shown, grids, sample, signal);
+    const answer = async (sample: number, quick: boolean) => {
+      const cells = await readCells(this.app.source, state, shown, grids, sample, signal, quick);
       if (!signal.aborted) this.keep(cells);
+      return cells;
     };
     try {
       const begun = performance.now();
-      if (heavy) await answer(1);
+      const first = await answer(heavy ? 1 : 0, true);
       if (signal.aborted) return;
       void this.readMargins(marginsRequest(state, shown, grids), grids, signal);
-      if (heavy) await pause(EXACT_DELAY - (performance.now() - begun), signal);
-      await answer(0);
-      if (signal.aborted) return;
+      if (heavy || first.every > 1 || first.sampled > 0) {
+        await pause(EXACT_DELAY - (performance.now() - begun), signal);
+        if (signal.aborted) return;
+        await answer(0, false);
+        if (signal.aborted) return;
+      }
       this.reading = false;
       this.changed();
     } catch (error) {

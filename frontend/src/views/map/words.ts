@@ -24,6 +24,8 @@ export function statusText(
   const inCell = tokensOf(shown.rows, cells.rows) / Math.max(cells.rows.count, 1);
   if (cells.read && cells.sampled > 0 && inCell > cells.sampled)
     parts.push(`read from 1 query in ${countText(Math.max(2, Math.round(inCell / cells.sampled)))}`);
+  if (cells.read && cells.every > 1)
+    parts.push(`1 row of cells in ${countText(cells.every)} read, which stands for the others`);
   if (reading && cells.read) parts.push("reading the rest …");
   if (marginsSampled > 0) {
     const queries = marginsSampled === 1 ? "1 query" : `${countText(marginsSampled)} queries`;

@@ -5,7 +5,7 @@ Weights of several heads are averaged first; then rows are divided by their sums
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ BLOCK = 2**22
 
 LEAST_ROWS = 16
 """Of an overview, whatever it costs."""
+
+QUICK_WORK = 10**9
+"""Multiply-adds of a quick answer: 64 rows of 131,072 keys."""
 
 MOST_OVER = 8
 """How many times the work may be exceeded for one query of each cell; beyond, neighbouring cells share what is read."""
@@ -48,6 +51,14 @@ class Members:
         return cls(places, counts, sample if (counts < inside).any() else 0)
 
 
+class Region(NamedTuple):
+    """Cells of a part of a map, and what of it was read."""
+
+    matrices: list[Numbers]  #: (rows, columns), one a way of making cells
+    sampled: int  #: at most so many queries were read of a cell; 0 where all were
+    every: int  #: of so many neighbouring rows of cells one was read, and stands for the others; 1 where each was
+
+
 class Reader:
     """Reads one map of one sequence.
 
@@ -71,22 +82,47 @@ class Reader:
         hidden_columns: Collection[int] = (),
         renormalise: bool = False,
         sample: int = 0,
-    ) -> tuple[list[Numbers], int]:
-        """Cells of the mean of some heads, a matrix (rows, columns) each way of making them; and how many queries were read.
+        quick: bool = False,
+    ) -> Region:
+        """Cells of the mean of some heads.
 
-        Returns:
-            The matrices, and the number of queries that were read of a cell at most; 0 where all were.
+        Args:
+            heads: which are averaged.
+            rows: cells of queries.
+            columns: cells of keys.
+            hows: the ways of making cells, a matrix each.
+            hidden_rows: queries that are left out.
+            hidden_columns: keys that are left out.
+            renormalise: whether rows are divided by their sums over the keys that are not left out.
+            sample: at most so many queries are read of a cell; 0 reads all.
+            quick: whether fewer rows of cells may be read, evenly spaced, where denominators that are not known yet would
+                take long; the answer is then one to look at until the whole one is there.
         """
         queries, keys = self.amap.shape[2:]
         every = Members.of(rows, queries, hidden_rows)
         across = Members.of(columns, keys, hidden_columns)
         wide = max(keys, len(across.places))  # cells may overlap
-        many = self._affordable(every.counts, len(heads) * wide * self.cost)
-        if (step := self._step(every.counts, len(heads) * wide * self.cost)) > 1:
+        row_cost = len(heads) * wide * self.cost
+        many = self._affordable(every.counts, row_cost)
+        step = self._step(every.counts, row_cost)
+        if quick:
+            read = Members.of(rows, queries, hidden_rows, min(sample or many, many or sample))
+            known = self.amap.select(heads=list(heads), queries=_choice(read.places)).view.knows_denominators()
+            work = len(read.places) * len(heads) * (len(across.places) if known else wide) * self.cost
+            step = max(step, min(len(rows), -(-work // QUICK_WORK)))
+        if step > 1:
             some = Cells(rows.starts[::step], rows.stops[::step])
-            hidden = {"hidden_rows": hidden_rows, "hidden_columns": hidden_columns}
-            found, _ = self.region(heads, some, columns, hows, **hidden, renormalise=renormalise, sample=1)
-            return [np.repeat(cells, step, axis=0)[: len(rows)] for cells in found], 1
+            one = self.region(
+                heads,
+                some,
+                columns,
+                hows,
+                hidden_rows=hidden_rows,
+                hidden_columns=hidden_columns,
+                renormalise=renormalise,
+                sample=1,
+            )
+            return Region([np.repeat(cells, step, axis=0)[: len(rows)] for cells in one.matrices], 1, step)
         chosen = min(sample or many, many or sample)
         read = Members.of(rows, queries, hidden_rows, chosen) if chosen else every
         filled = across.counts > 0  # the others stay 0
@@ -104,7 +140,7 @@ class Reader:
             cells = np.zeros((len(rows), len(columns)), np.float32)
             cells[:, filled] = made[how]
             found.append(cells)
-        return found, read.sampled
+        return Region(found, read.sampled, 1)
 
     def _rows_of_cells(
         self,
@@ -162,8 +198,8 @@ class Reader:
         down, across = Cells.of_span(0, queries, rows), Cells.of_span(0, keys, columns)
         one = Reader(self.amap, max_work=None if self.max_work is None else -(-self.max_work // heads))
         parts = [one.region((head,), down, across, ("mean", "max")) for head in range(heads)]
-        mean, largest = (np.stack([matrices[at] for matrices, _ in parts]) for at in (0, 1))
-        return mean, largest, parts[0][1]
+        mean, largest = (np.stack([part.matrices[at] for part in parts]) for at in (0, 1))
+        return mean, largest, parts[0].sampled
 
     def received(self, heads: tuple[int, ...]) -> tuple[Numbers, int]:
         """Mass that each key gets from all queries, (keys,), mean of the heads; and from how many queries it was estimated."""

@@ -48,6 +48,7 @@ class RegionRequest:
     row_axis: int
     renormalise: bool
     sample: int
+    quick: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class MarginsRequest:
 def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> RegionRequest:
     """The request, checked against the maps of the manifest."""
     names = ("map", "heads", "rows", "columns", "how", "hideSpecial", "renormalise", "sample")
-    given = _fields(request, names, ("rowAxis",))
+    given = _fields(request, names, ("rowAxis", "quick"))
     number, info = _map(given["map"], maps)
     rows, columns = _cells("rows", given["rows"], info["queries"]), _cells("columns", given["columns"], info["keys"])
     if len(rows) * len(columns) > MOST_CELLS:
@@ -80,6 +81,7 @@ def region_request(request: object, maps: Sequence[Mapping[str, Any]]) -> Region
         _row_axis(given, info),
         _truth("renormalise", given["renormalise"]),
         whole_number("sample", given["sample"], 0, 2**31),
+        _truth("quick", given.get("quick", False)),
     )
 
 

@@ -95,7 +95,7 @@ class Document:
             >>> region = {"map": 0, "heads": [0], "how": "max", "hideSpecial": False, "renormalise": False, "sample": 0}
             >>> region |= {"rows": {"start": 0, "stop": 4, "count": 2}, "columns": {"start": 0, "stop": 4, "count": 2}}
             >>> unpack(document(torch.eye(4)).answer("region", region))
-            ({'rows': 2, 'columns': 2, 'sampled': 0}, {'values': array([[1., 0.], [0., 1.]], dtype=float32)})
+            ({'rows': 2, 'columns': 2, 'sampled': 0, 'every': 1}, {'values': array([[1., 0.], [0., 1.]], dtype=float32)})
         """
         maps = self.manifest["maps"]
         match question:
@@ -105,7 +105,7 @@ class Document:
                 wanted = region_request(request, maps)
                 self.looked_at = wanted.map, wanted.heads[0]
                 hidden_rows, hidden_columns = self._hidden(wanted)
-                (values,), sampled = self._readers[wanted.map].region(
+                (values,), sampled, every = self._readers[wanted.map].region(
                     wanted.heads,
                     wanted.rows,
                     wanted.columns,
@@ -114,8 +114,10 @@ class Document:
                     hidden_columns=hidden_columns,
                     renormalise=wanted.renormalise,
                     sample=wanted.sample,
+                    quick=wanted.quick,
                 )
-                return pack({"rows": values.shape[0], "columns": values.shape[1], "sampled": sampled}, {"values": values})
+                rows, columns = values.shape
+                return pack({"rows": rows, "columns": columns, "sampled": sampled, "every": every}, {"values": values})
             case "margins":
                 return self._answer_margins(margins_request(request, maps))
             case "overview":
