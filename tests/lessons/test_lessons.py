@@ -15,9 +15,12 @@ from regard.errors import DtypeError, OptionError
 from regard.lessons.answers import alike, outcome, tensors
 from regard.mechanisms.softmax_attention import attention
 from support import (
-    right_answers_decoding,  # noqa: F401 - adds to the same list
+    right_answers_beyond,  # noqa: F401 - adds to the same list
+    right_answers_decoding,  # noqa: F401
     wrong_answers_beyond,  # noqa: F401
     wrong_answers_decoding,  # noqa: F401
+    wrong_answers_experiments,  # noqa: F401
+    wrong_answers_layers,  # noqa: F401
     wrong_answers_masks,  # noqa: F401
     wrong_answers_named,  # noqa: F401
 )
@@ -59,7 +62,7 @@ def test_wrong_answers_are_named(name, mistakes, function):
 
 
 def test_the_lists_leave_nothing_out():
-    assert len(EXERCISES) >= 14
+    assert len(EXERCISES) >= 30
     assert len(WRONG) >= 50
     for exercise in EXERCISES:
         assert sum(name == exercise.name for name, _ in RIGHT) >= 3

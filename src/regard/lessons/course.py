@@ -12,7 +12,21 @@ from regard.errors import DtypeError, OptionError
 from regard.lessons import tries
 from regard.lessons.diagnosis import diagnose
 from regard.lessons.exercise import Exercise
-from regard.lessons.exercises import alignment, decoding, heads, masks, normalisers, padding, positions, recurrence, weights
+from regard.lessons.exercises import (
+    alignment,
+    caches,
+    decoding,
+    experiments,
+    heads,
+    kernels,
+    layers,
+    masks,
+    normalisers,
+    padding,
+    positions,
+    recurrence,
+    weights,
+)
 from regard.lessons.report import Report
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -20,11 +34,15 @@ EXERCISES: tuple[Exercise, ...] = (
     *padding.EXERCISES,
     *masks.EXERCISES,
     *heads.EXERCISES,
+    *layers.EXERCISES,
     *positions.EXERCISES,
     *normalisers.EXERCISES,
     *decoding.EXERCISES,
+    *kernels.EXERCISES,
+    *caches.EXERCISES,
     *recurrence.EXERCISES,
     *alignment.EXERCISES,
+    *experiments.EXERCISES,
 )
 
 

@@ -263,4 +263,93 @@ ALIBI = Exercise(
     ),
 )
 
-EXERCISES = (ROTARY, ALIBI)
+
+def stretched_angles(positions: torch.Tensor, dim: int, trained: int, length: int) -> torch.Tensor:
+    """Positions (tokens,) of a text of this length to the angles (tokens, dim // 2) by which rotary positions turn.
+
+    trained is how many positions the model was trained on.
+    """
+    stretch = max(1.0, length / trained)
+    frequencies = 10000.0 ** (-2.0 * torch.arange(dim // 2, dtype=positions.dtype) / dim)
+    return (positions / stretch)[:, None] * frequencies
+
+
+_STRETCHED, _STRETCH = "(positions / stretch)[:, None]", "max(1.0, length / trained)"
+
+
+def _long(rng: random.Random) -> tuple[Tensor, int, int, int]:
+    trained, length = rng.choice((4, 8, 10)), rng.choice((3, 4, 8, 10, 15, 40))
+    positions = torch.tensor([float(rng.randrange(length)) for _ in range(rng.randint(1, 4))])
+    return positions, 2 * rng.randint(1, 4), trained, length
+
+
+STRETCHED = Exercise(
+    name="position interpolation",
+    text=(
+        "A model that was trained on 4 positions has never seen the angles of the fifth. Press the positions of a longer text "
+        "together, so that they all fall within those it knows (Chen et al. 2023); a text that is short enough keeps its "
+        "positions. They are numbers with a fraction then, and angles do not mind."
+    ),
+    formula="a_ti = (p_t / s) · 10000^(−2i / dim),  s = max(1, length / trained)",
+    returns=(Result("angles", ("tokens", "pairs")),),
+    answer=stretched_angles,
+    cases=(
+        Case("four of six tokens, trained on four", (torch.tensor([0.0, 1.0, 4.0, 5.0]), 4, 4, 6)),
+        Case("a text that is short enough", (torch.tensor([0.0, 2.0, 3.0]), 6, 8, 5)),
+        Case("four times as long", (torch.tensor([5.0, 21.0, 31.0]), 4, 8, 32)),
+    ),
+    draw=_long,
+    mistakes=(
+        Mistake("not stretched", "The positions are what they were: divide them by s.", {_STRETCHED: "positions[:, None]"}),
+        Mistake(
+            "stretched the other way",
+            "The positions are multiplied by s, which takes them further out: divide.",
+            {"positions / stretch": "positions * stretch"},
+        ),
+        Mistake(
+            "short texts stretched",
+            "A text that is shorter than those trained on is pulled apart: s is at least 1.",
+            {_STRETCH: "length / trained"},
+        ),
+        Mistake(
+            "whole positions",
+            "The positions are rounded, so that several tokens share one: they need not be whole.",
+            {_STRETCHED: "(positions / stretch).floor()[:, None]"},
+            {_STRETCHED: "(positions / stretch).round()[:, None]"},
+        ),
+        Mistake(
+            "whole stretch",
+            "s was made a whole number: length / trained has a fraction.",
+            {"length / trained": "length // trained"},
+            {_STRETCH: "-(-length // trained)"},
+        ),
+        Mistake(
+            "cut off",
+            "Positions beyond those trained on are all the last one: press all of them together instead.",
+            {_STRETCHED: "positions.clamp(max=trained - 1)[:, None]"},
+        ),
+        Mistake(
+            "begins again",
+            "Positions begin again at 0 after those trained on: tokens far apart would stand at one place.",
+            {_STRETCHED: "(positions % trained)[:, None]"},
+        ),
+        Mistake(
+            "base stretched",
+            "The base is multiplied by s: that is another method, which leaves the fast pairs as they are (NTK-aware). Here "
+            "all pairs are pressed together alike.",
+            {"10000.0 **": "(10000.0 * stretch) **", _STRETCHED: "positions[:, None]"},
+        ),
+        Mistake(
+            "exponent halved",
+            "The exponent lacks its factor of 2: pair i turns by 10000^(−2i / dim).",
+            {"-2.0 * torch": "-1.0 * torch"},
+        ),
+    ),
+    hints=(
+        "The last position of a text twice as long as those trained on should become one of the last that were.",
+        "Which s leaves positions as they are, and for which lengths should it?",
+        "By hand: trained on 4, a length of 6: position 3 becomes 2, position 5 becomes 3.33.",
+    ),
+)
+
+EXERCISES = (ROTARY, ALIBI, STRETCHED)

@@ -256,4 +256,115 @@ RETENTION = Exercise(
     ),
 )
 
-EXERCISES = (LINEAR, RETENTION)
+
+def delta_rule(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+    """Query and key (positions, dim), value (positions, value_dim) and beta (positions,) to output (positions, value_dim).
+
+    Each key has length 1.
+    """
+    state = torch.zeros(key.shape[1], value.shape[1], dtype=value.dtype)
+    output = torch.zeros_like(value)
+    for t in range(len(query)):
+        found = key[t] @ state
+        state = state + beta[t] * torch.outer(key[t], value[t] - found)
+        output[t] = query[t] @ state
+    return output
+
+
+_WRITE, _ANSWER = "state = state + beta[t] * torch.outer(key[t], value[t] - found)", "output[t] = query[t] @ state"
+
+
+def _writes(rng: random.Random) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    positions, dim = rng.randint(1, 6), rng.randint(1, 4)
+    key = drawn_by(rng, positions, dim) + 0.0625  # none is all 0
+    beta = torch.tensor([rng.choice((0.25, 0.5, 0.75, 1.0)) for _ in range(positions)])
+    return drawn_by(rng, positions, dim), key / key.norm(dim=1, keepdim=True), drawn_by(rng, positions, rng.randint(1, 4)), beta
+
+
+_TWICE = torch.tensor([[1.0, 0.0], [0.6, 0.8], [1.0, 0.0]])
+
+DELTA = Exercise(
+    name="delta rule",
+    text=(
+        "A state that only adds up never forgets: two values for one key end as their sum. The delta rule looks first at what "
+        "the state gives for the key, and writes the difference (Schlag et al. 2021; DeltaNet 2024). With a beta of 1 the "
+        "old value is gone and the new one is there; with 0 nothing is written."
+    ),
+    formula="S_t = S_{t−1} + β_t k_t (v_t − S_{t−1}ᵀ k_t)ᵀ,  output_t = S_tᵀ q_t",
+    returns=(OUTPUT,),
+    answer=delta_rule,
+    cases=(
+        Case(
+            "one key written twice",
+            (_TWICE, _TWICE, torch.tensor([[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]]), torch.tensor([1.0, 0.5, 1.0])),
+        ),
+        Case(
+            "four tokens, a value_dim of 3",
+            (
+                drawn(4, 3, seed=31),
+                torch.nn.functional.normalize(drawn(4, 3, seed=32), dim=1),
+                drawn(4, 3, seed=33),
+                torch.tensor([0.5, 1.0, 0.25, 0.75]),
+            ),
+        ),
+        Case(
+            "five tokens, half written",
+            (
+                drawn(5, 2, seed=34),
+                torch.nn.functional.normalize(drawn(5, 2, seed=35), dim=1),
+                drawn(5, 2, seed=36),
+                torch.full((5,), 0.5),
+            ),
+        ),
+    ),
+    draw=_writes,
+    mistakes=(
+        Mistake(
+            "nothing taken away",
+            "What the state had for the key stays: write the difference, v less what was found.",
+            {"value[t] - found": "value[t]"},
+        ),
+        Mistake(
+            "beta on the value only",
+            "beta stands before the new value alone: it says how much of the difference is written.",
+            {"beta[t] * torch.outer(key[t], value[t] - found)": "torch.outer(key[t], beta[t] * value[t] - found)"},
+        ),
+        Mistake("no beta", "The difference is written whole: times beta.", {"beta[t] * torch.outer": "torch.outer"}),
+        Mistake(
+            "found by the query",
+            "What the state gives for the query is taken away: look for the key, which is what is written to.",
+            {"found = key[t]": "found = query[t]"},
+        ),
+        Mistake(
+            "all fades",
+            "The whole state fades by beta: only what it had for this key is replaced.",
+            {_WRITE: "state = (1 - beta[t]) * state + beta[t] * torch.outer(key[t], value[t])"},
+        ),
+        Mistake(
+            "added once more",
+            "What was found is added: it is taken away.",
+            {"value[t] - found": "value[t] + found"},
+        ),
+        Mistake(
+            "read before update",
+            BEFORE_UPDATE,
+            {
+                _WRITE: f"{_ANSWER}{_LOOP}{_WRITE}",
+                f"{_LOOP}{_ANSWER}\n    return": "\n    return",
+            },
+        ),
+        Mistake("state transposed", STATE_TRANSPOSED, {"query[t] @ state": "state @ query[t]"}),
+        Mistake(
+            "state replaced",
+            "The state is replaced by each token: add to what is there.",
+            {"state + beta[t]": "beta[t]"},
+        ),
+    ),
+    hints=(
+        "What does the state give for this key, before anything is written? It is a value.",
+        "What is written is an outer product, as in linear attention, but not of the value itself.",
+        "By hand: with beta 1 and a key of length 1, the state gives exactly the new value for that key afterwards.",
+    ),
+)
+
+EXERCISES = (LINEAR, RETENTION, DELTA)
