@@ -148,8 +148,8 @@ def decoder_block(
     here = norm(x)
     x = x + attend(here, here, True)
     x = x + attend(norm(x), memory, False)
-    x = x + feed_forward(norm(x))
-    return x
+    output: torch.Tensor = x + feed_forward(norm(x))
+    return output
 
 
 _SELF, _CROSS, _FEED = "x + attend(here, here, True)", "x + attend(norm(x), memory, False)", "x + feed_forward(norm(x))"
