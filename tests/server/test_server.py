@@ -614,7 +614,7 @@ class TestConnections:
         def broken(*_):
             raise RuntimeError("secret")
 
-        shown = document(torch.eye(3))
+        shown = document(torch.eye(13).expand(1, 2, 13, 13))
         monkeypatch.setattr(shown, "answer", broken)
         with in_this_process(application({"it": shown})) as port:
             server = Server(f"http://127.0.0.1:{port}/", None)

@@ -243,6 +243,23 @@ def test_a_quick_answer_is_whole_where_denominators_are_known_or_soon_found(monk
     assert values(document(amap, statistics=False), **asked | {"columns": span(0, 1409, 19)})[0]["every"] == 4  # but not narrow
 
 
+def test_a_region_is_prepared_in_parts(monkeypatch):
+    amap = long_map(2, 701, 4099)
+    monkeypatch.setattr(regions, "QUICK_WORK", 2 * 11 * 4099 * cost_of_weight(amap))
+    shown = document(amap, statistics=False)
+    asked = region(shown.manifest["maps"][0], rows=span(0, 701, 23), columns=span(0, 1409, 19), heads=[1], sample=1)
+    parts = 0
+    while shown.prepare(asked):
+        parts += 1
+        assert int((~amap.view.source.known(*amap.view.ranges[:3]).isnan()).sum()) == min(23, 11 * parts)
+    assert parts == 3
+    fresh = document(long_map(2, 701, 4099), statistics=False)
+    assert_allclose(
+        unpack(shown.answer("region", asked))[1]["values"], unpack(fresh.answer("region", asked))[1]["values"], rtol=1e-5
+    )
+    assert not fresh.prepare(asked | {"columns": span(0, 4099, 19)})  # of most keys: found on the way
+
+
 def test_only_the_rows_that_are_read_have_denominators():
     amap = long_map(2, 1301, 1409)
     shown = document(amap, statistics=False, max_work=10**6)

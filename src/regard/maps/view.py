@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.axes.axis import Axis
@@ -101,6 +103,13 @@ class MapView:
         if isinstance(self.source, SoftmaxWeights):
             return self.source.knows(*self.ranges[:3])
         return isinstance(self.source, DenseWeights)
+
+    def misses_denominators(self) -> NDArray[np.bool_]:
+        """Of each row, whether its denominator is not known yet for one of the sequences and heads, (queries,)."""
+        if not isinstance(self.source, SoftmaxWeights):
+            return np.zeros(len(self.queries), np.bool_)
+        missing: NDArray[np.bool_] = self.source.known(*self.ranges[:3]).isnan().any(1).any(0).cpu().numpy()
+        return missing
 
     def exact_denominators(self) -> Tensor:
         """The same, in double precision, as of scores in double precision: for who computes weights from these."""

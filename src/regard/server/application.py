@@ -108,6 +108,9 @@ class _Site:
         fields = await _json(request)
         question = request.path_params["question"]
         quick = question == "region" and fields.get("quick") is True
+        if question == "region" and not quick:
+            while await self._computed(request, lambda: document.prepare(fields)):
+                pass  # glances of others go in between
         packed = await self._computed(request, lambda: document.answer(question, fields), quick=quick)
         return Response(packed, media_type="application/octet-stream")
 

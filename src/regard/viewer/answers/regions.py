@@ -24,6 +24,9 @@ LEAST_ROWS = 16
 QUICK_WORK = 10**9
 """Multiply-adds of a quick answer: 64 rows of 131,072 keys."""
 
+LONG = 4096
+"""Keys of a row from which its denominator takes longer than all else of a question."""
+
 MOST_OVER = 8
 """How many times the work may be exceeded for one query of each cell; beyond, neighbouring cells share what is read."""
 
@@ -141,6 +144,30 @@ class Reader:
             cells[:, filled] = made[how]
             found.append(cells)
         return Region(found, read.sampled, 1)
+
+    def prepare(
+        self, heads: tuple[int, ...], rows: Cells, columns: Cells, hidden_rows: Collection[int] = (), sample: int = 0
+    ) -> bool:
+        """Compute the denominators of some rows that a region will read; whether there were any, and more may be left.
+
+        So a region of long rows is read in parts, between which others have their turn. One of most keys needs no preparation:
+        its denominators are found on the way.
+        """
+        queries, keys = self.amap.shape[2:]
+        span = int(columns.stops.max(initial=0)) - int(columns.starts.min(initial=0))
+        if keys < LONG or self.amap.view.whole_factors is None or 2 * span >= keys:
+            return False
+        row_cost = keys * self.cost
+        every = Members.of(rows, queries, hidden_rows)
+        many = self._affordable(every.counts, len(heads) * row_cost)
+        places = Members.of(rows, queries, hidden_rows, min(sample or many, many or sample)).places
+        for head in heads:
+            missing = places[self.amap.select(heads=head, queries=_choice(places)).view.misses_denominators()]
+            if len(missing):
+                part = missing[: max(1, QUICK_WORK // 2 // row_cost)]
+                self.amap.select(heads=head, queries=_choice(part)).logsumexp()
+                return True
+        return False
 
     def _rows_of_cells(
         self,

@@ -136,6 +136,18 @@ class Document:
                 return pack(*steps_of(self.maps[number].amap, head, self.maps[number].value))
         raise OptionError(f"expected a question of {', '.join(QUESTIONS)}, got {str(question)[:80]!r}")
 
+    def prepare(self, request: Mapping[str, Any]) -> bool:
+        """Do a part of the work of a region that is asked for, some tens of milliseconds; whether more may be left.
+
+        ``answer`` needs no preparation: this is for who lets others have their turn in between.
+
+        Raises:
+            OptionError: as ``answer`` does.
+        """
+        wanted = region_request(request, self.manifest["maps"])
+        hidden_rows, _ = self._hidden(wanted)
+        return self._readers[wanted.map].prepare(wanted.heads, wanted.rows, wanted.columns, hidden_rows, wanted.sample)
+
     def _hidden(self, wanted: RegionRequest | MarginsRequest) -> tuple[Sequence[int], Sequence[int]]:
         """Rows and columns that are left out: special tokens, where that is asked for."""
         if not wanted.hide_special:
