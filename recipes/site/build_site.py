@@ -33,7 +33,7 @@ def collect(pages: Path) -> None:
         page.write_text(page.read_text(encoding="utf-8").replace("(../DESIGN.md)", "(design.md)"), encoding="utf-8")
 
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
-    families = card_pages.write_pages(pages / "mechanisms")
+    families = [*card_pages.write_pages(pages / "mechanisms"), "- [Memory](memory.md)"]
     reference = api_pages.write_pages(pages / "api")
     for name, order, listed in (
         ("course", course, "\n".join(course)),

@@ -195,6 +195,11 @@ def gated_delta(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return linear.each_head(linear.gated_delta, of_length_one(query), of_length_one(key), value, *gates)
 
 
+def kimi_delta(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    gates = torch.sigmoid(key @ drawn(DIM, seed=1)), torch.sigmoid(key * drawn(1, DIM) + 2)
+    return linear.each_head(linear.kimi_delta, of_length_one(query), of_length_one(key), value, *gates)
+
+
 def learned_queries(queries: Tensor) -> Witness:
     """Learned vectors (heads, number, dim) ask, in the queries' place."""
     return lambda _query, key, value: dense_attention(queries.expand(len(key), *queries.shape), key, value)[:2]
@@ -324,6 +329,7 @@ WITNESS: dict[str, Witness] = {
     "state-space-duality": state_space,
     "delta-rule": delta_rule,
     "gated-delta": gated_delta,
+    "kimi-delta": kimi_delta,
     # cross
     "cross": functional.scaled_dot_product_attention,
     "perceiver": learned_queries(drawn(HEADS, 4, DIM)),

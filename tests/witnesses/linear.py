@@ -94,3 +94,34 @@ def gated_delta(q, k, v, beta, gates):
 
 def delta(q, k, v, beta):
     return gated_delta(q, k, v, beta, [1.0] * len(q))
+
+
+def kimi_delta(q, k, v, beta, gates):
+    """S_t = (I − β_t k_t k_tᵀ) diag(α_t) S_{t−1} + β_t k_t v_tᵀ: gates[t][c] is the factor of row c."""
+    dim, value_dim = len(k[0]), len(v[0])
+    state = [[0.0] * value_dim for _ in range(dim)]
+    outputs = []
+    for q_t, k_t, v_t, beta_t, gate_t in zip(q, k, v, beta, gates, strict=True):
+        state = [
+            [
+                math.fsum(((r == c) - beta_t * k_t[r] * k_t[c]) * gate_t[c] * state[c][e] for c in range(dim))
+                + beta_t * k_t[r] * v_t[e]
+                for e in range(value_dim)
+            ]
+            for r in range(dim)
+        ]
+        outputs.append([math.fsum(q_t[r] * state[r][e] for r in range(dim)) for e in range(value_dim)])
+    return outputs
+
+
+def by_rule(q, k, v, gates, beta, state, *, scale):
+    """One head of the four rules: gates of 1 forget nothing, beta of None piles up. Returns outputs and the last state."""
+    dim, value_dim = len(k[0]), len(v[0])
+    outputs = []
+    for t in range(len(k)):
+        state = [[gates[t][c] * state[c][e] for e in range(value_dim)] for c in range(dim)]
+        held = [math.fsum(k[t][c] * state[c][e] for c in range(dim)) for e in range(value_dim)]
+        new = v[t] if beta is None else [beta[t] * (v[t][e] - held[e]) for e in range(value_dim)]
+        state = [[state[c][e] + k[t][c] * new[e] for e in range(value_dim)] for c in range(dim)]
+        outputs.append([scale * math.fsum(q[t][c] * state[c][e] for c in range(dim)) for e in range(value_dim)])
+    return outputs, state

@@ -13,6 +13,7 @@ from regard.mechanisms.linear import (
     delta_rule,
     gated_delta_rule,
     gated_linear_attention,
+    kimi_delta,
     linear_attention,
     random_features,
     retention,
@@ -91,6 +92,15 @@ MECHANISMS = [
         gated_delta_rule.gated_delta_parallel,
         ("beta", "step"),
         oracles.gated_delta,
+        unit_keys=True,
+    ),
+    Mechanism(
+        "kimi-delta",
+        kimi_delta.kimi_delta_recurrent,
+        kimi_delta.kimi_delta_chunked,
+        kimi_delta.kimi_delta_parallel,
+        ("beta", "channel"),
+        oracles.kimi_delta,
         unit_keys=True,
     ),
 ]

@@ -12,6 +12,7 @@ from regard.mechanisms.card import NOTHING, Card, Cost, Kept, Step, learned
 from regard.mechanisms.linear.delta_rule import delta_rule_parallel, delta_rule_recurrent
 from regard.mechanisms.linear.gated_delta_rule import gated_delta_parallel, gated_delta_recurrent
 from regard.mechanisms.linear.gated_linear_attention import gated_linear_parallel, gated_linear_recurrent
+from regard.mechanisms.linear.kimi_delta import kimi_delta_parallel, kimi_delta_recurrent
 from regard.mechanisms.linear.linear_attention import LinearState, linear_attention_parallel, linear_attention_recurrent
 from regard.mechanisms.linear.random_features import orthogonal_projection, performer_parallel, performer_recurrent
 from regard.mechanisms.linear.retention import retention_parallel, retention_recurrent
@@ -119,6 +120,16 @@ def _gated_delta(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Ten
 def _gated_delta_steps(query: Tensor, key: Tensor, value: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     q, k, beta = _delta_inputs(query, key)
     return gated_delta_recurrent(q, k, value, beta, _step_gates(key), state=state)
+
+
+def _kimi_delta(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    q, k, beta = _delta_inputs(query, key)
+    return kimi_delta_parallel(q, k, value, beta, _channel_gates(key))
+
+
+def _kimi_delta_steps(query: Tensor, key: Tensor, value: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    q, k, beta = _delta_inputs(query, key)
+    return kimi_delta_recurrent(q, k, value, beta, _channel_gates(key), state=state)
 
 
 CARDS = (
@@ -305,7 +316,7 @@ CARDS = (
         paper="Yang et al. 2024, Gated Delta Networks: Improving Mamba2 with Delta Rule, arXiv:2412.06464, section 3",
         year=2024,
         change="Mamba-2's gate and the delta rule together: the state fades as a whole, and is corrected at one key.",
-        use="Three layers of four in Qwen3-Next and Qwen3.5; Kimi Linear, with a gate for each channel.",
+        use="Three layers of four in Qwen3-Next and Qwen3.5.",
         wins="Long texts in which facts change: the gate clears what is over, the delta rule replaces what is new.",
         loses="Exact recall of any of many tokens, and so models keep every fourth layer as softmax attention.",
         flops=READ_WRITE_AND_READ,
@@ -318,5 +329,32 @@ CARDS = (
         runs_as=_gated_delta_steps,
         causal=True,
         rows="any",
+    ),
+    Card(
+        name="kimi-delta",
+        title="Kimi Delta Attention (KDA)",
+        family="linear",
+        formula="S_t = (I − β_t k_t k_tᵀ) diag(α_t) S_{t−1} + β_t k_t v_tᵀ, output_t = q_tᵀ S_t, with ‖k_t‖ = 1",
+        latex=r"S_t = \left(I - \beta_t k_t k_t^\top\right) \operatorname{diag}(\alpha_t)\, S_{t-1} + \beta_t k_t v_t^\top,"
+        r"\quad o_t = q_t^\top S_t",
+        symbols="our log_decay is the logarithm of their α, one for each channel of the key",
+        leaves_out="the short convolutions before, 1/√dim, and the gated norm after",
+        paper="Kimi Team 2025, Kimi Linear: An Expressive, Efficient Attention Architecture, arXiv:2510.26692, equation 1",
+        year=2025,
+        change="The gated delta rule with a gate for each channel: some rows of the state are cleared while others are kept.",
+        use="Three layers of four in Kimi Linear; the fourth is latent attention without positions.",
+        wins="Long texts in which some of what is held is over and some is not: one gate a head must choose for all of it.",
+        loses="Speed against one gate a head: products of pairs fade channel by channel, and kernels need a trick for that.",
+        flops=READ_WRITE_AND_READ,
+        cache_per_token=NOTHING,
+        state=STATE,
+        code="linear.kimi_delta.kimi_delta_recurrent",
+        function=_kimi_delta,
+        kept=_state_after(_kimi_delta_steps),
+        step_function=_one_step(_kimi_delta_steps),
+        runs_as=_kimi_delta_steps,
+        causal=True,
+        rows="any",
+        also=("KDA", "channel-wise gated delta rule"),
     ),
 )

@@ -36,7 +36,7 @@ def gated_linear_parallel(query: Tensor, key: Tensor, value: Tensor, log_decay: 
     q, k, v = recurrent_inputs.prepare_steps(query, key, value)
     decay = recurrent_inputs.decay_of_channels(log_decay, k)  # (batch, heads, positions, dim)
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
-        weights = _inside(q, k, decay)  # (batch, heads, positions, positions)
+        weights = decayed_products(q, k, decay)  # (batch, heads, positions, positions)
         output = weights @ v  # (batch, heads, positions, value_dim)
     return recurrent_inputs.restore(output, query, value.dtype), recurrent_inputs.restore(weights, query, weights.dtype)
 
@@ -86,13 +86,24 @@ def gated_linear_chunked(
             since = decay_c.cumsum(2)  # from the chunk's start, (batch, heads, chunk, dim)
             later = pad(decay_c[:, :, 1:], (0, 0, 0, 1))  # of the step after; no difference of sums, as in `segment_sums`
             until = later.flip(2).cumsum(2).flip(2)  # to the chunk's end, (batch, heads, chunk, dim)
-            scores = _inside(q_c, k_c, decay_c)  # (batch, heads, chunk, chunk)
+            scores = decayed_products(q_c, k_c, decay_c)  # (batch, heads, chunk, chunk)
             outputs.append(scores @ v_c + (q_c * since.exp()) @ state)  # (batch, heads, chunk, value_dim)
             whole = since[:, :, -1:].mT.exp()  # (batch, heads, dim, 1)
             state = whole * state + (k_c * until.exp()).mT @ v_c  # (batch, heads, dim, value_dim)
     return recurrent_inputs.restore(torch.cat(outputs, dim=2), query, value.dtype), state
 
 
-def _inside(q: Tensor, k: Tensor, decay: Tensor) -> Tensor:
+def decayed_products(q: Tensor, k: Tensor, decay: Tensor) -> Tensor:
+    """Products of pairs with what is left of each channel between them: Σ_d q_id k_jd Π_{j<l≤i} α_ld where i ≥ j, else 0.
+
+    From (batch, heads, positions, dim) of queries, keys and log α to (batch, heads, positions, positions).
+
+    Example:
+        >>> one = torch.ones(1, 1, 3, 2)
+        >>> decayed_products(one, one, one * torch.tensor([0.0, -100.0]))
+        tensor([[[[2., 0., 0.],
+                  [1., 2., 0.],
+                  [1., 1., 2.]]]])
+    """
     between = segment_sums(decay.mT).exp()  # (batch, heads, dim, positions, positions)
     return torch.einsum("bhid,bhjd,bhdij->bhij", q, k, between).tril()
