@@ -18,6 +18,7 @@ import zensical
 
 import api_pages
 import card_pages
+import exercise_page
 import notebook_pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,10 +34,11 @@ def collect(pages: Path) -> None:
         page.write_text(page.read_text(encoding="utf-8").replace("(../DESIGN.md)", "(design.md)"), encoding="utf-8")
 
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
+    exercise_page.write_page(pages / "course" / "exercises.md", ROOT / "notebooks")
     families = [*card_pages.write_pages(pages / "mechanisms"), "- [Memory](memory.md)"]
     reference = api_pages.write_pages(pages / "api")
     for name, order, listed in (
-        ("course", course, "\n".join(course)),
+        ("course", [*course, "- [Exercises](exercises.md)"], "\n".join(course)),
         ("mechanisms", families, card_pages.everything()),
         ("api", reference, api_pages.everything()),
     ):

@@ -10,6 +10,8 @@ from typing import Any
 
 import nbformat
 
+from exercise_cells import is_exercise
+
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of terminals
 
 
@@ -24,21 +26,32 @@ def write_pages(notebooks: list[Path], folder: Path) -> list[str]:
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
         parts = [part for number, cell in enumerate(notebook.cells) for part in cell_parts(cell, number, folder, path.stem)]
-        title = re.search(r"^# (.+)$", parts[0], re.MULTILINE)
-        if title is None:
-            raise ValueError(f"expected {path.name} to begin with a heading '# ...', got {parts[0][:40]!r}")
+        heading = title(path)
         source = f"This page is [{path.name}]({path.name}), run from top to bottom; take the notebook and change it."
-        text = "\n\n".join([parts[0].replace(title[0], f"{title[0]}\n\n{source}", 1), *parts[1:]])
+        text = "\n\n".join([parts[0].replace(f"# {heading}", f"# {heading}\n\n{source}", 1), *parts[1:]])
         (folder / f"{path.stem}.md").write_text(text + "\n", encoding="utf-8")
         shutil.copy(path, folder)
-        pages.append(f"- [{title[1]}]({path.stem}.md)")
+        pages.append(f"- [{heading}]({path.stem}.md)")
     return pages
+
+
+def title(path: Path) -> str:
+    """The heading with which a notebook begins.
+
+    Raises:
+        ValueError: it begins with something else.
+    """
+    opening = nbformat.read(path, as_version=4).cells[0].source
+    found = re.search(r"^# (.+)$", opening, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"expected {path.name} to begin with a heading '# ...', got {opening[:40]!r}")
+    return found[1]
 
 
 def cell_parts(cell: Any, number: int, folder: Path, name: str) -> list[str]:
     """The Markdown of one cell and of its outputs."""
     if cell.cell_type == "markdown":
-        return [cell.source]
+        return [f'<span id="{cell.id.removesuffix("-text")}"></span>\n\n{cell.source}' if is_exercise(cell) else cell.source]
     if cell.cell_type != "code":
         return []
     parts = [fence(cell.source, "python")] if cell.source.strip() else []

@@ -11,6 +11,8 @@ import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from exercise_cells import with_exercises
+
 
 def run(path: Path) -> None:
     """Execute one notebook in its folder and write it back, without timings and other traces of the machine."""
@@ -19,7 +21,7 @@ def run(path: Path) -> None:
     notebook.metadata = nbformat.from_dict({"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({})
-    nbformat.write(notebook, path)
+    nbformat.write(with_exercises(notebook, path.stem), path)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom, and what is committed is what they show."""
 
+import ast
 import itertools
 import re
 import shutil
@@ -7,9 +8,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbclient import NotebookClient
 
 import regard
+from exercise_cells import PLACES, TAGS, anchor, is_exercise, places, with_exercises
+from regard import lessons
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +35,8 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 
 
 def code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    """Those that are run: exercises are the reader's."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() and not is_exercise(cell)]
 
 
 def texts(output):
@@ -111,8 +116,56 @@ def test_what_is_committed_is_whole_and_clean(path):
     assert sum(pictures for pictures, _ in kinds_of_outputs(notebook).values()) > 0
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"
-    assert [cell.id for cell in notebook.cells if cell.metadata] == []
+    assert [cell.id for cell in notebook.cells if cell.metadata and not is_exercise(cell)] == []
     assert path.stat().st_size < MOST_BYTES
+
+
+# Exercises
+
+
+def test_each_exercise_stands_in_one_notebook():
+    assert sorted(places()) == sorted(exercise.name for exercise in lessons.exercises())
+    assert sum(len(names) for cells in PLACES.values() for names in cells.values()) == len(places())
+
+
+@each_notebook
+def test_exercises_in_notebooks_are_those_of_the_package(path):
+    committed = nbformat.read(path, as_version=4)
+    assert with_exercises(nbformat.read(path, as_version=4), path.stem) == committed
+    assert [name for name, stem in places().items() if stem == path.stem]
+
+
+@each_notebook
+def test_a_cell_of_an_exercise_is_empty_skipped_and_checks_what_is_written_there(path):
+    cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    for name in (name for name, stem in places().items() if stem == path.stem):
+        exercise = lessons.named(name)
+        cell = cells[anchor(exercise)]
+        assert (cell.outputs, cell.execution_count, cell.metadata.tags) == ([], None, TAGS)
+        assert exercise.text in cells[f"{cell.id}-text"].source
+        for function, passed in ((exercise.start, False), (exercise.solution, True)):
+            assert exercise.start in cell.source
+            *lines, check = cell.source.replace(exercise.start, function).splitlines()
+            names = {"torch": torch, "lessons": lessons}
+            exec("\n".join(lines), names)  # noqa: S102 - our own text
+            assert eval(check, names).passed is passed  # noqa: S307 - our own text
+
+
+@each_notebook
+def test_what_a_reader_writes_is_not_used_further_on(path):
+    """A wrong answer must not change what the notebook shows below."""
+    written = set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+            defined = {node.name for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.FunctionDef)}
+            assert is_exercise(cell) or not names & written - defined, cell.id
+            written |= defined if is_exercise(cell) else set()
+
+
+def test_a_place_that_is_gone_is_told():
+    with pytest.raises(ValueError, match="expected cells scaling-see, .* in 1_introduction, got none of these names"):
+        with_exercises(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 1", id="title")]), "1_introduction")
 
 
 def shortened(notebook, learned):
