@@ -2,7 +2,9 @@
 
 import { pageTransport } from "./engine/page_transport";
 import { manifestOf, sourceOver } from "./engine/source";
-import { type WidgetModel, widgetTransport } from "./engine/widget_transport";
+import { widgetTransport } from "./engine/widget_transport";
+import { follow, lookedAt, type NotebookModel } from "./notebook/looks";
+import { stillOf } from "./notebook/still";
 import { type MountedViewer, mountViewer } from "./shell";
 import type { Theme } from "./shell/theme";
 
@@ -20,53 +22,56 @@ export async function mountPage(root: HTMLElement = appended()): Promise<Mounted
   }
 }
 
-/** anywidget's model: messages, and the traits of the Python side. */
-interface NotebookModel extends WidgetModel {
-  get(trait: string): unknown;
-  on(event: "msg:custom", heard: (content: unknown, buffers: readonly ArrayBufferView[]) => void): void;
-  on(event: "change:theme", heard: () => void): void;
-  off(event: "msg:custom", heard: (content: unknown, buffers: readonly ArrayBufferView[]) => void): void;
-  off(event: "change:theme", heard: () => void): void;
+/** What anywidget gives, and whether a kernel is behind it. */
+interface Notebook {
+  model: NotebookModel;
+  el: HTMLElement;
+  live?: boolean;
 }
 
-async function render({ model, el }: { model: NotebookModel; el: HTMLElement }): Promise<() => void> {
+async function render({ model, el, live = true }: Notebook): Promise<() => void> {
   const transport = widgetTransport(model);
   const root = document.createElement("div");
   el.append(root);
-  const showStill = hideStill(model.get("still"));
+  const still = stillOf(model, root);
+  if (!live) {
+    transport.close();
+    still.say("No kernel answers here: this is how it opened. Run the cell again to look around.");
+    return () => root.remove();
+  }
   const theme = () => model.get("theme") as Theme;
   const [given, source] = [Number(model.get("height")), sourceOver(transport)];
   const height = given > 0 ? { height: given } : {};
   try {
     const manifest = await manifestOf(transport);
-    const viewer = mountViewer(root, { transport, source, manifest, kind: "widget", theme: theme(), ...height });
+    still.hide();
+    const opened = { ...manifest, opening: { ...manifest.opening, ...lookedAt(model) } };
+    const viewer = mountViewer(root, {
+      transport,
+      source,
+      manifest: opened,
+      kind: "widget",
+      theme: theme(),
+      ...height,
+    });
+    const unfollow = viewer.store ? follow(model, viewer.store, manifest) : () => {};
     const changed = () => viewer.setTheme(theme());
     model.on("change:theme", changed);
     return () => {
       model.off("change:theme", changed);
+      unfollow();
       viewer.destroy();
       root.remove();
-      showStill();
+      still.show();
     };
   } catch (error) {
     transport.close();
-    showStill();
-    root.textContent = messageOf(error);
+    still.say(messageOf(error));
     return () => root.remove();
   }
 }
 
 export default { render };
-
-/** Hides the picture that stands for the widget where no kernel answers; returns how to show it again. */
-function hideStill(id: unknown): () => void {
-  const still = typeof id === "string" && id !== "" ? document.getElementById(id) : null;
-  if (!still) return () => {};
-  still.hidden = true;
-  return () => {
-    still.hidden = false;
-  };
-}
 
 function appended(): HTMLElement {
   const root = document.createElement("div");

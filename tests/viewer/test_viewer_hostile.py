@@ -164,6 +164,8 @@ HOST = """async ([program, traits]) => {
     get: (name) => traits[name],
     on: (name, listener) => heard.set(listener, name),
     off: (name, listener) => heard.delete(listener),
+    set() {},
+    save_changes() {},
     send: (content) => kernel(JSON.stringify(content)).then((answers) => {
       for (const [said, buffers] of JSON.parse(answers))
         for (const [listener, name] of heard) if (name === "msg:custom") listener(said, buffers.map(bytes));
@@ -188,7 +190,9 @@ def test_through_the_messages_of_a_widget(browser, amap, monkeypatch, tmp_path):
         return json.dumps([(content, [base64.b64encode(one).decode() for one in buffers]) for content, buffers in sent])
 
     program = front_end()
-    traits = {"height": widget.height, "theme": widget.theme, "still": widget.still}
+    traits = {"height": widget.height, "theme": widget.theme, "still": widget.still} | widget.get_state(
+        ["view", "map", "heads"]
+    )
     (tmp_path / "notebook.html").write_text(
         "<!doctype html><html lang=en><title>x</title><div role=tab>Map</div>", encoding="utf-8"
     )

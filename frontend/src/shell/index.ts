@@ -1,5 +1,6 @@
 /** The viewer in an element of a page, whoever the host is. */
 
+import type { Store } from "../contract";
 import { element } from "../elements";
 import { views } from "../views";
 import css from "./shell.css";
@@ -9,6 +10,8 @@ import { type Host, Viewer } from "./viewer";
 export type { Host } from "./viewer";
 
 export interface MountedViewer {
+  /** What is looked at; there is none where there is no map. */
+  readonly store: Store | null;
   destroy(): void;
   setTheme(theme: Theme): void;
 }
@@ -27,8 +30,8 @@ export function mountViewer(root: HTMLElement, host: Host): MountedViewer {
   if (host.manifest.maps.length === 0) {
     const empty = element("p", "empty", "There is no map in this recording.");
     shadow.replaceChildren(empty);
-    return { destroy: () => empty.remove(), setTheme: () => {} };
+    return { store: null, destroy: () => empty.remove(), setTheme: () => {} };
   }
   const viewer = new Viewer(shadow, host);
-  return { destroy: () => viewer.destroy(), setTheme: (theme) => viewer.setTheme(theme) };
+  return { store: viewer.store, destroy: () => viewer.destroy(), setTheme: (theme) => viewer.setTheme(theme) };
 }

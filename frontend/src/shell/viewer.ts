@@ -106,6 +106,10 @@ export class Viewer {
     this.mountView();
   }
 
+  get store(): Store {
+    return this.app.store;
+  }
+
   setTheme(theme: Theme): void {
     this.theme.choose(theme);
     this.footer.update(this.app.store.state, this.tableOpen, theme);

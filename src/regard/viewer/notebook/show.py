@@ -1,6 +1,5 @@
 """``regard.show``: the widget where there is a notebook, a page in the browser where there is none."""
 
-import secrets
 import sys
 import tempfile
 import webbrowser
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from regard.viewer.document.document import Document, document
 from regard.viewer.document.subjects import Viewable
 from regard.viewer.notebook.look import checked_look
-from regard.viewer.notebook.still import still_picture
 from regard.viewer.page.page import page_of
 
 if TYPE_CHECKING:
@@ -41,8 +39,10 @@ def show(
 ) -> "ViewerWidget | Path | None":
     """Look at attention here and now.
 
-    In a notebook this shows the widget, whose kernel reads what is looked at; a still picture of it stays in the saved
-    notebook. Elsewhere a page that works offline is written to the folder for temporary files and opened in the browser.
+    In a notebook this is the widget, whose kernel reads what is looked at; a still picture of it stays in the saved notebook.
+    It is shown below its cell, wherever in the cell it was made, unless it was put into a box. What is looked at follows the
+    reader and can be set: ``widget.heads = [3]``, ``widget.observe(heard, "query")``. Elsewhere a page that works offline is
+    written to the folder for temporary files and opened in the browser.
 
     Args:
         subject: a translation, a recording, an attention map, weights, a list of these, or several recordings by name, as in
@@ -63,7 +63,7 @@ def show(
         theme: "light", "dark", or "auto" for the notebook's own.
 
     Returns:
-        None in a notebook of Jupyter's kind, where it is on display already; the widget in marimo; the page's path elsewhere.
+        The widget in a notebook of Jupyter's kind and in marimo; the page's path elsewhere.
 
     Raises:
         OptionError, DtypeError, ShapeError: what cannot be shown.
@@ -78,14 +78,12 @@ def show(
     from regard.viewer.notebook.widget import ViewerWidget
 
     shown = document(subject, **options, max_work=WIDGET_WORK)
-    if kind == "marimo":
-        return ViewerWidget(shown, height=height, theme=theme)
-    from IPython.display import HTML, display
+    widget = ViewerWidget(shown, height=height, theme=theme, shared=kind == "jupyter")
+    if kind == "jupyter":
+        from regard.viewer.notebook.below import shown_below
 
-    name = f"regard-still-{secrets.token_hex(6)}"
-    widget = ViewerWidget(shown, height=height, theme=theme, still=name)
-    display(HTML(still_picture(shown, name)), widget)  # type: ignore[no-untyped-call]
-    return None
+        shown_below(widget, sys.modules["IPython"].get_ipython())
+    return widget
 
 
 def _notebook() -> str | None:

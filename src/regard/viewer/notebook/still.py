@@ -1,6 +1,7 @@
 """What stays of the viewer in a saved notebook: a still picture, for whoever reads it without a kernel."""
 
 import base64
+import io
 import warnings
 from typing import Any
 
@@ -13,14 +14,42 @@ from regard.viewer.page.page import escaped
 
 MOST_CELLS = 256  # along a side of the picture
 NAMED_CELLS = 48  # and up to so many, with its labels
+DPI = 96
+
+
+class Still:
+    """A still picture of what a viewer opens with.
+
+    Attributes:
+        png: its bytes.
+        text: what it shows, in words.
+    """
+
+    def __init__(self, shown: Document) -> None:
+        self.text, weights, named = _opened(shown)
+        self.png = _drawn(weights, **named)
+
+    @property
+    def address(self) -> str:
+        """The picture as a data: URI."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+    def html(self, name: str) -> str:
+        """The picture as HTML; the element is called by the name."""
+        return f'<div id="{name}"><img alt="{escaped(self.text)}" src="{self.address}"></div>'
+
+    def bundle(self, name: str) -> dict[str, str]:
+        """The picture by type of content: for those that show HTML, pictures, or text alone."""
+        return {"text/html": self.html(name), "image/png": base64.b64encode(self.png).decode(), "text/plain": self.text}
 
 
 def still_picture(shown: Document, name: str) -> str:
     """A still picture of what the viewer opens with, as HTML; the element is called by the name."""
-    from regard.figures.figure_files import figure_of, render
-    from regard.figures.heatmap import heatmap
-    from regard.figures.notebook import unseen
+    return Still(shown).html(name)
 
+
+def _opened(shown: Document) -> tuple[str, Any, dict[str, Any]]:
+    """What a viewer opens with: in words, its weights, and how they are drawn."""
     opening: dict[str, Any] = shown.manifest["opening"]
     info: dict[str, Any] = shown.manifest["maps"][opening.get("map", 0)]
     heads = opening.get("heads", [0])
@@ -40,11 +69,28 @@ def still_picture(shown: Document, name: str) -> str:
     title = f"{layer}, {head_names(heads)}" if info["heads"] > 1 else layer
     axes = shown.manifest["axes"]
     queries, keys = axes[info["rowAxes"][opening.get("rowAxis", 0)]], axes[info["columnAxis"]]
-    named: dict[str, Any] = {"sides": (queries["title"], keys["title"])}
+    named: dict[str, Any] = {"title": title, "sides": (queries["title"], keys["title"])}
     if max(info["queries"], info["keys"]) <= NAMED_CELLS:
         named |= {"queries": queries["tokens"], "keys": keys["tokens"]}
+    return f"{title} of {shown.manifest['title']}", np.asarray(weights), named
+
+
+def _drawn(weights: Any, **named: Any) -> bytes:
+    from regard.figures.figure_files import figure_of, render
+    from regard.figures.heatmap import heatmap
+    from regard.figures.notebook import unseen
+
     with warnings.catch_warnings(), unseen():
         warnings.filterwarnings("ignore", "expected a font", UserWarning)  # the widget shows every token
-        png = render(figure_of(heatmap(np.asarray(weights), title=title, **named)), ".png", 96)
-    text = escaped(f"{title} of {shown.manifest['title']}")
-    return f'<div id="{name}"><img alt="{text}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></div>'
+        return _in_few_colours(render(figure_of(heatmap(weights, **named)), ".png", DPI))
+
+
+def _in_few_colours(png: bytes) -> bytes:
+    """The picture in 256 colours, which no eye tells from all of them: a third of the bytes, which a notebook keeps twice."""
+    from PIL import Image
+
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(made, "PNG", optimize=True, dpi=(DPI, DPI))
+    return made.getvalue()
