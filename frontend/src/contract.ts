@@ -28,9 +28,21 @@ export interface Axis {
   words: number[] | null;
   /** Texts of the words, one a run; where `words` is null, null. */
   wordTexts: string[] | null;
+  /** Named spans, in order and apart from each other: sentences, turns, passages; one of each kind. */
+  bands?: Bands[];
   /** Where characters begin, as words do; null where each token is whole characters, and tokens will do. */
   characters: number[] | null;
   characterTexts: string[] | null;
+}
+
+/** Spans of one kind along an axis. */
+export interface Bands {
+  /** "sentences", "turns". */
+  name: string;
+  /** [start, stop) in tokens, in ascending order. */
+  spans: [number, number][];
+  /** One a span: "sentence A", "turn 3". */
+  texts: string[];
 }
 
 export interface MapInfo {
@@ -236,6 +248,16 @@ export interface Viewport {
   right: number;
 }
 
+/** A token or a pair that stays marked: of which map, and its query, its key, or both. */
+export interface Pin {
+  map: number;
+  query: number | null;
+  key: number | null;
+}
+
+/** Which parts of two sentences are shown: rows of one, columns of one. */
+export type PairFilter = "all" | "a-b" | "b-a" | "a-a" | "b-b";
+
 export interface State {
   /** The name of one of the views; the list of them is views/index.ts. */
   view: string;
@@ -267,6 +289,17 @@ export interface State {
   sort: string;
   /** What thumbnails show. */
   thumbnails: "mean" | "max";
+  pins: Pin[];
+  /** The text or position that is looked for; "" for none. */
+  find: string;
+  /** Where the axes know two sentences (`Axis.bands`). */
+  pair: PairFilter;
+  /** What a second picture shows beside this one; null where there is none. */
+  with: { map: number; heads: number[] } | null;
+  /** How the second picture is shown: in a picture of its own, or taken from the first. */
+  compare: "beside" | "difference";
+  /** Several heads: their mean, or each in a colour of its own. */
+  several: "mean" | "colours";
 }
 
 export interface Store {

@@ -22,6 +22,7 @@ export function goTo(
     query,
     key,
     pinned: state.pinned && (query !== null || key !== null),
+    pair: sameRows && sameColumns ? state.pair : "all",
   };
 }
 

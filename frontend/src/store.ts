@@ -21,6 +21,12 @@ export function initialState(manifest: Manifest): State {
     threshold: 0.05,
     sort: "",
     thumbnails: "max",
+    pins: [],
+    find: "",
+    pair: "all",
+    with: null,
+    compare: "beside",
+    several: "mean",
     ...manifest.opening,
   };
 }

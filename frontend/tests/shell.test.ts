@@ -176,7 +176,7 @@ describe("the viewer", () => {
     await page.settle(400);
     expect(location.hash).toBe("#map=1&unit=words");
     history.replaceState(null, "", "#map=2&view=text");
-    dispatchEvent(new Event("hashchange"));
+    dispatchEvent(new PopStateEvent("popstate"));
     expect([page.tab(), page.select("map").value]).toEqual(["Text", "2"]);
     page.viewer.destroy();
     viewers = [];

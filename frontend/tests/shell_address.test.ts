@@ -33,6 +33,15 @@ describe("the address", () => {
       threshold: 0.3,
       sort: "entropy",
       thumbnails: "mean",
+      pins: [
+        { map: 0, query: 3, key: 5 },
+        { map: 2, query: null, key: 9 },
+      ],
+      find: "the cat & <b>",
+      pair: "b-a",
+      with: { map: 1, heads: [0, 1] },
+      compare: "difference",
+      several: "colours",
     };
     const address = addressOf(state, start);
     expect(Object.keys(state).every((name) => address.includes(`${name}=`))).toBe(true);
@@ -49,6 +58,9 @@ describe("the address", () => {
       "#viewport=0,1e9,0,4",
       "#map=1.5&heads=0,x&threshold=NaN",
       "#%E0%A4%A&&&==",
+      "#pins=0.99-1,x&with=9.0&pair=c-d&compare=1&several=",
+      "#with=1.7",
+      "#with=1.",
       `#heads=${"9".repeat(400)}`,
     ])
       expect(stateOf(wrong, manifest, start), wrong).toEqual(start);

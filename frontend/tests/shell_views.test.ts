@@ -44,7 +44,7 @@ describe("a view in the list", () => {
     page = shown();
     for (const { name, title } of views) {
       history.replaceState(null, "", `#view=${name}`);
-      dispatchEvent(new Event("hashchange"));
+      dispatchEvent(new PopStateEvent("popstate"));
       const tab = page.all("[role=tab]").find((one) => one.textContent === title)!;
       expect(page.tab(), name).toBe(tab.getAttribute("aria-disabled") === "true" ? "Map" : title);
     }

@@ -1,6 +1,7 @@
 /** What is being looked at, in the address after #: what differs from the start, and nothing else. */
 
-import type { Manifest, State } from "../contract";
+import type { Manifest, Pin, State, Viewport } from "../contract";
+import { pinsOf, pinsText } from "../pins";
 import { views } from "../views";
 
 const CHOICES = {
@@ -11,26 +12,35 @@ const CHOICES = {
   how: ["mean", "max"],
   direction: ["from", "to"],
   thumbnails: ["mean", "max"],
+  pair: ["all", "a-b", "b-a", "a-a", "b-b"],
+  compare: ["beside", "difference"],
+  several: ["mean", "colours"],
 } as const satisfies { [Name in keyof State]?: readonly State[Name][] };
+
+/** Characters of a text that is looked for. */
+const LONGEST_FIND = 200;
 
 const SWITCHES = ["renormalise", "pinned"] as const;
 
 export function addressOf(state: Readonly<State>, start: Readonly<State>): string {
   const fields = new URLSearchParams();
   for (const name of Object.keys(start) as (keyof State)[]) {
-    const text = textOf(state[name]);
-    if (text !== textOf(start[name])) fields.set(name, text);
+    const text = textOf(name, state[name]);
+    if (text !== textOf(name, start[name])) fields.set(name, text);
   }
   const text = fields.toString().replaceAll("%2C", ",");
   return text && `#${text}`;
 }
 
-function textOf(value: State[keyof State]): string {
+function textOf(name: keyof State, value: State[keyof State]): string {
   if (value === null) return "";
+  if (name === "pins") return pinsText(value as Pin[]);
+  if (name === "with") return withText(value as NonNullable<State["with"]>);
   if (typeof value === "boolean") return value ? "1" : "0";
   if (Array.isArray(value)) return value.join(",");
   if (typeof value !== "object") return String(value);
-  return [value.top, value.bottom, value.left, value.right].map((edge) => Number(edge.toFixed(3))).join(",");
+  const edges = value as Viewport;
+  return [edges.top, edges.bottom, edges.left, edges.right].map((edge) => Number(edge.toFixed(3))).join(",");
 }
 
 /** The state that an address asks for. What it says of things that are not there, or in no known words, is left out. */
@@ -69,7 +79,26 @@ export function stateOf(address: string, manifest: Manifest, start: Readonly<Sta
   const sort = fields.get("sort");
   if (sort !== null && (sort === "" || manifest.maps.some((map) => Object.hasOwn(map.statistics, sort))))
     state.sort = sort;
+  const pins = fields.get("pins");
+  if (pins !== null) state.pins = pinsOf(pins, manifest);
+  const find = fields.get("find");
+  if (find !== null) state.find = find.slice(0, LONGEST_FIND);
+  const other = fields.get("with");
+  if (other !== null) state.with = withOf(other, manifest, state);
   return state;
+}
+
+/** "3.0,1": a map and its heads. */
+function withText({ map, heads }: NonNullable<State["with"]>): string {
+  return `${map}.${heads.join(",")}`;
+}
+
+function withOf(text: string, manifest: Manifest, state: State): State["with"] {
+  if (text === "") return null;
+  const [, map, heads] = /^(\d{1,6})\.(\d{1,6}(?:,\d{1,6})*)$/.exec(text) ?? [];
+  const info = map === undefined ? undefined : manifest.maps[Number(map)];
+  const chosen = [...new Set(heads?.split(",").map(Number))].sort((one, two) => one - two);
+  return info && chosen.every((head) => head < info.heads) ? { map: Number(map), heads: chosen } : state.with;
 }
 
 function viewportOf(text: string | null, { queries, keys }: { queries: number; keys: number }): State["viewport"] {

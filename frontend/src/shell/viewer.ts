@@ -18,6 +18,7 @@ import { Settings } from "./settings";
 import { TablePanel } from "./table_panel";
 import { Tabs } from "./tabs";
 import { type Theme, ThemeWatch } from "./theme";
+import { browserVisits, ownsHistory, ownVisits, type Visits } from "./visits";
 
 export interface Host {
   transport: Transport;
@@ -36,6 +37,8 @@ const ADDRESS_PAUSE = 300;
 const TABLE_PAUSE = 150;
 /** What changes with every movement of the pointer, and no control shows. */
 const POINTED: ReadonlySet<keyof State> = new Set(["query", "key", "pinned", "viewport"]);
+/** What changes from one place to another, to which the Back button leads; the rest changes the place a little. */
+const STEPS: readonly (keyof State)[] = ["view", "map", "heads", "viewport", "with", "compare", "pair"];
 const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 
 export class Viewer {
@@ -52,6 +55,8 @@ export class Viewer {
   private readonly table: TablePanel;
   private readonly start: State;
   private readonly stops: (() => void)[] = [];
+  private readonly visits: Visits;
+  private stepped = false;
   private mounted: { name: State["view"]; view: MountedView } | null = null;
   private tableOpen = false;
   private addressTimer: ReturnType<typeof setTimeout> | undefined;
@@ -67,6 +72,10 @@ export class Viewer {
     this.element.setAttribute("aria-label", `attention: ${brief(manifest.title, 120)}`);
     this.start = initialState(manifest);
     const store = makeStore(kind === "widget" ? this.start : stateOf(location.hash, manifest, this.start));
+    const heard = (address: string) => store.set(stateOf(address, manifest, this.start));
+    this.visits = ownsHistory(kind)
+      ? browserVisits(heard)
+      : ownVisits(addressOf(store.state, this.start), heard, (address) => this.setAddress(address));
     this.theme = new ThemeWatch(this.element, host.theme ?? "auto", kind === "widget", () => this.redraw());
     const { theme } = this;
     this.app = {
@@ -126,7 +135,7 @@ export class Viewer {
     this.mounted = null;
     this.element.remove();
     this.host.transport.close();
-    if (this.host.kind !== "widget" && location.hash) this.setAddress(""); // it spoke of what is gone
+    this.visits.stop();
   }
 
   // -- what changes ---------------------------------------------------------------------------------------------------
@@ -143,10 +152,11 @@ export class Viewer {
       clearTimeout(this.tableTimer);
       this.tableTimer = setTimeout(() => this.table.update(), TABLE_PAUSE);
     }
-    if (this.host.kind === "widget") return;
+    this.stepped ||= STEPS.some((name) => changed.has(name));
     clearTimeout(this.addressTimer);
     this.addressTimer = setTimeout(() => {
-      this.setAddress(addressOf(this.app.store.state, this.start));
+      this.visits.settle(addressOf(this.app.store.state, this.start), this.stepped);
+      this.stepped = false;
     }, ADDRESS_PAUSE);
   }
 
@@ -183,6 +193,7 @@ export class Viewer {
   }
 
   private setAddress(address: string): void {
+    if (this.host.kind === "widget" || address === location.hash) return;
     try {
       history.replaceState(history.state, "", address || location.pathname + location.search);
     } catch {
@@ -206,7 +217,7 @@ export class Viewer {
     });
     observer.observe(this.panel);
     this.stops.push(() => observer.disconnect());
-    if (this.host.kind === "widget") return;
+    if (this.host.kind === "widget" || ownsHistory(this.host.kind)) return;
     const moved = () => store.set(stateOf(location.hash, this.host.manifest, this.start));
     addEventListener("hashchange", moved);
     this.stops.push(() => removeEventListener("hashchange", moved));
@@ -226,6 +237,11 @@ export class Viewer {
   private used(event: KeyboardEvent): boolean {
     if (event.key === "Escape" && this.tableOpen) {
       this.showTable(false);
+      return true;
+    }
+    if (event.altKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+      if (ownsHistory(this.host.kind)) return false; // the browser's own
+      this.visits.go(event.key === "ArrowLeft" ? -1 : 1);
       return true;
     }
     if (this.mounted?.view.keydown(event)) return true;

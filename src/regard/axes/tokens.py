@@ -1,6 +1,7 @@
 """Axes of texts: from the ids that a model is given, the mask that says which are padding, and a tokenizer that names them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -38,6 +39,30 @@ def axis_of_ids(ids: Tensor, mask: Tensor | None = None, tokenizer: Any = None, 
     rows = ids.tolist()
     marks = [None] * len(rows) if mask is None else [tuple(map(bool, row)) for row in mask.tolist()]
     return Axis(tuple(speller.line(row, present) for row, present in zip(rows, marks, strict=True)), role)
+
+
+def with_segments(axis: Axis, types: object) -> Axis:
+    """The same positions with ``group["segments"]``: those of each sentence of a pair, as a tokenizer's ``token_type_ids`` say.
+
+    Args:
+        axis: of a batch.
+        types: (batch, positions), whole numbers; anything else, and sequences of one type alone, say nothing.
+
+    Example:
+        >>> import torch
+        >>> pair = with_segments(Axis.unknown(5), torch.tensor([[0, 0, 0, 1, 1]]))
+        >>> pair.group
+        {'segments': ((0, 1, 2), (3, 4))}
+    """
+    if not isinstance(types, Tensor) or types.is_floating_point() or types.shape != (len(axis.lines), len(axis)):
+        return axis
+    lines = []
+    for line, row in zip(axis.lines, types.tolist(), strict=True):
+        kinds = [kind if line.present is None or line.present[at] else None for at, kind in enumerate(row)]
+        found = sorted({kind for kind in kinds if kind is not None})
+        groups = tuple(tuple(at for at, kind in enumerate(kinds) if kind == one) for one in found)
+        lines.append(replace(line, group={**line.group, "segments": groups}) if len(groups) > 1 else line)
+    return replace(axis, lines=tuple(lines))
 
 
 def axis_of_labels(labels: Sequence[str], role: str | None = None) -> Axis:

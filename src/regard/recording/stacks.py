@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from regard.axes.axis import Axis
 from regard.axes.line import Line
-from regard.axes.tokens import axis_of_ids, axis_of_presence, joined
+from regard.axes.tokens import axis_of_ids, axis_of_presence, joined, with_segments
 from regard.recording.padding import looks_padded, padding_mask
 from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, with_pictures
 from regard.recording.sounds import axis_of_sound
@@ -35,6 +35,7 @@ PARTS = "cu_seqlens"
 """Where the pictures or windows of a tower begin and end, which attends within each of them in a call of its own."""
 
 FACTS = TEXT | EMBEDDED | MASKS | OTHERS | CARRIED | {PARTS}
+TYPES = "token_type_ids"  # kept where a stack is given them: they are no sign of what it reads
 """Arguments that say what a stack reads; as Transformers calls them."""
 
 
@@ -97,7 +98,7 @@ class Stacks:
 
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         """A module begins."""
-        given = {name: value for name, value in named.items() if name in FACTS and value is not None}
+        given = {name: value for name, value in named.items() if name in {*FACTS, TYPES} and value is not None}
         if positional and (names := _fact_names(type(module).forward)):
             given |= {names[at]: value for at, value in enumerate(positional) if names.get(at) and value is not None}
         if hasattr(held := given.pop("cache", None), "get_seq_length"):
@@ -215,7 +216,7 @@ class Stacks:
             found: Axis | None = None
             if ids is not None and ids.shape == (batch, size):
                 present = mask[:, -size:] if mask is not None and mask.shape[0] == batch and mask.shape[1] >= size else None
-                found = axis_of_ids(ids, present, self.tokenizer, role)
+                found = with_segments(axis_of_ids(ids, present, self.tokenizer, role), frame.given.get(TYPES))
                 if mask is None and (pad := looks_padded(ids, role, self._pad_token())) is not None:
                     self.doubt = (
                         f"whether the positions of the pad token {pad} are padding is not known, as no attention_mask "
@@ -369,7 +370,7 @@ def _arguments(forward: Callable[..., Any]) -> tuple[str, ...]:
 @cache
 def _fact_names(forward: Callable[..., Any]) -> dict[int, str]:
     """Which of its positional arguments say something of its axes."""
-    return {at: name for at, name in enumerate(_arguments(forward)) if name in FACTS}
+    return {at: name for at, name in enumerate(_arguments(forward)) if name in {*FACTS, TYPES}}
 
 
 def _length(held: Any) -> int | None:

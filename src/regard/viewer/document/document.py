@@ -23,6 +23,7 @@ from regard.viewer.answers.requests import (
     region_request,
     steps_request,
 )
+from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
@@ -210,6 +211,8 @@ def document(
     query: int | str | None = None,
     key: int | str | None = None,
     unit: str | None = None,
+    against: Any = None,
+    names: Sequence[str] | None = None,
     max_work: int | None = None,
 ) -> Document:
     """What a viewer looks at.
@@ -233,6 +236,8 @@ def document(
         query: which row is held.
         key: which column is held.
         unit: "tokens", "words" or "characters".
+        against: what opens beside it in a second picture.
+        names: of the things in a list, or of the two.
         max_work: multiply-adds of one answer. A host whose reader waits for the answer reads a sample of the queries beyond,
             and says so; without a limit everything is read.
 
@@ -251,11 +256,13 @@ def document(
     if grid is not None and image is None:
         raise OptionError("grid: expected an image with it, got none; give image=")
     if isinstance(subject, Card):
+        if against is not None or names is not None:
+            raise OptionError("expected nothing against a mechanism, and no names, got some; look at each mechanism by itself")
         if tokens is not None or queries is not None or keys is not None:
             raise OptionError("expected no tokens, queries or keys with a mechanism, got some; its example has its own")
         found = mechanism_subject(subject)
     else:
-        found = read_subject(subject, tokens, queries, keys)
+        found = read_subject(named_subject(subject, against, names), tokens, queries, keys)
     manifest = manifest_of(found, words=words, statistics=statistics)
     if title is not None:
         manifest["title"] = visible(title)
@@ -264,6 +271,8 @@ def document(
     if images and "view" not in manifest["opening"]:
         manifest["opening"]["view"] = "image"
     manifest["opening"] = opening_of(manifest, view=view, map=map, heads=heads, query=query, key=key, unit=unit)
+    if against is not None:
+        manifest["opening"]["with"] = opened_against(manifest)
     return Document(manifest, found.maps, max_work)
 
 

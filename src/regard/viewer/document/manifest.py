@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, cast
 
 from regard.analysis.alignment.align import Alignment
 from regard.analysis.heads.registry import statistic_named
 from regard.analysis.heads.statistics import head_statistics
 from regard.arguments import one_of
+from regard.axes.line import Groups
 from regard.errors import OptionError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.kinds import TOKENIZERS
@@ -27,6 +29,9 @@ STEPS_CELLS = 2**14
 
 PROBED = 2**26
 """Weights that are read to see whether a map without a softmax of its own is one of probabilities."""
+
+MOST_BANDS = 500
+"""Named spans of one kind along an axis: more are too narrow to be seen."""
 
 ROWS_PRODUCED = (
     "A row of a decoder or cross map is the query that produced its token; labelled by tokens consumed, it is the query that "
@@ -89,6 +94,8 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     """An axis: what people read of its tokens (positions where they have no names), their spelling, and its units."""
     made: dict[str, Any] = {"title": tokens.title, "tokens": [str(at) for at in range(tokens.size)], "spellings": None}
     made |= {"special": [], "words": None, "wordTexts": None, "characters": None, "characterTexts": None}
+    if bands := [band for name, groups in tokens.groups if (band := bands_of(name, groups)) is not None]:
+        made["bands"] = bands
     if tokens.labels is None:
         return made
     kind = words if isinstance(words, str) else tokens.kind
@@ -109,6 +116,26 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     if 0 < len(starts) < len(spelled):  # else each token is whole characters: there is nothing to put together
         made["characters"], made["characterTexts"] = starts, made_of
     return made
+
+
+def bands_of(name: str, groups: Groups) -> dict[str, Any] | None:
+    """Named spans as runs in order, with a text each; None where they are no runs, or so many that they are units to read.
+
+    Example:
+        >>> bands_of("segments", ((0, 1, 2), (3, 4)))
+        {'name': 'segments', 'spans': [[0, 3], [3, 5]], 'texts': ['sentence A', 'sentence B']}
+    """
+    spans = sorted([one[0], one[-1] + 1] for one in groups if one)
+    runs = all(span[1] - span[0] == len(one) for span, one in zip(spans, sorted(filter(None, groups)), strict=True))
+    apart = all(one[1] <= two[0] for one, two in pairwise(spans))
+    if not (spans and runs and apart and len(spans) <= MOST_BANDS) or name in ("words", "characters"):
+        return None
+    single = visible(name[:-1] if name.endswith("s") and not name.endswith("ss") else name)
+    if name == "segments" and len(spans) == 2:
+        texts = ["sentence A", "sentence B"]
+    else:
+        texts = [visible(name)] if len(spans) == 1 else [f"{single} {at}" for at, _ in enumerate(spans, 1)]
+    return {"name": visible(name), "spans": spans, "texts": texts}
 
 
 def map_name(info: dict[str, Any]) -> str:

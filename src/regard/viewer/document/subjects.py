@@ -11,6 +11,7 @@ from torch import Tensor
 
 from regard.analysis.alignment.align import Alignment
 from regard.axes.axis import Axis
+from regard.axes.line import Groups
 from regard.axes.roles import titles
 from regard.errors import DtypeError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
@@ -43,12 +44,13 @@ class ShownAxis:
     spelled: tuple[str, ...] | None = None
     special: tuple[int, ...] = ()
     kind: str | None = None  #: how the tokenizer marks words
+    groups: tuple[tuple[str, Groups], ...] = ()  #: named spans: sentences, turns, passages
 
     @classmethod
     def of(cls, axis: Axis, title: str) -> "ShownAxis":
         """What an axis of one sequence says."""
         special = tuple(at for at, out in enumerate(axis.special) if out)
-        return cls(title, axis.text, len(axis), axis.spelled, special, axis.line.kind)
+        return cls(title, axis.text, len(axis), axis.spelled, special, axis.line.kind, tuple(axis.group.items()))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ def show(
     query: int | str | None = None,
     key: int | str | None = None,
     unit: str | None = None,
+    against: Any = None,
+    names: Sequence[str] | None = None,
     height: int = 560,
     theme: str = "auto",
 ) -> "ViewerWidget | Path | None":
@@ -59,6 +61,8 @@ def show(
         query: which row is held.
         key: which column is held.
         unit: "tokens", "words" or "characters".
+        against: what opens beside it in a second picture: another recording, translation or map.
+        names: of the things in a list, or of the two.
         height: of the widget, in pixels.
         theme: "light", "dark", or "auto" for the notebook's own.
 
@@ -73,6 +77,7 @@ def show(
     kind = _notebook()
     options = {"tokens": tokens, "queries": queries, "keys": keys, "title": title, "image": image, "grid": grid}
     options |= {"view": view, "map": map, "heads": heads, "query": query, "key": key, "unit": unit}
+    options |= {"against": against, "names": names}
     if kind is None:
         return _open(document(subject, **options))
     from regard.viewer.notebook.widget import ViewerWidget

@@ -73,6 +73,8 @@ def page(
     query: int | str | None = None,
     key: int | str | None = None,
     unit: str | None = None,
+    against: Any = None,
+    names: Sequence[str] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """One self-contained HTML file that works offline: open it, send it, put it on any server.
@@ -104,6 +106,9 @@ def page(
         query: which row is held at first: its position, or the word there.
         key: which column is held at first. Positions below 0 count from the end.
         unit: whether it opens in "tokens", "words" or "characters".
+        against: what opens beside it in a second picture, as the subject: another recording, translation or map. Both show the
+            same place, in the same colours, and the reader of the page may take one from the other.
+        names: what the things in a list are called, or the two: their own names, "first" and "second" where not given.
         max_bytes: of the page, in UTF-8.
 
     Returns:
@@ -119,6 +124,7 @@ def page(
         >>> html = regard.page(regard.translate("The cat sat."), "cat.html")  # doctest: +SKIP
         >>> html = regard.page(output.attentions, "mine.html", tokens=["The", "cat", "sat"])  # doctest: +SKIP
         >>> html = regard.page(recording, view="text", map="self layer 3", heads=[0, 2], query="sat")  # doctest: +SKIP
+        >>> html = regard.page(base, against=tuned, names=["base", "tuned"])  # doctest: +SKIP
     """
     if isinstance(path, list | tuple):  # as head_view(attention, tokens) of other tools
         raise DtypeError(
@@ -140,6 +146,8 @@ def page(
         "query": query,
         "key": key,
         "unit": unit,
+        "against": against,
+        "names": names,
     }
     if isinstance(subject, Document):
         given = [name for name, value in options.items() if value is not None]
