@@ -17,6 +17,7 @@ ALL = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exerci
 OTHER_INPUTS = 60
 # Mistakes that are the sum of two others: whoever makes both made it.
 WHOLES = {
+    "no scale on the way back": {"query not scaled", "key not scaled"},
     "tiled": {"keys tiled", "values tiled"},
     "not rescaled": {"only the total rescaled", "only the mixed values rescaled"},
     "nothing rotated": {"key not rotated", "query not rotated"},
