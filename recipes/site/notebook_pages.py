@@ -12,6 +12,11 @@ import nbformat
 
 from exercise_cells import is_exercise
 
+TURNED = (
+    '<p class="turned-round">In the dark scheme the pictures are turned round: what the text calls dark is bright. A picture '
+    "leads to itself as it was drawn.</p>"
+)
+
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of terminals
 
 
@@ -27,7 +32,9 @@ def write_pages(notebooks: list[Path], folder: Path) -> list[str]:
         notebook = nbformat.read(path, as_version=4)
         parts = [part for number, cell in enumerate(notebook.cells) for part in cell_parts(cell, number, folder, path.stem)]
         heading = title(path)
-        source = f"This page is [{path.name}]({path.name}), run from top to bottom; take the notebook and change it."
+        source = (
+            f"This page is [{path.name}]({path.name}), run from top to bottom; take the notebook and change it.\n\n{TURNED}"
+        )
         text = "\n\n".join([parts[0].replace(f"# {heading}", f"# {heading}\n\n{source}", 1), *parts[1:]])
         (folder / f"{path.stem}.md").write_text(text + "\n", encoding="utf-8")
         shutil.copy(path, folder)
@@ -69,9 +76,10 @@ def cell_parts(cell: Any, number: int, folder: Path, name: str) -> list[str]:
         if "image/png" in data:
             picture = f"{name}_{number}_{position}.png"
             (folder / picture).write_bytes(base64.b64decode(data["image/png"]))
-            width = output.metadata.get("image/png", {}).get("width")
-            size = f" width={width}" if width else ""
-            parts.append(f"![What the code above draws]({picture}){{ .output{size} }}")
+            known = output.metadata.get("image/png", {})
+            size = f" width={known['width']}" if "width" in known else ""
+            alt = re.sub(r"([\\\[\]*_`<>])", r"\\\1", known.get("alt", "What the code above draws"))
+            parts.append(f"[![{alt}]({picture}){{ .output{size} }}]({picture})")
         elif "text/plain" in data:
             parts.append(fence(data["text/plain"], "text"))
     return [*parts, fence(printed, "text")] if printed else parts

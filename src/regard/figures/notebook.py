@@ -8,9 +8,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from regard.figures.alternative_text import alternative_text
 from regard.figures.figure_files import figure_of, render
 
-Png = tuple[bytes, dict[str, int]]
+Png = tuple[bytes, dict[str, int | str]]
 
 _waiting: list["NotebookFigure"] = []
 """Figures of the cell that runs, which it has not shown yet."""
@@ -37,7 +38,7 @@ class NotebookFigure(Figure):
         """Two pixels for each that is shown: screens have them."""
         _waiting[:] = [figure for figure in _waiting if figure is not self]
         png = render(self, ".png", 2 * self.dpi)
-        return png, {"width": int.from_bytes(png[16:20], "big") // 2}
+        return png, {"width": int.from_bytes(png[16:20], "big") // 2, "alt": alternative_text(self)}
 
 
 class NotebookAxes(Axes):
