@@ -7,6 +7,7 @@ from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from regard import pictured as _pictured
 from regard.version import __version__ as __version__  # said to be public, for type checkers
 
 if TYPE_CHECKING:
@@ -137,6 +138,14 @@ def __getattr__(name: str) -> object:
         value = getattr(import_module(f"regard.{home}"), name) if home else import_module(f"regard.{name}")
         globals()[name] = value
     return value
+
+
+def _thumbnail(thing: object) -> dict[str, str]:
+    drawn: dict[str, str] = import_module("regard.viewer.notebook.thumbnail").thumbnail(thing)
+    return drawn
+
+
+_pictured.drawers[:] = [_thumbnail]
 
 
 def __dir__() -> list[str]:

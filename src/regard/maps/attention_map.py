@@ -29,9 +29,10 @@ from regard.maps.statistics.of_maps import MapStatistics
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.view import MapData, MapView
 from regard.masks import Mask
+from regard.pictured import Pictured
 
 
-class AttentionMap(MapStatistics):
+class AttentionMap(MapStatistics, Pictured):
     """Attention weights, kept as the factors that they follow from.
 
     Args:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regard.errors import OptionError
 from regard.mechanisms.softmax_attention import attention
+from regard.pictured import Pictured
 
 Family = Literal["scores", "heads", "positions", "patterns", "normalisers", "linear", "cross"]
 RowSum = Literal["one", "at most one", "any"]
@@ -53,7 +54,7 @@ def no_map(_query: Tensor, _key: Tensor) -> MapArguments | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class Card(Pictured):
     """A mechanism on one page.
 
     Attributes:

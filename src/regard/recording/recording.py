@@ -20,6 +20,7 @@ from regard.maps.naming import named_maps
 from regard.maps.storage.map_file import MapWriter
 from regard.maps.storage.tensor_file import TensorPart
 from regard.maps.towers import chosen_tower, towers_of
+from regard.pictured import Pictured
 from regard.recording.calls import Call
 from regard.recording.check import Check, checked
 from regard.recording.given_maps import check_shares, with_ids
@@ -30,7 +31,7 @@ from regard.recording.values import CallValues, values_as_data
 FOR_WEIGHTS = "for weights there is Recording.of"
 
 
-class Recording:
+class Recording(Pictured):
     """The attention of one block: maps in call order, which know their rows and columns.
 
     Attributes:
@@ -95,9 +96,8 @@ class Recording:
                 amap.kind = "self"
                 amap.queries = amap.keys = Axis(amap.keys.lines, "source")
         check_shares(made.maps)
-        made.passes = 1
+        made.passes, made.sequences = 1, getattr(attentions, "sequences", None)
         made.calls = [Call(amap.name or "", str(amap.kind), amap.layer, "dense", amap.call) for amap in made.maps]
-        made.sequences = getattr(attentions, "sequences", None)
         if made.sequences is not None:
             made.maps = with_ids(made.maps, made.sequences)
         made.maps = named_maps(made.maps, tokens)

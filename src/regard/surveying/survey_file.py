@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from regard.analysis.heads.registry import HeadStatistics, head_row, statistic_named
 from regard.errors import FileFormatError, OptionError, in_short
 from regard.files import as_path, checked_path, refusal, written_whole
+from regard.pictured import Pictured
 from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
 from regard.surveying.rows import Example, Row
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Survey(Pictured):
     r"""What the heads of a model do over a corpus, with error bars.
 
     Attributes:

@@ -15,6 +15,7 @@ from regard.arguments import one_of, whole_number
 from regard.arguments import text as checked_text
 from regard.errors import DtypeError, ModelError, OptionError, TooLongError, in_short
 from regard.maps.attention_map import AttentionMap
+from regard.pictured import Pictured
 from regard.progress import bar
 from regard.recording.generation import generate, replay
 from regard.recording.pretrained import known_name, load_tokenizer, load_weights, loading, read_from
@@ -44,7 +45,7 @@ _keeping = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Translation:
+class Translation(Pictured):
     """A text, its translation, and the attention between the two.
 
     Attributes:

@@ -21,6 +21,7 @@ from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
 from regard.errors import OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
+from regard.pictured import Pictured
 from regard.tokens.words import Words, WordsAsked
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class Alignment(Pictured):
     """Which source word each target word looked at.
 
     Attributes:

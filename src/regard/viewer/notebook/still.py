@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document
@@ -15,6 +16,9 @@ from regard.viewer.page.page import escaped
 MOST_CELLS = 256  # along a side of the picture
 NAMED_CELLS = 48  # and up to so many, with its labels
 DPI = 96
+WIDTH, FONT = 6.0, 7.0  # inches and points of a picture without labels
+FITTED = 0.99
+"""Share of the cells of a large picture that have a colour of their own; the rest has the last one, as its arrow says."""
 
 
 class Still:
@@ -72,25 +76,42 @@ def _opened(shown: Document) -> tuple[str, Any, dict[str, Any]]:
     named: dict[str, Any] = {"title": title, "sides": (queries["title"], keys["title"])}
     if max(info["queries"], info["keys"]) <= NAMED_CELLS:
         named |= {"queries": queries["tokens"], "keys": keys["tokens"]}
+    else:
+        named |= {"width": WIDTH, "font": FONT, "vmin": 0.0 if info["probabilities"] else None, "vmax": _fitted(weights)}
+        named |= {"queries": _positions(info["queries"], rows), "keys": _positions(info["keys"], columns)}
     return f"{title} of {shown.manifest['title']}", np.asarray(weights), named
 
 
+def _positions(size: int, cells: int) -> list[str]:
+    """The first position of each cell."""
+    return [str(cell * size // cells) for cell in range(cells)]
+
+
+def _fitted(weights: NDArray[np.float32]) -> float:
+    """The weight of the last colour, where few cells own the largest: the first rows of a causal map are of few keys."""
+    sizes = np.abs(weights)
+    fitted = float(np.quantile(sizes, FITTED))
+    return fitted if fitted > 0 else float(sizes.max()) or 1.0
+
+
 def _drawn(weights: Any, **named: Any) -> bytes:
-    from regard.figures.figure_files import figure_of, render
+    from regard.figures.figure_files import figure_of
     from regard.figures.heatmap import heatmap
     from regard.figures.notebook import unseen
 
     with warnings.catch_warnings(), unseen():
         warnings.filterwarnings("ignore", "expected a font", UserWarning)  # the widget shows every token
-        return _in_few_colours(render(figure_of(heatmap(weights, **named)), ".png", DPI))
+        return small_png(figure_of(heatmap(weights, **named)))
 
 
-def _in_few_colours(png: bytes) -> bytes:
-    """The picture in 256 colours, which no eye tells from all of them: a third of the bytes, which a notebook keeps twice."""
+def small_png(figure: Any) -> bytes:
+    """The figure in 256 colours, which no eye tells from all of them: a third of the bytes, which a notebook keeps twice."""
     from PIL import Image
 
+    from regard.figures.figure_files import render
+
     made = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as picture:
+    with Image.open(io.BytesIO(render(figure, ".png", DPI))) as picture:
         few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(made, "PNG", optimize=True, dpi=(DPI, DPI))
     return made.getvalue()
