@@ -61,6 +61,8 @@ export interface MapInfo {
   columnAxis: string;
   /** Whether weights are all from 0 to 1. Other matrices (effective weights) may be signed, and are drawn so. */
   probabilities: boolean;
+  /** Whether a weight of exactly 0 is a key that its row may not see: there is a mask, and weights that are seen are never 0. */
+  hides: boolean;
   /** Largest error of the weights shown against the recorded ones; 0 where they are the recorded ones. */
   error: number;
   /** Whether the numbers of the computation can be had (kind "steps"): small maps that are kept as factors. */
@@ -114,6 +116,8 @@ export interface Manifest {
   items: string[];
   alignments: AlignmentInfo[];
   images: ImageInfo[];
+  /** Of each statistic that a map has: what its values are ("nats", "share", "keys"), and what it is, in a line. */
+  definitions: Record<string, { quantity: string; meaning: string }>;
   /** What to look at first. */
   opening: Partial<State>;
 }
@@ -331,8 +335,10 @@ export interface App {
   readonly store: Store;
   /** The theme in force; views draw again when the shell calls `redraw`. */
   readonly palette: Palette;
-  /** Says something at the foot of the viewer (also to screen readers, politely); "" clears it. */
+  /** Says something in the reader (also to screen readers, politely); "" clears it. */
   say(text: string): void;
+  /** What the picture shows, and how exactly: it stands in the reader, for as long as the view does. */
+  describe(text: string): void;
   /** Reports what went wrong, where people see it. */
   fail(error: unknown): void;
 }
@@ -354,7 +360,45 @@ export interface MountedView {
   table(): Promise<TextTable>;
   /** What is on screen as a document of its own, text as text; a raster only for cells too many to draw one by one. */
   svg(): Promise<string>;
+  /** Pixels of height that its content would fill, where a notebook lets the viewer be lower than it may; null for all. */
+  contentHeight?(): number | null;
 }
+
+/**
+ * A part of the reader, the column beside the picture that says in words what is seen. Its line in reader/sections.ts makes it
+ * one; the parts stand in the order of that list.
+ */
+export interface Section {
+  /** Its class in the page: `reader-NAME`. */
+  readonly name: string;
+  /** CSS of what it mounts. */
+  readonly styles: string;
+  mount(root: HTMLElement, app: App): MountedSection;
+}
+
+export interface MountedSection {
+  /** The state has changed; with an empty set, all is to be drawn again. */
+  update(changed: ReadonlySet<keyof State>): void;
+  destroy(): void;
+}
+
+/** What the sides of the map are, as parts of a sentence. */
+export interface Sides {
+  /** "a word that the model wrote" */
+  row: string;
+  /** "a word of the source" */
+  column: string;
+  /** What the weights were for: " to write it", or nothing. */
+  purpose: string;
+  /** "darker", or "brighter" on a dark ground. */
+  stronger: string;
+  /** "word", "token", "character", "patch". */
+  unit: string;
+  signed: boolean;
+}
+
+/** A setting in the menu. A view names those that change what it shows; others are not offered while it is open. */
+export type SettingName = "unit" | "special" | "renormalise" | "scale" | "how" | "thumbnails" | "rowAxis";
 
 /** All that is known of a view. Its line in views/index.ts makes it one: its place in that list is its key. */
 export interface View {
@@ -366,6 +410,11 @@ export interface View {
   readonly styles: string;
   /** Keys and what they do, for the help. */
   readonly keys: [string, string][];
+  readonly settings: readonly SettingName[];
+  /** What it is and what to do in it, in a sentence: for the help. */
+  readonly about: string;
+  /** What the picture means, in a sentence: for the reader. */
+  meaning(sides: Sides): string;
   /** Why this recording has nothing to show in it, or null. */
   unavailable(manifest: Manifest, state: Readonly<State>): string | null;
   mount(root: HTMLElement, app: App): MountedView;

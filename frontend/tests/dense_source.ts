@@ -94,6 +94,7 @@ export function smallExample(): { manifest: Manifest; source: Source } {
     rowAxes: ["produced", "consumed"],
     columnAxis: kind === "cross" ? "source" : "consumed",
     probabilities: true,
+    hides: kind === "decoder",
     error: 0,
     steps: false,
     statistics: { entropy: [0.7 + layer, 1.2], distance: [2.5, 1 + layer] },
@@ -136,6 +137,10 @@ export function smallExample(): { manifest: Manifest; source: Source } {
     },
     maps: [map("cross", 0, 10, 9), map("cross", 1, 10, 9), map("decoder", 0, 10, 10)],
     items: ["The cat sat on the mat."],
+    definitions: {
+      entropy: { quantity: "nats", meaning: "in nats: 0 for one key, ln n where all get the same" },
+      distance: { quantity: "keys", meaning: "mean distance of the keys from the row's own position" },
+    },
     alignments: [
       {
         item: 0,

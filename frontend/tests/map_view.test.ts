@@ -26,13 +26,13 @@ async function drawn(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 60));
   for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
 }
-const status = (root: HTMLElement) => root.querySelector(".map-status")?.textContent;
+const status = ({ described }: { described: string[] }) => described.at(-1);
 
 describe("the map view says what is shown", () => {
   it("in its status line and to screen readers", async () => {
     const stage = mounted();
     await drawn();
-    expect(status(stage.root)).toBe("each cell is one weight");
+    expect(status(stage)).toBe("each cell is one weight");
     const picture = stage.root.querySelector("[role=img]");
     expect(picture?.getAttribute("aria-label")).toBe(
       "attention map, cross layer 0, head 0: rows, tokens produced, 0 to 9 of 10; columns, source tokens, 0 to 8 of 9; " +
@@ -40,13 +40,13 @@ describe("the map view says what is shown", () => {
     );
     stage.app.store.set({ special: "hidden", renormalise: true, heads: [0, 1], scale: "log" });
     await drawn();
-    expect(status(stage.root)).toBe(
+    expect(status(stage)).toBe(
       "each cell is one weight · mean of 2 heads · special tokens hidden · rows renormalised over the other tokens · " +
         "colours by logarithm, down to 1e-6",
     );
     stage.app.store.set({ unit: "words", special: "dimmed", heads: [1], scale: "row" });
     await drawn();
-    expect(status(stage.root)).toMatch(
+    expect(status(stage)).toMatch(
       /^each cell is the weight of a word on a word: keys summed, queries averaged · each row coloured by its own largest$/,
     );
     expect(stage.errors).toEqual([]);
@@ -102,20 +102,20 @@ describe("the map view says what is shown", () => {
     await drawn();
     expect(asked[0].sample).toBe(1);
     expect(asked[0].rows).toEqual({ start: 0, stop: size, count: 512 });
-    expect(status(stage.root)).toBe(
+    expect(status(stage)).toBe(
       "each cell is the mean of 8 × 8 weights · read from 1 query in 8 · reading the rest … · " +
         "margins estimated from at most 3 queries in each cell · error at most 3e-4",
     );
     release();
     await vi.waitFor(() => expect(asked.map(({ sample }) => sample)).toEqual([1, 0]), { timeout: 3000 });
     await drawn();
-    expect(status(stage.root)).toBe(
+    expect(status(stage)).toBe(
       "each cell is the mean of 8 × 8 weights · read from 1 query in 4 · " +
         "margins estimated from at most 3 queries in each cell · error at most 3e-4",
     );
     stage.app.store.set({ how: "max" });
     await drawn();
-    expect(status(stage.root)).toMatch(/^each cell is the largest of 8 × 8 weights/);
+    expect(status(stage)).toMatch(/^each cell is the largest of 8 × 8 weights/);
   });
 });
 
@@ -140,11 +140,11 @@ describe("a quick answer", () => {
     };
     const stage = stageOf(view, {}, { manifest: example.manifest, source });
     await drawn();
-    expect(status(stage.root)).toContain("1 row of cells in 4 read, which stands for the others · reading the rest …");
+    expect(status(stage)).toContain("1 row of cells in 4 read, which stands for the others · reading the rest …");
     release();
     await vi.waitFor(() => expect(asked).toEqual([true, undefined]), { timeout: 3000 });
     await drawn();
-    expect(status(stage.root)).toBe("each cell is one weight");
+    expect(status(stage)).toBe("each cell is one weight");
   });
 
   it("that is whole is not asked for again", async () => {
@@ -154,7 +154,7 @@ describe("a quick answer", () => {
     await drawn();
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(region).toHaveBeenCalledTimes(1);
-    expect(status(stage.root)).toBe("each cell is one weight");
+    expect(status(stage)).toBe("each cell is one weight");
   });
 });
 
@@ -255,7 +255,7 @@ describe("a crosshair over cells of many weights", () => {
     const stage = stageOf(view, { query: 100, key: 103 }, { manifest, source });
     const region = vi.spyOn(source, "region");
     await drawn();
-    expect(status(stage.root)).toMatch(/^each cell is the mean of \d+ × \d+ weights$/);
+    expect(status(stage)).toMatch(/^each cell is the mean of \d+ × \d+ weights$/);
     const one = (at: number) => ({ start: at, stop: at + 1, count: 1 });
     await vi.waitFor(() => expect(region.mock.calls.map(([{ rows }]) => rows)).toContainEqual(one(100)));
     expect(region.mock.calls.map(([{ columns }]) => columns)).toContainEqual(one(103));
@@ -379,7 +379,7 @@ describe("nothing but hidden tokens", () => {
     example.manifest.axes.source.special = example.manifest.axes.source.tokens.map((_, at) => at);
     const stage = stageOf(view, { special: "hidden" }, example);
     await drawn();
-    expect(status(stage.root)).toBe("every token is special, and special tokens are hidden");
+    expect(status(stage)).toBe("every token is special, and special tokens are hidden");
     expect((await stage.view.table()).rows).toEqual([]);
     expect(press(stage.view, "ArrowDown")).toBe(false);
     expect(stage.errors).toEqual([]);
@@ -391,7 +391,7 @@ describe("what has not been read yet", () => {
     const example = smallExample();
     const stage = mounted({}, { ...example.source, region: () => new Promise(() => {}) });
     await drawn();
-    expect(status(stage.root)).toBe("what is known from afar, until it has been read");
+    expect(status(stage)).toBe("what is known from afar, until it has been read");
     press(stage.view, "ArrowDown");
     await drawn();
     expect(stage.app.store.state).toMatchObject({ query: 0, key: 0 });

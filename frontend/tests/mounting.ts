@@ -11,6 +11,7 @@ export interface Stage {
   view: MountedView;
   errors: unknown[];
   said: string[];
+  described: string[];
   /** What the view did since has been answered and drawn. */
   settle(): Promise<void>;
 }
@@ -28,18 +29,20 @@ export function stageOf(
   HTMLElement.prototype.scrollIntoView ??= () => {};
   const errors: unknown[] = [];
   const said: string[] = [];
+  const described: string[] = [];
   const app: App = {
     manifest: example.manifest,
     source: example.source,
     store: makeStore({ ...initialState(example.manifest), ...change }),
     palette: paletteOf("light"),
     say: (text) => said.push(text),
+    describe: (text) => described.push(text),
     fail: (error) => errors.push(error),
   };
   const root = document.createElement("div");
   document.body.append(root);
   const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 30));
-  return { app, root, view: view.mount(root, app), errors, said, settle };
+  return { app, root, view: view.mount(root, app), errors, said, described, settle };
 }
 
 export function press(view: MountedView, key: string): boolean {

@@ -35,7 +35,7 @@ describe("the ribbon", () => {
     label?.dispatchEvent(new Event("pointerover", { bubbles: true }));
     expect(stage.app.store.state.query).toBe(1);
     expect(seen(stage.root).length).toBeLessThan(all);
-    expect(stage.root.querySelector(".ribbon-said")?.textContent).toMatch(/^▁chat attends to ▁cat 0\.\d\d/);
+    expect(stage.described.at(-1)).toMatch(/^▁chat attends to ▁cat 0\.\d\d/);
     press(stage.view, "Enter");
     expect(stage.app.store.state.pinned).toBe(true);
     expect(press(stage.view, "ArrowDown")).toBe(true); // 320 pixels: in columns
@@ -76,9 +76,9 @@ describe("the ribbon", () => {
 
   it("stands in lines where they fit and in columns where they do not", () => {
     const measure = (text: string) => 8 * text.length;
-    expect(layOut(["a", "b"], ["c"], 400, measure).direction).toBe("lines");
+    expect(layOut(["a", "b"], ["c"], 400, 0, measure).direction).toBe("lines");
     const long = Array.from({ length: 100 }, (_, at) => `token${at}`);
-    const layout = layOut(long, ["c"], 400, measure);
+    const layout = layOut(long, ["c"], 400, 0, measure);
     expect(layout.direction).toBe("columns");
     expect(new Set(layout.keys.map(({ y }) => y)).size).toBe(100);
   });

@@ -13,7 +13,7 @@ describe("the text", () => {
     tokens(stage.root, "query")[1].dispatchEvent(new Event("pointerover", { bubbles: true }));
     await stage.settle();
     expect(stage.app.store.state).toMatchObject({ query: 1, key: null, direction: "from" });
-    expect(stage.root.querySelector(".text-said")?.textContent).toContain("▁chat attends to ▁cat 0.");
+    expect(stage.described.at(-1)).toContain("▁chat attends to ▁cat 0.");
     expect(tokens(stage.root, "key")[1].style.background).toMatch(/^rgb/);
     expect(stage.errors).toEqual([]);
   });
@@ -24,7 +24,7 @@ describe("the text", () => {
     tokens(stage.root, "key")[1].dispatchEvent(new Event("click", { bubbles: true }));
     await stage.settle();
     expect(stage.app.store.state).toMatchObject({ query: null, key: 1, direction: "to", pinned: true });
-    expect(stage.root.querySelector(".text-said")?.textContent).toContain("▁cat is attended by ▁chat");
+    expect(stage.described.at(-1)).toContain("▁cat is attended by ▁chat");
   });
 
   it("is one text where queries and keys are the same tokens, read in both directions", async () => {

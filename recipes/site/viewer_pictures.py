@@ -190,7 +190,7 @@ def photographed(browser: Browser, shot: Shot, address: str, theme: str) -> byte
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(f"{address}#{shot.state}" if shot.state else address)
-    page.get_by_role("tab", name="Map").wait_for()
+    page.locator("[role=tab]").first.wait_for(state="attached")
     shot.act(page)
     page.mouse.move(1, shot.height - 1)
     taken = still(page)

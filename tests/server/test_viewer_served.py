@@ -68,7 +68,9 @@ def test_weights_heads_words_and_special_tokens(opened, small):
     opened.head(1)
     opened.choose("special tokens", "hidden")
     assert_shows(opened.drawing(), small[0, 1, :-1, :-1])
+    opened.menu()
     opened.page.get_by_label("renormalise rows").check()
+    opened.close_menu()
     opened.rest()
     kept = small[0, 1, :-1, :-1]
     assert_shows(opened.drawing(), kept / kept.sum(-1, keepdim=True))

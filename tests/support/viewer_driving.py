@@ -92,20 +92,45 @@ class Opened:
         self.page.goto(address)
         if host:
             self.page.evaluate(host[1], host[2])
-        self.page.get_by_role("tab", name="Map").wait_for()
+        self.page.locator("[role=tab]").first.wait_for(state="attached")
         self.rest()
 
     # -- what is done ------------------------------------------------------------------------------------------------------
 
     def view(self, name):
+        self._unfold("fold-views")
         self.page.get_by_role("tab", name=name).click()
         self.rest()
 
     def choose(self, label, value):
+        inside = label not in ("map", "sequence", "sorted by")
+        if inside:
+            self.menu()
         self.page.get_by_role("combobox", name=label, exact=True).select_option(label=value)
+        if inside:
+            self.close_menu()
         self.rest()
 
+    def menu(self):
+        """Opens the menu: settings, the table, pictures, help."""
+        self._unfold("menu")
+
+    def close_menu(self):
+        if self.page.locator(".fold.menu").get_attribute("data-open") is not None:
+            self.page.locator(".fold.menu > button").click()
+
+    def press_in_menu(self, name):
+        self.menu()
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def _unfold(self, name):
+        """Shows what is behind a button of the bar, where it is."""
+        fold = self.page.locator(f".fold.{name}")
+        if fold.locator("> button").is_visible() and fold.get_attribute("data-open") is None:
+            fold.locator("> button").click()
+
     def head(self, number, *modifiers):
+        self._unfold("fold-heads")
         self.page.get_by_role("button", name=f"head {number}", exact=True).click(modifiers=list(modifiers))
         self.rest()
 
@@ -137,19 +162,18 @@ class Opened:
 
     def views(self):
         """The names of the views that have something to show, in their order."""
-        tabs = self.page.get_by_role("tab").all()
-        return [tab.text_content() for tab in tabs if tab.get_attribute("aria-disabled") != "true"]
+        return self.page.locator("[role=tab]:not([hidden])").all_text_contents()
 
     def said(self):
-        """At the foot of the viewer, without the marks that keep texts of two directions apart."""
-        return self.page.locator("footer .status").text_content().translate({0x2068: None, 0x2069: None})
+        """In the reader, without the marks that keep texts of two directions apart."""
+        return self.page.locator(".reader .status").text_content().translate({0x2068: None, 0x2069: None})
 
     def told(self):
-        """Above the map: what a cell shows."""
-        return self.page.locator(".map-status").text_content()
+        """In the reader: what the picture shows, and how exactly."""
+        return self.page.locator(".reader .described").text_content()
 
     def notes(self):
-        return self.page.locator("footer .notes").text_content()
+        return self.page.locator(".reader .notes").text_content()
 
     def address(self):
         """What the address says of the state, once it has been written."""
@@ -158,10 +182,12 @@ class Opened:
 
     def table(self):
         """Caption, names of columns and rows of the table of what is shown, as it stands on the page."""
+        self.menu()
         switch = self.page.get_by_role("button", name="Table", exact=True)
         if switch.get_attribute("aria-expanded") == "true":
             self.page.get_by_role("button", name="Close table").click()
             self.rest()
+            self.menu()
         # A table that was open before must not be taken for the one that is asked for now.
         holder = self.page.locator(".table-holder")
         holder.evaluate("holder => holder.replaceChildren()")
@@ -179,7 +205,7 @@ class Opened:
     def saved(self, button):
         """Name and bytes of what a button saves."""
         with self.page.expect_download() as coming:
-            self.page.get_by_role("button", name=button, exact=True).click()
+            self.press_in_menu(button)
         return coming.value.suggested_filename, Path(coming.value.path()).read_bytes()
 
     def svg(self):

@@ -46,7 +46,7 @@ def test_axe_finds_nothing_serious(browser, address, scheme):
     opened.page.evaluate("document.body.lastElementChild.remove()")
     for name in opened.views():
         opened.view(name)
-        opened.choose("special tokens", "dimmed")
+        opened.menu()
         assert opened.page.evaluate(FOUND) == [], name
     opened.view("Steps")
     opened.page.locator(".steps-queries button").first.focus()
@@ -92,16 +92,31 @@ def test_what_is_shown_is_told_in_every_view(opened, translation):
 
 def test_everything_can_be_reached_by_the_tab_key(opened):
     opened.view("Map")
+    opened.menu()
     reached = set()
-    for _ in range(40):
+    for _ in range(60):
         opened.page.keyboard.press("Tab")
         read = (
             "() => { let at = document.activeElement; while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;"
         )
-        name = opened.page.evaluate(read + " return at ? at.className + ' ' + at.textContent.slice(0, 30) : ''; }")
+        name = opened.page.evaluate(
+            read + " return at ? `${at.className} ${at.getAttribute('aria-label')} ${at.textContent.slice(0, 30)}` : ''; }"
+        )
         reached.add(name.strip())
     text = " | ".join(reached)
-    for part in ("map-canvas", "Settings", "Whole map", "Table", "Copy table", "PNG", "SVG", "Theme: auto", "Help"):
+    for part in (
+        "map-canvas",
+        "menu",
+        "whole map",
+        "Table",
+        "Copy table",
+        "PNG",
+        "SVG",
+        "Theme: auto",
+        "Help",
+        "reader-parts",
+        "what entropy is",
+    ):
         assert part in text, part
 
 
@@ -118,12 +133,12 @@ def test_views_are_chosen_by_number_and_by_arrows(opened):
 
 def test_every_view_has_its_section_in_the_documentation(opened):
     views = VIEWER_PAGE.read_text(encoding="utf-8").partition("\n## Views\n")[2].partition("\n## ")[0]
-    assert re.findall("^### (.*)$", views, re.MULTILINE) == opened.page.get_by_role("tab").all_text_contents()
+    assert re.findall("^### (.*)$", views, re.MULTILINE) == opened.page.locator("[role=tab]").all_text_contents()
 
 
 def test_the_help(opened):
     opened.view("Map")
-    opened.page.get_by_role("button", name="Help").click()
+    opened.press_in_menu("Help")
     dialog = opened.page.get_by_role("dialog")
     assert dialog.is_visible()
     text = dialog.text_content()
@@ -145,9 +160,11 @@ def test_the_theme_follows_the_reader_unless_it_is_chosen(opened):
     assert (background(opened) == light).all()
     opened.page.emulate_media(color_scheme="dark")
     assert (background(opened) == dark).all()
-    opened.page.get_by_role("button", name="Theme: auto").click()
+    opened.press_in_menu("Theme: auto")
+    opened.close_menu()
     assert (background(opened) == light).all()
-    opened.page.get_by_role("button", name="Theme: light").click()
+    opened.press_in_menu("Theme: light")
+    opened.close_menu()
     opened.page.emulate_media(color_scheme="light")
     assert (background(opened) == dark).all()
 

@@ -1,7 +1,5 @@
 """Tokens are data: in every view, in what is saved, from a page, a widget and a server, all are seen and none runs."""
 
-import base64
-import json
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -10,11 +8,10 @@ import torch
 
 import regard
 from regard.viewer.document.document import document
-from regard.viewer.front_end import front_end
-from regard.viewer.notebook.widget import ViewerWidget
 from support.hostile import SPRUNG, TOKENS, TRAP, unseen, written_out
 from support.serving import served
 from support.viewer_driving import SVG, Opened
+from support.widget_host import widget_opened
 
 pytestmark = pytest.mark.browser
 
@@ -143,7 +140,7 @@ def test_a_translation_of_a_hostile_text(browser, tmp_path):
     opened = Opened(browser, path.as_uri(), TRAP)
     for view in opened.views():
         opened.view(view)
-        opened.choose("units", "words")
+        opened.press("w")
         assert_all_can_be_seen(opened)
         assert_nothing_ran(opened)
     opened.finish()
@@ -156,47 +153,9 @@ def test_the_address_is_data_too(browser, address):
     opened.finish()
 
 
-HOST = """async ([program, traits]) => {
-  const module = await import(URL.createObjectURL(new Blob([program], { type: "text/javascript" })));
-  const heard = new Map();
-  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
-  const model = {
-    get: (name) => traits[name],
-    on: (name, listener) => heard.set(listener, name),
-    off: (name, listener) => heard.delete(listener),
-    set() {},
-    save_changes() {},
-    send: (content) => kernel(JSON.stringify(content)).then((answers) => {
-      for (const [said, buffers] of JSON.parse(answers))
-        for (const [listener, name] of heard) if (name === "msg:custom") listener(said, buffers.map(bytes));
-    }),
-  };
-  document.body.replaceChildren();
-  const el = document.createElement("div");
-  document.body.append(el);
-  globalThis.cleanup = await module.default.render({ model, el });
-}"""
-
-
-def test_through_the_messages_of_a_widget(browser, amap, monkeypatch, tmp_path):
+def test_through_the_messages_of_a_widget(browser, amap, tmp_path):
     """The program and the Python side of the widget as they are; between them only what a notebook does."""
-    widget = ViewerWidget(document(amap, title=TITLE, **PICTURE))
-    sent = []
-    monkeypatch.setattr(widget, "send", lambda content, buffers=(): sent.append((content, buffers)))
-
-    def kernel(text):
-        sent.clear()
-        widget._handle_custom_msg(json.loads(text), [])
-        return json.dumps([(content, [base64.b64encode(one).decode() for one in buffers]) for content, buffers in sent])
-
-    program = front_end()
-    traits = {"height": widget.height, "theme": widget.theme, "still": widget.still} | widget.get_state(
-        ["view", "map", "heads"]
-    )
-    (tmp_path / "notebook.html").write_text(
-        "<!doctype html><html lang=en><title>x</title><div role=tab>Map</div>", encoding="utf-8"
-    )
-    opened = Opened(browser, (tmp_path / "notebook.html").as_uri(), TRAP, host=(kernel, HOST, [program, traits]))
+    opened = widget_opened(browser, document(amap, title=TITLE, **PICTURE), tmp_path, TRAP)
     for view in opened.views():
         opened.view(view)
         opened.press("ArrowRight", "ArrowDown")

@@ -164,7 +164,9 @@ def test_special_tokens_hidden_and_renormalised(opened, opening):
     assert_shows(opened.drawing(), kept)
     assert "</s>" not in opened.drawing().texts
     assert "renormalised" not in opened.told()
+    opened.menu()
     opened.page.get_by_label("renormalise rows").check()
+    opened.close_menu()
     opened.rest()
     assert_shows(opened.drawing(), kept / kept.sum(-1, keepdim=True))
     assert "rows renormalised over the other tokens" in opened.told()
@@ -194,12 +196,12 @@ def test_wheel_drag_double_click_and_keys(opened, opening):
     _, _, weights = opening
     whole = opened.drawing()
     x, y = opened.point(whole.box(3, 3))
-    opened.wheel((x, y), -240)
+    opened.wheel((x, y), -120)
     assert opened.address()["query"] == "3"  # what is under the pointer stays there, but at the map's edges
     near = opened.drawing()
     assert near.rows < whole.rows
     assert near.boxes[0][2] > whole.boxes[0][2]
-    opened.wheel((x, y), -240)
+    opened.wheel((x, y), -40)
 
     top, bottom, left, right = map(float, opened.address()["viewport"].split(","))
     opened.page.mouse.move(x, y)
@@ -218,7 +220,7 @@ def test_wheel_drag_double_click_and_keys(opened, opening):
     opened.page.mouse.dblclick(x, y)
     closer = list(map(float, opened.address()["viewport"].split(",")))
     assert closer[1] - closer[0] < moved[1] - moved[0]
-    opened.page.get_by_role("button", name="Whole map").click()
+    opened.page.get_by_role("button", name="whole map").click()
     assert "viewport" not in opened.address()
     opened.page.locator(".map-canvas").focus()
     opened.press("+")
@@ -292,7 +294,7 @@ def test_saved_pictures(opened, translation, opening):
 
 def test_copied_as_a_table(opened, opening):
     _, _, weights = opening
-    opened.page.get_by_role("button", name="Copy table").click()
+    opened.press_in_menu("Copy table")
     opened.page.get_by_text("copied:").wait_for()
     opened.page.evaluate("document.body.append(Object.assign(document.createElement('textarea'), {id: 'paste'}))")
     opened.page.locator("#paste").focus()

@@ -88,6 +88,7 @@ def test_bytes_are_characters_by_choice(text_of, language):
 
 def test_characters_are_offered_where_tokens_are_parts_of_them(text_of):
     opened, _ = text_of(["▁the", "▁cat"])
+    opened.menu()
     units = opened.page.get_by_role("combobox", name="units").locator("option")
     assert [units.nth(at).is_disabled() for at in range(3)] == [False, False, True]
 
@@ -97,4 +98,4 @@ def test_the_spelling_is_told_of_what_is_pointed_at(text_of):
     opened.page.locator(".text-token[data-side=query]").first.hover()
     opened.rest()
     assert opened.page.locator(KEYS).first.get_attribute("title") == "1.00 · ĠcafÃ©"
-    assert opened.page.locator(".text-said").text_content().endswith("▁café attends to ▁café 1.00")
+    assert opened.told().endswith("▁café attends to ▁café 1.00")

@@ -42,7 +42,7 @@ class TestRibbon:
     def test_a_token_under_the_pointer_is_told_with_its_weights(self, opened, translation, weights):
         opened.page.get_by_text(translation.target_tokens[3], exact=True).hover()
         opened.rest()
-        name, found = listed(opened.page.locator(".ribbon-said").text_content(), "attends to")
+        name, found = listed(opened.told(), "attends to")
         assert name == translation.target_tokens[3]
         strong = [key for key in weights[3].argsort(descending=True).tolist() if weights[3, key] >= 0.05]
         assert [token for token, _ in found] == [translation.source_tokens[key] for key in strong]
@@ -79,7 +79,7 @@ class TestText:
         opened.view("Text")
         opened.page.locator(".text-token", has_text=translation.target_tokens[1]).hover()
         opened.rest()
-        name, found = listed(opened.page.locator(".text-said").text_content(), "attends to")
+        name, found = listed(opened.told(), "attends to")
         assert name.endswith(translation.target_tokens[1])
         order = weights[1].argsort(descending=True).tolist()
         for (token, text), key in zip(found, order, strict=False):
@@ -97,7 +97,7 @@ class TestText:
         opened.page.locator(".text-token[data-side=key]").nth(1).click()
         opened.rest()
         assert opened.page.get_by_label("what attends to it").is_checked()
-        name, found = listed(opened.page.locator(".text-said").text_content(), "is attended by")
+        name, found = listed(opened.told(), "is attended by")
         assert name.endswith(translation.source_tokens[1])
         order = weights[:, 1].argsort(descending=True).tolist()
         assert [token for token, _ in found[:2]] == [translation.target_tokens[at] for at in order[:2]]
@@ -116,7 +116,7 @@ class TestText:
         assert name.endswith(translation.source_tokens[2])
         assert rounded(found[0][1], encoder[2].max())
         opened.press("d")
-        name, found = listed(opened.page.locator(".text-said").text_content(), "is attended by")
+        name, found = listed(opened.told(), "is attended by")
         assert name.endswith(translation.source_tokens[2])
         assert rounded(found[0][1], encoder[:, 2].max())
 
@@ -132,10 +132,9 @@ class TestHeads:
         opened.view("Heads")  # the head that was looked at is in sight
         layer = translation.reading().layer
         canvas = opened.page.locator(".heads-canvas").bounding_box()
-        told = opened.page.locator(".heads-told")
         for across in range(60, 1000, 40):
             opened.page.mouse.move(canvas["x"] + across, canvas["y"] + canvas["height"] - 60)
-            if told.text_content().startswith(f"cross layer {layer}, head 2"):
+            if opened.told().startswith(f"cross layer {layer}, head 2"):
                 break
         opened.page.mouse.down()
         opened.page.mouse.up()

@@ -204,7 +204,7 @@ def test_in_jupyterlab(lab, browser):
     canvas = viewer.locator(".map-canvas")
     canvas.focus()
     page.keyboard.press("Control+Home")
-    said = viewer.locator("footer .status")
+    said = viewer.locator(".reader .status")
     viewer.get_by_text(re.compile("weight ")).first.wait_for()
     assert rounded(
         said.text_content().rpartition("weight ")[2], translation.recording.cross[reading.layer][0, reading.head, 0, 0]

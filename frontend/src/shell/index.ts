@@ -2,6 +2,7 @@
 
 import type { Store } from "../contract";
 import { element } from "../elements";
+import { sections } from "../reader/sections";
 import { views } from "../views";
 import css from "./shell.css";
 import type { Theme } from "./theme";
@@ -20,7 +21,7 @@ export interface MountedViewer {
 export function mountViewer(root: HTMLElement, host: Host): MountedViewer {
   // A shadow root stays for good: one that a former viewer left is used again.
   const shadow = root.shadowRoot ?? root.attachShadow({ mode: "open" });
-  shadow.adoptedStyleSheets = [css, ...views.map(({ styles }) => styles)].map((text) => {
+  shadow.adoptedStyleSheets = [css, ...[...sections, ...views].map(({ styles }) => styles)].map((text) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);
     return sheet;

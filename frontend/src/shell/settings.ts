@@ -1,8 +1,12 @@
 /** How things are shown: units, special tokens, colours, what a cell of many weights is, whose labels rows have. */
 
-import type { App, State, UnitName } from "../contract";
+import type { App, SettingName, State, UnitName } from "../contract";
 import { choice, element, fill, tick } from "../elements";
 import { unitsOf } from "../shown";
+import { views } from "../views";
+
+/** A shorter map has a pixel for every weight on any screen: nothing is to be said of cells of several. */
+const LONG = 128;
 
 export class Settings {
   readonly element = element("div", "settings");
@@ -33,6 +37,10 @@ export class Settings {
       ["mean", "the mean"],
       ["max", "the largest"],
     ]);
+    this.add("thumbnails", "a cell shows", [
+      ["mean", "the mean"],
+      ["max", "the largest"],
+    ]);
     this.rowAxis = choice("row labels", [], (axis) => app.store.set({ rowAxis: Number(axis) }));
     this.element.append(this.rowAxis.label);
     this.update();
@@ -43,24 +51,37 @@ export class Settings {
     const { state } = store;
     const info = manifest.maps[state.map];
     for (const [name, control] of Object.entries(this.controls)) control.value = String(state[name as keyof State]);
+    const acts = new Set<SettingName>(views.find(({ name }) => name === state.view)?.settings);
+    for (const [name, control] of Object.entries(this.controls)) hide(control, !acts.has(name as SettingName));
     const known = unitsOf(manifest, info);
     const units = this.controls.unit!;
     units.disabled = known.length === 1;
     units.title = units.disabled ? "where words begin is not known" : "";
     for (const option of units.options) option.disabled = !known.includes(option.value as UnitName);
-    this.renormalise.label.hidden = state.special !== "hidden";
+    const specials = [...info.rowAxes, info.columnAxis].some((name) => manifest.axes[name].special.length > 0);
+    if (!specials) hide(this.controls.special!, true);
+    if (Math.max(info.queries, info.keys) <= LONG) hide(this.controls.how!, true);
+    this.renormalise.label.hidden = state.special !== "hidden" || !acts.has("renormalise");
     this.renormalise.control.checked = state.renormalise;
     fill(
       this.rowAxis.control,
       info.rowAxes.map((name, at) => [String(at), manifest.axes[name].title] as const),
     );
     this.rowAxis.control.value = String(state.rowAxis);
-    this.rowAxis.label.hidden = info.rowAxes.length < 2;
+    this.rowAxis.label.hidden = info.rowAxes.length < 2 || !acts.has("rowAxis");
   }
 
-  private add(name: "unit" | "special" | "scale" | "how", text: string, options: [string, string][]): void {
+  private add(
+    name: "unit" | "special" | "scale" | "how" | "thumbnails",
+    text: string,
+    options: [string, string][],
+  ): void {
     const { label, control } = choice(text, options, (value) => this.app.store.set({ [name]: value }));
     this.controls[name] = control;
     this.element.append(label);
   }
+}
+
+function hide(control: HTMLSelectElement, hidden: boolean): void {
+  control.closest("label")!.hidden = hidden;
 }

@@ -25,7 +25,7 @@ export class Tabs {
       return tab;
     });
     this.element.append(...this.tabs);
-    this.reach = roving(this.element, () => this.tabs);
+    this.reach = roving(this.element, () => this.tabs.filter((tab) => !tab.hidden));
     this.update();
   }
 
@@ -33,12 +33,9 @@ export class Tabs {
     const { state } = this.app.store;
     this.views.forEach((view, at) => {
       const tab = this.tabs[at];
-      const reason = view.unavailable(this.app.manifest, state);
       tab.setAttribute("aria-selected", String(view.name === state.view));
-      tab.setAttribute("aria-disabled", String(reason !== null));
-      tab.title = reason ?? `${view.title} (key ${at + 1})`;
-      if (reason === null) tab.removeAttribute("aria-description");
-      else tab.setAttribute("aria-description", reason);
+      tab.hidden = view.unavailable(this.app.manifest, state) !== null; // the menu says why
+      tab.title = `${view.title} (key ${at + 1})`;
     });
     const chosen = this.tabs[this.views.findIndex((view) => view.name === state.view)];
     if (!this.tabs.some((tab) => tab.matches(":focus"))) this.reach(chosen);

@@ -1,18 +1,20 @@
 /** The viewer: its parts around one view, and what happens between them. */
 
 import type { App, Manifest, MountedView, Source, State, Store, Transport } from "../contract";
-import { button, element } from "../elements";
+import { element } from "../elements";
 import { brief } from "../labels";
+import { Reader } from "../reader";
 import { mapText } from "../shown";
 import { initialState, makeStore } from "../store";
 import { views } from "../views";
 import { addressOf, stateOf } from "./address";
+import { Bar } from "./bar";
 import { Errors } from "./errors";
-import { Footer } from "./footer";
 import { HeadStrip } from "./head_strip";
 import { Help } from "./help";
 import { changedByKey, isPressed, takesKeys } from "./keys";
 import { MapChoice } from "./map_choice";
+import { Menu } from "./menu";
 import { copyText, download, fileName, pngOf, tabSeparated } from "./saving";
 import { Settings } from "./settings";
 import { TablePanel } from "./table_panel";
@@ -30,11 +32,11 @@ export interface Host {
   height?: number;
 }
 
-/** Below this width the settings wait behind their button. */
-const ROOMY = 900;
 /** Browsers refuse an address that changes much oftener. */
 const ADDRESS_PAUSE = 300;
 const TABLE_PAUSE = 150;
+/** Of a widget, where nothing else is asked for; and the least, so that the reader is a column. */
+const [HEIGHT, LEAST_HEIGHT] = [560, 484];
 /** What changes with every movement of the pointer, and no control shows. */
 const POINTED: ReadonlySet<keyof State> = new Set(["query", "key", "pinned", "viewport"]);
 /** What changes from one place to another, to which the Back button leads; the rest changes the place a little. */
@@ -51,7 +53,9 @@ export class Viewer {
   private readonly parts: { update(): void }[];
   private readonly strip: HeadStrip;
   private readonly tabs: Tabs;
-  private readonly footer: Footer;
+  private readonly bar: Bar;
+  private readonly menu: Menu;
+  private readonly reader: Reader;
   private readonly table: TablePanel;
   private readonly start: State;
   private readonly stops: (() => void)[] = [];
@@ -62,6 +66,7 @@ export class Viewer {
   private addressTimer: ReturnType<typeof setTimeout> | undefined;
   private tableTimer: ReturnType<typeof setTimeout> | undefined;
   private frame = 0;
+  private fitted = "";
 
   constructor(
     shadow: ShadowRoot,
@@ -85,10 +90,16 @@ export class Viewer {
       get palette() {
         return theme.palette;
       },
-      say: (text) => this.footer.say(text),
+      say: (text) => this.reader.say(text),
+      describe: (text) => {
+        this.reader.describe(text);
+        this.fit(); // what has been drawn has a height
+      },
       fail: (error) => this.errors.show(error),
     };
-    this.footer = new Footer(manifest, {
+    const settings = new Settings(this.app);
+    this.reader = new Reader(element(kind === "widget" ? "h2" : "h1", "title"));
+    this.menu = new Menu(manifest, settings.element, {
       table: () => this.showTable(!this.tableOpen),
       copy: () => this.attempt(() => this.copy()),
       png: () => this.attempt(async () => download(this.name("png"), await pngOf(await this.view().svg()))),
@@ -106,10 +117,11 @@ export class Viewer {
     this.strip = new HeadStrip(this.app);
     this.tabs = new Tabs(this.app, views, this.panel.id);
     const choice = new MapChoice(this.app);
-    const settings = new Settings(this.app);
+    this.bar = new Bar(choice.element, this.strip.element, this.tabs.element, this.menu);
     this.parts = [choice, this.strip, this.tabs, settings];
-    this.build(shadow, choice.element, settings.element);
-    this.footer.update(store.state, false, this.theme.chosen);
+    this.build(shadow);
+    this.reader.mount(this.app);
+    this.update(new Set());
     this.stops.push(store.subscribe((state, changed) => this.changed(state, changed)));
     this.listen(store);
     this.mountView();
@@ -121,7 +133,7 @@ export class Viewer {
 
   setTheme(theme: Theme): void {
     this.theme.choose(theme);
-    this.footer.update(this.app.store.state, this.tableOpen, theme);
+    this.menu.update(this.app.store.state, this.tableOpen, theme);
   }
 
   destroy(): void {
@@ -131,6 +143,8 @@ export class Viewer {
     cancelAnimationFrame(this.frame);
     this.theme.stop();
     this.strip.stop();
+    this.bar.stop();
+    this.reader.destroy();
     this.mounted?.view.destroy();
     this.mounted = null;
     this.element.remove();
@@ -143,9 +157,8 @@ export class Viewer {
   private changed(state: Readonly<State>, changed: ReadonlySet<keyof State>): void {
     if ([...changed].some((name) => !POINTED.has(name))) {
       this.app.say(""); // what was said of before
-      for (const part of this.parts) part.update();
-      this.footer.update(state, this.tableOpen, this.theme.chosen);
-    }
+      this.update(changed);
+    } else this.reader.update(state, changed, this.host.manifest.notes);
     if (changed.has("thumbnails") || changed.has("scale")) this.strip.paint();
     if (changed.has("view") || changed.has("map") || changed.has("rowAxis") || changed.has("heads")) this.mountView();
     if (this.tableOpen) {
@@ -158,6 +171,14 @@ export class Viewer {
       this.visits.settle(addressOf(this.app.store.state, this.start), this.stepped);
       this.stepped = false;
     }, ADDRESS_PAUSE);
+  }
+
+  private update(changed: ReadonlySet<keyof State>): void {
+    const { state } = this.app.store;
+    for (const part of this.parts) part.update();
+    this.bar.update(headsText(state.heads), views.find(({ name }) => name === state.view)?.title ?? "");
+    this.menu.update(state, this.tableOpen, this.theme.chosen);
+    this.reader.update(state, changed, this.host.manifest.notes);
   }
 
   /** The view that the state asks for; the map where that has nothing to show. */
@@ -174,6 +195,7 @@ export class Viewer {
     this.mounted?.view.destroy();
     this.mounted = null;
     this.panel.replaceChildren();
+    this.app.describe("");
     this.panel.setAttribute("aria-labelledby", `${this.panel.id}-${wanted.name}`);
     try {
       this.mounted = { name: wanted.name, view: wanted.mount(this.panel, this.app) };
@@ -189,7 +211,20 @@ export class Viewer {
 
   private redraw(): void {
     this.strip.paint();
+    this.reader.update(this.app.store.state, new Set(), this.host.manifest.notes);
     this.mounted?.view.redraw();
+  }
+
+  /** A notebook's viewer is as high as its picture wants, up to the height that was asked for; or as its reader drags it. */
+  private fit(): void {
+    const { kind, height = HEIGHT } = this.host;
+    const { style } = this.element;
+    if (kind !== "widget" || style.height !== this.fitted) return;
+    const wanted = this.mounted?.view.contentHeight?.() ?? null;
+    const around = this.element.offsetHeight - this.panel.clientHeight;
+    const least = Math.min(height, LEAST_HEIGHT);
+    this.fitted = `${wanted === null ? height : Math.round(Math.max(least, Math.min(height, wanted + around)))}px`;
+    if (style.height !== this.fitted) style.height = this.fitted;
   }
 
   private setAddress(address: string): void {
@@ -212,6 +247,7 @@ export class Viewer {
       cancelAnimationFrame(this.frame);
       this.frame = requestAnimationFrame(() => {
         this.tabs.update();
+        this.fit();
         this.mounted?.view.redraw();
       });
     });
@@ -262,7 +298,7 @@ export class Viewer {
   private showTable(open: boolean): void {
     this.tableOpen = open;
     this.table.show(open);
-    this.footer.update(this.app.store.state, open, this.theme.chosen);
+    this.menu.update(this.app.store.state, open, this.theme.chosen);
   }
 
   private async copy(): Promise<void> {
@@ -283,26 +319,21 @@ export class Viewer {
 
   // -- elements -------------------------------------------------------------------------------------------------------
 
-  private build(shadow: ShadowRoot, choice: HTMLElement, settings: HTMLElement): void {
-    const { kind, height = 560, manifest } = this.host;
-    if (kind === "widget") this.element.style.height = `${height}px`;
-    const header = element("header");
-    header.append(element(kind === "widget" ? "h2" : "h1", "title", brief(manifest.title, 120)), choice);
-    const bar = element("div", "bar");
-    const toggle = button("Settings", "", () => {
-      settings.hidden = !settings.hidden;
-      toggle.setAttribute("aria-expanded", String(!settings.hidden));
-    });
-    settings.hidden = shadow.host.clientWidth < ROOMY;
-    toggle.setAttribute("aria-expanded", String(!settings.hidden));
-    bar.append(this.tabs.element, toggle);
+  private build(shadow: ShadowRoot): void {
+    const { kind, height = HEIGHT } = this.host;
+    if (kind === "widget") this.element.style.height = this.fitted = `${height}px`;
     const stage = element("div", "stage");
     stage.append(this.panel, this.table.element);
-    this.element.append(header, this.strip.element, bar, settings, this.errors.element, stage);
-    this.element.append(this.footer.element, this.help.element);
+    const body = element("div", "body");
+    body.append(stage, this.reader.element);
+    this.element.append(this.bar.element, this.errors.element, body, this.help.element);
     shadow.append(this.element);
     for (const part of this.parts) part.update(); // now that they have a size
   }
+}
+
+function headsText(heads: readonly number[]): string {
+  return heads.length === 1 ? `head ${heads[0]}` : `${heads.length} heads`;
 }
 
 function svgBlob(svg: string): Blob {

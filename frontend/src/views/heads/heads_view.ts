@@ -1,7 +1,7 @@
 /** Every layer and head as thumbnails: find one, sort them, open one. */
 
 import type { App, MountedView, State, TextTable } from "../../contract";
-import { button, choice, element, fill, tick } from "../../elements";
+import { button, choice, element, fill } from "../../elements";
 import { brief, countText, weightText } from "../../labels";
 import { goTo } from "../../places";
 import { mapText } from "../../shown";
@@ -17,12 +17,12 @@ export class HeadsView implements MountedView {
   private readonly scroll = element("div", "heads-scroll");
   private readonly space = element("div", "heads-space");
   private readonly canvas = element("canvas", "heads-canvas");
-  private readonly told = element("p", "heads-told");
+  /** What is known of the head under the pointer or the keyboard. */
+  private told = "";
   private readonly limit = element("input");
   private readonly limitName = element("span", "", "at least");
   private readonly direction: HTMLButtonElement;
   private readonly sort;
-  private readonly thumbnails;
   private readonly limitLabel = element("label", "choice");
   private readonly painted: Thumbnails;
   private readonly stops: (() => void)[] = [];
@@ -38,7 +38,6 @@ export class HeadsView implements MountedView {
     const { store } = app;
     this.painted = new Thumbnails(app, () => this.request());
     this.sort = choice("sorted by", [], (sort) => store.set({ sort }));
-    this.thumbnails = tick("largest instead of mean", (on) => store.set({ thumbnails: on ? "max" : "mean" }));
     this.direction = button("", "", () => {
       this.descending = !this.descending;
       this.lay();
@@ -77,7 +76,7 @@ export class HeadsView implements MountedView {
       this.current = neighbour(this.arrangement, Math.max(0, this.current), event.key);
       this.reveal();
       this.tell();
-      this.app.say(this.told.textContent ?? "");
+      this.app.say(this.told);
     } else if (event.key === "Enter" && this.current >= 0) this.open(this.current);
     else if (event.key === "r" && this.app.store.state.sort !== "") {
       this.descending = !this.descending;
@@ -85,6 +84,10 @@ export class HeadsView implements MountedView {
       this.app.say(this.direction.textContent ?? "");
     } else return false;
     return true;
+  }
+
+  contentHeight(): number {
+    return this.element.clientHeight - this.scroll.clientHeight + this.arrangement.height + 4;
   }
 
   async table(): Promise<TextTable> {
@@ -216,17 +219,18 @@ export class HeadsView implements MountedView {
     drawHeads(context, this.scene(), this.painted, this.scroll.scrollTop, height);
   }
 
-  /** What is known of the head under the pointer or the keyboard. */
   private tell(): void {
     const cell = this.arrangement.cells[this.current];
     if (!cell) {
-      this.told.textContent = "no head is within the limit";
+      this.told = "no head is within the limit";
+      this.app.describe(this.told);
       return;
     }
     const info = this.app.manifest.maps[cell.map];
     const numbers = Object.entries(info.statistics).map(([name, values]) => `${name} ${weightText(values[cell.head])}`);
-    this.told.textContent = [mapText(info, [cell.head]), ...numbers].join(" · ");
-    this.canvas.setAttribute("aria-label", `${this.title()}; ${this.told.textContent}`);
+    this.told = [mapText(info, [cell.head]), ...numbers].join(" · ");
+    this.app.describe(this.told);
+    this.canvas.setAttribute("aria-label", `${this.title()}; ${this.told}`);
   }
 
   private controls(): void {
@@ -236,7 +240,6 @@ export class HeadsView implements MountedView {
     if (this.sort.control.options.length !== options.length) fill(this.sort.control, options);
     const sort = this.sorting();
     this.sort.control.value = sort;
-    this.thumbnails.control.checked = store.state.thumbnails === "max";
     this.direction.textContent = this.directionText();
     this.direction.hidden = this.limitLabel.hidden = sort === "";
     this.limitName.textContent = `${sort} ${this.descending ? "at least" : "at most"}`;
@@ -249,12 +252,12 @@ export class HeadsView implements MountedView {
 
   private build(root: HTMLElement): void {
     const bar = element("div", "heads-bar");
-    bar.append(this.sort.label, this.direction, this.limitLabel, this.thumbnails.label);
+    bar.append(this.sort.label, this.direction, this.limitLabel);
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "img");
     this.space.append(this.canvas);
     this.scroll.append(this.space);
-    this.element.append(bar, this.scroll, this.told);
+    this.element.append(bar, this.scroll);
     root.append(this.element);
     this.scroll.addEventListener("scroll", () => this.request());
     this.canvas.addEventListener("pointermove", (event) => {

@@ -14,6 +14,11 @@ export const view: View = {
     ["Enter, click", "open the head in the map"],
     ["r", "the other way round, where sorted"],
   ],
+  settings: ["scale", "thumbnails"],
+  about:
+    "Heads: a small map of every head of every layer. Look for patterns, sort them by a number, and click one to open it.",
+  meaning: ({ row, column, stronger }) =>
+    `Each small square is the map of one head: its rows and columns are those of the map, ${row} and ${column}, and ${stronger} is more.`,
   unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
   mount: (root, app) => new HeadsView(root, app),
 };

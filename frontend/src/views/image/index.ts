@@ -16,6 +16,9 @@ export const view: View = {
     ["b", "smooth overlay, or patch by patch"],
     ["Enter, Escape", "keep the chosen token, let it go"],
   ],
+  settings: ["scale"],
+  about: "Image: the picture that the model looked at, coloured by how much a part of it is looked at.",
+  meaning: ({ stronger }) => `The ${stronger} a part of the picture, the more the chosen token looked at it.`,
   unavailable: (manifest, state) => {
     const found = looked(manifest, state);
     return typeof found === "string" ? found : null;

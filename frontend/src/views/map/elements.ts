@@ -4,8 +4,6 @@ import { button, element } from "../../elements";
 
 export interface MapElements {
   element: HTMLElement;
-  /** What is shown, in words. */
-  status: HTMLElement;
   stage: HTMLElement;
   /** The map; and above it what follows the pointer. */
   base: HTMLCanvasElement;
@@ -14,11 +12,8 @@ export interface MapElements {
 
 export function buildElements(root: HTMLElement, zoom: Record<"out" | "in" | "whole", () => void>): MapElements {
   const all = element("div", "map-view");
-  const bar = element("div", "map-bar");
-  const status = element("p", "map-status");
   const buttons = element("div", "map-zoom");
-  buttons.append(named("−", "zoom out", zoom.out), named("+", "zoom in", zoom.in), button("Whole map", "", zoom.whole));
-  bar.append(status, buttons);
+  buttons.append(named("−", "zoom out", zoom.out), named("+", "zoom in", zoom.in), named("⤢", "whole map", zoom.whole));
   const stage = element("div", "map-stage");
   const base = element("canvas", "map-canvas");
   base.tabIndex = 0;
@@ -27,9 +22,9 @@ export function buildElements(root: HTMLElement, zoom: Record<"out" | "in" | "wh
   const overlay = element("canvas", "map-overlay");
   overlay.setAttribute("aria-hidden", "true");
   stage.append(base, overlay);
-  all.append(bar, stage);
+  all.append(stage, buttons);
   root.append(all);
-  return { element: all, status, stage, base, overlay };
+  return { element: all, stage, base, overlay };
 }
 
 /** A button whose text is a sign. */

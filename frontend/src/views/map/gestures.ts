@@ -25,6 +25,7 @@ const PAGE_PIXELS = 400;
 
 /** Listens on an element; returns how to stop. */
 export function listen(element: HTMLElement, handlers: GestureHandlers): () => void {
+  /** On the screen, and not in the element, which a drag may scroll. */
   const down = new Map<number, Point>();
   let start: Point | null = null;
   let boxing = false;
@@ -35,10 +36,12 @@ export function listen(element: HTMLElement, handlers: GestureHandlers): () => v
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
 
+  const onScreen = (event: MouseEvent): Point => ({ x: event.clientX, y: event.clientY });
+
   const onDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
     element.setPointerCapture(event.pointerId);
-    down.set(event.pointerId, pointOf(event));
+    down.set(event.pointerId, onScreen(event));
     if (down.size === 1) {
       start = pointOf(event);
       boxing = event.shiftKey;
@@ -57,19 +60,17 @@ export function listen(element: HTMLElement, handlers: GestureHandlers): () => v
       return;
     }
     if (start && !moved && Math.hypot(at.x - start.x, at.y - start.y) < CLICK_PIXELS) return;
-    const first = !moved;
     moved = true;
+    const here = onScreen(event);
     const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
-    down.set(event.pointerId, at);
+    down.set(event.pointerId, here);
     if (other) {
       const spread = (one: Point) => Math.max(1, Math.hypot(one.x - other.x, one.y - other.y));
-      handlers.pan((at.x - before.x) / 2, (at.y - before.y) / 2);
-      handlers.zoom(spread(at) / spread(before), { x: (at.x + other.x) / 2, y: (at.y + other.y) / 2 });
+      handlers.pan((here.x - before.x) / 2, (here.y - before.y) / 2);
+      const middle = { x: at.x + (other.x - here.x) / 2, y: at.y + (other.y - here.y) / 2 };
+      handlers.zoom(spread(here) / spread(before), middle);
     } else if (boxing && start) handlers.box(start, at, false);
-    else {
-      const from = first && start ? start : before;
-      handlers.pan(at.x - from.x, at.y - from.y);
-    }
+    else handlers.pan(here.x - before.x, here.y - before.y);
   };
 
   const onUp = (event: PointerEvent) => {

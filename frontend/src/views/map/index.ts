@@ -20,6 +20,13 @@ export const view: View = {
     ["double click", "zoom in (with Alt, out)"],
     ["Shift + drag", "zoom to a box"],
   ],
+  settings: ["unit", "special", "renormalise", "rowAxis", "scale", "how"],
+  about:
+    "Map: every weight of a head at once. A row is what looks, a column is what is looked at; point at a cell to read it, click to keep it.",
+  meaning: ({ row, column, purpose, stronger, signed }) =>
+    signed
+      ? `Each row is ${row}, each column ${column}; colours say how far a weight is from 0, and on which side.`
+      : `Each row is ${row}; the ${stronger} a cell, the more the model looked at ${column}${purpose}.`,
   unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
   mount: (root: HTMLElement, app: App) => new MapView(root, app),
 };

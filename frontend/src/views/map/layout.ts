@@ -1,13 +1,18 @@
 /** Where everything stands: the map, its labels, its margins, the colour bar. */
 
 import type { Viewport } from "../../contract";
-import type { Measure, Size } from "../../screen";
+import { between, type Measure, type Size } from "../../screen";
 import type { Shown } from "../../shown";
 import type { Box } from "../../surface";
 import { type Marks, marksOf, roomFor } from "./marks";
 import { type Extent, type Frame, frameOf, wholeScale } from "./viewport";
 
+/** How labels of columns are written, and how far they are turned: level where they fit, upright in a sentence with no room. */
+export type ColumnLabels = "level" | "slanted" | "upright";
+export const TURNED: Record<ColumnLabels, number> = { level: 0, slanted: -45, upright: -90 };
+
 export interface Layout {
+  /** At least the size that was given: larger where a sentence needs it. */
   size: Size;
   /** The most that the map may take; what it takes is `plot`. */
   room: Size;
@@ -16,8 +21,9 @@ export interface Layout {
   extent: Extent;
   rowMarks: Marks;
   columnMarks: Marks;
-  /** Whether labels of columns are written level, or slanted because they would not fit. */
-  level: boolean;
+  columns: ColumnLabels;
+  /** Height of the letters of labels. */
+  letters: number;
   rowRoom: number;
   columnRoom: number;
   /** Below the map: what each column receives, and the row under the crosshair; null where there is no place. */
@@ -29,83 +35,121 @@ export interface Layout {
   bar: Box;
 }
 
-export const SLANT = -45;
-const SINE = Math.SQRT1_2;
 export const LABEL_SIZE = 12;
-const LINE = 13;
+/** Labels of a sentence are written this small, and then the picture is larger than its room, before any is left out. */
+const SMALLEST_LABEL = 10;
+/** Units of an axis that are a sentence. */
+const SENTENCE = 48;
+/** Between the middles of two lines, more than their letters are high. */
+const LEADING = 1;
+const SINE = Math.SQRT1_2;
 const TITLE = 18;
 const GAP = 6;
 /** What the names of the strips below the map need at its left. */
 const CAPTION = 40;
-/** And what the names of the strips at its right need below it, where they hang: "≤ 3.99 nats". */
-const SIDE_CAPTION = 80;
+/** And what those of the strips at its right need above it, in the direction of the columns' labels. */
+const SIDE_CAPTION = 70;
 const BAR_WIDTH = 12;
 const BAR_TEXT = 58;
 
-export function layoutOf(size: Size, axes: Shown, viewport: Viewport | null, measure: Measure): Layout {
+export function layoutOf(given: Size, axes: Shown, viewport: Viewport | null, measure: Measure): Layout {
   const extent = { rows: axes.rows.count, columns: axes.columns.count };
-  const narrow = size.width < 480;
-  const short = size.height < 300;
-  const strip = size.height < 520 || size.width < 720 ? 26 : 38;
-  const longest = narrow ? 70 : Math.min(120, size.height / 4);
+  const narrow = given.width < 480;
+  const low = given.height < 420;
+  const short = given.height < 300;
+  const strip = given.height < 560 || given.width < 720 ? 26 : 38;
+  const longest = narrow ? 70 : Math.min(120, given.height / 4);
   const rowRoom = roomFor(axes.rows, longest, measure);
   const columnRoom = roomFor(axes.columns, longest, measure);
   const across = narrow ? 0 : (axes.info.probabilities ? 2 : 1) * (strip + GAP);
-  const down = short ? 0 : Math.max(2 * (strip + GAP), SIDE_CAPTION);
+  const down = short ? 0 : (low ? 1 : 2) * (strip + GAP);
   const left = TITLE + Math.max(rowRoom, CAPTION) + GAP;
+  const right = across + GAP + BAR_WIDTH + BAR_TEXT;
+  const side = narrow || short ? 0 : SIDE_CAPTION;
 
+  const top = {
+    level: TITLE + LABEL_SIZE + LEADING + GAP + (side > 0 ? LABEL_SIZE : 0),
+    slanted: TITLE + Math.ceil(Math.max(columnRoom, side) * SINE) + LABEL_SIZE,
+    upright: TITLE + Math.max(columnRoom, side) + GAP,
+  };
   const roomUnder = (top: number): Size => ({
-    width: Math.max(40, size.width - left - across - GAP - BAR_WIDTH - BAR_TEXT),
-    height: Math.max(40, size.height - top - down - GAP),
+    width: Math.max(40, given.width - left - right),
+    height: Math.max(40, given.height - top - down - GAP),
   });
-  const levelTop = TITLE + LINE + GAP;
-  const slantedTop = TITLE + Math.ceil(columnRoom * SINE) + LINE;
   // Labels that fit when the whole map is shown fit at every zoom.
-  const level = wholeScale(extent, roomUnder(levelTop)).x >= columnRoom + 8;
-  const top = level ? levelTop : slantedTop;
-  const room = roomUnder(top);
+  const scaleOf = (columns: ColumnLabels) => wholeScale(extent, roomUnder(top[columns]));
+  const line = SMALLEST_LABEL + LEADING;
+  const columns: ColumnLabels =
+    scaleOf("level").x >= columnRoom + 8
+      ? "level"
+      : scaleOf("slanted").x * SINE >= line || extent.columns > SENTENCE
+        ? "slanted"
+        : "upright";
+  const fitting = roomUnder(top[columns]);
+  const room = {
+    width: extent.columns > SENTENCE ? fitting.width : Math.max(fitting.width, line * extent.columns),
+    height: extent.rows > SENTENCE ? fitting.height : Math.max(fitting.height, line * extent.rows),
+  };
+  const size = { width: left + room.width + right, height: top[columns] + room.height + down + GAP };
+  const whole = wholeScale(extent, room);
+  const perLine = Math.min(
+    extent.rows > SENTENCE ? Number.POSITIVE_INFINITY : whole.y,
+    extent.columns > SENTENCE || columns === "level"
+      ? Number.POSITIVE_INFINITY
+      : whole.x * (columns === "slanted" ? SINE : 1),
+  );
+  const letters = between(Math.floor(perLine) - LEADING, SMALLEST_LABEL, LABEL_SIZE);
+  const spacing = letters + LEADING;
 
   const frame = frameOf(viewport, extent, room);
   const { view } = frame;
   const plot = {
     x: left,
-    y: top,
+    y: top[columns],
     width: (view.right - view.left) * frame.x,
     height: (view.bottom - view.top) * frame.y,
   };
-  const right = plot.x + plot.width + GAP;
+  const beside = plot.x + plot.width + GAP;
   const under = plot.y + plot.height + GAP;
   const below = (row: number) => ({ x: plot.x, y: under + row * (strip + GAP), width: plot.width, height: strip });
   const toTheRight = (column: number) => ({
-    x: right + column * (strip + GAP),
+    x: beside + column * (strip + GAP),
     y: plot.y,
     width: strip,
     height: plot.height,
   });
   return {
-    size,
+    size: { width: Math.max(size.width, given.width), height: Math.max(size.height, given.height) },
     room,
     plot,
     frame,
     extent,
-    level,
+    columns,
+    letters,
     rowRoom,
     columnRoom,
-    rowMarks: marksOf(axes.rows, [view.top, view.bottom], frame.y, { spacing: LINE, far: 40, room: rowRoom }, measure),
+    rowMarks: marksOf(axes.rows, [view.top, view.bottom], frame.y, { spacing, far: 40, room: rowRoom }, measure),
     columnMarks: marksOf(
       axes.columns,
       [view.left, view.right],
       frame.x,
-      { spacing: level ? 1 : LINE / SINE, far: 80, room: columnRoom },
+      { spacing: { level: 1, slanted: spacing / SINE, upright: spacing }[columns], far: 80, room: columnRoom },
       measure,
     ),
     received: short ? null : below(0),
-    rowProfile: short ? null : below(1),
+    rowProfile: low ? null : below(1),
     // Of signed weights there is none.
     entropy: narrow || !axes.info.probabilities ? null : toTheRight(0),
     columnProfile: narrow ? null : toTheRight(axes.info.probabilities ? 1 : 0),
-    bar: { x: right + across + GAP, y: plot.y, width: BAR_WIDTH, height: Math.min(Math.max(plot.height, 80), 220) },
+    bar: { x: beside + across + GAP, y: plot.y, width: BAR_WIDTH, height: Math.min(Math.max(plot.height, 80), 220) },
   };
+}
+
+/** The height that a map fills at this width, with cells as large as they get: no more is wanted of a notebook. */
+export function heightOf(axes: Shown, width: number, measure: Measure): number {
+  const { plot, size, received, rowProfile } = layoutOf({ width, height: 4096 }, axes, null, measure);
+  const last = rowProfile ?? received ?? plot;
+  return Math.min(size.height, Math.ceil(last.y + last.height + GAP));
 }
 
 /** The unit under a point, where the point is on the map. */

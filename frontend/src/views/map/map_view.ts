@@ -12,7 +12,7 @@ import { moved, type Place, placeOf, tokensAt } from "./crosshair";
 import { documentOf } from "./document";
 import { buildElements, type MapElements } from "./elements";
 import { listen, type Point } from "./gestures";
-import { LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
+import { heightOf, LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
 import { drawCrosshair } from "./overlay";
 import { drawScene, type Scene } from "./picture";
 import { Probe } from "./probe";
@@ -130,6 +130,10 @@ export class MapView implements MountedView {
     return true;
   }
 
+  contentHeight(): number {
+    return heightOf(this.shown, this.elements.stage.clientWidth, this.measure);
+  }
+
   async table(): Promise<TextTable> {
     const { state } = this.app.store;
     const cells = await this.exactCells();
@@ -207,6 +211,7 @@ export class MapView implements MountedView {
   private pan(dx: number, dy: number): void {
     if (!this.scene) return;
     const { frame, extent, room } = this.scene.layout;
+    if (this.app.store.state.viewport === null) this.elements.stage.scrollBy(-dx, -dy);
     this.lookAt(panned(frame, extent, room, dx, dy));
   }
 
@@ -293,10 +298,11 @@ export class MapView implements MountedView {
     const layout = this.layout();
     this.reader.look(state, this.shown, layout.frame);
     this.scene = this.sceneOf(this.reader.cells, layout);
-    const context = prepared(this.elements.base, this.size);
+    this.stretch(layout.size);
+    const context = prepared(this.elements.base, layout.size);
     if (context) drawScene(new CanvasSurface(context), this.scene, false);
     const status = this.statusOf(this.reader.cells, this.reader.reading);
-    if (this.elements.status.textContent !== status) this.elements.status.textContent = status;
+    this.app.describe(status);
     this.elements.base.setAttribute("aria-label", pictureText(state, this.shown, layout.frame.view, status));
     this.elements.element.toggleAttribute("data-reading", this.reader.reading);
   }
@@ -304,7 +310,7 @@ export class MapView implements MountedView {
   private drawOverlay(scene: Scene): void {
     const { state } = this.app.store;
     this.probe.look(state, this.shown, placeOf(state, this.shown), scene.cells);
-    const context = prepared(this.elements.overlay, this.size);
+    const context = prepared(this.elements.overlay, scene.layout.size);
     if (!context) return;
     const surface = new CanvasSurface(context);
     const crosshair = this.crosshair(scene);
@@ -314,6 +320,14 @@ export class MapView implements MountedView {
       const corner = { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y) };
       const extent = { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
       surface.outline({ ...corner, ...extent }, this.app.palette.accent, 1.5);
+    }
+  }
+
+  /** A picture that needs more room than there is scrolls. */
+  private stretch({ width, height }: Size): void {
+    for (const { style } of [this.elements.base, this.elements.overlay]) {
+      style.width = `${width}px`;
+      style.height = `${height}px`;
     }
   }
 

@@ -133,7 +133,7 @@ function drawNames(
   if (columnMark) drawColumnLabel(surface, layout, columnMark, palette.accent, false);
   else {
     const text = shortened(columnText, columnRoom, measure);
-    if (columnMarks.named && !layout.level) {
+    if (columnMarks.named && layout.columns !== "level") {
       const covered = [{ at: x - plot.x, text }, ...near(columnMarks.marks, x - plot.x, LINE_HEIGHT / Math.SQRT1_2)];
       for (const mark of covered) {
         const along = (measure(mark.text) + 8) * Math.SQRT1_2;
@@ -179,13 +179,10 @@ function drawProfiles(surface: Surface, scene: Scene, { row, column }: Crosshair
   const columnValues = here ? { values: here.ofColumn.values, grid: here.ofColumn.rows } : columnOf(cells, column);
   const most = (values: Float32Array) => values.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
   if (rowProfile && rowValues) {
-    surface.rect({ ...rowProfile, x: rowProfile.x - 62, width: 61 }, palette.background);
     caption(surface, scene, rowProfile, "this row", most(rowValues.values));
     drawBars(surface, layout, rowProfile, rowValues.values, rowValues.grid, "down", palette.accent);
   }
   if (columnProfile && columnValues) {
-    const below = { x: columnProfile.x, y: columnProfile.y + columnProfile.height + 1, height: 84 };
-    surface.rect({ ...below, width: columnProfile.width }, palette.background);
     // The probe reads one query in each cell of the column.
     const name = here && here.ofColumn.rows.step > 1 ? "sampled column" : "this column";
     sideCaption(surface, scene, columnProfile, name, amount(most(columnValues.values)));

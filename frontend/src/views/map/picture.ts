@@ -5,7 +5,7 @@ import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
 import type { Box, Surface } from "../../surface";
 import { type CellGrid, cellUnits, type Grid } from "./cells";
-import { boxOf, LABEL_SIZE, type Layout, onPlot, SLANT } from "./layout";
+import { boxOf, LABEL_SIZE, type Layout, onPlot, TURNED } from "./layout";
 import type { Mark } from "./marks";
 
 export interface Scene {
@@ -166,21 +166,26 @@ function labelColour({ dimSpecial, palette }: Scene, mark: Mark): string {
 }
 
 export function drawRowLabel(surface: Surface, layout: Layout, mark: Mark, colour: string, bold: boolean): void {
-  const style = { size: LABEL_SIZE, colour, anchor: "end", bold } as const;
+  const style = { size: rowLetters(layout), colour, anchor: "end", bold } as const;
   surface.text(layout.plot.x - 6, layout.plot.y + mark.at, mark.text, style);
 }
 
+/** Numbers have all the room that they need. */
+function rowLetters({ rowMarks, letters }: Layout): number {
+  return rowMarks.named ? letters : LABEL_SIZE;
+}
+
 export function drawColumnLabel(surface: Surface, layout: Layout, mark: Mark, colour: string, bold: boolean): void {
-  const { plot, level, columnMarks } = layout;
+  const { plot, columns, columnMarks, letters } = layout;
   const x = plot.x + mark.at;
-  const style = { size: LABEL_SIZE, colour, bold };
-  if (level || !columnMarks.named) surface.text(x, plot.y - 11, mark.text, { ...style, anchor: "middle" });
-  else surface.text(x, plot.y - 8, mark.text, { ...style, angle: SLANT });
+  if (columns === "level" || !columnMarks.named)
+    surface.text(x, plot.y - 11, mark.text, { size: LABEL_SIZE, colour, bold, anchor: "middle" });
+  else surface.text(x, plot.y - 8, mark.text, { size: letters, colour, bold, angle: TURNED[columns] });
 }
 
 function drawMargins(surface: Surface, scene: Scene): void {
   const { layout, palette, margins, marginGrids } = scene;
-  const { received, entropy, rowProfile, columnProfile, plot } = layout;
+  const { received, entropy, plot } = layout;
   const values = { received: margins?.received ?? new Float32Array(), entropy: margins?.entropy ?? new Float32Array() };
   if (received) {
     caption(surface, scene, received, "received", largest(values.received));
@@ -191,9 +196,7 @@ function drawMargins(surface: Surface, scene: Scene): void {
     const most = largest(values.entropy);
     sideCaption(surface, scene, entropy, "entropy", most === null ? null : `${weightText(most)} nats`);
   }
-  if (rowProfile) caption(surface, scene, rowProfile, "this row", null);
-  if (columnProfile) sideCaption(surface, scene, columnProfile, "this column", null);
-  for (const box of [received, entropy, rowProfile, columnProfile]) {
+  for (const box of [received, entropy]) {
     if (!box) continue;
     const start: [number, number] = box.y >= plot.y + plot.height ? [box.x, box.y + box.height] : [box.x, box.y];
     const end: [number, number] = [start[0] + (start[1] > box.y ? box.width : 0), box.y + box.height];
@@ -212,13 +215,21 @@ export function caption(surface: Surface, scene: Scene, box: Box, name: string, 
   if (most !== null) surface.text(box.x - 6, box.y + box.height - 19, `≤ ${amount(most)}`, { ...style, mono: true });
 }
 
-/** The same for a strip at the map's right, below it. */
+/** The same for a strip at the map's right, above it, in the direction of the columns' labels. */
 export function sideCaption(surface: Surface, scene: Scene, box: Box, name: string, most: string | null): void {
-  if (!scene.layout.received) return;
-  const style = { size: 11, colour: scene.palette.dimmed, angle: 90 } as const;
-  const y = box.y + box.height + 5;
-  surface.text(box.x + 20, y, name, style);
-  if (most !== null) surface.text(box.x + 7, y, `≤ ${most}`, { ...style, size: 10, mono: true });
+  const { layout, palette } = scene;
+  if (!layout.received) return;
+  const named = { size: 10, colour: palette.dimmed } as const;
+  const measured = { ...named, mono: true };
+  const y = box.y - 8;
+  if (layout.columns === "level") {
+    surface.text(box.x, y, name, named);
+    if (most !== null) surface.text(box.x, y - 12, `≤ ${most}`, measured);
+    return;
+  }
+  const angle = TURNED[layout.columns];
+  surface.text(box.x + 4, y, name, { ...named, angle });
+  if (most !== null) surface.text(box.x + 18, y, `≤ ${most}`, { ...measured, angle });
 }
 
 export function amount(value: number): string {

@@ -6,7 +6,7 @@ import { brief, countText, isolated, weightText } from "../../labels";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
 import { drawLabels, drawTitles, measure, type Side, stroke, strongest } from "./drawing";
-import { curve, type Layout, layOut } from "./layout";
+import { curve, type Layout, layOut, leastHeight } from "./layout";
 import css from "./ribbon.css";
 
 /** Units of a side, and curves, that are drawn at once: more than can be told apart. */
@@ -36,6 +36,11 @@ export const view: View = {
     ["+ −", "draw more or fewer curves"],
     ["l", "lines or columns"],
   ],
+  settings: ["unit", "special", "renormalise", "rowAxis", "scale"],
+  about:
+    "Ribbon: two rows of words joined by curves, the wider the more weight. Point at a word to see its curves alone.",
+  meaning: ({ row, column, purpose }) =>
+    `A curve joins ${row} to ${column} that it looked at${purpose}: the wider, the more.`,
   unavailable: () => null,
   mount: (root, app) => new Ribbon(root, app),
 };
@@ -43,7 +48,8 @@ export const view: View = {
 class Ribbon implements MountedView {
   private readonly frame = document.createElement("div");
   private readonly stage = document.createElement("div");
-  private readonly said = document.createElement("p");
+  /** What is shown, in words. */
+  private said = "";
   private readonly threshold = document.createElement("input");
   private readonly thresholdText = document.createElement("output");
   private readonly links = document.createElement("input");
@@ -70,10 +76,9 @@ class Ribbon implements MountedView {
     this.linksLabel.append(this.links, "links that the alignment found");
     this.turn.type = "button";
     controls.append(label, this.turn, this.linksLabel);
-    this.said.className = "ribbon-said";
     this.stage.className = "ribbon-stage";
     this.stage.tabIndex = 0;
-    this.frame.append(controls, this.stage, this.said);
+    this.frame.append(controls, this.stage);
     root.append(this.frame);
 
     this.threshold.addEventListener("input", () => this.app.store.set({ threshold: Number(this.threshold.value) }));
@@ -101,6 +106,11 @@ class Ribbon implements MountedView {
 
   redraw(): void {
     this.draw();
+  }
+
+  /** Its lowest: it grows with the room that there is. */
+  contentHeight(): number | null {
+    return this.drawn && this.frame.clientHeight - this.stage.clientHeight + leastHeight(this.drawn.layout) + 4;
   }
 
   private region: {
@@ -143,6 +153,7 @@ class Ribbon implements MountedView {
       texts(shown.columns, columns),
       texts(shown.rows, rows),
       Math.max(320, this.stage.clientWidth - 4),
+      this.stage.clientHeight - 4,
       measure,
       this.wanted,
     );
@@ -226,7 +237,7 @@ class Ribbon implements MountedView {
       });
     this.stage.querySelector("svg")?.setAttribute("aria-label", this.caption());
     if (!chosen) {
-      this.said.textContent = this.caption();
+      this.tell(this.caption());
       return;
     }
     const other: Side = chosen.side === "query" ? "key" : "query";
@@ -247,7 +258,12 @@ class Ribbon implements MountedView {
       number.textContent = weightText(link.weight);
       drawn.numbers.append(number);
     });
-    this.said.textContent = this.sentence(chosen, mine);
+    this.tell(this.sentence(chosen, mine));
+  }
+
+  private tell(text: string): void {
+    this.said = text;
+    this.app.describe(text);
   }
 
   private sentence(chosen: { side: Side; at: number }, mine: Drawn["links"]): string {
@@ -338,7 +354,7 @@ class Ribbon implements MountedView {
       const count = drawn.labels[side].length;
       const at = now === null ? 0 : Math.max(0, Math.min(count - 1, now.at + (step ?? 0)));
       if (count > 0) this.choose(side, at, state.pinned);
-      this.app.say(this.said.textContent ?? "");
+      this.app.say(this.said);
     } else if (event.key === "Enter") this.app.store.set({ pinned: !state.pinned });
     else if (event.key === "Escape") this.app.store.set({ pinned: false, query: null, key: null });
     else if (event.key === "+" || event.key === "-") {

@@ -20,12 +20,20 @@ export const LINE = 24;
 const GAP = 14;
 const MARGIN = 12;
 const TITLE = 22;
+/** Between two lines of tokens: at least, and at most where there is room. */
+const [NEAR, FAR] = [180, 420];
 
-/** Keys first: above in lines, left in columns. Lines where both fit into the width, unless told otherwise. */
+/** The height below which it scrolls. */
+export function leastHeight({ direction, height }: Layout): number {
+  return direction === "lines" ? 2 * TITLE + 2 * LINE + NEAR : height;
+}
+
+/** Keys first: above in lines, left in columns. Lines where both fit into the width, unless told otherwise; `room`: the height. */
 export function layOut(
   keys: string[],
   queries: string[],
   width: number,
+  room: number,
   measure: (text: string) => number,
   wanted: "auto" | "lines" | "columns" = "auto",
 ): Layout {
@@ -42,7 +50,8 @@ export function layOut(
         return label;
       });
     };
-    const height = 2 * TITLE + 2 * LINE + 180;
+    const lines = 2 * TITLE + 2 * LINE;
+    const height = lines + Math.max(NEAR, Math.min(FAR, room - lines));
     return {
       direction: "lines",
       width: whole,

@@ -17,6 +17,10 @@ export const view: View = {
     ["← →", "previous or next key"],
     ["o", "open the dot product of the query and the key"],
   ],
+  settings: ["special", "rowAxis"],
+  about:
+    "Steps: how one row of the map is computed, number by number, from the product of queries and keys to the weights.",
+  meaning: ({ row }) => `How one row, ${row}, is computed: stage by stage, a number for each key.`,
   unavailable: (manifest, state) => {
     const info = manifest.maps[state.map];
     if (!info) return "there is no map";

@@ -33,6 +33,11 @@ export const view: View = {
     ["d", "what it attends to, or what attends to it"],
     ["PageUp PageDown", "another part of a long text"],
   ],
+  settings: ["unit", "special", "renormalise", "rowAxis", "scale"],
+  about:
+    "Text: the running text. Choose a word, and the others are coloured by how much it looks at them, or they at it.",
+  meaning: ({ unit, stronger }) =>
+    `Choose a ${unit}: the ${stronger} another is coloured, the more of its attention goes there, or comes from there.`,
   unavailable: () => null,
   mount: (root, app) => new RunningText(root, app),
 };
@@ -46,7 +51,8 @@ function gap(label: string, begins: boolean): (string | HTMLElement)[] {
 class RunningText implements MountedView {
   private readonly frame = document.createElement("div");
   private readonly stage = document.createElement("div");
-  private readonly said = document.createElement("p");
+  /** What is shown, in words. */
+  private said = "";
   private readonly pages = document.createElement("span");
   private readonly directions: Record<State["direction"], HTMLInputElement>;
   private readonly stop: () => void;
@@ -62,7 +68,6 @@ class RunningText implements MountedView {
     this.frame.className = "text";
     this.stage.className = "text-stage";
     this.stage.tabIndex = 0;
-    this.said.className = "text-said";
     const controls = document.createElement("div");
     controls.className = "text-controls";
     const group = document.createElement("span");
@@ -80,7 +85,7 @@ class RunningText implements MountedView {
     };
     this.directions = { from: radio("from", "what it attends to"), to: radio("to", "what attends to it") };
     controls.append(group, this.pages);
-    this.frame.append(controls, this.stage, this.said);
+    this.frame.append(controls, this.stage);
     root.append(this.frame);
 
     this.stage.addEventListener("pointerover", (event) => this.point(event, false));
@@ -105,6 +110,12 @@ class RunningText implements MountedView {
 
   redraw(): void {
     this.colour();
+  }
+
+  contentHeight(): number {
+    const { firstElementChild: first, lastElementChild: last } = this.stage;
+    const written = first && last ? last.getBoundingClientRect().bottom - first.getBoundingClientRect().top : 0;
+    return this.frame.clientHeight - this.stage.clientHeight + Math.ceil(written) + 24;
   }
 
   /** One text where rows and columns are the same tokens, or what a decoder consumed; else two. */
@@ -258,7 +269,8 @@ class RunningText implements MountedView {
         const spelling = this.unitsOf(side).spelling(unit);
         token.title = place === side && this.reading ? `${weightText(weight)} · ${spelling}` : spelling;
       }
-    this.said.textContent = this.sentence();
+    this.said = this.sentence();
+    this.app.describe(this.said);
   }
 
   private strongest(): { label: string; weight: number; unit: number }[] {
@@ -315,7 +327,7 @@ class RunningText implements MountedView {
       const unit = Math.max(first, Math.min(last - 1, at));
       if (last > first) this.choose(unit, target, state.pinned);
       this.tokens[target].get(unit)?.scrollIntoView({ block: "nearest" });
-      this.read().then(() => this.app.say(this.said.textContent ?? ""));
+      this.read().then(() => this.app.say(this.said));
     } else if (event.key === "d" && this.one) {
       const token = state.query ?? state.key;
       const direction = state.direction === "from" ? "to" : "from";
@@ -343,6 +355,6 @@ class RunningText implements MountedView {
   }
 
   async svg(): Promise<string> {
-    return textAsSvg(this.stage, this.said.textContent ?? "", this.app.palette);
+    return textAsSvg(this.stage, this.said, this.app.palette);
   }
 }

@@ -65,6 +65,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
         "axes": axes.made,
         "maps": maps,
         "items": [visible(item) for item in subject.items],
+        "definitions": _definitions(maps),
         "alignments": [_alignment_info(item, one) for item, one in subject.alignments],
         "images": [],
         "opening": subject.opening,
@@ -202,6 +203,7 @@ def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) ->
         "rowAxes": [axes.id(tokens) for tokens in shown.rows],
         "columnAxis": axes.id(shown.columns),
         "probabilities": probabilities,
+        "hides": (factors := amap.view.whole_factors) is not None and factors.mask is not None,
         "error": 0.0,
         "steps": amap.view.whole_factors is not None and queries * keys <= STEPS_CELLS,
         "statistics": _statistics(shown) if statistics and probabilities else {},
@@ -229,6 +231,13 @@ def _statistics(shown: ShownMap) -> dict[str, list[float]]:
     names = [name for name in found[0] if (known := statistic_named(name)) and known.beside_map]
     numbers = {name: [float(f"{one[name]:.6g}") for one in found] for name in names}
     return {name: values for name, values in numbers.items() if all(map(math.isfinite, values))}
+
+
+def _definitions(maps: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What the values of each statistic are that a map has, and what it is."""
+    names = dict.fromkeys(name for info in maps for name in info["statistics"])
+    known = {name: statistic_named(name) for name in names}
+    return {name: {"quantity": one.quantity.name, "meaning": one.meaning} for name, one in known.items() if one}
 
 
 def _alignment_info(item: int, alignment: Alignment) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from regard.errors import TooLargeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.softmax_weights import SoftmaxWeights
 from regard.progress import bar
-from regard.viewer.answers.packing import pack
+from regard.viewer.answers.packing import pack, unpack
 from regard.viewer.answers.regions import Reader
 from regard.viewer.document.document import Document
 from regard.viewer.document.subjects import ShownMap
@@ -61,7 +61,8 @@ def page_data(document: Document, max_bytes: int, precision: str | None = None) 
         compressed += len(packs[name])
         check_size(compressed * 4 // 3, max_bytes, at_least=True)
         info = document.manifest["maps"][number]
-        infos.append(info | {"error": error, "steps": info["steps"] and true_numbers})
+        coded = not true_numbers and unpack(packed)[0]["kind"] == "dense"  # a small weight may have the code of 0
+        infos.append(info | {"error": error, "steps": info["steps"] and true_numbers, "hides": info["hides"] and not coded})
         overviews |= {f"{kind}.{number}": array for kind, array in views.items()}
     packs = {"overviews": gzip.compress(pack({}, overviews), 6, mtime=0)} | packs
     manifest = document.manifest | {"maps": infos, "notes": [*document.manifest["notes"], *_notes(infos)]}

@@ -1,0 +1,61 @@
+/** The menu behind ⋯: how things are shown, what can be taken away, help. */
+
+import type { Manifest, State } from "../contract";
+import { button, element } from "../elements";
+import { views } from "../views";
+import { Fold } from "./fold";
+
+export interface Actions {
+  table(): void;
+  copy(): void;
+  png(): void;
+  svg(): void;
+  theme(): void;
+  help(): void;
+}
+
+export class Menu {
+  readonly fold: Fold;
+  private readonly tableButton: HTMLButtonElement;
+  private readonly themeButton: HTMLButtonElement;
+  private readonly absent = element("p", "menu-absent");
+
+  constructor(
+    private readonly manifest: Manifest,
+    settings: HTMLElement,
+    actions: Actions,
+  ) {
+    const content = element("div", "menu-content");
+    this.fold = new Fold("menu", "⋯", "settings, table, pictures, help", content);
+    this.fold.button.setAttribute("aria-label", "menu");
+    const closing = (text: string, hint: string, press: () => void) =>
+      button(text, hint, () => {
+        this.fold.open(false);
+        press();
+      });
+    this.tableButton = closing("Table", "what is shown, as a table (t)", actions.table);
+    this.tableButton.setAttribute("aria-expanded", "false");
+    this.themeButton = button("", "colours of the viewer: the host's, light, or dark", actions.theme);
+    const buttons = element("div", "buttons");
+    buttons.append(
+      this.tableButton,
+      closing("Copy table", "tab-separated, for a spreadsheet", actions.copy),
+      closing("PNG", "save what is shown as a picture of pixels", actions.png),
+      closing("SVG", "save what is shown as a drawing", actions.svg),
+      this.themeButton,
+      closing("Help", "the views, and the keys (?)", actions.help),
+    );
+    content.append(settings, buttons, this.absent);
+  }
+
+  update(state: Readonly<State>, tableOpen: boolean, theme: string): void {
+    this.tableButton.setAttribute("aria-expanded", String(tableOpen));
+    this.themeButton.textContent = `Theme: ${theme}`;
+    const reasons = views.flatMap(({ title, unavailable }) => {
+      const reason = unavailable(this.manifest, state);
+      return reason === null ? [] : [`${title}: ${reason}.`];
+    });
+    this.absent.textContent = reasons.length > 0 ? `Not here: ${reasons.join(" ")}` : "";
+    this.absent.hidden = reasons.length === 0;
+  }
+}
