@@ -29,6 +29,7 @@ from regard.mechanisms.normalisers import dense_normalisers, gates, sparse_norma
 from regard.mechanisms.patterns import selected_blocks, shifted_windows, sparse_patterns
 from regard.mechanisms.positions import relative_keys, rotary, score_biases, sinusoids
 from regard.mechanisms.scores import score_functions
+from support.calls_of_recent_mechanisms import CALLS as RECENT
 from support.wrong_calls import Call
 from support.wrong_values import base
 
@@ -308,3 +309,4 @@ CALLS: dict[str, Call] = {
     "qk_norm": _call(score_functions.qk_norm, **_triple(query_gain=_ones(DIM), key_gain=_ones(DIM), eps=1e-6, **MASKED)),
     "kernel_regression": _call(score_functions.kernel_regression, **_triple(bandwidth=0.5, **MASKED)),
 }
+CALLS |= RECENT

@@ -16,7 +16,7 @@ from torch.nn import functional
 from regard import masks
 from regard.mechanisms.card import learned
 from regard.mechanisms.linear.random_features import orthogonal_projection
-from witnesses import cross, linear, normalisers, patterns, scores
+from witnesses import competition, cross, linear, normalisers, patterns, scores
 from witnesses.attention import dense_attention
 
 Witness = Callable[[Tensor, Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
@@ -200,6 +200,72 @@ def kimi_delta(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return linear.each_head(linear.kimi_delta, of_length_one(query), of_length_one(key), value, *gates)
 
 
+def by_heads(rows_of) -> Witness:
+    """Weights of rows_of(head, queries, keys), a head at a time, and their mean of the values."""
+
+    def witness(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        q, k = query.tolist(), key.tolist()
+        rows = [[rows_of(h, q[b][h], k[b][h]) for h in range(HEADS)] for b in range(len(q))]
+        weights = torch.tensor(rows, dtype=torch.float64)
+        return normalisers.mean_by_loops(weights, value), weights
+
+    return witness
+
+
+def lightning_indexer(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """An index of two heads of four channels, made of hidden states; all heads look at its four best tokens."""
+    asked = (hidden(query) @ drawn(HEADS * DIM, 8, seed=2)).unflatten(2, (2, 4)).transpose(1, 2).tolist()
+    weights = (hidden(query) @ drawn(HEADS * DIM, 2, seed=3)).mT.tolist()
+    keys = (hidden(key) @ drawn(HEADS * DIM, 4, seed=1)).tolist()
+    rows = []
+    for b in range(len(query)):
+        chosen = competition.chosen_by_index(asked[b], weights[b], keys[b], 4)
+        rows.append([competition.rows_over(query[b, h].tolist(), key[b, h].tolist(), chosen) for h in range(HEADS)])
+    found = torch.tensor(rows, dtype=torch.float64)
+    return normalisers.mean_by_loops(found, value), found
+
+
+def gated_heads(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    gate = torch.sigmoid(hidden(query) @ drawn(HEADS * DIM, HEADS)).mT[..., None]  # (batch, heads, queries, 1)
+    output, weights, _ = dense_attention(query, key, value)
+    return gate * output, gate * weights
+
+
+def selective(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """The first head masks for all."""
+    q, k = query.tolist(), key.tolist()
+    rows = [[competition.selective(q[b][h], k[b][h], q[b][0], k[b][0]) for h in range(HEADS)] for b in range(len(q))]
+    weights = torch.tensor(rows, dtype=torch.float64)
+    return normalisers.mean_by_loops(weights, value), weights
+
+
+def multi_token_kernel() -> list:
+    kernel = 0.5 * drawn(HEADS, 2, 3)
+    kernel[:, 0, 1] += 1
+    return kernel.tolist()
+
+
+def tensor_product(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Three products for queries and two for keys and values, of hidden states; channels of queries and keys are turned."""
+
+    def heads_of(states: Tensor, rank: int, seed: int, *, turn: bool) -> Tensor:
+        a = (states @ drawn(HEADS * DIM, rank * HEADS, seed=seed)).unflatten(2, (rank, HEADS)).tolist()
+        b = (states @ drawn(HEADS * DIM, rank * DIM, seed=seed + 1)).unflatten(2, (rank, DIM)).tolist()
+        made = []
+        for one_a, one_b in zip(a, b, strict=True):
+            tokens = []
+            for place, (over_heads, over_channels) in enumerate(zip(one_a, one_b, strict=True)):
+                if turn:
+                    over_channels = [scores.turned(row, place, scores.halves(DIM)) for row in over_channels]
+                tokens.append(competition.product_of_factors(over_heads, over_channels))
+            made.append(tokens)
+        return torch.tensor(made, dtype=torch.float64).transpose(1, 2)  # (batch, heads, positions, dim)
+
+    held = hidden(key + value)
+    q, k = heads_of(hidden(query), 3, 1, turn=True), heads_of(held, 2, 3, turn=True)
+    return dense_attention(q, k, heads_of(held, 2, 5, turn=False), causal=True)[:2]
+
+
 def learned_queries(queries: Tensor) -> Witness:
     """Learned vectors (heads, number, dim) ask, in the queries' place."""
     return lambda _query, key, value: dense_attention(queries.expand(len(key), *queries.shape), key, value)[:2]
@@ -280,6 +346,7 @@ WITNESS: dict[str, Witness] = {
     "multi-query": lambda query, key, value: dense_attention(query, key[:, :1], value[:, :1])[:2],
     "grouped-query": lambda query, key, value: dense_attention(query, key[:, [0, 2]], value[:, [0, 2]])[:2],
     "latent": latent,
+    "tensor-product": tensor_product,
     # positions
     "no-position": dense(causal=True),
     "sinusoidal": by_score(sinusoidal),
@@ -308,6 +375,8 @@ WITNESS: dict[str, Witness] = {
     "bigbird": bigbird,
     "swin-window": lambda query, key, value: patterns.shifted_windows(query, key, value, (4, 4), 2, 1, drawn(HEADS, 3, 3)),
     "native-sparse": native_sparse,
+    "lightning-indexer": lightning_indexer,
+    "moba": by_heads(lambda _h, q, k: competition.rows_over(q, k, competition.chosen_by_blocks(q, k, 4, 2))),
     # normalisers
     "softcap": dense(softcap=2.0),
     "sinks": dense(sinks=2 * drawn(HEADS)),
@@ -321,6 +390,11 @@ WITNESS: dict[str, Witness] = {
     ),
     "gated": gated,
     "forgetting": forgetting,
+    "gated-heads": gated_heads,
+    "selective": selective,
+    "stick-breaking": by_heads(lambda _h, q, k: competition.stick_breaking(q, k)),
+    "scalable-softmax": by_heads(lambda h, q, k: competition.scalable(q, k, float(1 + 0.3 * drawn(HEADS)[h]))),
+    "multi-token": by_heads(lambda h, q, k: competition.multi_token(q, k, multi_token_kernel()[h])),
     # linear
     "linear": lambda query, key, value: linear.each_head(linear.linear, query, key, value),
     "performer": performer,

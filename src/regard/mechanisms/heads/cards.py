@@ -17,6 +17,8 @@ from regard.mechanisms.card import (
     query_and_key,
 )
 from regard.mechanisms.heads.latent_attention import LatentAttention, LatentCache
+from regard.mechanisms.heads.tensor_product import Factors, tensor_product_attention
+from regard.mechanisms.positions.rotary import rotary_half
 from regard.mechanisms.softmax_attention import attention
 
 
@@ -66,6 +68,45 @@ def _layer(query: Tensor) -> LatentAttention:
 
 def _rotary(dim: int) -> int:
     return max(2, dim // 4 * 2)
+
+
+QUERY_RANK, RANK = 3, 2
+
+
+def _factors(hidden: Tensor, heads: int, rank: int, seed: int, start: int | None) -> Factors:
+    """Both factors of each position; those of queries and keys are turned to their place, from ``start`` on."""
+    size = hidden.shape[2]
+    a = (hidden @ learned(size, rank * heads, like=hidden, seed=seed)).unflatten(2, (rank, heads))
+    b = (hidden @ learned(size, rank * (size // heads), like=hidden, seed=seed + 1)).unflatten(2, (rank, -1))
+    return Factors(a, b if start is None else rotary_half(b.transpose(1, 2), start=start).transpose(1, 2))
+
+
+def _asked(query: Tensor, before: int) -> Factors:
+    return _factors(_hidden(query), query.shape[1], QUERY_RANK, 1, start=before)
+
+
+def _held(key: Tensor, value: Tensor, before: int = 0) -> Kept:
+    """Factors of keys, then of values."""
+    hidden, heads = _hidden(key + value), key.shape[1]
+    return (*_factors(hidden, heads, RANK, 3, start=before), *_factors(hidden, heads, RANK, 5, start=None))
+
+
+def _tensor_product(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    held = _held(key, value)
+    asked = _asked(query, key.shape[2] - query.shape[2])
+    return tensor_product_attention(asked, Factors(*held[:2]), Factors(*held[2:]), causal=True)
+
+
+def _tensor_product_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    before = kept[0].shape[1]
+    held = [torch.cat(both, dim=1) for both in zip(kept, _held(key, value, before), strict=True)]
+    return tensor_product_attention(_asked(query, before), Factors(*held[:2]), Factors(*held[2:]))[0]
+
+
+def _tensor_product_flops(s: Sizes) -> int:
+    size = s.heads * s.dim
+    made = s.queries * QUERY_RANK + 2 * s.keys * RANK
+    return 2 * made * (size * (s.heads + s.dim) + size) + FULL_PRODUCTS.count(s)
 
 
 def _flops(s: Sizes) -> int:
@@ -186,5 +227,39 @@ CARDS = (
         step_function=_latent_step,
         causal=True,
         reconstructs=False,
+    ),
+    Card(
+        name="tensor-product",
+        title="Tensor product attention (TPA)",
+        family="heads",
+        formula="output_h = softmax(Q_h K_hᵀ / √dim) V_h, with K_th = (1/rank) Σ_r a_trh b_tr, and so for Q and V",
+        latex=r"O_h = \operatorname{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{d}}\right) V_h,\quad "
+        r"K_t = \frac{1}{R} \sum_{r=1}^{R} a_{tr}\, b_{tr}^\top \in \mathbb{R}^{h \times d}",
+        symbols=f"our rank is their R, {RANK} for keys and values and {QUERY_RANK} for queries here; b of queries and keys is "
+        f"turned",
+        leaves_out="the projection after it",
+        paper="Zhang et al. 2025, Tensor Product Attention Is All You Need, arXiv:2501.06425, section 3",
+        year=2025,
+        change="Keys and values of all heads are a few products of a vector over heads and one over channels; these are kept.",
+        use="The T6 models of the paper; kernels that never multiply the factors out (FlashTPA).",
+        wins="Serving long contexts with many heads: rank·(heads + dim) numbers a token, and rotary positions as they are.",
+        loses="Heads that must differ much: a token's heads span at most rank directions.",
+        flops=Cost(
+            "2·heads·queries·keys·(dim + value_dim) + 2·(queries·query rank + 2·keys·rank)·heads·dim·(heads + dim + 1), here "
+            f"query rank = {QUERY_RANK}, rank = {RANK}",
+            _tensor_product_flops,
+        ),
+        cache_per_token=Cost(
+            f"rank·(2·heads + dim + value_dim)·itemsize, here rank = {RANK}",
+            lambda s: RANK * (2 * s.heads + s.dim + s.value_dim) * s.itemsize,
+        ),
+        state=NOTHING,
+        code="heads.tensor_product.tensor_product_attention",
+        function=_tensor_product,
+        kept=lambda _, key, value: _held(key, value),
+        step_function=_tensor_product_step,
+        causal=True,
+        reconstructs=False,
+        also=("TPA", "T6", "low-rank keys and values"),
     ),
 )

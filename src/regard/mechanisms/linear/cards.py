@@ -201,7 +201,7 @@ CARDS = (
         r"S_t = \gamma S_{t-1} + k_t v_t^\top,\ o_t = q_t^\top S_t",
         symbols="our S is their S, our decay their γ, one for each head",
         leaves_out="the rotation of queries and keys by their position, 1/√dim, the norm of each head's output, and the gate "
-        "after it",
+        "after it; `retention_layer` has them",
         paper="Sun et al. 2023, Retentive Network: A Successor to Transformer for Large Language Models, arXiv:2307.08621, "
         "equations 5 to 8",
         year=2023,

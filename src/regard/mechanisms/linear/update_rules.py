@@ -66,6 +66,7 @@ def updated_state(
     scale = number("scale", 1 / math.sqrt(q.shape[3]) if scale is None else scale, above=0)
     decay = strength = None
     if log_decay is not None:
+        inputs.check_floats("log_decay", log_decay)
         by_channel = log_decay.ndim == key.ndim
         decay = (recurrent_inputs.decay_of_channels if by_channel else recurrent_inputs.decay_of_steps)(log_decay, k)
     if beta is not None:

@@ -17,6 +17,7 @@ from regard.mechanisms.card import (
     learned,
     query_and_key,
 )
+from regard.mechanisms.normalisers.competition_cards import CARDS as COMPETITION
 from regard.mechanisms.normalisers.dense_normalisers import (
     differential_attention,
     differential_lambda,
@@ -221,7 +222,8 @@ CARDS = (
             r"\lambda = e^{\lambda_{q_1} \cdot \lambda_{k_1}} - e^{\lambda_{q_2} \cdot \lambda_{k_2}} + \lambda_\mathrm{init}"
         ),
         symbols="our dim is their 2d: each map has half of it",
-        leaves_out="the norm of each head's output and its factor 1 − λ_init (`differential_norm`), and values twice as wide",
+        leaves_out="the norm of each head's output, its factor 1 − λ_init, and values twice as wide; `differential_layer` has "
+        "them",
         paper="Ye et al. 2024, Differential Transformer, arXiv:2410.05258, section 2.1",
         year=2024,
         change="A second map is taken away from the first: weight that both put on what does not matter is cancelled.",
@@ -322,4 +324,5 @@ CARDS = (
         step_function=_forgetting_step,
         causal=True,
     ),
+    *COMPETITION,
 )

@@ -12,6 +12,7 @@ from regard.mechanisms.card import (
     pairs,
     query_and_key,
 )
+from regard.mechanisms.patterns.choice_cards import CARDS as CHOICES
 from regard.mechanisms.patterns.functions_of_cards import (
     AROUND,
     BESIDE,
@@ -320,4 +321,5 @@ CARDS = (
         causal=True,
         rows="any",
     ),
+    *CHOICES,
 )

@@ -86,5 +86,5 @@ def _check_pairs(x: Tensor) -> None:
 
 def _turns(x: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine of each row's angles, in the dtype that x is turned in."""
-    wide = torch.promote_types(x.dtype, torch.float32)
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
     return by.cos().to(wide), by.sin().to(wide)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from regard.arguments import several, whole_number
+from regard.arguments import dense_tensor, several, whole_number
 from regard.errors import DtypeError, ShapeError
 from regard.mechanisms import inputs
 from regard.mechanisms.positions.rotary import turned
@@ -111,9 +111,11 @@ def multimodal_rotary(x: Tensor, places: Tensor, sections: Sequence[int], *, bas
 
 
 def _places(places: Tensor, positions: int, axes: int) -> Tensor:
-    if not isinstance(places, Tensor) or places.dtype == torch.bool or places.is_floating_point() or places.is_complex():
-        got = getattr(places, "dtype", type(places).__name__)
-        raise DtypeError(f"places: expected a tensor of whole numbers, got {got}; write torch.as_tensor(places).long()")
+    dense_tensor("places", places)
+    if places.dtype == torch.bool or places.is_floating_point() or places.is_complex():
+        raise DtypeError(
+            f"places: expected a tensor of whole numbers, got {places.dtype}; write torch.as_tensor(places).long()"
+        )
     if places.shape != (positions, axes):
         raise ShapeError(f"expected places (positions={positions}, axes={axes}), got {tuple(places.shape)}")
     return places

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from regard.arguments import number, one_of, whole_number
+from regard.arguments import MOST, number, one_of, whole_number
 from regard.errors import OptionError
 from regard.mechanisms import inputs
 from regard.mechanisms.positions.rotary import turned
@@ -46,7 +46,7 @@ def rotary_at(x: Tensor, frequencies: Tensor, *, start: int = 0) -> Tensor:
     inputs.check_floats("frequencies", frequencies)
     places = torch.arange(x.shape[-2] if x.ndim > 1 else 0, dtype=torch.float64, device=x.device)
     speeds = frequencies.reshape(-1).to(places)  # (pairs,)
-    return turned(x, (places + whole_number("start", start))[:, None] * speeds)
+    return turned(x, (places + whole_number("start", start, -(2**62), 2**62))[:, None] * speeds)
 
 
 def rotary_frequencies(dim: int, base: float = 10000.0) -> Tensor:
@@ -60,7 +60,7 @@ def rotary_frequencies(dim: int, base: float = 10000.0) -> Tensor:
         >>> rotary_frequencies(8)
         tensor([1.0000, 0.1000, 0.0100, 0.0010], dtype=torch.float64)
     """
-    dim, base = whole_number("dim", dim, 2), number("base", base, above=0)
+    dim, base = whole_number("dim", dim, 2, MOST), number("base", base, above=0)
     if dim % 2:
         raise OptionError(f"dim: expected an even number, got {dim}; channels turn in pairs")
     return base ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
@@ -128,7 +128,11 @@ def yarn_frequencies(
         tensor([1.0000, 1.6000, 4.0000, 4.0000], dtype=torch.float64)
     """
     omega, factor = rotary_frequencies(dim, base), number("factor", factor, least=1)
-    trained, slow, fast = whole_number("trained", trained, 1), number("slow", slow, above=0), number("fast", fast, above=0)
+    trained, slow, fast = (
+        whole_number("trained", trained, 1, 2**62),
+        number("slow", slow, above=0),
+        number("fast", fast, above=0),
+    )
     if slow >= fast:
         raise OptionError(f"fast: expected a number above slow={slow:g}, got {fast:g}; fast pairs turn more often")
     if one_of("ramp", ramp, ("channels", "turns")) == "turns":
