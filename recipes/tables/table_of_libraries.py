@@ -1,15 +1,17 @@
 """Which models of other libraries can be recorded, and how exactly? Each held against itself, as a page of the documentation.
 
     pip install --editable . --requirement recipes/tables/libraries.txt
-    python recipes/tables/table_of_libraries.py [--only timm] [--out docs/recorded_libraries.md]
+    python recipes/tables/table_of_libraries.py [--only timm] [--known build/libraries.jsonl] [--out docs/recorded_libraries.md]
 
-Every model is random and built from its configuration: nothing is downloaded. Nothing else needs any of these libraries.
+Every model is random and built from its configuration: nothing is downloaded. Nothing else needs any of these libraries. It
+takes long: with ``--known`` a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import sys
 import warnings
 from collections.abc import Callable
@@ -69,18 +71,32 @@ def of_small(library: str) -> list[Entry]:
     return found
 
 
-def section(library: str, found: dict[str, Outcome]) -> str:
-    words = [one.word for one in found.values()]
+def section(library: str, outcomes: dict[str, Outcome]) -> str:
+    words = [one.word for one in outcomes.values()]
     counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(sorted(words)))
     lines = [f"## {library}\n", f"{len(words)} models: {counted}.\n"]
     lines += ["| model | outcome | maps; the largest difference of a weight, and of an output; or why not |", "|---|---|---|"]
-    lines += [f"| `{name}` | {one.word} | {told(one.detail)} |" for name, one in found.items()]
+    lines += [f"| `{name}` | {one.word} | {told(one.detail)} |" for name, one in outcomes.items()]
     return "\n".join(lines) + "\n"
+
+
+def found(library: str, entries: list[Entry], known: Path | None) -> dict[str, Outcome]:
+    """What came of each; what stands in the file is not tried again, and what is found is added to it, a line each."""
+    lines = known.read_text(encoding="utf-8").splitlines() if known and known.exists() else []
+    told_before = {(of, name): Outcome(*one) for of, name, one in map(json.loads, lines)}
+    outcomes = {}
+    for one in tqdm(entries, desc=library, unit="model"):
+        outcomes[one.name] = told_before.get((library, one.name)) or apart(partial(outcome, one), SECONDS)
+        if known and (library, one.name) not in told_before:
+            with known.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([library, one.name, outcomes[one.name]]) + "\n")
+    return outcomes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=libraries(), action="append", help="these libraries; all of them otherwise")
+    parser.add_argument("--known", type=Path, help="a file of what was found: read first, and added to")
     parser.add_argument("--out", type=Path, help="where the page goes; the screen otherwise")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -88,9 +104,7 @@ def main() -> None:
     asked = {name: of() for name, of in libraries().items() if name in (options.only or libraries())}
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in [*asked, "transformers", "torch"])
     parts = [HEAD.format(versions=versions)]
-    for library, entries in asked.items():
-        found = {one.name: apart(partial(outcome, one), SECONDS) for one in tqdm(entries, desc=library, unit="model")}
-        parts.append(section(library, found))
+    parts += [section(library, found(library, entries, options.known)) for library, entries in asked.items()]
     if options.out is None:
         print("\n".join(parts))
     else:
