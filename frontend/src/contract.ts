@@ -341,6 +341,16 @@ export interface App {
   describe(text: string): void;
   /** Reports what went wrong, where people see it. */
   fail(error: unknown): void;
+  /** Places to be marked on the axes: what has been found. */
+  marked?(): Marked;
+  /** Where pictures stand beside each other: the end of their colours. `own` is what it would be for `who` alone. */
+  sharedTop?: { meet(who: object, own: number): number; leave(who: object): void } | undefined;
+}
+
+/** Places of the rows and columns, as tokens [start, stop), ascending. */
+export interface Marked {
+  rows: readonly { start: number; stop: number }[];
+  columns: readonly { start: number; stop: number }[];
 }
 
 /** What is on screen as a table of texts, for screen readers and for copying. */
@@ -398,7 +408,16 @@ export interface Sides {
 }
 
 /** A setting in the menu. A view names those that change what it shows; others are not offered while it is open. */
-export type SettingName = "unit" | "special" | "renormalise" | "scale" | "how" | "thumbnails" | "rowAxis";
+export type SettingName =
+  | "unit"
+  | "special"
+  | "renormalise"
+  | "scale"
+  | "how"
+  | "thumbnails"
+  | "rowAxis"
+  | "pair"
+  | "several";
 
 /** All that is known of a view. Its line in views/index.ts makes it one: its place in that list is its key. */
 export interface View {

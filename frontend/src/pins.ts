@@ -25,8 +25,9 @@ export function toggled(pins: readonly Pin[], pin: Pin): Pin[] {
 export function standsOn(manifest: Manifest, pin: Pin, map: number): boolean {
   const [own, other] = [manifest.maps[pin.map], manifest.maps[map]];
   if (!own || !other) return false;
-  const rows = pin.query === null || (own.item === other.item && own.rowAxes.join() === other.rowAxes.join());
-  const columns = pin.key === null || (own.item === other.item && own.columnAxis === other.columnAxis);
+  if (own.item !== other.item && own.of === other.of) return false; // axes without names are alike, whatever they are of
+  const rows = pin.query === null || own.rowAxes.join() === other.rowAxes.join();
+  const columns = pin.key === null || own.columnAxis === other.columnAxis;
   return rows && columns;
 }
 

@@ -1,6 +1,6 @@
 /** What the store points at, looked up in the manifest. */
 
-import type { How, Manifest, MapInfo, RegionRequest, State, UnitName } from "./contract";
+import type { Axis, How, Manifest, MapInfo, RegionRequest, State, UnitName } from "./contract";
 import { brief } from "./labels";
 import { beginsOf, Units } from "./units";
 
@@ -15,14 +15,37 @@ export function rowAxisOf(info: MapInfo, state: Pick<State, "rowAxis">): number 
   return state.rowAxis < info.rowAxes.length ? state.rowAxis : 0;
 }
 
-export function shownBy(manifest: Manifest, state: Pick<State, "map" | "unit" | "special" | "rowAxis">): Shown {
+/** The two sentences of an axis; null where it is of one text, or that is not known. */
+export function sentencesOf(axis: Axis): [[number, number], [number, number]] | null {
+  const spans = axis.bands?.find(({ name }) => name === "segments")?.spans ?? [];
+  return spans.length === 2 ? [spans[0], spans[1]] : null;
+}
+
+/** Whether the rows and the columns of a map are each of two sentences, so that those of one can be looked at alone. */
+export function isOfPair(manifest: Manifest, info: MapInfo, state: Pick<State, "rowAxis">): boolean {
+  const { axes } = manifest;
+  return (
+    sentencesOf(axes[info.rowAxes[rowAxisOf(info, state)]]) !== null && sentencesOf(axes[info.columnAxis]) !== null
+  );
+}
+
+export function shownBy(
+  manifest: Manifest,
+  state: Pick<State, "map" | "unit" | "special" | "rowAxis" | "pair">,
+): Shown {
   const info = manifest.maps[state.map];
   const hidden = state.special === "hidden";
   const rows = manifest.axes[info.rowAxes[rowAxisOf(info, state)]];
+  const columns = manifest.axes[info.columnAxis];
+  const filtered = state.pair !== "all" && isOfPair(manifest, info, state);
+  const part = (axis: Axis, side: 0 | 2) => {
+    const sentences = filtered ? sentencesOf(axis) : null;
+    return sentences === null ? null : sentences[state.pair[side] === "a" ? 0 : 1];
+  };
   return {
     info,
-    rows: new Units(rows, state.unit, hidden),
-    columns: new Units(manifest.axes[info.columnAxis], state.unit, hidden),
+    rows: new Units(rows, state.unit, hidden, part(rows, 0)),
+    columns: new Units(columns, state.unit, hidden, part(columns, 2)),
   };
 }
 

@@ -19,11 +19,13 @@ export class Units {
     readonly axis: Axis,
     readonly unit: UnitName,
     readonly hidden: boolean,
+    /** Only units that begin in [start, stop), where given. */
+    part: readonly [number, number] | null = null,
   ) {
     this.specials = new Set(axis.special);
     const size = axis.tokens.length;
     const begin = beginsOf(axis, unit);
-    if (begin === null && !(hidden && this.specials.size > 0)) {
+    if (begin === null && part === null && !(hidden && this.specials.size > 0)) {
       this.count = size;
       this.starts = this.stops = this.runs = null;
       return;
@@ -31,7 +33,8 @@ export class Units {
     const begins = begin ?? Array.from({ length: size }, (_, at) => at);
     const kept = begins
       .map((start, run) => ({ start, run }))
-      .filter(({ start }) => !(hidden && this.specials.has(start)));
+      .filter(({ start }) => !(hidden && this.specials.has(start)))
+      .filter(({ start }) => part === null || (start >= part[0] && start < part[1]));
     this.count = kept.length;
     this.starts = Int32Array.from(kept, ({ start }) => start);
     this.stops = Int32Array.from(kept, ({ run }) => begins[run + 1] ?? size);

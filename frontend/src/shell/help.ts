@@ -12,6 +12,9 @@ export const SHELL_KEYS: readonly (readonly [string, string])[] = [
   ["s", "special tokens shown, dimmed or hidden"],
   ["c", "colours in proportion, logarithmic, or each row by its largest"],
   ["m", "a cell shows the mean or the largest"],
+  ["/", "find a word or a position; n and N go to the next and the one before"],
+  ["p", "pin what is chosen, or let it go"],
+  ["v", "a second picture beside the first"],
   ["t", "the table of what is shown"],
   ["?", "this help"],
 ];

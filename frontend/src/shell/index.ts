@@ -1,7 +1,9 @@
 /** The viewer in an element of a page, whoever the host is. */
 
+import compareCss from "../compare/compare.css";
 import type { Store } from "../contract";
 import { element } from "../elements";
+import findCss from "../find/find.css";
 import { sections } from "../reader/sections";
 import { views } from "../views";
 import css from "./shell.css";
@@ -21,11 +23,13 @@ export interface MountedViewer {
 export function mountViewer(root: HTMLElement, host: Host): MountedViewer {
   // A shadow root stays for good: one that a former viewer left is used again.
   const shadow = root.shadowRoot ?? root.attachShadow({ mode: "open" });
-  shadow.adoptedStyleSheets = [css, ...[...sections, ...views].map(({ styles }) => styles)].map((text) => {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(text);
-    return sheet;
-  });
+  shadow.adoptedStyleSheets = [css, findCss, compareCss, ...[...sections, ...views].map(({ styles }) => styles)].map(
+    (text) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(text);
+      return sheet;
+    },
+  );
   // Notebooks that run on Lumino leave keys alone below such an element.
   if (host.kind === "widget") root.dataset.lmSuppressShortcuts = "true";
   if (host.manifest.maps.length === 0) {

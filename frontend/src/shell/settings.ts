@@ -2,7 +2,7 @@
 
 import type { App, SettingName, State, UnitName } from "../contract";
 import { choice, element, fill, tick } from "../elements";
-import { unitsOf } from "../shown";
+import { isOfPair, unitsOf } from "../shown";
 import { views } from "../views";
 
 /** A shorter map has a pixel for every weight on any screen: nothing is to be said of cells of several. */
@@ -41,6 +41,17 @@ export class Settings {
       ["mean", "the mean"],
       ["max", "the largest"],
     ]);
+    this.add("several", "several heads", [
+      ["mean", "their mean"],
+      ["colours", "a colour each"],
+    ]);
+    this.add("pair", "sentences", [
+      ["all", "both"],
+      ["a-b", "A looks at B"],
+      ["b-a", "B looks at A"],
+      ["a-a", "within A"],
+      ["b-b", "within B"],
+    ]);
     this.rowAxis = choice("row labels", [], (axis) => app.store.set({ rowAxis: Number(axis) }));
     this.element.append(this.rowAxis.label);
     this.update();
@@ -61,6 +72,8 @@ export class Settings {
     const specials = [...info.rowAxes, info.columnAxis].some((name) => manifest.axes[name].special.length > 0);
     if (!specials) hide(this.controls.special!, true);
     if (Math.max(info.queries, info.keys) <= LONG) hide(this.controls.how!, true);
+    if (!isOfPair(manifest, info, state)) hide(this.controls.pair!, true);
+    if (state.heads.length < 2) hide(this.controls.several!, true);
     this.renormalise.label.hidden = state.special !== "hidden" || !acts.has("renormalise");
     this.renormalise.control.checked = state.renormalise;
     fill(
@@ -71,11 +84,7 @@ export class Settings {
     this.rowAxis.label.hidden = info.rowAxes.length < 2 || !acts.has("rowAxis");
   }
 
-  private add(
-    name: "unit" | "special" | "scale" | "how" | "thumbnails",
-    text: string,
-    options: [string, string][],
-  ): void {
+  private add(name: Exclude<SettingName, "renormalise" | "rowAxis">, text: string, options: [string, string][]): void {
     const { label, control } = choice(text, options, (value) => this.app.store.set({ [name]: value }));
     this.controls[name] = control;
     this.element.append(label);

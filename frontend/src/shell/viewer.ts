@@ -1,7 +1,10 @@
 /** The viewer: its parts around one view, and what happens between them. */
 
+import { ComparePane, firstBeside } from "../compare/pane";
+import { SharedTop } from "../compare/shared_top";
 import type { App, Manifest, MountedView, Source, State, Store, Transport } from "../contract";
-import { element } from "../elements";
+import { button, element } from "../elements";
+import { FindBar } from "../find/find_bar";
 import { brief } from "../labels";
 import { Reader } from "../reader";
 import { mapText } from "../shown";
@@ -56,6 +59,10 @@ export class Viewer {
   private readonly bar: Bar;
   private readonly menu: Menu;
   private readonly reader: Reader;
+  private readonly find: FindBar;
+  private readonly pane: ComparePane;
+  private readonly compare: HTMLButtonElement;
+  private readonly first = element("p", "compare-first");
   private readonly table: TablePanel;
   private readonly start: State;
   private readonly stops: (() => void)[] = [];
@@ -66,6 +73,7 @@ export class Viewer {
   private addressTimer: ReturnType<typeof setTimeout> | undefined;
   private tableTimer: ReturnType<typeof setTimeout> | undefined;
   private frame = 0;
+  private redrawing = 0;
   private fitted = "";
 
   constructor(
@@ -96,7 +104,20 @@ export class Viewer {
         this.fit(); // what has been drawn has a height
       },
       fail: (error) => this.errors.show(error),
+      marked: () => this.find.finder.found,
+      get sharedTop() {
+        return store.state.with !== null && store.state.compare === "beside" ? shared : undefined;
+      },
     };
+    const shared = new SharedTop(() => this.redrawSoon());
+    this.find = new FindBar(
+      this.app,
+      () => this.redrawSoon(),
+      () => this.panel.querySelector<HTMLElement>("[tabindex='0']")?.focus(),
+    );
+    this.compare = button("⇄", "a second picture beside this one", () => this.toggleCompare());
+    this.compare.setAttribute("aria-label", "compare");
+    this.pane = new ComparePane(this.app, views);
     const settings = new Settings(this.app);
     this.reader = new Reader(element(kind === "widget" ? "h2" : "h1", "title"));
     this.menu = new Menu(manifest, settings.element, {
@@ -118,7 +139,9 @@ export class Viewer {
     this.tabs = new Tabs(this.app, views, this.panel.id);
     const choice = new MapChoice(this.app);
     this.bar = new Bar(choice.element, this.strip.element, this.tabs.element, this.menu);
-    this.parts = [choice, this.strip, this.tabs, settings];
+    this.bar.find.append(this.find.element);
+    this.bar.compare.append(this.compare);
+    this.parts = [choice, this.strip, this.tabs, settings, this.pane];
     this.build(shadow);
     this.reader.mount(this.app);
     this.update(new Set());
@@ -141,9 +164,12 @@ export class Viewer {
     clearTimeout(this.addressTimer);
     clearTimeout(this.tableTimer);
     cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.redrawing);
     this.theme.stop();
     this.strip.stop();
     this.bar.stop();
+    this.find.stop();
+    this.pane.unmount();
     this.reader.destroy();
     this.mounted?.view.destroy();
     this.mounted = null;
@@ -159,6 +185,7 @@ export class Viewer {
       this.app.say(""); // what was said of before
       this.update(changed);
     } else this.reader.update(state, changed, this.host.manifest.notes);
+    this.find.update(changed);
     if (changed.has("thumbnails") || changed.has("scale")) this.strip.paint();
     if (changed.has("view") || changed.has("map") || changed.has("rowAxis") || changed.has("heads")) this.mountView();
     if (this.tableOpen) {
@@ -179,6 +206,23 @@ export class Viewer {
     this.bar.update(headsText(state.heads), views.find(({ name }) => name === state.view)?.title ?? "");
     this.menu.update(state, this.tableOpen, this.theme.chosen);
     this.reader.update(state, changed, this.host.manifest.notes);
+    this.compare.setAttribute("aria-pressed", String(state.with !== null));
+    this.first.hidden = state.with === null;
+    this.first.textContent = `A: ${mapText(this.host.manifest.maps[state.map], state.heads)}`;
+  }
+
+  private toggleCompare(): void {
+    const { store } = this.app;
+    store.set({ with: store.state.with === null ? firstBeside(this.app) : null });
+  }
+
+  /** What is marked, or an end of the colours, has changed. */
+  private redrawSoon(): void {
+    cancelAnimationFrame(this.redrawing);
+    this.redrawing = requestAnimationFrame(() => {
+      this.mounted?.view.redraw();
+      this.pane.redraw();
+    });
   }
 
   /** The view that the state asks for; the map where that has nothing to show. */
@@ -213,6 +257,7 @@ export class Viewer {
     this.strip.paint();
     this.reader.update(this.app.store.state, new Set(), this.host.manifest.notes);
     this.mounted?.view.redraw();
+    this.pane.redraw();
   }
 
   /** A notebook's viewer is as high as its picture wants, up to the height that was asked for; or as its reader drags it. */
@@ -249,6 +294,7 @@ export class Viewer {
         this.tabs.update();
         this.fit();
         this.mounted?.view.redraw();
+        this.pane.redraw();
       });
     });
     observer.observe(this.panel);
@@ -280,13 +326,16 @@ export class Viewer {
       this.visits.go(event.key === "ArrowLeft" ? -1 : 1);
       return true;
     }
-    if (this.mounted?.view.keydown(event)) return true;
+    const inPane = event.composedPath().includes(this.pane.element) && this.pane.view;
+    if ((inPane || this.mounted?.view)?.keydown(event)) return true;
     if (event.ctrlKey || event.altKey || event.metaKey) return false;
     const { key } = event;
     const view = views[Number(key) - 1];
     if (view) this.tabs.choose(view.name);
     else if (key === "t") this.showTable(!this.tableOpen);
     else if (key === "?") this.openHelp();
+    else if (key === "v") this.toggleCompare();
+    else if (this.find.used(key)) return true;
     else return changedByKey(key, this.app);
     return true;
   }
@@ -323,7 +372,11 @@ export class Viewer {
     const { kind, height = HEIGHT } = this.host;
     if (kind === "widget") this.element.style.height = this.fitted = `${height}px`;
     const stage = element("div", "stage");
-    stage.append(this.panel, this.table.element);
+    const own = element("div", "picture");
+    own.append(this.first, this.panel);
+    const pictures = element("div", "pictures");
+    pictures.append(own, this.pane.element);
+    stage.append(pictures, this.table.element);
     const body = element("div", "body");
     body.append(stage, this.reader.element);
     this.element.append(this.bar.element, this.errors.element, body, this.help.element);

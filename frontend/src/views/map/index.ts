@@ -20,7 +20,7 @@ export const view: View = {
     ["double click", "zoom in (with Alt, out)"],
     ["Shift + drag", "zoom to a box"],
   ],
-  settings: ["unit", "special", "renormalise", "rowAxis", "scale", "how"],
+  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale", "how", "several"],
   about:
     "Map: every weight of a head at once. A row is what looks, a column is what is looked at; point at a cell to read it, click to keep it.",
   meaning: ({ row, column, purpose, stronger, signed }) =>

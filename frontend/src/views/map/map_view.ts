@@ -12,7 +12,9 @@ import { moved, type Place, placeOf, tokensAt } from "./crosshair";
 import { documentOf } from "./document";
 import { buildElements, type MapElements } from "./elements";
 import { listen, type Point } from "./gestures";
+import { HeadLayers, strengthsOf } from "./head_layers";
 import { heightOf, LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
+import { marksOn } from "./marked";
 import { drawCrosshair } from "./overlay";
 import { drawScene, type Scene } from "./picture";
 import { Probe } from "./probe";
@@ -39,11 +41,14 @@ const FACTORS: Record<string, number> = {
   "0": 0,
 };
 
+const NO_VALUES = new Float32Array();
+
 export class MapView implements MountedView {
   private readonly elements: MapElements;
   private readonly stops: (() => void)[] = [];
   private readonly reader: Reader;
   private readonly probe: Probe;
+  private readonly layers: HeadLayers;
   private readonly measure: (text: string) => number;
   private size: Size = { width: 0, height: 0 };
   private shown: Shown;
@@ -68,6 +73,7 @@ export class MapView implements MountedView {
       this.unsaid ||= !this.pointed;
       this.request("overlay");
     });
+    this.layers = new HeadLayers(app, () => this.request("base"));
     this.elements = buildElements(root, {
       out: () => this.zoomAtCrosshair(1 / ZOOM_STEP),
       in: () => this.zoomAtCrosshair(ZOOM_STEP),
@@ -102,6 +108,8 @@ export class MapView implements MountedView {
     for (const stop of this.stops) stop();
     this.reader.stop();
     this.probe.stop();
+    this.layers.stop();
+    this.app.sharedTop?.leave(this);
     this.elements.element.remove();
   }
 
@@ -159,7 +167,7 @@ export class MapView implements MountedView {
       this.request("overlay");
       return;
     }
-    if (["map", "unit", "special", "rowAxis"].some((name) => changed.has(name as keyof State))) {
+    if (["map", "unit", "special", "rowAxis", "pair"].some((name) => changed.has(name as keyof State))) {
       const before = { viewport: changed.has("viewport") ? null : state.viewport, shown: this.shown };
       this.shown = shownBy(this.app.manifest, state);
       this.scene = null; // its units are others
@@ -338,13 +346,21 @@ export class MapView implements MountedView {
   private sceneOf(cells: CellGrid | null, layout = this.layout()): Scene {
     const { state } = this.app.store;
     const { probabilities, keys } = this.shown.info;
+    // Even attention is the least that has a strong colour.
+    const own = scaleOf(state.scale, cells?.values ?? NO_VALUES, !probabilities, probabilities ? 1 / keys : 0);
+    const scale = own.name === "row" ? own : { ...own, top: this.app.sharedTop?.meet(this, own.top) ?? own.top };
+    const layers = this.layers.look(state, this.shown, cells);
     return {
+      ...marksOn(this.app, this.shown),
       layout,
       rowTitle: axisTitle(this.shown.rows),
       columnTitle: axisTitle(this.shown.columns),
       cells,
-      // Even attention is the least that has a strong colour.
-      scale: scaleOf(state.scale, cells?.values ?? new Float32Array(), !probabilities, probabilities ? 1 / keys : 0),
+      scale,
+      layers: layers && {
+        heads: state.heads,
+        strengths: strengthsOf(layers, state.scale, probabilities ? 1 / keys : 0),
+      },
       margins: this.reader.margins?.margins ?? null,
       marginGrids: this.reader.margins?.grids ?? null,
       dimSpecial: state.special === "dimmed",

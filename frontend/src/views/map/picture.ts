@@ -1,14 +1,16 @@
 /** The map as it stands, without what follows the pointer. */
 
 import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strength } from "../../colours";
+import { cssOf, inked } from "../../compare/head_colours";
 import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
 import type { Box, Surface } from "../../surface";
 import { type CellGrid, cellUnits, type Grid } from "./cells";
 import { boxOf, LABEL_SIZE, type Layout, onPlot, TURNED } from "./layout";
+import { drawMarks, type Marks } from "./marked";
 import type { Mark } from "./marks";
 
-export interface Scene {
+export interface Scene extends Marks {
   layout: Layout;
   rowTitle: string;
   columnTitle: string;
@@ -19,6 +21,8 @@ export interface Scene {
   marginGrids: { rows: Grid; columns: Grid } | null;
   dimSpecial: boolean;
   palette: Palette;
+  /** Strengths of the cells of each head, where heads have colours of their own; null where they have not. */
+  layers: { heads: readonly number[]; strengths: readonly Float32Array[] } | null;
 }
 
 /** In a document, so many cells at most are drawn one by one; more are a picture of pixels. */
@@ -37,22 +41,27 @@ export function drawScene(surface: Surface, scene: Scene, vector: boolean): void
   surface.rect({ x: 0, y: 0, ...layout.size }, palette.background);
   if (scene.cells) drawCells(surface, scene, scene.cells, vector);
   surface.outline(layout.plot, palette.frame, 1);
+  drawMarks(surface, layout, palette, scene);
   drawLabels(surface, scene);
   drawMargins(surface, scene);
-  drawBar(surface, scene);
+  if (scene.layers) drawLegend(surface, scene, scene.layers.heads);
+  else drawBar(surface, scene);
 }
 
-function drawCells(surface: Surface, { layout, scale, palette }: Scene, cells: CellGrid, vector: boolean): void {
+function drawCells(surface: Surface, scene: Scene, cells: CellGrid, vector: boolean): void {
+  const { layout, scale, palette } = scene;
   const { rows, columns, values } = cells;
+  const inks = scene.layers && inked(scene.layers.strengths, palette);
   const { plot, frame } = layout;
   surface.clipped(plot, () => {
     if (vector && values.length <= MOST_VECTOR_CELLS) {
       forEachCell(layout, cells, (box, at, row) => {
         const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
-        surface.rect(box, colourAt(strength(values[at], scale, top), palette));
+        const ink = inks && `rgb(${inks.subarray(4 * at, 4 * at + 3).join(" ")})`;
+        surface.rect(box, ink ?? colourAt(strength(values[at], scale, top), palette));
       });
     } else {
-      drawPixels(surface, layout, cells, colourise(values, columns.count, scale, palette));
+      drawPixels(surface, layout, cells, inks ?? colourise(values, columns.count, scale, palette));
     }
     const width = frame.x * columns.step;
     const height = frame.y * rows.step;
@@ -80,7 +89,7 @@ function drawCells(surface: Surface, { layout, scale, palette }: Scene, cells: C
         );
       }
     }
-    if (!hasValues(layout, cells)) return;
+    if (!hasValues(layout, cells) || inks) return; // a number is of the heads' mean, and a colour of each
     forEachCell(layout, cells, (box, at, row) => {
       if (!isWhole(box, plot)) return; // half a number is another number
       const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
@@ -280,6 +289,15 @@ export function drawBars(
 /** Wide bars stand apart; narrow ones overlap, or the edges of pixels would show between them. */
 function thinned(width: number): number {
   return width >= 6 ? width - 1 : width + 0.7;
+}
+
+/** Which colour is whose. */
+function drawLegend(surface: Surface, { layout: { bar }, palette }: Scene, heads: readonly number[]): void {
+  heads.forEach((head, at) => {
+    const y = bar.y + 20 * at;
+    surface.rect({ x: bar.x, y, width: 12, height: 12 }, cssOf(at));
+    surface.text(bar.x + 17, y + 6, `head ${head}`, { size: 11, colour: palette.text });
+  });
 }
 
 function drawBar(surface: Surface, { layout: { bar }, scale, palette }: Scene): void {

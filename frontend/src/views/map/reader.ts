@@ -51,7 +51,7 @@ export class Reader {
   /** Looks at a part of a map; asks only if it is another than before. */
   look(state: Readonly<State>, shown: Shown, frame: Frame): void {
     const subject = JSON.stringify([
-      ...[state.map, state.heads, state.unit, state.special === "hidden", state.how, state.rowAxis],
+      ...[state.map, state.heads, state.unit, state.special === "hidden", state.how, state.rowAxis, state.pair],
       state.special === "hidden" && state.renormalise,
     ]);
     const grids = gridsOf(frame, shown, MOST_CELLS);

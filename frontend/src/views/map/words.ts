@@ -7,6 +7,7 @@ import { mapText, type Shown } from "../../shown";
 import { beginsOf, type Units } from "../../units";
 import { rowNames } from "./axes";
 import { type CellGrid, cellUnits, type Grid, howOf, tokensOf } from "./cells";
+import { areColoured } from "./head_layers";
 
 /** What a cell shows, and how exactly; without a full stop. */
 export function statusText(
@@ -31,8 +32,15 @@ export function statusText(
     const queries = marginsSampled === 1 ? "1 query" : `${countText(marginsSampled)} queries`;
     parts.push(`margins estimated from at most ${queries} in each cell`);
   }
-  if (state.heads.length > 1) parts.push(`mean of ${state.heads.length} heads`);
+  if (state.heads.length > 1)
+    parts.push(
+      areColoured(state) ? `${state.heads.length} heads, a colour each` : `mean of ${state.heads.length} heads`,
+    );
   if (shown.info.error > 0) parts.push(`error at most ${errorText(shown.info.error)}`);
+  if (state.pair !== "all") {
+    const [row, column] = state.pair.toUpperCase().split("-");
+    parts.push(`rows of sentence ${row}, columns of sentence ${column}`);
+  }
   if (state.special === "hidden") {
     parts.push("special tokens hidden");
     if (state.renormalise) parts.push("rows renormalised over the other tokens");

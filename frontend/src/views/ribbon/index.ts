@@ -26,6 +26,9 @@ interface Drawn {
   numbers: SVGGElement;
 }
 
+/** What it does not show. */
+const ELSEWHERE: ReadonlySet<keyof State> = new Set(["pins", "find", "with", "compare", "several"]);
+
 export const view: View = {
   name: "ribbon",
   title: "Ribbon",
@@ -36,7 +39,7 @@ export const view: View = {
     ["+ −", "draw more or fewer curves"],
     ["l", "lines or columns"],
   ],
-  settings: ["unit", "special", "renormalise", "rowAxis", "scale"],
+  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale"],
   about:
     "Ribbon: two rows of words joined by curves, the wider the more weight. Point at a word to see its curves alone.",
   meaning: ({ row, column, purpose }) =>
@@ -88,6 +91,7 @@ class Ribbon implements MountedView {
     this.stage.addEventListener("pointerleave", () => this.leave());
     this.stage.addEventListener("click", (event) => this.hold(event));
     this.stop = app.store.subscribe((_, changed) => {
+      if ([...changed].every((name) => ELSEWHERE.has(name))) return;
       if ([...changed].every((name) => name === "query" || name === "key" || name === "pinned")) this.highlight();
       else if ([...changed].every((name) => name === "threshold" || name === "scale")) this.draw();
       else this.ask();

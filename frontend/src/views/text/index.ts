@@ -33,7 +33,7 @@ export const view: View = {
     ["d", "what it attends to, or what attends to it"],
     ["PageUp PageDown", "another part of a long text"],
   ],
-  settings: ["unit", "special", "renormalise", "rowAxis", "scale"],
+  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale"],
   about:
     "Text: the running text. Choose a word, and the others are coloured by how much it looks at them, or they at it.",
   meaning: ({ unit, stronger }) =>
@@ -95,7 +95,7 @@ class RunningText implements MountedView {
     this.stage.addEventListener("click", (event) => this.point(event, true));
     this.shown = shownBy(app.manifest, app.store.state);
     this.stop = app.store.subscribe((_, changed) => {
-      const text = ["map", "unit", "special", "rowAxis", "viewport"] as const;
+      const text = ["map", "unit", "special", "rowAxis", "pair", "viewport"] as const;
       if (text.some((one) => changed.has(one))) this.write();
       else this.read();
     });
