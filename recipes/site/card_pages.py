@@ -19,6 +19,7 @@ FAMILIES = {
     "patterns": ("Patterns", "Who may look at whom: rows that see less than everything."),
     "normalisers": ("Normalisers and gates", "What makes weights of scores, and what is done with them afterwards."),
     "linear": ("Linear and recurrent", "Work that grows with the length and not with its square: a state instead of a cache."),
+    "caches": ("Caches", "What decoding keeps of the tokens so far, and which of them it lets go."),
     "cross": ("Crossing, pointing, sets", "Queries and keys from different places, and what else the weights are good for."),
 }
 MODULE_PAGE = "../api/mechanisms.{module}.md#regard.mechanisms.{code}"

@@ -18,7 +18,17 @@ from witnesses import WITNESS
 
 HEADS, LENGTH, DIM = 4, 16, 8
 WALKS = ("monotonic", "mocha")  # decoding takes the walk that training has the mean of
-WHOLE = ("global-local", "bigbird", "swin-window", "graph", "selective", "multi-token")  # of a sequence that looks at itself
+WHOLE = (
+    "global-local",
+    "bigbird",
+    "swin-window",
+    "graph",
+    "selective",
+    "multi-token",
+    "streaming",
+    "heavy-hitters",
+    "last-weights",
+)  # of a sequence that looks at itself
 
 
 def of_cards(wanted=None):

@@ -16,7 +16,7 @@ from torch.nn import functional
 from regard import masks
 from regard.mechanisms.card import learned
 from regard.mechanisms.linear.random_features import orthogonal_projection
-from witnesses import competition, cross, linear, normalisers, patterns, scores
+from witnesses import caches, competition, cross, linear, normalisers, patterns, scores
 from witnesses.attention import dense_attention
 
 Witness = Callable[[Tensor, Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
@@ -266,6 +266,13 @@ def tensor_product(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, T
     return dense_attention(q, k, heads_of(held, 2, 5, turn=False), causal=True)[:2]
 
 
+def last_weights(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Five tokens are held, the same in all heads."""
+    rows = [caches.last_weights(q, k, 5) for q, k in zip(query.tolist(), key.tolist(), strict=True)]
+    weights = torch.tensor(rows, dtype=torch.float64)
+    return normalisers.mean_by_loops(weights, value), weights
+
+
 def learned_queries(queries: Tensor) -> Witness:
     """Learned vectors (heads, number, dim) ask, in the queries' place."""
     return lambda _query, key, value: dense_attention(queries.expand(len(key), *queries.shape), key, value)[:2]
@@ -404,6 +411,10 @@ WITNESS: dict[str, Witness] = {
     "delta-rule": delta_rule,
     "gated-delta": gated_delta,
     "kimi-delta": kimi_delta,
+    # caches
+    "streaming": seen_where(lambda _h, i, j: j <= i and (j < 2 or i - j < 4)),
+    "heavy-hitters": by_heads(lambda _h, q, k: caches.heavy_hitters(q, k, heavy=3, recent=2)),
+    "last-weights": last_weights,
     # cross
     "cross": functional.scaled_dot_product_attention,
     "perceiver": learned_queries(drawn(HEADS, 4, DIM)),

@@ -11,7 +11,7 @@ from regard.errors import OptionError
 from regard.mechanisms.softmax_attention import attention
 from regard.pictured import Pictured
 
-Family = Literal["scores", "heads", "positions", "patterns", "normalisers", "linear", "cross"]
+Family = Literal["scores", "heads", "positions", "patterns", "normalisers", "linear", "caches", "cross"]
 RowSum = Literal["one", "at most one", "any"]
 Asking = Literal["query", "key"]
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from regard.arguments import MOST, whole_number
 from regard.errors import OptionError, in_short
+from regard.mechanisms.caches import cards as caches
 from regard.mechanisms.card import Card
 from regard.mechanisms.cross import cards as cross
 from regard.mechanisms.heads import cards as heads
@@ -18,7 +19,7 @@ from regard.mechanisms.patterns import cards as patterns
 from regard.mechanisms.positions import cards as positions
 from regard.mechanisms.scores import cards as scores
 
-FAMILIES = (scores, heads, positions, patterns, normalisers, linear, cross)
+FAMILIES = (scores, heads, positions, patterns, normalisers, linear, caches, cross)
 CARDS: tuple[Card, ...] = tuple(one for family in FAMILIES for one in family.CARDS)
 
 
