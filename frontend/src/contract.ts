@@ -367,7 +367,7 @@ export interface MountedView {
   /** Whether the key was used. */
   keydown(event: KeyboardEvent): boolean;
   /** At most some hundred rows: of a long map, what is most worth saying of the part on screen. */
-  table(): Promise<TextTable>;
+  table(full?: boolean): Promise<TextTable>;
   /** What is on screen as a document of its own, text as text; a raster only for cells too many to draw one by one. */
   svg(): Promise<string>;
   /** Pixels of height that its content would fill, where a notebook lets the viewer be lower than it may; null for all. */

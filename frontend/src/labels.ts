@@ -32,6 +32,20 @@ export function weightText(weight: number): string {
   return weight.toExponential(1);
 }
 
+/** All of a number that is kept in float32: the fewest digits that read back as it. */
+export function fullText(value: number): string {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(value)) return String(short);
+  }
+  return String(Number(value.toPrecision(9)));
+}
+
+/** How weights are written: for reading, or in full, for programs. */
+export function weightTexts(full: boolean): (weight: number) => string {
+  return full ? fullText : weightText;
+}
+
 /** 3e-4, 2.5e-5: rounded up, for a bound must hold. */
 export function errorText(error: number): string {
   const power = Math.floor(Math.log10(error));

@@ -37,6 +37,17 @@ export function measureWith(context: CanvasRenderingContext2D | null, size: numb
   };
 }
 
+/** Lines of whole words, each as long as the width lets it be; a word that is longer is a line by itself. */
+export function wordLines(text: string, width: number, measure: Measure): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines[lines.length - 1]} ${word}`;
+    if (lines.length > 0 && measure(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Cut into lines between the parts of a status text. */
 export function wrapped(text: string, width: number, measure: Measure): string[] {
   const lines: string[] = [];

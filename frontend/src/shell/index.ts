@@ -6,6 +6,7 @@ import { element } from "../elements";
 import findCss from "../find/find.css";
 import { sections } from "../reader/sections";
 import { views } from "../views";
+import printCss from "./printing.css";
 import css from "./shell.css";
 import type { Theme } from "./theme";
 import { type Host, Viewer } from "./viewer";
@@ -23,13 +24,12 @@ export interface MountedViewer {
 export function mountViewer(root: HTMLElement, host: Host): MountedViewer {
   // A shadow root stays for good: one that a former viewer left is used again.
   const shadow = root.shadowRoot ?? root.attachShadow({ mode: "open" });
-  shadow.adoptedStyleSheets = [css, findCss, compareCss, ...[...sections, ...views].map(({ styles }) => styles)].map(
-    (text) => {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(text);
-      return sheet;
-    },
-  );
+  const own = [css, findCss, compareCss, printCss];
+  shadow.adoptedStyleSheets = [...own, ...[...sections, ...views].map(({ styles }) => styles)].map((text) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return sheet;
+  });
   // Notebooks that run on Lumino leave keys alone below such an element.
   if (host.kind === "widget") root.dataset.lmSuppressShortcuts = "true";
   if (host.manifest.maps.length === 0) {

@@ -8,6 +8,7 @@ import { Fold } from "./fold";
 export interface Actions {
   table(): void;
   copy(): void;
+  csv(): void;
   png(): void;
   svg(): void;
   theme(): void;
@@ -39,9 +40,10 @@ export class Menu {
     const buttons = element("div", "buttons");
     buttons.append(
       this.tableButton,
-      closing("Copy table", "tab-separated, for a spreadsheet", actions.copy),
-      closing("PNG", "save what is shown as a picture of pixels", actions.png),
-      closing("SVG", "save what is shown as a drawing", actions.svg),
+      closing("Copy table", "tab-separated, for a spreadsheet, with all digits", actions.copy),
+      closing("CSV", "save the table as a file, with all digits", actions.csv),
+      closing("PNG", "save the picture, whole, in pixels", actions.png),
+      closing("SVG", "save the picture, whole, as a drawing", actions.svg),
       this.themeButton,
       closing("Help", "the views, and the keys (?)", actions.help),
     );

@@ -26,6 +26,32 @@ export function tabSeparated({ columns, rows }: TextTable): string {
   return [columns, ...rows].map((row) => row.map(cell).join("\t")).join("\n");
 }
 
+/** The table as CSV, as RFC 4180 has it. */
+export function commaSeparated({ columns, rows }: TextTable): string {
+  const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return [columns, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}
+
+/**
+ * What a frame around this page does to files that are saved. Where its sandbox can be read, whether it forbids them is known;
+ * a frame of another origin says nothing, and the browser drops the file in silence.
+ */
+export function frameNote(page: Window = window): { forbidden: boolean; text: string } {
+  const others = "open the page by itself, or copy the table";
+  try {
+    for (let inner = page; inner !== inner.parent; inner = inner.parent) {
+      const rules = inner.frameElement?.getAttribute("sandbox") ?? null;
+      if (rules !== null && !/\ballow-downloads\b/.test(rules))
+        return { forbidden: true, text: `this frame forbids downloads; ${others}` };
+      if (!inner.frameElement) break; // of another origin
+    }
+  } catch {
+    // Of another origin, too.
+  }
+  if (page === page.parent || page.origin !== "null") return { forbidden: false, text: "" };
+  return { forbidden: false, text: `saved, if the frame around this page allows downloads; if not, ${others}` };
+}
+
 export function download(name: string, content: Blob): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content);

@@ -49,6 +49,13 @@ export class ThemeWatch {
     this.resolve();
   }
 
+  /** Light for a while, as on paper; returns how to go back to what was chosen. */
+  lit(): () => void {
+    const { chosen } = this;
+    this.choose("light");
+    return () => this.choose(chosen);
+  }
+
   stop(): void {
     this.observer?.disconnect();
     this.preference.removeEventListener("change", this.look);

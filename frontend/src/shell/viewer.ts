@@ -18,7 +18,8 @@ import { Help } from "./help";
 import { changedByKey, isPressed, takesKeys } from "./keys";
 import { MapChoice } from "./map_choice";
 import { Menu } from "./menu";
-import { copyText, download, fileName, pngOf, tabSeparated } from "./saving";
+import { printing } from "./printing";
+import { commaSeparated, copyText, download, fileName, frameNote, pngOf, tabSeparated } from "./saving";
 import { Settings } from "./settings";
 import { TablePanel } from "./table_panel";
 import { Tabs } from "./tabs";
@@ -123,8 +124,9 @@ export class Viewer {
     this.menu = new Menu(manifest, settings.element, {
       table: () => this.showTable(!this.tableOpen),
       copy: () => this.attempt(() => this.copy()),
-      png: () => this.attempt(async () => download(this.name("png"), await pngOf(await this.view().svg()))),
-      svg: () => this.attempt(async () => download(this.name("svg"), svgBlob(await this.view().svg()))),
+      csv: () => this.save("csv", async () => textBlob(commaSeparated(await this.view().table(true)), "text/csv")),
+      png: () => this.save("png", async () => pngOf(await this.view().svg())),
+      svg: () => this.save("svg", async () => textBlob(await this.view().svg(), "image/svg+xml")),
       theme: () => this.setTheme(THEMES[(THEMES.indexOf(this.theme.chosen) + 1) % THEMES.length]),
       help: () => this.openHelp(),
     });
@@ -148,6 +150,10 @@ export class Viewer {
     this.stops.push(store.subscribe((state, changed) => this.changed(state, changed)));
     this.listen(store);
     this.mountView();
+    const alone = kind !== "widget";
+    const { view, light } = { view: () => this.view(), light: () => this.theme.lit() };
+    const notes = () => manifest.notes;
+    this.stops.push(printing(this.element, alone, { view, light, notes, fail: (error) => this.errors.show(error) }));
   }
 
   get store(): Store {
@@ -351,13 +357,22 @@ export class Viewer {
   }
 
   private async copy(): Promise<void> {
-    const table = await this.view().table();
+    const table = await this.view().table(true);
     await copyText(tabSeparated(table), this.element);
     this.app.say(`copied: ${table.caption}`);
   }
 
   private attempt(action: () => Promise<void>): void {
     action().catch((error) => this.errors.show(error));
+  }
+
+  /** Hands a file to the reader, or says why the page cannot. */
+  private save(ending: string, made: () => Promise<Blob>): void {
+    this.attempt(async () => {
+      const { forbidden, text } = frameNote();
+      if (!forbidden) download(this.name(ending), await made());
+      if (text !== "") this.app.say(text);
+    });
   }
 
   private name(ending: string): string {
@@ -389,6 +404,6 @@ function headsText(heads: readonly number[]): string {
   return heads.length === 1 ? `head ${heads[0]}` : `${heads.length} heads`;
 }
 
-function svgBlob(svg: string): Blob {
-  return new Blob([svg], { type: "image/svg+xml" });
+function textBlob(text: string, type: string): Blob {
+  return new Blob([text], { type });
 }

@@ -3,12 +3,14 @@
 import type { Kind, MapInfo, Palette } from "../../contract";
 import { svgElement } from "../../elements";
 import { weightText } from "../../labels";
+import { wordLines } from "../../screen";
 import { drawHead } from "../../thumbnails";
 import { type Arrangement, CAPTION, type Cell } from "./layout";
 import type { Thumbnails } from "./thumbnails";
 
 const NUMBERS = "ui-monospace, monospace";
 const TEXT = "system-ui, sans-serif";
+const LINE = 20;
 
 const SHORT: Record<Kind, string> = { encoder: "enc", decoder: "dec", cross: "cross", self: "self", map: "map" };
 
@@ -77,25 +79,34 @@ export function drawHeads(
 /** At most so many thumbnails go into a picture: more would make a file that few programs open. */
 const MOST = 2048;
 
-/** The heads of this stretch as a document; thumbnails are rasters, names are text. */
-export function headsSvg(scene: Scene, thumbnails: Thumbnails, title: string, top: number, height: number): string {
+/** All heads as a document, whatever is scrolled away; thumbnails are rasters, names are text. */
+export function headsSvg(scene: Scene, thumbnails: Thumbnails, title: string): string {
   const { arrangement, palette, maps, kinds } = scene;
-  const { cells, headings, side, width } = arrangement;
-  const whole = height + 30;
-  const svg = svgElement("svg", { width, height: whole, viewBox: `0 0 ${width} ${whole}` });
+  const { headings, side } = arrangement;
+  const cells = arrangement.cells.slice(0, MOST);
+  const more = arrangement.cells.length - cells.length;
+  const lines = wordLines(
+    more > 0 ? `${title}; the first ${MOST} of them` : title,
+    Math.max(360, widthOf(scene) - 24),
+    measure,
+  );
+  const top = 12 + lines.length * LINE;
+  const width = Math.max(widthOf(scene), 24 + Math.max(...lines.map(measure)));
+  const last = Math.max(0, ...cells.map(({ y, value }) => y + side + (value === null ? 1 : 2) * CAPTION));
+  const height = top + last + 10;
+  const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const put = (parent: Element, ...made: Parameters<typeof svgElement>) => parent.append(svgElement(...made));
-  put(svg, "rect", { width, height: whole, fill: palette.background });
-  put(svg, "text", { x: 12, y: 20, "font-family": TEXT, "font-size": 14, fill: palette.text }, title);
-  const shift = 30 - top;
-  const inSight = (y: number, size: number) => y + size > top && y < top + height;
+  put(svg, "rect", { width, height, fill: palette.background });
+  lines.forEach((line, at) => {
+    put(svg, "text", { x: 12, y: 20 + at * LINE, "font-family": TEXT, "font-size": 14, fill: palette.text }, line);
+  });
   for (const { text, x, y, large } of headings) {
-    if (!inSight(y - 20, 30)) continue;
+    if (y > last) continue;
     const font = large ? { "font-family": TEXT, "font-size": 14 } : { "font-family": NUMBERS, "font-size": 12 };
-    put(svg, "text", { x, y: y + shift, ...font, fill: large ? palette.text : palette.dimmed }, text);
+    put(svg, "text", { x, y: y + top, ...font, fill: large ? palette.text : palette.dimmed }, text);
   }
-  const seen = cells.filter((cell) => inSight(cell.y, side)).slice(0, MOST);
-  for (const cell of seen) {
-    const box = { x: cell.x, y: cell.y + shift, width: side, height: side };
+  for (const cell of cells) {
+    const box = { x: cell.x, y: cell.y + top, width: side, height: side };
     const picture = thumbnailOf(cell, thumbnails);
     if (picture)
       put(svg, "image", { ...box, href: picture, preserveAspectRatio: "none", "image-rendering": "pixelated" });
@@ -106,6 +117,16 @@ export function headsSvg(scene: Scene, thumbnails: Thumbnails, title: string, to
     });
   }
   return new XMLSerializer().serializeToString(svg);
+}
+
+/** As wide as the heads that are there. */
+function widthOf({ arrangement: { cells, side } }: Scene): number {
+  return Math.max(240, ...cells.map(({ x }) => x + side)) + 12;
+}
+
+/** About the width of a text of 14 px. */
+function measure(text: string): number {
+  return 7.2 * [...text].length;
 }
 
 function thumbnailOf(cell: Cell, thumbnails: Thumbnails): string | null {

@@ -2,7 +2,7 @@
 
 import type { App, MountedView, State, TextTable } from "../../contract";
 import { button, choice, element, fill } from "../../elements";
-import { brief, countText, weightText } from "../../labels";
+import { brief, countText, weightText, weightTexts } from "../../labels";
 import { goTo } from "../../places";
 import { mapText } from "../../shown";
 import { drawHeads, headsSvg, type Scene } from "./drawing";
@@ -11,6 +11,8 @@ import { Thumbnails } from "./thumbnails";
 
 const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 const TABLE_ROWS = 500;
+/** Weights of all maps together that are small. */
+const LOADED = 2 ** 24;
 
 export class HeadsView implements MountedView {
   private readonly element = element("div", "heads-view");
@@ -54,6 +56,7 @@ export class HeadsView implements MountedView {
       store.subscribe((state, changed) => this.changed(state, changed)),
     );
     this.lay();
+    this.loadAll();
     const chosen = this.arrangement.cells.findIndex((cell) => this.chosen(cell));
     this.current = Math.max(0, chosen);
     this.reveal();
@@ -90,9 +93,10 @@ export class HeadsView implements MountedView {
     return this.element.clientHeight - this.scroll.clientHeight + this.arrangement.height + 4;
   }
 
-  async table(): Promise<TextTable> {
+  async table(full = false): Promise<TextTable> {
     const { manifest } = this.app;
     const names = statisticsOf(manifest, mapsShown(manifest, this.app.store.state));
+    const text = weightTexts(full);
     const { cells } = this.arrangement;
     const shown = cells.slice(0, TABLE_ROWS);
     const part = shown.length < cells.length ? `, the first ${TABLE_ROWS} of ${countText(cells.length)}` : "";
@@ -102,13 +106,14 @@ export class HeadsView implements MountedView {
       rows: shown.map(({ map, head }) => {
         const info = manifest.maps[map];
         const values = names.map((name) => info.statistics[name]?.[head]);
-        return [mapText(info, [head]), ...values.map((value) => (value === undefined ? "" : weightText(value)))];
+        return [mapText(info, [head]), ...values.map((value) => (value === undefined ? "" : text(value)))];
       }),
     };
   }
 
   async svg(): Promise<string> {
-    return headsSvg(this.scene(), this.painted, this.title(), this.scroll.scrollTop, this.height());
+    await this.painted.all(this.arrangement.cells.map(({ map }) => map));
+    return headsSvg(this.scene(), this.painted, this.title());
   }
 
   // -- what changes ---------------------------------------------------------------------------------------------------
@@ -119,7 +124,10 @@ export class HeadsView implements MountedView {
       this.lay();
       this.current = this.arrangement.cells.length > 0 ? 0 : -1;
       this.scroll.scrollTop = 0;
-    } else if (changed.has("map")) this.lay();
+    } else if (changed.has("map")) {
+      this.lay();
+      this.loadAll();
+    }
     if (changed.has("map") || changed.has("heads")) {
       const at = this.arrangement.cells.findIndex((cell) => cell.map === state.map && state.heads.includes(cell.head));
       if (at >= 0) this.current = at;
@@ -144,6 +152,14 @@ export class HeadsView implements MountedView {
     this.controls();
     this.tell();
     this.request();
+  }
+
+  /** Small maps are asked for before they come into sight: paper has them all, and does not wait. */
+  private loadAll(): void {
+    const maps = mapsShown(this.app.manifest, this.app.store.state);
+    const infos = maps.map((map) => this.app.manifest.maps[map]);
+    if (infos.reduce((sum, { heads, queries, keys }) => sum + heads * queries * keys, 0) <= LOADED)
+      void this.painted.all(maps);
   }
 
   /** The statistic in force: none where these maps have not got it. */

@@ -5,7 +5,7 @@ import { headsCanvas } from "../../thumbnails";
 
 export class Thumbnails {
   private readonly overviews = new Map<number, Overview>();
-  private readonly requested = new Set<number>();
+  private readonly requested = new Map<number, Promise<void>>();
   private readonly painted = new Map<number, HTMLCanvasElement | null>();
   private readonly stopping = new AbortController();
   private look = "";
@@ -23,7 +23,7 @@ export class Thumbnails {
     this.look = look;
     const overview = this.overviews.get(map);
     if (!overview) {
-      this.request(map);
+      void this.request(map);
       return null;
     }
     if (!this.painted.has(map)) this.painted.set(map, headsCanvas(overview, this.app.store.state, this.app.palette));
@@ -31,21 +31,30 @@ export class Thumbnails {
     return canvas ? { overview, canvas } : null;
   }
 
+  /** Until the heads of all these maps are here. */
+  async all(maps: readonly number[]): Promise<void> {
+    for (const map of new Set(maps)) if (!this.overviews.has(map)) await this.request(map);
+  }
+
   stop(): void {
     this.stopping.abort();
   }
 
-  private request(map: number): void {
-    if (this.requested.has(map)) return;
-    this.requested.add(map);
+  private request(map: number): Promise<void> {
+    const before = this.requested.get(map);
+    if (before) return before;
     const { signal } = this.stopping;
-    this.app.source.overview(map, signal).then(
+    const arriving = this.app.source.overview(map, signal).then(
       (overview) => {
         if (signal.aborted) return;
         this.overviews.set(map, overview);
         this.arrived();
       },
-      (error) => signal.aborted || this.app.fail(error),
+      (error) => {
+        if (!signal.aborted) this.app.fail(error);
+      },
     );
+    this.requested.set(map, arriving);
+    return arriving;
   }
 }

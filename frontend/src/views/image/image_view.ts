@@ -3,7 +3,7 @@
 import { scaleOf } from "../../colours";
 import type { App, MountedView, TextTable } from "../../contract";
 import { button, element } from "../../elements";
-import { brief, errorText, weightText } from "../../labels";
+import { brief, errorText, weightText, weightTexts } from "../../labels";
 import { between, prepared, type Size } from "../../screen";
 import { mapText } from "../../shown";
 import { strongest } from "../../strongest";
@@ -107,7 +107,8 @@ export class ImageView implements MountedView {
     return true;
   }
 
-  async table(): Promise<TextTable> {
+  async table(full = false): Promise<TextTable> {
+    const text = weightTexts(full);
     const { state } = this.app.store;
     if (typeof this.looked === "string") return { caption: this.looked, columns: [], rows: [] };
     const { info } = this.looked;
@@ -119,7 +120,7 @@ export class ImageView implements MountedView {
       columns: ["row", "column", "token", "weight"],
       rows: strongest(values, TABLE_ROWS).map((at) => {
         const [row, column] = [Math.floor(at / columns), at % columns];
-        return [String(row + 1), String(column + 1), String(side.token(row, column)), weightText(values[at])];
+        return [String(row + 1), String(column + 1), String(side.token(row, column)), text(values[at])];
       }),
     };
   }

@@ -9,7 +9,7 @@ import { CanvasSurface, pngOf } from "../../surface";
 import { convertViewport } from "./axes";
 import { type CellGrid, gridsOf, MOST_CELLS } from "./cells";
 import { moved, type Place, placeOf, tokensAt } from "./crosshair";
-import { documentOf } from "./document";
+import { documentLayout, documentOf } from "./document";
 import { buildElements, type MapElements } from "./elements";
 import { listen, type Point } from "./gestures";
 import { HeadLayers, strengthsOf } from "./head_layers";
@@ -21,7 +21,7 @@ import { Probe } from "./probe";
 import { readCells } from "./question";
 import { Reader } from "./reader";
 import { tableOf } from "./table";
-import { boxed, panned, showing, zoomed } from "./viewport";
+import { boxed, covers, panned, showing, zoomed } from "./viewport";
 import { axisTitle, cellAt, partText, pictureText, readOut, statusText } from "./words";
 
 /** What a state's viewport counts, so that it can be counted anew when another view has changed the units. */
@@ -142,21 +142,26 @@ export class MapView implements MountedView {
     return heightOf(this.shown, this.elements.stage.clientWidth, this.measure);
   }
 
-  async table(): Promise<TextTable> {
+  async table(full?: boolean): Promise<TextTable> {
     const { state } = this.app.store;
     const cells = await this.exactCells();
-    return tableOf(state, this.shown, cells, this.statusOf(cells, false));
+    return tableOf(state, this.shown, cells, this.statusOf(cells, false), full);
   }
 
   async svg(): Promise<string> {
     const { state } = this.app.store;
-    const cells = await this.exactCells();
-    const scene = this.sceneOf(cells);
+    const layout = documentLayout(this.layout(), this.shown, state.viewport, this.measure);
+    const { view } = layout.frame;
+    const cells = covers(this.layout().frame.view, view)
+      ? await this.exactCells()
+      : await readCells(this.app.source, state, this.shown, gridsOf(layout.frame, this.shown, MOST_CELLS), 0);
+    const scene = this.sceneOf(cells, layout);
     const title = `${brief(this.app.manifest.title, 120)} – ${mapText(this.shown.info, state.heads)}`;
-    const status = this.statusOf(cells, false);
     const crosshair = state.pinned ? this.crosshair(scene) : null;
     const pinned = crosshair && { crosshair, probed: this.probe.found };
-    return documentOf(scene, { title, status }, pinned, this.measure, pngOf);
+    const part = state.viewport ? `part of the map: ${partText(this.shown, view)}` : "";
+    const status = [part, this.statusOf(cells, false)].filter((text) => text !== "");
+    return documentOf(scene, { title, status: status.join(" · ") }, pinned, this.measure, pngOf);
   }
 
   // -- what changes ---------------------------------------------------------------------------------------------------

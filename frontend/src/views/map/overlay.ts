@@ -87,7 +87,7 @@ export function drawCrosshair(
   });
   surface.outline(cell, palette.accent, crosshair.pinned ? 3 : 2);
   drawNames(surface, layout, palette, crosshair, measure);
-  drawReadOut(surface, layout, palette, crosshair, cell, measure);
+  if (crosshair.lines.length > 0) drawReadOut(surface, layout, palette, crosshair, cell, measure);
 }
 
 /** The cell under the crosshair, or a few pixels around its place where cells are smaller; null where it is off screen. */

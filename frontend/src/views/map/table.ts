@@ -1,7 +1,7 @@
 /** The cells on screen as a table of texts. */
 
 import type { State, TextTable } from "../../contract";
-import { brief, countText, weightText } from "../../labels";
+import { brief, countText, weightTexts } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import { strongest } from "../../strongest";
 import { type CellGrid, cellUnits } from "./cells";
@@ -10,7 +10,14 @@ import { type CellGrid, cellUnits } from "./cells";
 const ALL = 400;
 const STRONGEST = 200;
 
-export function tableOf(state: Readonly<State>, shown: Shown, cells: CellGrid, status: string): TextTable {
+export function tableOf(
+  state: Readonly<State>,
+  shown: Shown,
+  cells: CellGrid,
+  status: string,
+  full = false,
+): TextTable {
+  const text = weightTexts(full);
   const { rows, columns, values } = cells;
   const order = values.length <= ALL ? Array.from(values.keys()) : strongest(values, STRONGEST);
   const all = countText(values.length);
@@ -27,7 +34,7 @@ export function tableOf(state: Readonly<State>, shown: Shown, cells: CellGrid, s
         name(shown.rows, row),
         position(shown.columns, column),
         name(shown.columns, column),
-        weightText(values[at]),
+        text(values[at]),
       ];
     }),
   };

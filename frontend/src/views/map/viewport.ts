@@ -22,6 +22,12 @@ const LARGEST = 96;
 const SQUARE_PIXELS = 16;
 const SQUARE_SHARE = 0.25;
 
+/** Whether one view has all of another in it. */
+export function covers(view: Viewport, other: Viewport): boolean {
+  const within = view.top <= other.top && view.left <= other.left;
+  return within && view.bottom >= other.bottom && view.right >= other.right;
+}
+
 export function wholeView({ rows, columns }: Extent): Viewport {
   return { top: 0, bottom: rows, left: 0, right: columns };
 }

@@ -47,6 +47,22 @@ export function drawLabels(
   });
 }
 
+const TITLE_ROOM = 30;
+
+/** The ribbon with its title above it, on its background: a document by itself. */
+export function titledSvg(ribbon: SVGSVGElement, title: string, palette: Palette): string {
+  const width = Number(ribbon.getAttribute("width"));
+  const height = Number(ribbon.getAttribute("height"));
+  const whole = { width, height: height + TITLE_ROOM };
+  const svg = svgElement("svg", { ...whole, viewBox: `0 0 ${whole.width} ${whole.height}` });
+  svg.append(svgElement("rect", { ...whole, fill: palette.background }));
+  const font = { "font-family": "system-ui, sans-serif", "font-size": 13, "font-weight": "bold" };
+  svg.append(svgElement("text", { x: 8, y: 18, fill: palette.text, ...font }, title));
+  ribbon.setAttribute("y", String(TITLE_ROOM));
+  svg.append(ribbon);
+  return new XMLSerializer().serializeToString(svg);
+}
+
 /** What the two sides are. */
 export function drawTitles(svg: Element, layout: Layout, titles: Record<Side, string>, palette: Palette): void {
   const columns = layout.direction === "columns";

@@ -2,10 +2,10 @@
 
 import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
 import { svgElement } from "../../elements";
-import { brief, countText, isolated, weightText } from "../../labels";
+import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
-import { drawLabels, drawTitles, measure, type Side, stroke, strongest } from "./drawing";
+import { drawLabels, drawTitles, measure, type Side, stroke, strongest, titledSvg } from "./drawing";
 import { curve, type Layout, layOut, leastHeight } from "./layout";
 import css from "./ribbon.css";
 
@@ -369,7 +369,8 @@ class Ribbon implements MountedView {
     return true;
   }
 
-  async table(): Promise<TextTable> {
+  async table(full = false): Promise<TextTable> {
+    const text = weightTexts(full);
     const drawn = this.drawn;
     if (!drawn) return { caption: "nothing is drawn yet", columns: [], rows: [] };
     const { rows, columns: cols, shown } = drawn;
@@ -386,7 +387,7 @@ class Ribbon implements MountedView {
       rows: ordered.map(({ query, key, weight }) => [
         brief(shown.rows.label(rows[0] + query)),
         brief(shown.columns.label(cols[0] + key)),
-        weightText(weight),
+        text(weight),
       ]),
     };
   }
@@ -395,9 +396,7 @@ class Ribbon implements MountedView {
     const svg = this.stage.querySelector("svg")?.cloneNode(true) as SVGSVGElement | undefined;
     if (!svg) throw new Error("nothing is drawn yet");
     for (const hidden of svg.querySelectorAll(".hidden-curve")) hidden.remove();
-    const ground = svgElement("rect", { width: "100%", height: "100%", fill: this.app.palette.background });
-    svg.prepend(ground);
-    return new XMLSerializer().serializeToString(svg);
+    return titledSvg(svg, this.caption(), this.app.palette);
   }
 }
 

@@ -3,6 +3,7 @@
 import { colourAt, inkOn } from "../../colours";
 import type { Palette } from "../../contract";
 import { svgElement } from "../../elements";
+import { wordLines } from "../../screen";
 import { largestSize } from "./sizes";
 import { numberText, type Stage } from "./stages";
 
@@ -23,19 +24,28 @@ export interface Drawn {
 
 export function stepsSvg({ title, stages, query, labels, extras, palette }: Drawn): string {
   const width = NAME + CELL * (labels.length + extras.length) + 24;
-  const height = 64 + LINE * stages.length + 12;
+  const titles = wordLines(title, width - 24, (text) => 7.4 * [...text].length);
+  const top = 64 + 18 * (titles.length - 1);
+  const height = top + LINE * stages.length + 12;
   const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const put = (...made: Parameters<typeof svgElement>) => svg.append(svgElement(...made));
   const write = (x: number, y: number, text: string, fill: string, anchor = "middle", family = NUMBERS, size = 11) =>
     put("text", { x, y, fill, "text-anchor": anchor, "font-family": family, "font-size": size }, text);
   put("rect", { width, height, fill: palette.background });
-  write(12, 22, title, palette.text, "start", TEXT, 14);
+  titles.forEach((text, at) => {
+    write(12, 22 + 18 * at, text, palette.text, "start", TEXT, 14);
+  });
   const middle = (column: number) => NAME + CELL * (column + 0.5);
   [...labels, ...extras.map(({ name }) => name)].forEach((label, column) => {
-    write(middle(column), 52, [...label].length > 8 ? `${[...label].slice(0, 7).join("")}…` : label, palette.text);
+    write(
+      middle(column),
+      top - 12,
+      [...label].length > 8 ? `${[...label].slice(0, 7).join("")}…` : label,
+      palette.text,
+    );
   });
   stages.forEach((stage, number) => {
-    const y = 64 + number * LINE;
+    const y = top + number * LINE;
     const keys = labels.length;
     const most = stage.weights ? 1 : largestSize(stage.values);
     write(12, y + 17, `${stage.name}:  ${stage.plain}`, palette.text, "start", TEXT, 13);

@@ -2,7 +2,7 @@
 
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
 import { button, element, roving } from "../../elements";
-import { brief, weightText } from "../../labels";
+import { brief, fullText, weightText } from "../../labels";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
@@ -314,10 +314,11 @@ export class StepsView implements MountedView {
 
   // -- what is taken away ---------------------------------------------------------------------------------------------
 
-  async table(): Promise<TextTable> {
+  async table(full = false): Promise<TextTable> {
     await this.arrived();
     const { extras } = this;
-    const cell = (value: number | null) => (value === null ? "" : numberText(value));
+    const text = full ? fullText : numberText;
+    const cell = (value: number | null) => (value === null ? "" : text(value));
     return {
       caption: `${mapText(this.info, [this.head])}: query ${this.queryLabel()}, stage by stage`,
       columns: [
@@ -329,7 +330,7 @@ export class StepsView implements MountedView {
         .slice(0, this.stage + 1)
         .map((stage) => [
           `${stage.name}: ${stage.plain}`,
-          ...Array.from(this.rowOf(stage.values), numberText),
+          ...Array.from(this.rowOf(stage.values), text),
           ...extras.map(({ of }) => cell(of(stage))),
         ]),
     };

@@ -2,7 +2,7 @@
 
 import { colourAt, inkOn, rowTop, strength } from "../../colours";
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
-import { brief, countText, isolated, weightText } from "../../labels";
+import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import css from "./text.css";
@@ -343,14 +343,15 @@ class RunningText implements MountedView {
     return true;
   }
 
-  async table(): Promise<TextTable> {
+  async table(full = false): Promise<TextTable> {
+    const text = weightTexts(full);
     const other = this.reading?.side === "query" ? this.shown.rows : this.shown.columns;
     return {
       caption: this.sentence(),
       columns: ["position", other.axis.title, howOfUnits(this.app.store.state) === "mass" ? "mass" : "weight"],
       rows: this.strongest()
         .slice(0, 300)
-        .map(({ label, weight, unit }) => [String(unit), label, weightText(weight)]),
+        .map(({ label, weight, unit }) => [String(unit), label, text(weight)]),
     };
   }
 

@@ -9,10 +9,11 @@ const MOST = 3000;
 export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette): string {
   const frame = stage.getBoundingClientRect();
   const width = Math.max(320, frame.width);
-  const height = stage.scrollHeight + 34;
+  const pieces = [...stage.querySelectorAll<HTMLElement>("h2, .text-token")].slice(0, MOST);
+  const last = pieces[pieces.length - 1]?.getBoundingClientRect().bottom ?? frame.top;
+  const height = last - frame.top + stage.scrollTop + 44;
   const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   svg.append(svgElement("rect", { width, height, fill: palette.background }));
-  const pieces = [...stage.querySelectorAll<HTMLElement>("h2, .text-token")].slice(0, MOST);
   for (const piece of pieces) {
     const title = piece.tagName === "H2";
     const faint = title || piece.classList.contains("special");
