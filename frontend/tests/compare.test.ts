@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { differenceApp, whyNot } from "../src/compare/difference";
 import { inked } from "../src/compare/head_colours";
 import { pairedStore, twinOf } from "../src/compare/paired_store";
+import { together } from "../src/compare/two_documents";
 import type { App, Axis, RegionRequest } from "../src/contract";
 import { paletteOf } from "../src/palette";
 import { initialState, makeStore } from "../src/store";
@@ -105,5 +106,52 @@ describe("heads in colours", () => {
         name === "light" ? light(one) < light(two) : light(one) > light(two);
       expect(further(both, first) && further(both, second)).toBe(true);
     }
+  });
+});
+
+describe("two documents", () => {
+  it("are one, whose questions go to the one that is asked about", async () => {
+    const asked: string[] = [];
+    const side = (name: string) => ({
+      ...smallExample(),
+      name,
+      transport: { ask: async () => new ArrayBuffer(0), close: () => void asked.push(`${name} closed`) },
+      source: {
+        ...example.source,
+        overview: async (map: number) => {
+          asked.push(`${name} ${map}`);
+          return example.source.overview(map);
+        },
+      },
+    });
+    const both = together(side("one"), side("two"));
+    expect(both.manifest.maps.map(({ of, item, kind }) => [of, item, kind])).toEqual([
+      ["one", 0, "cross"],
+      ["one", 0, "cross"],
+      ["one", 0, "decoder"],
+      ["two", 1, "cross"],
+      ["two", 1, "cross"],
+      ["two", 1, "decoder"],
+    ]);
+    const { maps, axes, opening, alignments } = both.manifest;
+    expect(maps.every((info) => axes[info.columnAxis] && info.rowAxes.every((name) => axes[name]))).toBe(true);
+    expect(opening.with).toEqual({ map: 3, heads: [0] });
+    expect(alignments.map(({ item }) => item)).toEqual([0, 1]);
+    await both.source.overview(2);
+    await both.source.overview(4);
+    const cells = { rows: { start: 0, stop: 10, count: 10 }, columns: { start: 0, stop: 9, count: 9 } };
+    const request: RegionRequest = {
+      map: 3,
+      heads: [1],
+      ...cells,
+      how: "mean",
+      hideSpecial: false,
+      renormalise: false,
+      sample: 0,
+    };
+    const found = await both.source.region(request);
+    expect(found.values).toEqual((await example.source.region({ ...request, map: 0 })).values);
+    both.transport.close();
+    expect(asked).toEqual(["one 2", "two 1", "one closed", "two closed"]);
   });
 });

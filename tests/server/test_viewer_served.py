@@ -127,6 +127,20 @@ def test_a_long_map_is_read_as_a_sample_and_says_so(opened, long_map):
         assert rounded(weight, long_map[0, 0, int(query), int(key)]), (query, key)
 
 
+def test_another_document_stands_beside_the_first(opened):
+    opened.view("Map")
+    opened.page.get_by_role("combobox", name="beside it").select_option("long")
+    opened.rest()
+    label = opened.page.locator(".compare-pane .map-canvas").get_attribute("aria-label")
+    assert "long: " in label
+    assert "each cell is the mean of" in label
+    opened.page.locator(".compare-pane .map-canvas").focus()
+    opened.press("ArrowDown", "Home", "ArrowDown")
+    opened.page.get_by_role("combobox", name="beside it").select_option("")
+    opened.rest()
+    assert opened.page.locator(".map-canvas").count() == 1
+
+
 def test_what_it_was_told_is_in_the_address_and_loads_again(browser, files, small):
     opened = looked_at(browser, files, "#view=map&heads=2&special=hidden")
     assert_shows(opened.drawing(), small[0, 2, :-1, :-1])

@@ -86,4 +86,12 @@ def test_a_frame_leaves_the_history_of_its_page_alone(browser, address, tmp_path
     page.keyboard.press("Alt+ArrowRight")
     page.wait_for_timeout(300)
     assert frame.get_by_role("tab", name="Heads", exact=True).get_attribute("aria-selected") == "true"
+    frame.get_by_role("button", name="menu").click()
+    frame.get_by_role("button", name="← Back").click()
+    page.wait_for_timeout(300)
+    assert chosen.get_attribute("aria-selected") == "true"
+    assert frame.get_by_role("button", name="← Back").is_enabled()
+    frame.get_by_role("button", name="← Back").click()
+    page.wait_for_timeout(300)
+    assert frame.get_by_role("button", name="← Back").is_disabled()
     context.close()

@@ -13,12 +13,16 @@ export interface Actions {
   svg(): void;
   theme(): void;
   help(): void;
+  back(): void;
+  forward(): void;
 }
 
 export class Menu {
   readonly fold: Fold;
   private readonly tableButton: HTMLButtonElement;
   private readonly themeButton: HTMLButtonElement;
+  private readonly back: HTMLButtonElement;
+  private readonly forward: HTMLButtonElement;
   private readonly absent = element("p", "menu-absent");
 
   constructor(
@@ -37,8 +41,12 @@ export class Menu {
     this.tableButton = closing("Table", "what is shown, as a table (t)", actions.table);
     this.tableButton.setAttribute("aria-expanded", "false");
     this.themeButton = button("", "colours of the viewer: the host's, light, or dark", actions.theme);
+    this.back = button("← Back", "to what was looked at before", actions.back);
+    this.forward = button("Forward →", "to what was looked at after", actions.forward);
     const buttons = element("div", "buttons");
     buttons.append(
+      this.back,
+      this.forward,
       this.tableButton,
       closing("Copy table", "tab-separated, for a spreadsheet, with all digits", actions.copy),
       closing("CSV", "save the table as a file, with all digits", actions.csv),
@@ -48,6 +56,12 @@ export class Menu {
       closing("Help", "the views, and the keys (?)", actions.help),
     );
     content.append(settings, buttons, this.absent);
+  }
+
+  /** Whether there is a place to go back to, and forward. */
+  visited(before: boolean, after: boolean): void {
+    this.back.disabled = !before;
+    this.forward.disabled = !after;
   }
 
   update(state: Readonly<State>, tableOpen: boolean, theme: string): void {

@@ -1,9 +1,8 @@
 /** The viewer: its parts around one view, and what happens between them. */
 
-import { ComparePane, firstBeside } from "../compare/pane";
-import { SharedTop } from "../compare/shared_top";
+import { Beside } from "../compare/beside";
 import type { App, Manifest, MountedView, Source, State, Store, Transport } from "../contract";
-import { button, element } from "../elements";
+import { element } from "../elements";
 import { FindBar } from "../find/find_bar";
 import { brief } from "../labels";
 import { Reader } from "../reader";
@@ -61,9 +60,7 @@ export class Viewer {
   private readonly menu: Menu;
   private readonly reader: Reader;
   private readonly find: FindBar;
-  private readonly pane: ComparePane;
-  private readonly compare: HTMLButtonElement;
-  private readonly first = element("p", "compare-first");
+  private readonly beside: Beside;
   private readonly table: TablePanel;
   private readonly start: State;
   private readonly stops: (() => void)[] = [];
@@ -86,7 +83,10 @@ export class Viewer {
     this.element.setAttribute("aria-label", `attention: ${brief(manifest.title, 120)}`);
     this.start = initialState(manifest);
     const store = makeStore(kind === "widget" ? this.start : stateOf(location.hash, manifest, this.start));
-    const heard = (address: string) => store.set(stateOf(address, manifest, this.start));
+    const heard = (address: string) => {
+      store.set(stateOf(address, manifest, this.start));
+      this.sayVisited();
+    };
     this.visits = ownsHistory(kind)
       ? browserVisits(heard)
       : ownVisits(addressOf(store.state, this.start), heard, (address) => this.setAddress(address));
@@ -107,18 +107,16 @@ export class Viewer {
       fail: (error) => this.errors.show(error),
       marked: () => this.find.finder.found,
       get sharedTop() {
-        return store.state.with !== null && store.state.compare === "beside" ? shared : undefined;
+        return beside().sharedTop;
       },
     };
-    const shared = new SharedTop(() => this.redrawSoon());
+    const beside = () => this.beside;
     this.find = new FindBar(
       this.app,
       () => this.redrawSoon(),
       () => this.panel.querySelector<HTMLElement>("[tabindex='0']")?.focus(),
     );
-    this.compare = button("⇄", "a second picture beside this one", () => this.toggleCompare());
-    this.compare.setAttribute("aria-label", "compare");
-    this.pane = new ComparePane(this.app, views);
+    this.beside = new Beside(this.app, views, this.panel, () => this.redrawSoon());
     const settings = new Settings(this.app);
     this.reader = new Reader(element(kind === "widget" ? "h2" : "h1", "title"));
     this.menu = new Menu(manifest, settings.element, {
@@ -129,6 +127,8 @@ export class Viewer {
       svg: () => this.save("svg", async () => textBlob(await this.view().svg(), "image/svg+xml")),
       theme: () => this.setTheme(THEMES[(THEMES.indexOf(this.theme.chosen) + 1) % THEMES.length]),
       help: () => this.openHelp(),
+      back: () => this.visits.go(-1),
+      forward: () => this.visits.go(1),
     });
     this.table = new TablePanel(
       () => this.view().table(),
@@ -142,11 +142,12 @@ export class Viewer {
     const choice = new MapChoice(this.app);
     this.bar = new Bar(choice.element, this.strip.element, this.tabs.element, this.menu);
     this.bar.find.append(this.find.element);
-    this.bar.compare.append(this.compare);
-    this.parts = [choice, this.strip, this.tabs, settings, this.pane];
+    this.bar.compare.append(this.beside.button);
+    this.parts = [choice, this.strip, this.tabs, settings, this.beside];
     this.build(shadow);
     this.reader.mount(this.app);
     this.update(new Set());
+    this.sayVisited();
     this.stops.push(store.subscribe((state, changed) => this.changed(state, changed)));
     this.listen(store);
     this.mountView();
@@ -175,7 +176,7 @@ export class Viewer {
     this.strip.stop();
     this.bar.stop();
     this.find.stop();
-    this.pane.unmount();
+    this.beside.pane.unmount();
     this.reader.destroy();
     this.mounted?.view.destroy();
     this.mounted = null;
@@ -202,6 +203,7 @@ export class Viewer {
     clearTimeout(this.addressTimer);
     this.addressTimer = setTimeout(() => {
       this.visits.settle(addressOf(this.app.store.state, this.start), this.stepped);
+      this.sayVisited();
       this.stepped = false;
     }, ADDRESS_PAUSE);
   }
@@ -212,14 +214,10 @@ export class Viewer {
     this.bar.update(headsText(state.heads), views.find(({ name }) => name === state.view)?.title ?? "");
     this.menu.update(state, this.tableOpen, this.theme.chosen);
     this.reader.update(state, changed, this.host.manifest.notes);
-    this.compare.setAttribute("aria-pressed", String(state.with !== null));
-    this.first.hidden = state.with === null;
-    this.first.textContent = `A: ${mapText(this.host.manifest.maps[state.map], state.heads)}`;
   }
 
-  private toggleCompare(): void {
-    const { store } = this.app;
-    store.set({ with: store.state.with === null ? firstBeside(this.app) : null });
+  private sayVisited(): void {
+    this.menu.visited(this.visits.can(-1), this.visits.can(1));
   }
 
   /** What is marked, or an end of the colours, has changed. */
@@ -227,7 +225,7 @@ export class Viewer {
     cancelAnimationFrame(this.redrawing);
     this.redrawing = requestAnimationFrame(() => {
       this.mounted?.view.redraw();
-      this.pane.redraw();
+      this.beside.pane.redraw();
     });
   }
 
@@ -263,7 +261,7 @@ export class Viewer {
     this.strip.paint();
     this.reader.update(this.app.store.state, new Set(), this.host.manifest.notes);
     this.mounted?.view.redraw();
-    this.pane.redraw();
+    this.beside.pane.redraw();
   }
 
   /** A notebook's viewer is as high as its picture wants, up to the height that was asked for; or as its reader drags it. */
@@ -300,7 +298,7 @@ export class Viewer {
         this.tabs.update();
         this.fit();
         this.mounted?.view.redraw();
-        this.pane.redraw();
+        this.beside.pane.redraw();
       });
     });
     observer.observe(this.panel);
@@ -332,7 +330,8 @@ export class Viewer {
       this.visits.go(event.key === "ArrowLeft" ? -1 : 1);
       return true;
     }
-    const inPane = event.composedPath().includes(this.pane.element) && this.pane.view;
+    const { pane } = this.beside;
+    const inPane = event.composedPath().includes(pane.element) && pane.view;
     if ((inPane || this.mounted?.view)?.keydown(event)) return true;
     if (event.ctrlKey || event.altKey || event.metaKey) return false;
     const { key } = event;
@@ -340,7 +339,7 @@ export class Viewer {
     if (view) this.tabs.choose(view.name);
     else if (key === "t") this.showTable(!this.tableOpen);
     else if (key === "?") this.openHelp();
-    else if (key === "v") this.toggleCompare();
+    else if (key === "v") this.beside.toggle();
     else if (this.find.used(key)) return true;
     else return changedByKey(key, this.app);
     return true;
@@ -387,11 +386,7 @@ export class Viewer {
     const { kind, height = HEIGHT } = this.host;
     if (kind === "widget") this.element.style.height = this.fitted = `${height}px`;
     const stage = element("div", "stage");
-    const own = element("div", "picture");
-    own.append(this.first, this.panel);
-    const pictures = element("div", "pictures");
-    pictures.append(own, this.pane.element);
-    stage.append(pictures, this.table.element);
+    stage.append(this.beside.element, this.table.element);
     const body = element("div", "body");
     body.append(stage, this.reader.element);
     this.element.append(this.bar.element, this.errors.element, body, this.help.element);

@@ -1,5 +1,6 @@
 /** The page of the server: which document is shown, and the playground that makes new ones. */
 
+import { together, type Whole } from "../compare/two_documents";
 import type { Manifest } from "../contract";
 import { unpack } from "../engine/pack";
 import { serverTransport } from "../engine/server_transport";
@@ -52,6 +53,8 @@ class Site {
   private readonly said = document.createElement("p");
   private readonly viewer = document.createElement("div");
   private readonly documents = document.createElement("select");
+  private readonly beside = document.createElement("select");
+  private besideLabel: HTMLElement | null = null;
   private mounted: { destroy(): void } | null = null;
   private listed: Listed[] = [];
 
@@ -83,8 +86,10 @@ class Site {
     const { documents, playground } = await this.ask<{ documents: Listed[]; playground: boolean }>("documents");
     this.listed = documents;
     this.documents.addEventListener("change", () => this.show(this.documents.value));
+    this.beside.addEventListener("change", () => this.show(this.documents.value, this.beside.value));
     if (playground) this.offer(await this.ask<Offer>("playground"));
-    this.header.append(labelled("looking at", this.documents));
+    this.besideLabel = labelled("beside it", this.beside);
+    this.header.append(labelled("looking at", this.documents), this.besideLabel);
     this.list();
     if (documents.length > 0) await this.show(documents[0].id);
     else await this.make("translate", { text: FIRST });
@@ -159,18 +164,35 @@ class Site {
     this.documents.value = chosen;
   }
 
-  private async show(id: string): Promise<void> {
-    this.card.hidden = true;
+  /** What may stand beside a document: the others. */
+  private listBeside(id: string, chosen: string): void {
+    const others = this.listed.filter((one) => one.id !== id);
+    const options = others.map((one) => new Option(brief(one.title, 60), one.id));
+    this.beside.replaceChildren(new Option("nothing", ""), ...options);
+    this.beside.value = chosen;
+    if (this.besideLabel) this.besideLabel.hidden = others.length === 0;
+  }
+
+  private async document(id: string): Promise<Whole & { name: string }> {
     const transport = serverTransport(`${this.base}/documents/${encodeURIComponent(id)}`);
+    const manifest = unpack(await transport.ask("manifest", {})).meta as Manifest;
+    const name = this.listed.find((one) => one.id === id)?.title ?? id;
+    return { manifest, source: sourceOver(transport), transport, name };
+  }
+
+  private async show(id: string, besideId = ""): Promise<void> {
+    this.card.hidden = true;
     try {
-      const manifest = unpack(await transport.ask("manifest", {})).meta as Manifest;
+      const first = await this.document(id);
+      const { manifest, source, transport }: Whole = besideId ? together(first, await this.document(besideId)) : first;
       this.mounted?.destroy();
       this.viewer.replaceChildren();
       const place = document.createElement("div");
       place.style.height = "100%";
       this.viewer.append(place);
-      this.mounted = mountViewer(place, { transport, source: sourceOver(transport), manifest, kind: "server" });
+      this.mounted = mountViewer(place, { transport, source, manifest, kind: "server" });
       this.documents.value = id;
+      this.listBeside(id, besideId);
       document.title = `${brief(manifest.title, 60)} · Regard`;
       this.say("");
     } catch (error) {

@@ -1,0 +1,82 @@
+/** Two documents as one: the maps of the second come after those of the first, and each is asked for its own. */
+
+import type { Manifest, Source, Transport } from "../contract";
+
+export interface Whole {
+  manifest: Manifest;
+  source: Source;
+  transport: Transport;
+}
+
+/** The first document with the second beside it, each by its name. */
+export function together(one: Whole & { name: string }, two: Whole & { name: string }): Whole {
+  const count = one.manifest.maps.length;
+  const manifest = joined(one.manifest, two.manifest, one.name, two.name);
+  const sideOf = (map: number) =>
+    map < count ? { source: one.source, map } : { source: two.source, map: map - count };
+  const source: Source = {
+    region(request, signal) {
+      const { source, map } = sideOf(request.map);
+      return source.region({ ...request, map }, signal);
+    },
+    margins(request, signal) {
+      const { source, map } = sideOf(request.map);
+      return source.margins({ ...request, map }, signal);
+    },
+    overview(number, signal) {
+      const { source, map } = sideOf(number);
+      return source.overview(map, signal);
+    },
+    steps(number, head, signal) {
+      const { source, map } = sideOf(number);
+      return source.steps(map, head, signal);
+    },
+  };
+  const transport: Transport = {
+    ask: (question, request, signal) => one.transport.ask(question, request, signal),
+    close() {
+      one.transport.close();
+      two.transport.close();
+    },
+  };
+  return { manifest, source, transport };
+}
+
+function joined(one: Manifest, two: Manifest, first: string, second: string): Manifest {
+  const [maps, items] = [one.maps.length, one.items.length];
+  const axis = (name: string) => `beside-${name}`;
+  const called = (name: string, of: string | null) => (of === null ? name : `${name}, ${of}`);
+  return {
+    ...one,
+    notes: [...new Set([...one.notes, ...two.notes])],
+    axes: {
+      ...one.axes,
+      ...Object.fromEntries(Object.entries(two.axes).map(([name, found]) => [axis(name), found])),
+    },
+    maps: [
+      ...one.maps.map((info) => ({ ...info, of: called(first, info.of) })),
+      ...two.maps.map((info) => ({
+        ...info,
+        of: called(second, info.of),
+        item: info.item + items,
+        rowAxes: info.rowAxes.map(axis),
+        columnAxis: axis(info.columnAxis),
+      })),
+    ],
+    items: [...one.items, ...two.items],
+    alignments: [...one.alignments, ...two.alignments.map((found) => ({ ...found, item: found.item + items }))],
+    images: [
+      ...one.images,
+      ...two.images.map((image) => ({
+        ...image,
+        item: image.item + items,
+        maps: image.maps.map((place) => ({ ...place, map: place.map + maps })),
+      })),
+    ],
+    definitions: { ...two.definitions, ...one.definitions },
+    opening: {
+      ...one.opening,
+      with: { map: maps + (two.opening.map ?? 0), heads: two.opening.heads ?? [0] },
+    },
+  };
+}
