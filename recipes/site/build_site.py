@@ -35,7 +35,8 @@ def collect(pages: Path) -> None:
 
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
     exercise_page.write_page(pages / "course" / "exercises.md", ROOT / "notebooks")
-    families = [*card_pages.write_pages(pages / "mechanisms"), "- [Memory](memory.md)"]
+    others = ["- [Memory](memory.md)", "- [Kernels, devices, caches](kernels.md)"]
+    families = [*card_pages.write_pages(pages / "mechanisms"), *others]
     reference = api_pages.write_pages(pages / "api")
     for name, order, listed in (
         ("course", [*course, "- [Exercises](exercises.md)"], "\n".join(course)),

@@ -8,7 +8,7 @@ import torch
 from regard.mechanisms.heads import tensor_product
 from regard.mechanisms.linear import kimi_delta, retention_layer, update_rules
 from regard.mechanisms.normalisers import competing_tokens, differential_layer, query_key_clip
-from regard.mechanisms.patterns import chosen_tokens
+from regard.mechanisms.patterns import chosen_tokens, trees
 from regard.mechanisms.positions import rotary, rotary_places, stretched_rotary
 from support.wrong_calls import Call
 from support.wrong_values import base
@@ -45,6 +45,9 @@ INDEX = {
 STRETCHED = {"dim": 8, "factor": 4.0, "base": 100.0}
 
 CALLS: dict[str, Call] = {
+    "ancestors": _call(trees.ancestors, parents=lambda: torch.tensor([-1, 0])),
+    "tree_mask": _call(trees.tree_mask, parents=lambda: torch.tensor([-1, 0]), before=2),
+    "tree_positions": _call(trees.tree_positions, parents=lambda: torch.tensor([-1, 0]), before=2),
     "turned": _call(rotary.turned, x=base, by=_ones(LENGTH, DIM // 2)),
     "rotary_at": _call(stretched_rotary.rotary_at, x=base, frequencies=_ones(DIM // 2), start=1),
     "rotary_frequencies": _call(stretched_rotary.rotary_frequencies, dim=8, base=100.0),

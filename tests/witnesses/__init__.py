@@ -106,6 +106,16 @@ def time_height_width(p: int) -> tuple[int, int, int]:
     return p - 4, p - 4, p - 4
 
 
+def paths(i: int) -> set[int]:
+    """Token i of the tree and those above it: ten tokens after a text of six, each written with its parent."""
+    parent = {8: 6, 9: 6, 10: 7, 11: 8, 12: 8, 13: 9, 14: 10, 15: 10}
+    above = {i}
+    while i in parent:
+        i = parent[i]
+        above.add(i)
+    return above
+
+
 DOCUMENTS = [number for number, size in enumerate((3, 5, 3, 5)) for _ in range(size)]
 
 
@@ -383,6 +393,7 @@ WITNESS: dict[str, Witness] = {
     "swin-window": lambda query, key, value: patterns.shifted_windows(query, key, value, (4, 4), 2, 1, drawn(HEADS, 3, 3)),
     "native-sparse": native_sparse,
     "lightning-indexer": lightning_indexer,
+    "tree": seen_where(lambda _h, i, j: j <= i if j < 6 else j in paths(i)),
     "moba": by_heads(lambda _h, q, k: competition.rows_over(q, k, competition.chosen_by_blocks(q, k, 4, 2))),
     # normalisers
     "softcap": dense(softcap=2.0),

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from regard.mechanisms.card import KEYS_AND_VALUES, NOTHING, Card, Cost, Kept, appended, keys_and_values, learned, pairs
 from regard.mechanisms.patterns.chosen_tokens import block_mixture, indexed_attention
+from regard.mechanisms.patterns.trees import tree_mask
+from regard.mechanisms.softmax_attention import attention
 
 INDEX_HEADS, INDEX_DIM, INDEXED = 2, 4, 4
 BLOCK, BLOCKS = 4, 2
@@ -43,7 +45,60 @@ def _block_mixture(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, T
     return block_mixture(query, key, value, block=BLOCK, selected=BLOCKS)
 
 
+TEXT, PARENTS = 6, (-1, -1, 0, 0, 1, 2, 2, 3, 4, 4)
+
+
+def _tree(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Six tokens of a text, a tree of ten that continue it, and then a line of such that continue the tree's last."""
+    length = key.shape[2]
+    parents = torch.tensor([*PARENTS, *range(len(PARENTS) - 1, length)])[: max(length - TEXT, 1)]
+    seen = tree_mask(parents, max(length - len(parents), 0)).dense(1, 1, length, length, device=key.device)
+    return attention(query, key, value, seen[:, :, length - query.shape[2] :])
+
+
+def _tree_pairs(i: int) -> int:
+    """The text, the ancestors and itself."""
+    if i < TEXT:
+        return i + 1
+    depth, token = 1, i - TEXT
+    while token >= 0:
+        parent = PARENTS[token] if token < len(PARENTS) else token - 1
+        depth, token = depth + 1, parent
+    return TEXT + depth - 1
+
+
 CARDS = (
+    Card(
+        name="tree",
+        title="Tree attention (speculative decoding)",
+        family="patterns",
+        formula="a token of the text sees the tokens j ≤ i; a token of the tree sees the text, its ancestors and itself",
+        latex=r"\mathcal{V}_i = \{1, \dots, n\} \cup \operatorname{anc}(i) \cup \{i\},\quad i \text{ in a tree after } n "
+        r"\text{ tokens}",
+        symbols=f"here a text of {TEXT} tokens and a tree of ten, whose first two are two guesses of the next token",
+        leaves_out="what makes the drafts, and what accepts or rejects them; a token's position is the text's length plus its "
+        "depth",
+        paper="Miao et al. 2023, SpecInfer: Accelerating Large Language Model Serving with Tree-based Speculative Inference "
+        "and "
+        "Verification, arXiv:2305.09781; Cai et al. 2024, Medusa, arXiv:2401.10774",
+        year=2023,
+        change="Several continuations are read in one pass, each as if it were alone: one of them is likely to be right.",
+        use="Medusa, EAGLE; speculative decoding in vLLM, SGLang and TensorRT-LLM.",
+        wins="Decoding of few texts, where reading ten tokens takes as long as reading one.",
+        loses="Large batches, where the arithmetic of guesses that are rejected has to be paid.",
+        flops=Cost(
+            "2·heads·Σ (text + depth in the tree, itself included)·(dim + value_dim) over the queries",
+            lambda s: 2 * s.heads * pairs(s, _tree_pairs) * (s.dim + s.value_dim),
+        ),
+        cache_per_token=KEYS_AND_VALUES,
+        state=NOTHING,
+        code="patterns.trees.tree_mask",
+        function=_tree,
+        kept=keys_and_values,
+        sparse=True,
+        causal=True,
+        also=("speculative decoding", "draft tree", "Medusa", "EAGLE"),
+    ),
     Card(
         name="lightning-indexer",
         title="DeepSeek sparse attention (DSA)",
