@@ -124,6 +124,12 @@ def test_a_pair_is_pinned_listed_with_its_weight_and_let_go(opened, amap):
     assert pinned.locator("li").count() == 0
 
 
+def test_named_spans_are_bands_and_named_in_the_titles(opened):
+    texts = opened.drawing().texts
+    assert "keys: sentence A | sentence B →" in texts
+    assert "← queries: sentence A | sentence B" in texts
+
+
 def test_shift_and_enter_pin_what_is_found(opened):
     find(opened, "slept")
     opened.press("Shift+Enter")
@@ -147,3 +153,14 @@ def test_one_sentence_of_a_pair_looks_at_the_other(opened, amap):
     assert rounded(drawing.value(3, 2), amap[0, 0, 3, 10])
     assert "rows of sentence A, columns of sentence B" in opened.told()
     assert opened.address()["pair"] == "a-b"
+
+
+def test_the_text_shows_what_was_found_and_pinned(window, address):
+    window.again(address + "#view=text&unit=tokens&find=the&pins=0.3-10")
+    texts = {name: window.page.locator(f".text-token.{name}").all_text_contents() for name in ("found", "pinned")}
+    assert texts == {"found": ["the", "the", "there"] * 2, "pinned": ["there", "sat"]}  # keys, then queries
+    find(window, "slept")
+    window.press("Enter")
+    assert window.page.locator(".text-token.found").all_text_contents() == ["slept"] * 2
+    assert window.page.locator(".text-token.chosen").text_content() == "slept"
+    window.check()

@@ -3,6 +3,7 @@
 import { scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
 import { brief } from "../../labels";
+import { bandNames, marksOn } from "../../marks";
 import { measureWith, prepared, type Size } from "../../screen";
 import { mapText, type Shown, shownBy } from "../../shown";
 import { CanvasSurface, pngOf } from "../../surface";
@@ -14,7 +15,6 @@ import { buildElements, type MapElements } from "./elements";
 import { listen, type Point } from "./gestures";
 import { HeadLayers, strengthsOf } from "./head_layers";
 import { heightOf, LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
-import { marksOn } from "./marked";
 import { drawCrosshair } from "./overlay";
 import { drawScene, type Scene } from "./picture";
 import { Probe } from "./probe";
@@ -358,8 +358,8 @@ export class MapView implements MountedView {
     return {
       ...marksOn(this.app, this.shown),
       layout,
-      rowTitle: axisTitle(this.shown.rows),
-      columnTitle: axisTitle(this.shown.columns),
+      rowTitle: axisTitle(this.shown.rows) + bandNames(this.shown.rows),
+      columnTitle: axisTitle(this.shown.columns) + bandNames(this.shown.columns),
       cells,
       scale,
       layers: layers && {

@@ -4,10 +4,11 @@ import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strengt
 import { cssOf, inked } from "../../compare/head_colours";
 import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
+import type { Marks } from "../../marks";
 import type { Box, Surface } from "../../surface";
 import { type CellGrid, cellUnits, type Grid } from "./cells";
 import { boxOf, LABEL_SIZE, type Layout, onPlot, TURNED } from "./layout";
-import { drawMarks, type Marks } from "./marked";
+import { drawMarks } from "./marked";
 import type { Mark } from "./marks";
 
 export interface Scene extends Marks {

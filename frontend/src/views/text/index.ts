@@ -3,6 +3,7 @@
 import { colourAt, inkOn, rowTop, strength } from "../../colours";
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
+import { marksOn } from "../../marks";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import css from "./text.css";
@@ -269,8 +270,40 @@ class RunningText implements MountedView {
         const spelling = this.unitsOf(side).spelling(unit);
         token.title = place === side && this.reading ? `${weightText(weight)} · ${spelling}` : spelling;
       }
+    this.mark();
     this.said = this.sentence();
     this.app.describe(this.said);
+  }
+
+  /** What was found is underlined, and what is pinned has a line around it. */
+  private mark(): void {
+    const { found, pins } = marksOn(this.app, this.shown);
+    const marked = {
+      found: { query: new Set<number>(), key: new Set<number>() },
+      pinned: { query: new Set<number>(), key: new Set<number>() },
+    };
+    // Of a text that looks at itself only the columns are written, which are its rows too.
+    const spans = { query: this.one ? [] : found.rows, key: found.columns };
+    for (const side of ["query", "key"] as const)
+      for (const [first, last] of spans[side]) for (let unit = first; unit < last; unit++) marked.found[side].add(unit);
+    for (const { row, column } of pins) {
+      if (row !== null) marked.pinned[this.one ? "key" : "query"].add(this.one ? this.columnOf(row) : row);
+      if (column !== null) marked.pinned.key.add(column);
+    }
+    for (const side of ["query", "key"] as const)
+      for (const [unit, token] of this.tokens[side]) {
+        token.classList.toggle("found", marked.found[side].has(unit));
+        token.classList.toggle("pinned", marked.pinned[side].has(unit));
+      }
+  }
+
+  /** The column of the token that a row is of. */
+  private columnOf(row: number): number {
+    const { rows, columns, info } = this.shown;
+    const [axis, other] = [rows.axis, columns.axis];
+    // Rows called by what was produced are one token ahead of what had been read.
+    const ahead = axis === other || info.rowAxes.length < 2 || axis.title === other.title ? 0 : 1;
+    return columns.unitOf(rows.start(row) + ahead);
   }
 
   private strongest(): { label: string; weight: number; unit: number }[] {
