@@ -63,8 +63,8 @@ wheel: $(VENV)/.tests
 	rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 	$(BIN)/pip install --quiet --no-deps --target build/wheel dist/*.whl
-	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "import regard; assert 'wheel' in regard.__file__, regard.__file__"
-	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/translation/test_translate.py tests/cli/test_cli.py
+	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "from regard.lessons.exercises import weights as found; assert 'wheel' in found.__file__ and '.zip' in found.__file__, found.__file__"
+	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/translation/test_translate.py tests/cli/test_cli.py tests/cli/test_cli_lessons.py
 
 # An environment for each file of compat/, and the tests of recording in it. Models that a version does not have are skipped.
 compat: $(patsubst compat/%.txt,compat-%,$(wildcard compat/*.txt))
