@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch.testing import assert_close
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
@@ -369,10 +370,13 @@ def test_where_no_head_was_measured_the_one_that_agrees_with_the_links_is_drawn(
 def test_all_pictures_of_one_map_have_one_set_of_labels(cat):
     """A heat map of the recording, the picture that ``show`` leaves in a notebook, and the figure of the translation."""
     layer, head, _ = cat.reading()
-    drawn = []
-    with mock.patch(
-        "matplotlib.figure.Figure.savefig", autospec=True, side_effect=lambda figure, *_, **__: drawn.append(figure)
-    ):
+    drawn, save = [], Figure.savefig
+
+    def seen(figure, *given, **options):
+        drawn.append(figure)
+        return save(figure, *given, **options)
+
+    with mock.patch("matplotlib.figure.Figure.savefig", autospec=True, side_effect=seen):
         still_picture(document(cat), "still")
     pictures = [cat.figure(), regard.heatmap(cat.recording.cross[layer], head=head).figure, drawn[0]]
     found = [labels_of(picture)[:2] for picture in pictures]
