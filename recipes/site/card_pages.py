@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
 from matplotlib.figure import Figure
 
 import regard
+from regard.figures.unseen import hide
+from regard.mechanisms import catalogue
 from regard.mechanisms.card import Card
-from regard.mechanisms.catalogue import example
+from regard.mechanisms.glossary import GLOSSARY
 
 FAMILIES = {
     "scores": ("Scores", "How well does a key fit a query? What is computed before any softmax."),
@@ -45,7 +46,8 @@ def write_pages(folder: Path) -> list[str]:
             text = "\n\n".join([f"# {title}", question, overview(members), *(section(card, folder) for card in members)])
             (folder / f"{family}.md").write_text(text + "\n", encoding="utf-8")
             pages.append(f"- [{title}]({family}.md)")
-    return pages
+    (folder / "glossary.md").write_text(glossary(), encoding="utf-8")
+    return [*pages, "- [Glossary](glossary.md)"]
 
 
 def overview(cards: list[Card], page: str = "") -> str:
@@ -68,12 +70,32 @@ def everything() -> str:
     return "\n\n".join(parts)
 
 
+def glossary() -> str:
+    """Words that people look for, and the cards that they lead to."""
+    family = {card.name: card.family for card in regard.catalogue()}
+    titles = {card.name: card.title for card in regard.catalogue()}
+    lines = [
+        "# Glossary",
+        "What people call things, what that is, and where it is here.",
+        "| term | what it is | cards |",
+        "|---|---|---|",
+    ]
+    for term in GLOSSARY:
+        called = f" (also: {', '.join(term.also)})" if term.also else ""
+        read = f" Read {term.read}." if term.read else ""
+        cards = ", ".join(f"[{cell(titles[name])}]({family[name]}.md#{name})" for name in term.cards)
+        lines.append(f"| **{cell(term.name)}**{cell(called)} | {cell(term.meaning)}{cell(read)} | {cards} |")
+    return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:]) + "\n"
+
+
 def section(card: Card, folder: Path) -> str:
     """One card, and its pictures in ``folder``."""
     facts = {
         "better at": card.wins,
         "worse at": card.loses,
         "used by": card.use,
+        **({"left out": card.leaves_out} if card.leaves_out else {}),
+        **({"also called": ", ".join(card.also)} if card.also else {}),
         "operations": card.flops.text,
         "bytes kept for each key": card.cache_per_token.text,
         "bytes kept in all": card.state.text,
@@ -108,12 +130,15 @@ def picture(card: Card, folder: Path) -> str:
 
 def draw(card: Card, paths: dict[str, Path]) -> None:
     """Writes the picture of a card in each theme."""
-    with torch.no_grad():
-        weights = card.apply(*example()).weights[0, 0]
+    found = catalogue.picture(card)
+    weights = found.weights[0]
     highest = float(weights.abs().max()) or 1.0
     for theme, path in paths.items():
         ax = Figure(figsize=SIZE).add_subplot()
-        regard.save(regard.heatmap(weights, ax=ax, title="", theme=theme, vmax=highest, annotate=False), path)
+        ax = regard.heatmap(weights, ax=ax, title="", theme=theme, vmax=highest, annotate=False)
+        if found.seen is not None:
+            hide(ax, found.seen[0].numpy(), theme)
+        regard.save(ax, path)
 
 
 def module_link(card: Card) -> str:

@@ -18,12 +18,26 @@ from regard.errors import OptionError
 from regard.figures.formats import checked_paths
 from regard.mechanisms.card import Card, Sizes
 from regard.mechanisms.catalogue import card as card_named
-from regard.mechanisms.catalogue import example
+from regard.mechanisms.catalogue import example, find, terms
 
 LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
 """What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""
 
-TEXTS = ("title", "family", "paper", "year", "formula", "latex", "symbols", "change", "use", "wins", "loses", "code")
+TEXTS = (
+    "title",
+    "family",
+    "paper",
+    "year",
+    "formula",
+    "latex",
+    "symbols",
+    "leaves_out",
+    "change",
+    "use",
+    "wins",
+    "loses",
+    "code",
+)
 SHADES = " ░▒▓█"
 
 
@@ -41,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.save:
         checked_paths(options.save)  # pictures only: pages have no theme
-    card = card_named(options.name)
+    card = _meant(options.name, options)
+    if card is None:
+        return 0
     with torch.no_grad():
         weights = card.apply(*example()).weights[0, 0]  # (queries, keys) of the first head
     if options.json:
@@ -55,12 +71,38 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _meant(name: str, options: argparse.Namespace) -> Card | None:
+    """The card of this name, or the only one that these words lead to; several are listed, after what the glossary says."""
+    if any(name == one.name for one in regard.catalogue()):
+        return card_named(name)
+    found, known = find(name), terms(name)
+    if len(found) == 1 and not known:
+        return found[0]
+    if not (found or known) or options.save:
+        return card_named(name)  # which refuses it, with the names that are near
+    if options.json:
+        print_json([_data(card) for card in found])
+    else:
+        console = Console(highlight=False)
+        for term in known:
+            console.print(Text(term.name, style="bold"))
+            console.print(Text(term.meaning))
+            if term.read:
+                console.print(Text(f"read: {term.read}", style="dim"))
+            console.print()
+        if found:
+            _list(found)
+    sys.stdout.flush()
+    return None
+
+
 def _data(card: Card) -> dict[str, Any]:
     costs = {name: getattr(card, name) for name in ("flops", "cache_per_token", "state")}
     return (
         {"name": card.name}
         | {name: getattr(card, name) for name in TEXTS}
         | {name: {"formula": cost.text, "of_32_heads_of_128_at_4096": cost.count(LARGE)} for name, cost in costs.items()}
+        | {"also": list(card.also)}
         | {"causal": card.causal, "rows_sum_to": card.rows, "permutable": card.permutable}
     )
 
@@ -97,6 +139,8 @@ def _show(card: Card, weights: Tensor) -> None:
         ("better at", card.wins),
         ("worse at", card.loses),
         ("used by", card.use),
+        *((("left out", card.leaves_out),) if card.leaves_out else ()),
+        *((("also called", ", ".join(card.also)),) if card.also else ()),
         ("operations", f"{card.flops.text} = {_operations(card.flops.count(LARGE))}"),
         ("kept for each key", f"{card.cache_per_token.text} = {bytes_text(card.cache_per_token.count(LARGE))}"),
         ("kept in all", f"{card.state.text} = {bytes_text(card.state.count(LARGE))}"),

@@ -198,7 +198,12 @@ def _add_mechanisms(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         help="attention mechanisms: formula, paper, cost, use, picture",
         description="List the mechanisms of the textbook, or show one of them.",
     )
-    mechanisms.add_argument("name", nargs="?", metavar="NAME", help="one mechanism; all are listed where left out")
+    mechanisms.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="one mechanism, or words to look for, such as 'KV cache'; all are listed where left out",
+    )
     mechanisms.add_argument(
         "--save",
         nargs="+",

@@ -2,16 +2,17 @@
 
 import copyreg
 import difflib
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from regard.arguments import MOST, whole_number
+from regard.arguments import MOST, text, whole_number
 from regard.errors import OptionError, in_short
 from regard.mechanisms.caches import cards as caches
 from regard.mechanisms.card import Card
 from regard.mechanisms.cross import cards as cross
+from regard.mechanisms.glossary import GLOSSARY, Term
 from regard.mechanisms.heads import cards as heads
 from regard.mechanisms.linear import cards as linear
 from regard.mechanisms.normalisers import cards as normalisers
@@ -51,9 +52,75 @@ def card(name: str) -> Card:
     named = {one.name: one for one in CARDS}
     if isinstance(name, str) and name in named:
         return named[name]
-    near = difflib.get_close_matches(str(name).lower(), named, n=3, cutoff=0.5)
+    near = [one.name for one in find(name)[:3]] if isinstance(name, str) and "\ud800" not in repr(name) else []
+    near = near or difflib.get_close_matches(str(name).lower(), named, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "regard.catalogue() lists them"
     raise OptionError(f"expected the name of a mechanism, got {in_short(name)}; {hint}")
+
+
+def find(words: str) -> list[Card]:
+    """The cards that some words lead to, the nearest first: by name, other names, the glossary, and what cards say.
+
+    Example:
+        >>> [one.name for one in find("GQA")], [one.name for one in find("speculative decoding")]
+        (['grouped-query'], ['tree'])
+        >>> [one.name for one in find("KV cache")][:3]
+        ['multi-head', 'grouped-query', 'multi-query']
+    """
+    asked = text("words", words).strip().casefold()
+    if not asked:
+        return []
+    places = {
+        0: [one for one in CARDS if asked in (one.name, one.title.casefold())],
+        1: [one for one in CARDS if asked in map(str.casefold, one.also)],
+        2: [card(name) for term in terms(words) for name in term.cards],
+        3: [one for one in CARDS if any(asked in said.casefold() for said in (one.name, one.title, *one.also))],
+    }
+    found = [one for near in places.values() for one in near]
+    if not found:
+        found = [one for one in CARDS if any(asked in said.casefold() for said in (one.change, one.use, one.wins, one.paper))]
+    return list(dict.fromkeys(found))
+
+
+def terms(words: str) -> list[Term]:
+    """The terms of the glossary that are called so, in whole.
+
+    Example:
+        >>> [term.name for term in terms("kv cache")], [term.name for term in terms("mask_mod")]
+        (['KV cache'], ['FlexAttention'])
+    """
+    asked = text("words", words).strip().casefold()
+    return [term for term in GLOSSARY if asked in map(str.casefold, (term.name, *term.also))]
+
+
+class Picture(NamedTuple):
+    """What is drawn of a card."""
+
+    weights: Tensor  #: (heads, queries, keys)
+    seen: Tensor | None  #: (heads, queries, keys), True where a key may have weight; None where all may
+
+
+def picture(one: Card) -> Picture:
+    """A card's weights on the example that shows what its family is about.
+
+    Patterns and caches are about who may look at whom. Their queries are a quarter as long, so that weight lies on all that is
+    seen and not on the one key that fits: what is hidden then stands out. Of other causal cards the future is hidden.
+
+    Example:
+        >>> picture(card("window")).seen[0].sum(-1)[:6]
+        tensor([1, 2, 3, 4, 4, 4])
+        >>> picture(card("multi-head")).seen is None
+        True
+    """
+    query, key, value = example()
+    about_who = one.family in ("patterns", "caches")
+    with torch.no_grad():
+        weights = one.apply(query / 4 if about_who else query, key, value).weights[0]
+    if about_who or one.sparse:
+        return Picture(weights, weights != 0)
+    if one.causal:
+        return Picture(weights, torch.ones_like(weights, dtype=torch.bool).tril(weights.shape[2] - weights.shape[1]))
+    return Picture(weights, None)
 
 
 def _pickled(one: Card) -> Any:

@@ -35,6 +35,7 @@ CARDS = (
     Card(
         name="cross",
         title="Cross-attention",
+        also=("encoder-decoder attention", "source-target attention"),
         family="cross",
         formula="output = softmax(Q Kᵀ / √dim) V, Q from one sequence, K and V from another",
         latex=r"O = \operatorname{softmax}\!\left(\frac{(X W_Q)(M W_K)^\top}{\sqrt{d}}\right) M W_V",
@@ -78,6 +79,7 @@ CARDS = (
     Card(
         name="induced-set",
         title="Induced set attention (ISAB)",
+        also=("ISAB", "Set Transformer"),
         family="cross",
         formula="output = softmax(Q (R K)ᵀ / √dim) R V, with R = softmax(I Kᵀ / √dim), I a few learned points",
         latex=r"O = \operatorname{softmax}\!\left(\frac{Q (R K)^\top}{\sqrt{d}}\right) R V,\quad"
@@ -104,6 +106,7 @@ CARDS = (
     Card(
         name="set-pooling",
         title="Pooling by attention (PMA)",
+        also=("PMA", "Set Transformer"),
         family="cross",
         formula="output = softmax(S Kᵀ / √dim) V, S a learned seed",
         latex=r"O = \operatorname{softmax}\!\left(\frac{S K^\top}{\sqrt{d}}\right) V,\quad S \in \mathbb{R}^{1 \times d}",
@@ -127,6 +130,7 @@ CARDS = (
     Card(
         name="pointer",
         title="Pointer network",
+        also=("pointer network",),
         family="cross",
         formula="P(answer i = key j) = softmax_j(v · tanh(W q_i + U k_j)): the weights are the output",
         latex=r"P(y_i = j) = \operatorname{softmax}_j\!\left(v^\top \tanh(W q_i + U k_j)\right)",
@@ -152,6 +156,7 @@ CARDS = (
     Card(
         name="copy",
         title="Pointer-generator (copying)",
+        also=("pointer-generator", "copy mechanism"),
         family="cross",
         formula="P(w) = p · P_vocab(w) + (1 − p) · Σ_{j: token_j = w} weight_j",
         latex=r"P(w) = p\, P_{\mathrm{vocab}}(w) + (1 - p) \sum_{j:\, x_j = w} a_j",
@@ -179,6 +184,7 @@ CARDS = (
     Card(
         name="hard",
         title="Hard attention",
+        also=("stochastic attention",),
         family="cross",
         formula="output_i = v_s, with s drawn from softmax(q_i Kᵀ / √dim), or the likeliest",
         latex=r"o_i = v_s,\quad"
@@ -229,6 +235,7 @@ CARDS = (
     Card(
         name="mocha",
         title="Monotonic chunkwise attention (MoChA)",
+        also=("MoChA", "chunkwise attention"),
         family="cross",
         formula="β_ij = Σ_{k=j..j+w−1} α_ik · exp(u_ij) / Σ_{l=k−w+1..k} exp(u_il), with α of monotonic attention",
         latex=r"\beta_{ij} = \sum_{k=j}^{j+w-1} \alpha_{ik} \frac{\exp(u_{ij})}{\sum_{l=k-w+1}^{k} \exp(u_{il})}",
@@ -257,6 +264,7 @@ CARDS = (
     Card(
         name="graph",
         title="Graph attention (GATv2)",
+        also=("GAT", "GATv2"),
         family="cross",
         formula="output_i = Σ_{j∈N(i)} softmax_j(a · LeakyReLU(q_i + k_j)) v_j, N(i) the neighbours of i",
         latex=r"o_i = \sum_{j \in \mathcal{N}(i)}"

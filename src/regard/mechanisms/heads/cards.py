@@ -123,6 +123,7 @@ CARDS = (
     Card(
         name="multi-head",
         title="Multi-head attention (MHA)",
+        also=("MHA", "full attention"),
         family="heads",
         formula="output_h = softmax(Q_h K_hᵀ / √dim) V_h, for each head h",
         latex=r"O_h = \operatorname{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{d}}\right) V_h",
@@ -144,6 +145,7 @@ CARDS = (
     Card(
         name="multi-query",
         title="Multi-query attention (MQA)",
+        also=("MQA",),
         family="heads",
         formula="output_h = softmax(Q_h Kᵀ / √dim) V: one K and V for all heads",
         latex=r"O_h = \operatorname{softmax}\!\left(\frac{Q_h K^\top}{\sqrt{d}}\right) V",
@@ -166,6 +168,7 @@ CARDS = (
     Card(
         name="grouped-query",
         title="Grouped-query attention (GQA)",
+        also=("GQA", "num_key_value_heads"),
         family="heads",
         formula="output_h = softmax(Q_h K_gᵀ / √dim) V_g, with g = ⌊h / group⌋",
         latex=r"O_h = \operatorname{softmax}\!\left(\frac{Q_h K_g^\top}{\sqrt{d}}\right) V_g,\quad g = \lfloor h / r \rfloor",
@@ -191,6 +194,7 @@ CARDS = (
     Card(
         name="latent",
         title="Multi-head latent attention (MLA)",
+        also=("MLA", "DeepSeek attention", "absorbed attention"),
         family="heads",
         formula=(
             "output_h = softmax([Q_h, R_h] · [C K_hᵀ, r]ᵀ / √(dim + rotary)) C V_hᵀ, with the latents C = norm(X W_down) and a "

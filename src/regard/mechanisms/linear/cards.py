@@ -136,6 +136,7 @@ CARDS = (
     Card(
         name="linear",
         title="Linear attention",
+        also=("linear transformer", "Transformers are RNNs", "kernel attention"),
         family="linear",
         formula="output_t = φ(q_t)ᵀ S_t / φ(q_t)ᵀ z_t, with S_t = S_{t−1} + φ(k_t) v_tᵀ, z_t = z_{t−1} + φ(k_t), φ = elu + 1",
         latex=r"o_t = \frac{\phi(q_t)^\top S_t}{\phi(q_t)^\top z_t},\quad S_t = S_{t-1} + \phi(k_t) v_t^\top,\quad "
@@ -165,6 +166,7 @@ CARDS = (
     Card(
         name="performer",
         title="Performer (FAVOR+)",
+        also=("FAVOR+", "random features"),
         family="linear",
         formula="linear attention with φ(x) = exp(Ω x − ‖x‖²/2) / √m: m random directions, so that E[φ(q)·φ(k)] = exp(q·k)",
         latex=r"\phi(x) = \frac{1}{\sqrt{m}} \exp\!\left(\Omega x - \tfrac{1}{2}\lVert x \rVert^2\right),\quad "
@@ -195,6 +197,7 @@ CARDS = (
     Card(
         name="retention",
         title="Retention (RetNet)",
+        also=("RetNet", "Lightning attention"),
         family="linear",
         formula="output = (Q Kᵀ ⊙ D) V, D_ij = γ^(i−j) where i ≥ j; or S_t = γ S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t",
         latex=r"O = (Q K^\top \odot D)\, V,\quad D_{ij} = \gamma^{i-j}\,[i \ge j] \quad\Longleftrightarrow\quad "
@@ -224,6 +227,7 @@ CARDS = (
     Card(
         name="gated-linear",
         title="Gated linear attention (GLA)",
+        also=("GLA",),
         family="linear",
         formula="S_t = diag(α_t) S_{t−1} + k_t v_tᵀ, output_t = q_tᵀ S_t: A_ij = Σ_d q_id k_jd α_{j+1,d} … α_{i,d} where i ≥ j",
         latex=r"S_t = \operatorname{diag}(\alpha_t)\, S_{t-1} + k_t v_t^\top,\ o_t = q_t^\top S_t \quad\Longleftrightarrow\quad"
@@ -251,6 +255,7 @@ CARDS = (
     Card(
         name="state-space-duality",
         title="State space duality (SSD, Mamba-2)",
+        also=("SSD", "Mamba-2", "Mamba2", "SSM"),
         family="linear",
         formula="Y = (L ∘ C Bᵀ) X, L_ij = a_i … a_{j+1} where i ≥ j; or h_t = a_t h_{t−1} + B_t x_tᵀ, y_t = C_tᵀ h_t",
         latex=r"Y = (L \circ C B^\top)\, X,\quad L_{ij} = a_i \cdots a_{j+1}\,[i \ge j] \quad\Longleftrightarrow\quad "
@@ -279,6 +284,7 @@ CARDS = (
     Card(
         name="delta-rule",
         title="Delta rule (DeltaNet)",
+        also=("DeltaNet", "fast weight programmer"),
         family="linear",
         formula="S_t = S_{t−1} + β_t k_t (v_t − S_{t−1}ᵀ k_t)ᵀ, output_t = q_tᵀ S_t, with ‖k_t‖ = 1",
         latex=r"S_t = S_{t-1} + \beta_t\, k_t \left(v_t - S_{t-1}^\top k_t\right)^\top,\quad o_t = q_t^\top S_t",
@@ -308,6 +314,7 @@ CARDS = (
     Card(
         name="gated-delta",
         title="Gated delta rule (Gated DeltaNet)",
+        also=("Gated DeltaNet", "GDN"),
         family="linear",
         formula="S_t = α_t (I − β_t k_t k_tᵀ) S_{t−1} + β_t k_t v_tᵀ, output_t = q_tᵀ S_t, with ‖k_t‖ = 1",
         latex=r"S_t = \alpha_t \left(I - \beta_t k_t k_t^\top\right) S_{t-1} + \beta_t k_t v_t^\top,\quad o_t = q_t^\top S_t",

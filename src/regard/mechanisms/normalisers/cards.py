@@ -78,6 +78,7 @@ CARDS = (
     Card(
         name="softcap",
         title="Softcapped scores",
+        also=("logit softcapping", "soft cap", "tanh cap"),
         family="normalisers",
         formula="weights = softmax(c·tanh(S / c)), with S = Q Kᵀ / √dim",
         latex=r"A = \operatorname{softmax}\!\left(c \tanh\frac{S}{c}\right)",
@@ -99,6 +100,7 @@ CARDS = (
     Card(
         name="sinks",
         title="Learned attention sinks",
+        also=("attention sink", "gpt-oss sinks", "sink logits"),
         family="normalisers",
         formula="weights = exp(S) / (exp(sink_h) + Σ exp(S)), with S = Q Kᵀ / √dim",
         latex=r"A_{ij} = \frac{e^{S_{ij}}}{e^{s_h} + \sum_k e^{S_{ik}}}",
@@ -123,6 +125,7 @@ CARDS = (
     Card(
         name="off-by-one",
         title="Softmax off by one",
+        also=("softmax1", "quiet attention", "add_zero_attn"),
         family="normalisers",
         formula="weights = exp(S) / (1 + Σ exp(S)), with S = Q Kᵀ / √dim",
         latex=r"A_{ij} = \frac{e^{S_{ij}}}{1 + \sum_k e^{S_{ik}}}",
@@ -168,6 +171,7 @@ CARDS = (
     Card(
         name="entmax",
         title="α-entmax",
+        also=("alpha-entmax", "entmax15"),
         family="normalisers",
         formula="weights = [(α − 1) S − τ]₊ ^ (1 / (α − 1)), with τ such that a row sums to 1, S = Q Kᵀ / √dim, here α = 1.5",
         latex=r"A_i = [(\alpha - 1) S_i - \tau_i]_+^{1 / (\alpha - 1)}",
@@ -192,6 +196,7 @@ CARDS = (
     Card(
         name="sigmoid",
         title="Sigmoid attention",
+        also=("FlashSigmoid", "sigmoid self-attention"),
         family="normalisers",
         formula="weights = σ(S − log keys), with S = Q Kᵀ / √dim",
         latex=r"A_{ij} = \sigma(S_{ij} - \log n)",
@@ -214,6 +219,7 @@ CARDS = (
     Card(
         name="differential",
         title="Differential attention",
+        also=("DIFF Transformer", "DiffLlama"),
         family="normalisers",
         formula="output = (softmax(S₁) − λ softmax(S₂)) V, with S_i = Q_i K_iᵀ / √(dim/2)",
         latex=(
@@ -269,6 +275,7 @@ CARDS = (
     Card(
         name="gated",
         title="Gated attention",
+        also=("output gate", "elementwise gate", "sigmoid gate"),
         family="normalisers",
         formula="output = (softmax(S) V) ⊙ σ(x W_g), with S = Q Kᵀ / √dim",
         latex=r"O = \left(\operatorname{softmax}(S)\, V\right) \odot \sigma(X W_g)",
@@ -297,6 +304,7 @@ CARDS = (
     Card(
         name="forgetting",
         title="Forgetting attention (FoX)",
+        also=("FoX", "forget gate", "Forgetting Transformer"),
         family="normalisers",
         formula="weights = softmax(S + D), causal, with D_ij = log f_{j+1} + ... + log f_i, f = σ(x w + b), S = Q Kᵀ / √dim",
         latex=r"A = \operatorname{softmax}(S + D),\quad D_{ij} = \sum_{l=j+1}^{i} \log f_l \text{ for } j \le i,"

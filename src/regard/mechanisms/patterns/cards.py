@@ -41,6 +41,7 @@ CARDS = (
     Card(
         name="causal",
         title="Causal attention",
+        also=("autoregressive", "lower triangular", "decoder mask"),
         family="patterns",
         formula="token i sees the tokens j ≤ i",
         latex=r"\mathcal{V}_i = \{\, j : j \le i \,\}",
@@ -65,6 +66,7 @@ CARDS = (
     Card(
         name="window",
         title="Sliding window attention",
+        also=("SWA", "sliding window", "local attention", "banded attention"),
         family="patterns",
         formula="token i sees the W tokens i − W < j ≤ i",
         latex=r"\mathcal{V}_i = \{\, j : i - W < j \le i \,\}",
@@ -93,6 +95,7 @@ CARDS = (
     Card(
         name="dilated",
         title="Dilated windows",
+        also=("strided attention",),
         family="patterns",
         formula="in head h, token i sees the W tokens i − m·step_h, for 0 ≤ m < W",
         latex=r"\mathcal{V}_i^{(h)} = \{\, i - m\, s_h : 0 \le m < W \,\}",
@@ -130,6 +133,7 @@ CARDS = (
     Card(
         name="prefix",
         title="Prefix attention (prefix LM)",
+        also=("prefix LM", "bidirectional prefix"),
         family="patterns",
         formula="token i sees the tokens j ≤ i, and all of the first P",
         latex=r"\mathcal{V}_i = \{\, j : j \le i \text{ or } j < P \,\}",
@@ -154,6 +158,7 @@ CARDS = (
     Card(
         name="document",
         title="Document attention (packing)",
+        also=("packing", "packed sequences", "varlen", "block-diagonal mask"),
         family="patterns",
         formula="token i sees the tokens j ≤ i of its own document",
         latex=r"\mathcal{V}_i = \{\, j : j \le i,\ \mathrm{doc}_j = \mathrm{doc}_i \,\}",
@@ -178,6 +183,7 @@ CARDS = (
     Card(
         name="block",
         title="Block-local (chunked) attention",
+        also=("chunked attention", "local chunks"),
         family="patterns",
         formula="token i sees the tokens j ≤ i of its own block: ⌊j / size⌋ = ⌊i / size⌋",
         latex=r"\mathcal{V}_i = \{\, j : j \le i,\ \lfloor j / b \rfloor = \lfloor i / b \rfloor \,\}",
@@ -206,6 +212,7 @@ CARDS = (
     Card(
         name="global-local",
         title="Global and local attention (Longformer)",
+        also=("Longformer", "global attention"),
         family="patterns",
         formula="token i sees |i − j| ≤ W / 2 and the global tokens; a global token sees all, by projections of its own",
         latex=r"\mathcal{V}_i = \{\, j : |i - j| \le \lfloor W/2 \rfloor \,\} \cup G,"
@@ -262,6 +269,7 @@ CARDS = (
     Card(
         name="swin-window",
         title="Shifted windows (Swin)",
+        also=("Swin", "shifted window", "window attention"),
         family="patterns",
         formula="output_i = softmax_j(q_i · k_j / √dim + table[place_i − place_j]) v_j, over the patches j of i's window",
         latex=r"O = \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d}} + B\right) V \text{ in each window}",
@@ -286,6 +294,7 @@ CARDS = (
     Card(
         name="native-sparse",
         title="Native sparse attention (NSA)",
+        also=("NSA",),
         family="patterns",
         formula="output = g₁·compressed + g₂·selected + g₃·window: means of blocks, the best of the blocks, the last tokens",
         latex=r"o_t = \sum_{c} g_t^{c}\, \operatorname{Attn}\!\left(q_t, \tilde K_t^{c}, \tilde V_t^{c}\right),"

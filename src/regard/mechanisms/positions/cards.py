@@ -58,6 +58,7 @@ CARDS = (
     Card(
         name="no-position",
         title="No positional encoding (NoPE)",
+        also=("NoPE", "no positional encoding"),
         family="positions",
         formula="score_ij = q_i · k_j / √dim for j ≤ i: the causal mask alone tells the order",
         latex=r"s_{ij} = \frac{q_i^\top k_j}{\sqrt{d}},\quad j \le i",
@@ -79,6 +80,7 @@ CARDS = (
     Card(
         name="sinusoidal",
         title="Sinusoidal positions",
+        also=("absolute positions", "positional encoding", "sin-cos"),
         family="positions",
         formula="x_p + [sin(p·ω_0), cos(p·ω_0), sin(p·ω_1) ...] with ω_i = 10000^(−2i/dim), before the projections",
         latex=r"x_p \leftarrow x_p + (\sin p\omega_0, \cos p\omega_0, \sin p\omega_1, \dots),\quad \omega_i = 10000^{-2i/d}",
@@ -99,6 +101,7 @@ CARDS = (
     Card(
         name="shaw",
         title="Relative keys (Shaw)",
+        also=("relative_key", "relative position representations"),
         family="positions",
         formula="score_ij = q_i · (k_j + a_{j−i}) / √dim, with j − i clipped",
         latex=r"s_{ij} = \frac{q_i^\top (k_j + a_{\operatorname{clip}(j-i)})}{\sqrt{d}}",
@@ -153,6 +156,7 @@ CARDS = (
     Card(
         name="t5-bias",
         title="Bucketed relative bias (T5)",
+        also=("relative position bias", "relative position buckets"),
         family="positions",
         formula="score_ij = q_i · k_j + b_h[bucket(j − i)], without 1/√dim",
         latex=r"s_{ij} = q_i^\top k_j + b_{h,\,\operatorname{bucket}(j - i)}",
@@ -173,6 +177,7 @@ CARDS = (
     Card(
         name="alibi",
         title="Attention with linear biases (ALiBi)",
+        also=("ALiBi", "linear bias"),
         family="positions",
         formula="score_ij = q_i · k_j / √dim − slope_h · (i − j) for j ≤ i",
         latex=r"s_{ij} = \frac{q_i^\top k_j}{\sqrt{d}} - m_h (i - j),\quad j \le i",

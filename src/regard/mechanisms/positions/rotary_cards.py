@@ -97,6 +97,7 @@ CARDS = (
     Card(
         name="rotary-half",
         title="Rotary positions (RoPE), half-split pairs",
+        also=("RoPE", "rotary embedding", "rotate_half"),
         family="positions",
         formula="score_ij = (R_i q_i) · (R_j k_j) / √dim; R_p turns channels (c, c + dim/2) by p · base^(−2c/dim)",
         latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}},\quad"
@@ -120,6 +121,7 @@ CARDS = (
     Card(
         name="rotary-interleaved",
         title="Rotary positions (RoPE), neighbouring pairs",
+        also=("RoPE", "rotary embedding"),
         family="positions",
         formula="score_ij = (R_i q_i) · (R_j k_j) / √dim; R_p turns channels (2c, 2c + 1) by p · base^(−2c/dim)",
         latex=r"s_{ij} = \frac{(R_i q_i)^\top (R_j k_j)}{\sqrt{d}} = \frac{q_i^\top R_{j-i} k_j}{\sqrt{d}},\quad"

@@ -74,6 +74,7 @@ CARDS = (
     Card(
         name="additive",
         title="Additive attention (Bahdanau)",
+        also=("Bahdanau attention", "MLP attention", "concat score"),
         family="scores",
         formula="score_ij = v · tanh(W q_i + U k_j)",
         latex=r"s_{ij} = v^\top \tanh(W q_i + U k_j)",
@@ -97,6 +98,7 @@ CARDS = (
     Card(
         name="dot",
         title="Dot-product attention (Luong)",
+        also=("Luong attention", "dot product"),
         family="scores",
         formula="score_ij = q_i · k_j",
         latex=r"s_{ij} = q_i^\top k_j",
@@ -119,6 +121,7 @@ CARDS = (
     Card(
         name="general",
         title="General (bilinear) attention (Luong)",
+        also=("Luong general", "bilinear attention", "multiplicative attention"),
         family="scores",
         formula="score_ij = q_iᵀ W k_j",
         latex=r"s_{ij} = q_i^\top W k_j",
@@ -164,6 +167,7 @@ CARDS = (
     Card(
         name="location",
         title="Location-based attention (Luong)",
+        also=("location-based",),
         family="scores",
         formula="score_ij = w_j · q_i, a learned w for each position j; no keys",
         latex=r"s_{ij} = w_j^\top q_i",
@@ -186,6 +190,7 @@ CARDS = (
     Card(
         name="scaled-dot",
         title="Scaled dot-product attention",
+        also=("SDPA", "softmax attention", "vanilla attention", "scaled dot product"),
         family="scores",
         formula="score_ij = q_i · k_j / √dim",
         latex=r"s_{ij} = \frac{q_i^\top k_j}{\sqrt{d}}",
@@ -207,6 +212,7 @@ CARDS = (
     Card(
         name="cosine",
         title="Cosine attention",
+        also=("cosine similarity", "Swin v2 attention"),
         family="scores",
         formula="score_ij = scale · cos(q_i, k_j), a learned scale for each head",
         latex=r"s_{ij} = \beta \, \frac{q_i^\top k_j}{\lVert q_i \rVert \, \lVert k_j \rVert}",
@@ -228,6 +234,7 @@ CARDS = (
     Card(
         name="qk-norm",
         title="Query-key normalisation (QK-norm)",
+        also=("QK-Norm", "QKNorm", "query-key norm"),
         family="scores",
         formula="score_ij = norm(q_i) · norm(k_j) / √dim, with norm(x) = gain · x / √(mean(x²) + eps)",
         latex=r"s_{ij} = \frac{\operatorname{norm}(q_i)^\top \operatorname{norm}(k_j)}{\sqrt{d}},\quad "
@@ -252,6 +259,7 @@ CARDS = (
     Card(
         name="kernel-regression",
         title="Kernel regression (Nadaraya-Watson)",
+        also=("Nadaraya–Watson", "Nadaraya-Watson", "kernel smoother"),
         family="scores",
         formula="score_ij = −‖q_i − k_j‖² / 2·bandwidth²",
         latex=r"s_{ij} = -\frac{\lVert q_i - k_j \rVert^2}{2 h^2}",

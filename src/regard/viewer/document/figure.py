@@ -2,26 +2,28 @@
 
 from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 
 from regard.figures.figure_files import figure_of
 from regard.figures.heatmap import heatmap
 from regard.figures.matrices import checked_index
+from regard.figures.unseen import hide
 from regard.mechanisms.card import Card
-from regard.mechanisms.catalogue import example
+from regard.mechanisms.catalogue import picture
 
 
 def mechanism_figure(card: Card, *, head: int = 0, **options: Any) -> Figure:
-    """The weights of one head; the largest has the last colour.
+    """The weights of one head; the largest has the last colour, and what no key of a row may have is grey.
 
     Args:
         card: the mechanism.
         head: which head.
         options: arguments of ``regard.heatmap``.
     """
-    with torch.no_grad():
-        weights = card.apply(*example()).weights[0]  # (heads, queries, keys)
-    own = weights[checked_index("head", head, len(weights))]
+    found = picture(card)
+    index = checked_index("head", head, len(found.weights))
     named: dict[str, Any] = {"title": card.title, "scale": "max"}
-    return figure_of(heatmap(own, **named | options))
+    ax = heatmap(found.weights[index], **named | options)
+    if found.seen is not None:
+        hide(ax, found.seen[index].numpy(), options.get("theme", "light"))
+    return figure_of(ax)
