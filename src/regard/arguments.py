@@ -3,9 +3,9 @@
 import math
 import operator
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,14 +14,20 @@ from torch import Tensor
 from regard.errors import DtypeError, OptionError, in_short
 
 Choice = TypeVar("Choice", bound=str)
+Known = TypeVar("Known")
 
 MOST = 2**27
 """Entries of a list that are looked at one by one: no map has as many positions."""
 
+MOST_WHOLE = 2**63 - 1
+"""The largest number that a tensor, or an index, can hold."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def whole_number(name: str, value: Any, least: int | None = None, most: int | None = None, *, advice: str = "") -> int:
+def whole_number(
+    name: str, value: Any, least: int | None = None, most: int | None = None, *, room: int = MOST_WHOLE, advice: str = ""
+) -> int:
     """The value as an integer: an int or a whole number of numpy or torch, within the bounds; no truth value.
 
     Args:
@@ -29,6 +35,7 @@ def whole_number(name: str, value: Any, least: int | None = None, most: int | No
         value: what came.
         least: the smallest that may be.
         most: the largest that may be.
+        room: the largest that a machine has room for, which is told only where it is exceeded.
         advice: what to do about it, for the end of the sentence.
 
     Raises:
@@ -45,6 +52,8 @@ def whole_number(name: str, value: Any, least: int | None = None, most: int | No
         number = None if _is_truth(value) else operator.index(value)
     except (TypeError, RuntimeError, NotImplementedError):  # of torch, for tensors without numbers
         number = None
+    if most is None and number is not None and number > room:
+        most = room
     if number is None or (least is not None and number < least) or (most is not None and number > most):
         raise OptionError(_sentence(name, f"a whole number{_bounds(least, most)}", value, advice))
     return number
@@ -163,9 +172,41 @@ def several(name: str, value: Any, wanted: str, *, advice: str = "") -> list[Any
     if isinstance(value, Tensor):
         dense_tensor(name, value)
     listed = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping | type)
-    if not listed or getattr(value, "ndim", 1) == 0 or len(value) > MOST:
+    if not listed or getattr(value, "ndim", 1) != 1 or _is_long(value):
         raise DtypeError(_sentence(name, f"a list of {wanted}", value, advice))
     return list(value)
+
+
+def function(name: str, value: Any, *, advice: str = "") -> Callable[..., Any]:
+    """The value, if it can be called.
+
+    Raises:
+        DtypeError: it cannot.
+
+    Example:
+        >>> function("measure", 3, advice="for example measure=len")
+        Traceback (most recent call last):
+        regard.errors.DtypeError: measure: expected a function, got 3; for example measure=len
+    """
+    if not callable(value):
+        raise DtypeError(_sentence(name, "a function", value, advice))
+    return cast("Callable[..., Any]", value)
+
+
+def with_all(name: str, value: Known, wanted: str, attributes: Sequence[str], *, advice: str = "") -> Known:
+    """The value, if it has these attributes: an object of a room that this one does not know.
+
+    Raises:
+        DtypeError: it has not.
+
+    Example:
+        >>> with_all("recording", [1], "a recording", ["maps"])
+        Traceback (most recent call last):
+        regard.errors.DtypeError: recording: expected a recording, got [1]
+    """
+    if isinstance(value, type) or not all(hasattr(value, one) for one in attributes):
+        raise DtypeError(_sentence(name, wanted, value, advice))
+    return value
 
 
 def dense_tensor(name: str, value: Any) -> Tensor:
@@ -229,6 +270,13 @@ def checked_device(device: torch.device | str) -> torch.device:
     if found.type == "meta":
         raise OptionError("device: expected one that holds numbers, got 'meta'; for example cpu")
     return found
+
+
+def _is_long(value: Collection[Any]) -> bool:
+    try:
+        return len(value) > MOST
+    except OverflowError:  # a range beyond any index
+        return True
 
 
 def _is_truth(value: Any) -> bool:

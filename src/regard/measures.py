@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import dense_tensor, several, whole_number
 from regard.errors import OptionError, ShapeError
 
 __all__ = ["changed_tokens", "edits", "logit_difference", "loss"]
@@ -79,6 +79,8 @@ def changed_tokens(before: Tensor) -> Callable[[Any], float]:
         >>> measure(torch.tensor([[5, 7, 2]]))
         1.0
     """
+    if dense_tensor("before", before).ndim != 2:
+        raise ShapeError(f"before: expected ids (batch, length), got {tuple(before.shape)}")
 
     def measure(output: Any) -> float:
         after = getattr(output, "sequences", output)
@@ -99,6 +101,9 @@ def edits(before: Sequence[Any], after: Sequence[Any]) -> int:
         >>> edits("kitten", "sitting")
         3
     """
+    for name, given in (("before", before), ("after", after)):
+        if not isinstance(given, str):
+            several(name, given, "tokens")
     row = list(range(len(after) + 1))
     for at, old in enumerate(before, start=1):
         corner, row[0] = row[0], at

@@ -79,7 +79,6 @@ def is_module(name):
     return any(card.code.endswith(name) and card.code.count(".") <= 1 for card in CARDS)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_what_the_battery_calls_right_works(name):
@@ -100,15 +99,13 @@ def amiss(name, each=None):
     return found
 
 
-@pytest.mark.exhaustive
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_wrong_arguments_work_or_are_refused_in_one_sentence(name):
     assert amiss(name, EACH) == []
 
 
 @pytest.mark.exhaustive
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CALLS)
 def test_all_wrong_arguments(name):
     assert amiss(name) == []

@@ -398,16 +398,16 @@ def test_kinds():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"layers": 1}, "layers: expected a list, got 1; for example"),
+        ({"layers": 1}, "layers: expected a list of layers, got 1; for example"),
         ({"layers": [0, -1]}, "layers: expected a whole number of at least 0, got -1"),
-        ({"layers": "01"}, "layers: expected a list, got '01'; for example"),
+        ({"layers": "01"}, "layers: expected a list of layers, got '01'; for example"),
         ({"layers": [0.5]}, r"layers: expected a whole number of at least 0, got 0\.5"),
-        ({"kinds": "cross"}, "kinds: expected a list, got 'cross'; for example"),
+        ({"kinds": "cross"}, "kinds: expected a list of kinds, got 'cross'; for example"),
         ({"kinds": ["cross", "sideways"]}, "kinds: expected one of encoder, decoder, cross, self, got 'sideways'"),
     ],
 )
 def test_options_that_no_model_has(options, text):
-    with pytest.raises(OptionError, match=text), regard.record(tiny("bert"), **options):
+    with pytest.raises((DtypeError, OptionError), match=text), regard.record(tiny("bert"), **options):
         pass
 
 

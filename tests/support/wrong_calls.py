@@ -64,7 +64,7 @@ def tried(call: Call, name: str, wrong: str) -> str | None:
         except RegardError as error:
             amiss = _of_own(error)
         except OSError as error:
-            amiss = None if name in call.paths and ONE_SENTENCE.search(str(error)) else _foreign(error)
+            amiss = None if call.paths and ONE_SENTENCE.search(str(error)) else _foreign(error)
         except ZeroDivisionError as error:
             own = "raising function" in wrong and "user's own" in str(error)
             amiss = None if own else _foreign(error)
@@ -89,7 +89,7 @@ def used(result: Any, *, drawn: bool = True) -> None:
     elif isinstance(result, Iterator):
         for _, _one in zip(range(50), result, strict=False):
             pass
-    elif hasattr(result, "__enter__") and not isinstance(result, torch.Tensor):
+    elif hasattr(result, "__enter__") and not isinstance(result, torch.Tensor | Path):
         with contextlib.suppress(StopIteration), result:
             pass
     elif isinstance(result, list | tuple):

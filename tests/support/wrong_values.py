@@ -39,6 +39,14 @@ def _quantised() -> torch.Tensor:
         return torch.quantize_per_tensor(base(), 0.1, 0, torch.qint8)
 
 
+def _csr() -> torch.Tensor:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return base()[0, 0].to_sparse_csr()
+
+
 def _nested() -> torch.Tensor:
     import warnings
 
@@ -141,7 +149,7 @@ TENSORS: dict[str, Callable[[], Any]] = {
     "uint16": lambda: base().abs().to(torch.uint16),
     "meta": lambda: base().to("meta"),
     "sparse": lambda: base().to_sparse(),
-    "csr": lambda: base()[0, 0].to_sparse_csr(),
+    "csr": _csr,
     "mkldnn": lambda: base().to_mkldnn(),
     "quantised": _quantised,
     "nested": _nested,

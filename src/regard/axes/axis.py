@@ -11,7 +11,7 @@ from regard.axes.given_texts import GivenTexts, check_sequences, given_texts
 from regard.axes.line import Groups, Line
 from regard.axes.places import Place
 from regard.axes.roles import ROLES
-from regard.errors import ShapeError, in_short
+from regard.errors import DtypeError, ShapeError, in_short
 from regard.positions import Positions
 from regard.tokens.words import Words, WordsAsked
 
@@ -42,11 +42,15 @@ class Axis(Sequence[str]):
     beside: "Axis | None" = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.lines, tuple | list) or not all(isinstance(line, Line) for line in self.lines):
+            raise DtypeError(f"lines: expected a tuple of Line, one a sequence, got {in_short(self.lines)}")
         sizes = {line.size for line in self.lines}
         if len(sizes) != 1:
             raise ShapeError(f"expected sequences of one length, padding included, got {sorted(sizes) or 'none'}")
-        if self.role is not None and self.role not in ROLES:
+        if self.role is not None and (not isinstance(self.role, str) or self.role not in ROLES):
             raise ShapeError(f"role: expected one of {', '.join(ROLES)}, got {in_short(self.role)}")
+        if not isinstance(self.beside, Axis | None):
+            raise DtypeError(f"beside: expected another Axis, got {in_short(self.beside)}")
         if self.beside is not None and len(self.beside) != len(self):
             raise ShapeError(f"beside: expected {len(self)} positions, got {len(self.beside)}")
 

@@ -6,16 +6,27 @@ from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import TypeVar
 
-from regard.axes.places import Patch, Place
-from regard.errors import OptionError, ShapeError
+import numpy as np
+
+from regard.arguments import truth, whole_number
+from regard.axes.places import Patch, Place, Residue, Seconds
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.positions import Positions, positions_of
+from regard.tokens.kinds import checked_kind
 from regard.tokens.special import is_special
 from regard.tokens.words import Words, WordsAsked, words_of
 
 T = TypeVar("T")
 Groups = tuple[tuple[int, ...], ...]
 
-_COLUMNS = ("text", "token", "id", "present", "special", "place")
+_COLUMNS: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "token": (str,),
+    "id": (int, np.integer),
+    "present": (bool, np.bool_),
+    "special": (bool, np.bool_),
+    "place": (Patch, Seconds, Residue, type(None)),
+}
 
 
 @dataclass(frozen=True)
@@ -47,13 +58,22 @@ class Line:
     cut: bool = False
 
     def __post_init__(self) -> None:
-        for name in _COLUMNS:
+        size = whole_number("size", self.size, 0)
+        if size is not self.size:
+            object.__setattr__(self, "size", size)
+        for name, types in _COLUMNS.items():
             known = getattr(self, name)
-            if known is not None and len(known) != self.size:
+            if known is None:
+                continue
+            if not isinstance(known, tuple | list):
+                raise DtypeError(f"{name}: expected a tuple, one a position, or None, got {in_short(known)}")
+            if len(known) != self.size:
                 raise ShapeError(f"{name}: expected {self.size}, one a position, got {len(known)}")
-        for name, groups in self.group.items():
-            if wrong := [at for places in groups for at in places if not 0 <= at < self.size]:
-                raise ShapeError(f"{name}: expected groups of positions from 0 to {self.size - 1}, got {wrong[0]}")
+            if strange := [one for one in set(map(type, known)) if not issubclass(one, types)]:
+                raise DtypeError(f"{name}: expected {' or '.join(one.__name__ for one in types)}, got {strange[0].__name__}")
+        _check_groups(self.group, self.size)
+        checked_kind(self.kind)
+        truth("cut", self.cut)
 
     @property
     def spelled(self) -> tuple[str, ...] | None:
@@ -119,3 +139,14 @@ def _chosen(values: tuple[T, ...] | None, places: Positions) -> tuple[T, ...] | 
     if isinstance(places, range) and places.step == 1:
         return values[places.start : places.stop]
     return tuple(values[at] for at in places)
+
+
+def _check_groups(group: Mapping[str, Groups], size: int) -> None:
+    if not isinstance(group, Mapping):
+        raise DtypeError(f"group: expected units by name, each the positions of its parts, got {in_short(group)}")
+    for name, groups in group.items():
+        if not isinstance(groups, tuple | list) or not all(isinstance(places, tuple | list | range) for places in groups):
+            raise DtypeError(f"{name}: expected tuples of positions, one a unit, got {in_short(groups)}")
+        for at in (at for places in groups for at in places):
+            if not isinstance(at, int | np.integer) or not 0 <= at < size:
+                raise ShapeError(f"{name}: expected groups of positions from 0 to {size - 1}, got {in_short(at)}")

@@ -89,6 +89,8 @@ def heads_grid(
         >>> [ax.get_title() for ax in figure.axes][2:4]
         ['layer 0, head 2', 'layer 1, head 0']
     """
+    if isinstance(map_or_weights, Mapping) and not map_or_weights:
+        raise OptionError("expected maps or weights by name, got none")
     names: list[str] = list(map_or_weights) if isinstance(map_or_weights, Mapping) else []
     layers = list(map_or_weights.values()) if isinstance(map_or_weights, Mapping) else layers_of(map_or_weights)
     look = look_of(theme, width, font, ax)
@@ -192,14 +194,14 @@ def _panels(found: list[Matrices], titles: Sequence[str] | None, names: Sequence
     ]
     if titles is None:
         return panels
-    if isinstance(titles, str) or len(titles) != len(panels):
+    if not isinstance(titles, list | tuple) or len(titles) != len(panels):
         raise OptionError(f"titles: expected a list of {len(panels)}, one a head, layer by layer, got {in_short(titles)}")
     return [replace(panel, title=said(title), short=said(title)) for panel, title in zip(panels, titles, strict=True)]
 
 
 def _check_highlight(highlight: tuple[int, int] | None, panels: list[_Panel]) -> None:
     there = [(panel.number, panel.head) for panel in panels]
-    if highlight is not None and highlight not in there:
+    if highlight is not None and (not isinstance(highlight, tuple | list) or tuple(highlight) not in there):
         raise OptionError(
             f"highlight: expected (layer, head) from {there[0]} to {there[-1]}, got {in_short(highlight)}; "
             "layers and heads are counted from 0, as in the titles"

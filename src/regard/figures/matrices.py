@@ -83,6 +83,8 @@ def read_matrices(
     Raises:
         ShapeError, DtypeError, OptionError, ScoreError: weights that cannot be drawn, and why.
     """
+    if isinstance(source, Tensor) and source.is_nested:
+        dense_tensor("weights", source)
     lazy = isinstance(source, LazyMap)
     values = source if isinstance(source, LazyMap) else as_array(source)
     shape = tuple(values.shape)

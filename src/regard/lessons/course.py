@@ -8,7 +8,7 @@ from typing import Any
 
 from regard import arguments
 from regard.arguments import whole_number
-from regard.errors import DtypeError, OptionError
+from regard.errors import DtypeError, OptionError, in_short
 from regard.lessons import tries
 from regard.lessons.diagnosis import diagnose
 from regard.lessons.exercise import Exercise
@@ -69,13 +69,15 @@ def named(name: str) -> Exercise:
         'causal_weights'
     """
     known = {exercise.name: exercise for exercise in EXERCISES}
+    if not isinstance(name, str):
+        raise OptionError(f"expected the name of an exercise, got {in_short(name)}; there are {', '.join(known)}")
     wanted = " ".join(str(name).lower().replace("-", " ").replace("_", " ").split())
     if wanted in known:
         return known[wanted]
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
     near += [one for one in known if one not in near and set(one.split()) & set(wanted.split())]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    raise OptionError(f"expected the name of an exercise, got {name!r}; {hint}")
+    raise OptionError(f"expected the name of an exercise, got {in_short(name)}; {hint}")
 
 
 def task(name: str) -> str:

@@ -26,7 +26,11 @@ class OwnFunction(Pattern):
         self.function, self.title, self._limits = function, title, limits
 
     def sees(self, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return self.function(batch, head, query, key)
+        seen = self.function(batch, head, query, key)
+        if not isinstance(seen, Tensor) or seen.dtype != torch.bool:
+            given = seen.dtype if isinstance(seen, Tensor) else type(seen).__name__
+            raise DtypeError(f"function: expected one that returns truth values, got {given}; as lambda b, h, q, k: q >= k")
+        return seen
 
     def extent(self, batch: int, head: int, rows: range, keys: int) -> Extent:
         return Extent.unknown(keys)

@@ -33,7 +33,7 @@ def recognised(tensor: Tensor) -> Mask:
     if full.numel() == 0:
         return Mask.of(FromTensor(full.clone()))
     blocks = full.split(max(1, _BLOCK // (full[:, :, 0].numel())), dim=2)
-    return Mask.of(of_runs(blocks, tensor.shape[-1]) or FromTensor(full.clone()))
+    return Mask.of(of_runs(blocks, full.shape[3]) or FromTensor(full.clone()))
 
 
 def of_runs(blocks: Iterable[Tensor], keys: int) -> Pattern | None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regard.arguments import dense_tensor, whole_number
+from regard.arguments import MOST, dense_tensor, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks.combined import Or
 from regard.masks.mask import Mask
@@ -243,6 +243,10 @@ def random_blocks(count: int, size: int, blocks: int, heads: int = 1, seed: int 
     count, blocks, heads = (
         whole_number(name, number, 1) for name, number in (("count", count), ("blocks", blocks), ("heads", heads))
     )
+    if heads * blocks**2 > MOST:
+        raise OptionError(
+            f"blocks: expected heads · blocks² of at most {MOST:,}, got {heads:,} · {blocks:,}²; take larger blocks"
+        )
     place = torch.arange(blocks)
     free = ((place[:, None] - place).abs() > 1) & (place > 0) & (place < blocks - 1)  # (query blocks, key blocks)
     luck = torch.rand(heads, blocks, blocks, generator=torch.Generator().manual_seed(whole_number("seed", seed)))

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from regard.arguments import whole_number
+from regard.arguments import truth, whole_number
 from regard.errors import OptionError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -90,8 +90,9 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, dim: int, heads: int, kv_heads: int | None = None, *, bias: bool = True) -> None:
         super().__init__()
         kv_heads = heads if kv_heads is None else kv_heads
-        for name, size in (("dim", dim), ("heads", heads), ("kv_heads", kv_heads)):
-            whole_number(name, size, 1)
+        given = {"dim": dim, "heads": heads, "kv_heads": kv_heads}
+        dim, heads, kv_heads = (whole_number(name, size, 1, room=inputs.MOST_FEATURES) for name, size in given.items())
+        bias = truth("bias", bias)
         if dim % heads:
             raise OptionError(f"expected dim to be a multiple of heads, got dim={dim} and heads={heads}; change one of them")
         if heads % kv_heads:

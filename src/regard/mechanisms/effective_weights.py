@@ -38,7 +38,7 @@ def effective_weights(function: Callable[[Tensor], Tensor | tuple[Tensor, object
         raise DtypeError(
             f"function: expected a function of values, got {type(function).__name__}; write lambda v: attention(query, key, v)"
         )
-    inputs.check_floats("value", value)
+    inputs.check_computed("value", value)
     inputs.check_axes("value", value)
     keys = value.shape[-2]
     identity = torch.eye(keys, dtype=value.dtype, device=value.device).expand(*value.shape[:-2], keys, keys)

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from regard.arguments import dense_tensor, float_tensor
 from regard.errors import DtypeError, ScoreError, ShapeError, in_short
 
+MOST_FEATURES = 2**20
+"""Features of a layer: its matrices have the square of that, and no machine has room for more."""
+
 AXES = {
     "query": "(batch, heads, queries, dim)",
     "key": "(batch, kv_heads, keys, dim)",
@@ -84,8 +87,7 @@ def check_scores_and_value(scores: Tensor, value: Tensor) -> None:
                 "expected scores (batch, heads, queries, keys) and value (batch, kv_heads, keys, value_dim), or both without "
                 f"their first axes, and every size at least 1, got {name} {tuple(tensor.shape)}"
             )
-    if value.dtype.itemsize == 1:
-        raise DtypeError(f"expected value of a type to compute in, got {value.dtype}; convert it with value.float()")
+    check_computed("value", value)
     s, v = widen(scores).shape, widen(value).shape
     if s[0] != v[0] or s[1] % v[1] or s[3] != v[2]:
         raise ShapeError(
@@ -103,6 +105,19 @@ def check_floats(name: str, tensor: Tensor) -> None:
         regard.errors.DtypeError: expected query of a floating type, got torch.int64; convert it with query.float()
     """
     float_tensor(name, tensor)
+
+
+def check_computed(name: str, tensor: Tensor) -> None:
+    """Refuse what is not a floating-point tensor, and numbers of 8 bits, which are kept and not computed with.
+
+    Example:
+        >>> check_computed("value", torch.ones(2).to(torch.float8_e4m3fn))
+        Traceback (most recent call last):
+        regard.errors.DtypeError: expected value of a type to compute in, got torch.float8_e4m3fn; convert it with value.float()
+    """
+    check_floats(name, tensor)
+    if tensor.dtype.itemsize == 1:
+        raise DtypeError(f"expected {name} of a type to compute in, got {tensor.dtype}; convert it with {name}.float()")
 
 
 def check_shape(name: str, tensor: Tensor, axes: Mapping[str, int | None], advice: str = "") -> None:

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.arguments import number, whole_number
+from regard.arguments import number, truth, whole_number
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import gather
 
@@ -58,7 +58,7 @@ def online_attention(
         scale = 1 / math.sqrt(query.shape[-1])
     scale = number("scale", scale, above=0, advice="leave it out for the default")
     tile = whole_number("tile", tile, 1)
-    visible = masks.causal(k.shape[2] - q.shape[2]) if causal else masks.everything()
+    visible = masks.causal(k.shape[2] - q.shape[2]) if truth("causal", causal) else masks.everything()
 
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         rows = [

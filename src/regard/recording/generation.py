@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from regard.arguments import dense_tensor
 from regard.axes.axis import Axis
 from regard.axes.tokens import Tokenizer, axis_of_ids, axis_of_presence, joined
-from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
+from regard.errors import DtypeError, OptionError, RecordingError, ShapeError, in_short
 from regard.recording.record import recorder_of
 from regard.recording.recording import Recording
 from regard.recording.replayed import Replay, batch_of, inputs_of, replayed
@@ -75,6 +76,8 @@ def generate(
         raise DtypeError(
             f"expected inputs as a tensor or a mapping, got {type(inputs).__name__}; pass what the tokenizer returns"
         )
+    if isinstance(inputs, Mapping) and (strange := [name for name in inputs if not isinstance(name, str)]):
+        raise DtypeError(f"expected inputs by name, got the name {in_short(strange[0])}; pass what the tokenizer returns")
     main = model.main_input_name
     given = {main: inputs} if isinstance(inputs, Tensor) else dict(inputs or {})
     named = given | inputs_of(model, generate_kwargs)
@@ -84,6 +87,8 @@ def generate(
     if not any(named.get(name) is not None for name in {*known, *takes}):  # some write of a picture alone
         raise OptionError(f"expected inputs with {' or '.join(known)}, got {sorted(named)}; pass what the processor returns")
     ids = named.get("input_ids")
+    if isinstance(ids, Tensor):
+        dense_tensor("input_ids", ids)
     if ids is not None and (not isinstance(ids, Tensor) or ids.ndim != 2):
         raise ShapeError(
             "expected input_ids as a tensor (batch, positions), got "

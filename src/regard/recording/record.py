@@ -1,15 +1,15 @@
 """``with regard.record(model) as recording``: every attention call of the block, as lazy maps."""
 
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from regard.arguments import one_of, whole_number
+from regard.arguments import one_of, several, truth, whole_number
 from regard.axes.tokens import Tokenizer
-from regard.errors import DtypeError, OptionError, RecordingError, in_short
+from regard.errors import DtypeError, RecordingError
 from regard.recording.block import once
 from regard.recording.copies import Copies
 from regard.recording.kinds import ATTENTION_KINDS
@@ -97,13 +97,13 @@ def recorder_of(
     """As ``record``, for those who know more of the texts than the model is given: nothing is said of padding."""
     if not isinstance(model, nn.Module):
         raise DtypeError(f"model: expected a torch module, got {type(model).__name__}{_held_in(model)}")
-    for name, given, example in (("layers", layers, "layers=[0, 3]"), ("kinds", kinds, "kinds=['cross']")):
-        if given is not None and (isinstance(given, str) or not isinstance(given, Collection)):
-            raise OptionError(f"{name}: expected a list, got {in_short(given)}; for example {example}")
     if layers is not None:
+        layers = several("layers", layers, "layers", advice="for example layers=[0, 3]")
         layers = [whole_number("layers", layer, 0, advice="they are counted from 0") for layer in layers]
-    for kind in kinds or ():
-        one_of("kinds", kind, ATTENTION_KINDS)
+    if kinds is not None:
+        kinds = several("kinds", kinds, "kinds", advice="for example kinds=['cross']")
+        kinds = [one_of("kinds", kind, ATTENTION_KINDS) for kind in kinds]
+    values = truth("values", values)
     recording = Recording()
     recording.model = _name_of(model)
     if keep is not None and not callable(keep):

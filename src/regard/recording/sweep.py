@@ -143,6 +143,8 @@ def sweep(
         )
     if run is None:
         run = _one_pass
+        if isinstance(inputs, Mapping) and (strange := [name for name in inputs if not isinstance(name, str)]):
+            raise DtypeError(f"inputs: expected inputs by name, got the name {in_short(strange[0])}; or a tensor of ids")
     counting = HeadSwitch(model, kind=kind, how=how)
     with torch.no_grad(), observe(model, counting):
         baseline = _number(measure(run(model, inputs)))

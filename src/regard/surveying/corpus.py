@@ -127,7 +127,7 @@ def find_corpus(addresses: str | Sequence[str], columns: Columns) -> Corpus:
         FileFormatError: a folder without texts.
         ImportError: Parquet or Arrow without pyarrow, or a scheme without its package.
     """
-    given = [addresses] if isinstance(addresses, str) else list(addresses)
+    given: list[Any] = list(addresses) if isinstance(addresses, list | tuple | set | frozenset) else [addresses]
     if not given or not all(isinstance(one, str) and one for one in given):
         raise OptionError(
             f"expected the address of a corpus, or a list of them, got {in_short(addresses)}; for example 'corpus.txt'"

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
+from regard.arguments import text as checked_text
 from regard.errors import DtypeError, FileFormatError
 from regard.surveying.extremes import Integers
 from regard.surveying.parquet_pages import pages
@@ -47,6 +48,11 @@ class Columns:
     text: str = "text"
     target: str | None = None
     pairs: bool = False  #: a line of text is a text and its target, with a tab between
+
+    def __post_init__(self) -> None:
+        checked_text("column", self.text)
+        if self.target is not None:
+            checked_text("target_column", self.target)
 
 
 def format_of(name: str) -> str | None:

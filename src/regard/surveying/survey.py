@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from regard.analysis.heads.registry import WINDOWS, in_table
-from regard.arguments import one_of, whole_number
+from regard.analysis.heads.statistics import checked_windows
+from regard.arguments import one_of, truth, whole_number
 from regard.errors import DtypeError, FileFormatError, OptionError
 from regard.files import checked_path, refusal
 from regard.progress import bar
@@ -108,9 +109,10 @@ def survey(
         >>> row.count, row.highest[0].text
         (2, 'I tripped.')
     """
-    settings = Settings(max_tokens, batch_tokens, tuple(windows), examples, per_text)
+    settings = Settings(max_tokens, batch_tokens, checked_windows(windows), examples, truth("per_text", per_text))
     settings.check()
     _check(engine, dtype, workers, checkpoint, cluster)
+    restart = truth("restart", restart)
     path = None if output is None else checked_path(output)
     if path is not None:
         require_pyarrow("to write a survey")

@@ -1,5 +1,6 @@
 """A survey, and the Parquet file that holds it: one row for each statistic of each head (docs/survey.md)."""
 
+import errno
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.analysis.heads.registry import HeadStatistics, head_row, statistic_named
+from regard.arguments import truth, whole_number
 from regard.errors import FileFormatError, OptionError, in_short
 from regard.files import as_path, checked_path, refusal, written_whole
 from regard.pictured import Pictured
@@ -83,6 +85,7 @@ class Survey(Pictured):
         Args:
             examples: whether the texts at either end are wanted too.
         """
+        truth("examples", examples)
         totals = self.tally.totals
         if totals is None:
             return
@@ -132,13 +135,16 @@ class Survey(Pictured):
     def _cell(self, kind: str | None, layer: int | None, head: int, statistic: str) -> int:
         totals = self.tally.totals
         heads = totals.heads if totals else ()
+        named = isinstance(kind, str | None) and isinstance(statistic, str) and statistic in self.statistics
+        layer = None if layer is None else whole_number("layer", layer, 0)
+        head = whole_number("head", head, 0)
         for at, place in enumerate(heads):
-            if totals and (place.kind, place.layer, place.head) == (kind, layer, head) and statistic in totals.statistics:
+            if totals and named and (place.kind, place.layer, place.head) == (kind, layer, head):
                 return at * len(totals.statistics) + totals.statistics.index(statistic)
         known = Counter(f"{place.kind} {place.layer}" for place in heads)
         raise OptionError(
             f"expected one of {', '.join(f'{place} ({count} heads)' for place, count in known.items()) or 'no heads'} and of "
-            f"{', '.join(self.statistics) or 'no statistics'}, got {kind} {layer}, head {head}, {in_short(statistic)}"
+            f"{', '.join(self.statistics) or 'no statistics'}, got {in_short(kind)} {layer}, head {head}, {in_short(statistic)}"
         )
 
     def heads(self) -> list[HeadStatistics]:
@@ -310,8 +316,13 @@ class Survey(Pictured):
         """
         require_pyarrow("to read a survey")
         place = as_path(path)
-        if not place.is_file():
-            raise refusal("read", 2, place, "there is no such file; regard survey MODEL --text CORPUS -o FILE makes one")
+        try:
+            there = place.is_file()
+        except OSError as error:  # a name that is too long
+            raise refusal("read", error.errno or errno.EIO, place, f"{error.strerror}; name another file") from error
+        if not there:
+            advice = "there is no such file; regard survey MODEL --text CORPUS -o FILE makes one"
+            raise refusal("read", errno.ENOENT, place, advice)
         table, cost = read_table(place, METADATA)
         about = about_of(table, place)
         try:

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from regard.errors import DtypeError, in_short
 from regard.tokens.kinds import checked_kind, kind_of
-from regard.tokens.special import is_special, runs_between
-from regard.tokens.spelling import as_text, pieces_of
+from regard.tokens.special import checked_special, is_special, runs_between
+from regard.tokens.spelling import as_text, checked_tokens, pieces_of
 
 
 class Character(NamedTuple):
@@ -18,8 +17,7 @@ class Character(NamedTuple):
 
 def text_runs(tokens: Sequence[str | bytes], special: Collection[str] | None, kind: str | None) -> list[list[Character]]:
     """The characters between special tokens, run by run."""
-    if isinstance(tokens, str | bytes):
-        raise DtypeError(f"expected a list of tokens, got the text {in_short(tokens)}; tokenize it first")
+    tokens, special = checked_tokens(tokens), checked_special(special)
     left_out = [is_special(as_text(token), special) for token in tokens]
     kind = checked_kind(kind) or kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])
     return [list(_characters(tokens, run, kind)) for run in runs_between(left_out)]

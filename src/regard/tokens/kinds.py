@@ -26,7 +26,8 @@ _SHARE = 0.02  # of them that have a kind's mark where it is that kind
 
 def checked_kind(kind: str | None) -> str | None:
     """A kind as it is, or OptionError where there is no such kind."""
-    if kind is not None and kind not in TOKENIZERS:  # not `one_of`: this room stands beside arguments, not above it
+    # Not `one_of`: this room stands beside arguments, not above it.
+    if kind is not None and (not isinstance(kind, str) or kind not in TOKENIZERS):
         raise OptionError(
             f"kind: expected one of {', '.join(TOKENIZERS)}, got {in_short(kind)}; leave it out to see it from the tokens"
         )

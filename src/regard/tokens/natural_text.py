@@ -3,6 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from regard.errors import DtypeError, in_short
+from regard.tokens.spelling import checked_tokens
+
 
 def natural_text(words: Sequence[str], language: str = "en") -> str:
     """Words and marks, as tokenized corpora have them, with the blanks that people would write.
@@ -20,6 +23,10 @@ def natural_text(words: Sequence[str], language: str = "en") -> str:
         >>> natural_text("Qu' y a -t -il ?".split(), "fr")
         "Qu'y a-t-il ?"
     """
+    if isinstance(words, str) or not all(isinstance(word, str) for word in checked_tokens(words)):
+        raise DtypeError(f"words: expected a list of texts, got {in_short(words)}; for example text.split()")
+    if not isinstance(language, str):
+        raise DtypeError(f"language: expected a text such as 'fr', got {in_short(language)}")
     french = language == "fr"
     closing = _CLOSING if french else _CLOSING | _HIGH
     text, glued, open_quotes = "", True, set[str]()

@@ -3,8 +3,10 @@
 import ast
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
+
+from regard.errors import DtypeError, in_short
 
 BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 LITERAL = re.compile(r"b'.*'|b\".*\"", re.DOTALL)
@@ -85,6 +87,18 @@ def with_bytes(text: str) -> str:
         'a⟨E4⟩'
     """
     return re.sub("[\udc80-\udcff]", lambda byte: f"⟨{ord(byte[0]) - 0xDC00:02X}⟩", text)
+
+
+def checked_tokens(tokens: Sequence[str | bytes]) -> Sequence[str | bytes]:
+    """Tokens as they are, or DtypeError where they are one text, or no texts."""
+    if isinstance(tokens, str | bytes):
+        raise DtypeError(f"tokens: expected a list of tokens, got the text {in_short(tokens)}; tokenize it first")
+    if isinstance(tokens, type | Mapping) or not isinstance(tokens, Collection) or getattr(tokens, "ndim", 1) != 1:
+        raise DtypeError(f"tokens: expected a list of tokens, got {in_short(tokens)}; for example ['▁the', '▁cat']")
+    for token in tokens:
+        if not isinstance(token, str | bytes):
+            raise DtypeError(f"tokens: expected a list of texts, got {in_short(token)} in it; tokenizers name their ids")
+    return tokens if isinstance(tokens, Sequence) else list(tokens)
 
 
 def _wide_characters(data: bytes) -> int:

@@ -5,10 +5,9 @@ from collections.abc import Collection, Sequence
 
 import regex
 
-from regard.errors import DtypeError, in_short
 from regard.tokens.kinds import checked_kind, kind_of
-from regard.tokens.special import is_special, runs_between
-from regard.tokens.spelling import as_text, decoded, pieces_of, with_bytes
+from regard.tokens.special import checked_special, is_special, runs_between
+from regard.tokens.spelling import as_text, checked_tokens, decoded, pieces_of, with_bytes
 
 _SHORT = {"\n": "↵", "\t": "→", "\r": "␍"} | dict.fromkeys("\u00a0\u2007\u202f", "⍽")  # three blanks that do not break
 _KEPT = r"""
@@ -49,8 +48,7 @@ def texts_of(tokens: Sequence[str | bytes], kind: str | None = None, special: Co
         >>> texts_of(["th@@", "e", "cat"]), texts_of(["the</w>", "c", "at</w>"])
         (('th', '##e', 'cat'), ('the', 'c', '##at'))
     """
-    if isinstance(tokens, str | bytes):
-        raise DtypeError(f"tokens: expected a list of tokens, got the text {in_short(tokens)}; tokenize it first")
+    tokens, special = checked_tokens(tokens), checked_special(special)
     names = [as_text(token) for token in tokens]
     left_out = [is_special(name, special) for name in names]
     seen = checked_kind(kind) or kind_of([token for token, out in zip(tokens, left_out, strict=True) if not out])

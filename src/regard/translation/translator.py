@@ -11,9 +11,9 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
 from regard.analysis.alignment.align import ROW_NAMES, Alignment, Reading, agreeing_reading, align, guess_reading
-from regard.arguments import one_of, whole_number
+from regard.arguments import one_of, several, whole_number
 from regard.arguments import text as checked_text
-from regard.errors import DtypeError, ModelError, OptionError, TooLongError, in_short
+from regard.errors import DtypeError, ModelError, OptionError, ShapeError, TooLongError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.pictured import Pictured
 from regard.progress import bar
@@ -174,12 +174,12 @@ def translate(
     beams = whole_number("beams", beams, 1, MOST_BEAMS)
     if targets is not None and (len(targets) != len(texts) or isinstance(text, str) != isinstance(target, str)):
         raise OptionError(f"expected one target a text, got {len(texts)} texts and {len(targets)} targets")
-    for name, several in (("text", texts), ("target", targets or [])):
-        for place, one in enumerate(several):
+    for name, given in (("text", texts), ("target", targets or [])):
+        for place, one in enumerate(given):
             if not isinstance(one, str):
                 raise OptionError(f"expected a {name} or a list of them, got {type(one).__name__} at {place}")
             if not one.strip():
-                where = f" at {place}" if len(several) > 1 else ""
+                where = f" at {place}" if len(given) > 1 else ""
                 raise OptionError(f"expected a {name} with words, got an empty one{where}")
     found = list(load_translator(model).stream(texts, beams, targets))
     return found[0] if isinstance(text, str) else found
@@ -289,12 +289,15 @@ class Translator:
     def stream(self, texts: Sequence[str], beams: int, targets: Sequence[str] | None = None) -> Iterator[Translation]:
         """Translations one after another, in batches; a bar shows on long lists."""
         beams = whole_number("beams", beams, 1, MOST_BEAMS)
+        texts = several("texts", texts, "texts")
         encoded = [self.check(text) for text in texts]
+        if targets is not None and len(targets := several("targets", targets, "texts")) != len(texts):
+            raise ShapeError(f"targets: expected {len(texts)}, one a text, got {len(targets)}")
         shown = bar(total=len(texts), desc="translating", unit="text", alone=len(texts) > BATCH)
         with shown:
             for start in range(0, len(texts), BATCH):
                 batch = slice(start, start + BATCH)
-                yield from self._batch(texts[batch], encoded[batch], beams, targets and targets[batch])
+                yield from self._batch(texts[batch], encoded[batch], beams, targets[batch] if targets else None)
                 shown.update(len(texts[batch]))
 
     def _batch(

@@ -16,7 +16,7 @@ from torch import Tensor
 from regard.analysis.alignment.error_rates import Link
 from regard.analysis.alignment.methods import Rule, links_of
 from regard.analysis.alignment.word_maps import mean_of, merge
-from regard.arguments import one_of, whole_number
+from regard.arguments import one_of, several, whole_number
 from regard.axes.axis import Axis
 from regard.axes.roles import ROLES
 from regard.errors import OptionError, ShapeError, in_short
@@ -201,7 +201,7 @@ def align(
             f"reverse: expected an Alignment, and method='mutual' beside it, got {type(reverse).__name__} and "
             f"{in_short(method)}; align the other direction first"
         )
-    chosen = _checked_readings(maps, layer, head, rows, readings)
+    chosen = checked_readings(maps, layer, head, rows, readings)
     amap = maps[chosen[0].layer]
     source = read_words(amap.keys, source_words, "source_words")
     target = read_words(amap.queries, target_words, "target_words")
@@ -233,7 +233,7 @@ def _checked_maps(cross: object) -> Sequence[AttentionMap]:
     return maps
 
 
-def _checked_readings(
+def checked_readings(
     maps: Sequence[AttentionMap],
     layer: int | None,
     head: int | None,
@@ -246,6 +246,7 @@ def _checked_readings(
     if readings is not None:
         if layer is not None or rows is not None:
             raise OptionError("expected readings= or layer, head and rows, got both; leave one out")
+        readings = several("readings", readings, "(layer, head, rows)")
         if not readings or not all(isinstance(one, tuple) and len(one) == 3 for one in readings):
             raise OptionError(f"expected readings as a list of (layer, head, rows), got {in_short(readings)}")
         chosen = tuple(Reading(*one) for one in readings)
@@ -314,7 +315,7 @@ def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
     prepares the one that it produces (Chen et al. 2020, section 3).
     """
     best: dict[tuple[int, int], float] = {}
-    for layer, amap in enumerate(maps):
+    for layer, amap in enumerate(_checked_maps(maps)):
         rows = [i for i, out in enumerate(amap.queries.special) if not out]
         columns = [i for i, out in enumerate(amap.keys.special) if not out]
         if rows and columns:

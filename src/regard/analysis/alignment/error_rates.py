@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from regard.arguments import one_of
+from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, ShapeError, in_short
 
 Link = tuple[int, int]
@@ -101,7 +101,7 @@ def symmetrised(forward: Collection[Link], reverse: Collection[Link], how: str =
         [(0, 0), (1, 1), (1, 2)]
     """
     one_of("how", how, WAYS)
-    one, other = set(forward), set(reverse)
+    one, other = checked_links("forward", forward), checked_links("reverse", reverse)
     if how == "intersection":
         return one & other
     if how == "union":
@@ -122,6 +122,22 @@ def symmetrised(forward: Collection[Link], reverse: Collection[Link], how: str =
             if link[0] not in sources and link[1] not in targets:
                 links.add(link)
     return links
+
+
+def checked_links(name: str, given: Collection[Link]) -> set[Link]:
+    """Links of one sentence pair: pairs of whole numbers, each once.
+
+    Raises:
+        OptionError: it is no collection of such pairs.
+
+    Example:
+        >>> checked_links("sure", [(0, 1), (0, 1)])
+        {(0, 1)}
+    """
+    listed = isinstance(given, set | frozenset | list | tuple)
+    if not listed or not all(isinstance(link, tuple | list) and len(link) == 2 for link in given):
+        raise OptionError(f"expected {name} as a set of (source word, target word) pairs, got {in_short(given)}")
+    return {(whole_number(name, source, 0), whole_number(name, target, 0)) for source, target in given}
 
 
 def _corpus(name: str, given: object) -> list[set[Link]]:

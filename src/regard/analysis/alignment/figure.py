@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from torch import Tensor
 
-from regard.analysis.alignment.error_rates import Link
+from regard.analysis.alignment.error_rates import Link, checked_links
 from regard.arguments import one_of
 from regard.errors import ShapeError
 from regard.figures.canvas import canvas_for, width_for
@@ -105,13 +105,15 @@ def alignment_figure(
         raise ShapeError(
             f"expected words on both sides, got {sources} source and {targets} target words: there is nothing to draw"
         )
-    for source, target in {*(sure or ()), *possible}:
+    certain = None if sure is None else checked_links("sure", sure)
+    allowed = checked_links("possible", possible)
+    for source, target in (certain or set()) | allowed:
         if not (0 <= source < sources and 0 <= target < targets):
             raise ShapeError(
                 f"expected gold links of {sources} source and {targets} target words, got {(source, target)}; "
                 "align with source_words= and target_words= as the gold counts them"
             )
-    gold = None if sure is None else (set(sure), set(possible) - set(sure))
+    gold = None if certain is None else (certain, allowed - certain)
     shown = [tuple(visible(str(word)) for word in words) for words in (source_words, target_words)]
     drawing = _Drawing(links, weights, shown[0], shown[1], gold, said(title), rows, look)
     with lettered([*shown[0], *shown[1], drawing.title, rows]):

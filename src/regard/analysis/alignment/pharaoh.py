@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from regard.analysis.alignment.error_rates import Link
+from regard.analysis.alignment.error_rates import Link, checked_links
+from regard.arguments import text, truth, whole_number
 from regard.errors import FileFormatError
 
 _LINK = re.compile(r"(\d+)([-?p])(\d+)(?::[\d.eE+-]+)?")
@@ -24,10 +25,9 @@ def to_pharaoh(links: Collection[Link], possible: Collection[Link] = ()) -> str:
         >>> to_pharaoh({(1, 2), (0, 0)}, possible={(1, 1), (0, 0)})
         '0-0 1?1 1-2'
     """
-    certain = set(links)
-    return " ".join(
-        f"{source}{'-' if (source, target) in certain else '?'}{target}" for source, target in sorted({*links, *possible})
-    )
+    certain = checked_links("links", links)
+    every = sorted(certain | checked_links("possible", possible))
+    return " ".join(f"{source}{'-' if (source, target) in certain else '?'}{target}" for source, target in every)
 
 
 def from_pharaoh(line: str, *, swap: bool = False, first: int = 0) -> Gold:
@@ -45,6 +45,8 @@ def from_pharaoh(line: str, *, swap: bool = False, first: int = 0) -> Gold:
         >>> from_pharaoh("0-0 1?2").possible == {(0, 0), (1, 2)}
         True
     """
+    text("line", line)
+    swap, first = truth("swap", swap), whole_number("first", first, 0, 1)
     sure, possible = set[Link](), set[Link]()
     for part in line.split():
         found = _LINK.fullmatch(part)

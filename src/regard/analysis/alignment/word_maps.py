@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from regard.errors import OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.maps.view import MapView
 from regard.positions import Positions, positions_of
@@ -40,6 +40,8 @@ def merge(amap: AttentionMap, queries: Words | None = None, keys: Words | None =
         >>> merge(amap).dense()
         tensor([[[[0.7250]]]])
     """
+    if not isinstance(amap, AttentionMap):
+        raise DtypeError(f"amap: expected a map, got {in_short(amap)}; for example recording.cross[0]")
     chosen: list[Words] = []
     for name, given, axis in (("queries", queries, amap.queries), ("keys", keys, amap.keys)):
         if given is None and axis.spelled is None:

@@ -16,7 +16,7 @@ from regard.analysis.flow.attention_flow import MAX_PIPES, flow_network
 from regard.analysis.flow.max_flow import distances_to, fill_shortest
 from regard.analysis.flow.stacks import check_residual, is_padded, positions, stack_of, text_by_text
 from regard.analysis.weighted.relevance import gradient_weighted, identity_row, tokens_of_batch
-from regard.arguments import whole_number
+from regard.arguments import whole_number, with_all
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
 
@@ -159,6 +159,7 @@ def relevance_edges(recording: Any, score: Tensor, token: int | Sequence[int] = 
         >>> relevance_edges(recording, logits[0, -1, 7]).weights.shape
         torch.Size([1, 2, 4, 4])
     """
+    with_all("recording", recording, "a recording", ("maps", "passes"), advice="make it with regard.record(model, values=True)")
     kinds = sorted({str(amap.kind) for amap in recording.maps})
     if len(kinds) > 1 or recording.passes != 1:
         raise OptionError(
@@ -219,6 +220,7 @@ def attention_flow_edges(
         return _padded(layers, lambda text: attention_flow_edges(text, token, key, **options))
     batch, _, size, _ = layers[0].shape
     row, column = _place("token", token, size), _place("key", key, size)
+    max_pipes = whole_number("max_pipes", max_pipes, 1)
     if (pipes := len(layers) * size**2) > max_pipes:
         raise TooLargeError(
             f"expected at most {max_pipes:,} pipes, got {len(layers)} layers · {size}² tokens = {pipes:,}; "

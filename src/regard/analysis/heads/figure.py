@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from regard.analysis.heads.registry import DRAWN, drawn_of, highest_of, statistic_named, title_of
+from regard.arguments import several
 from regard.errors import DtypeError, OptionError, in_short
 from regard.figures.canvas import Canvas, canvas_for, width_for
 from regard.figures.fonts import lettered, shortened, text_width
@@ -237,12 +238,14 @@ def chosen_names(there: Sequence[str], asked: Sequence[str] | None) -> list[str]
     """
     if asked is None:
         return drawn_of(there)
-    if isinstance(asked, str) or not asked:
-        raise OptionError(f"statistics: expected a list of names, got {in_short(asked)}; for example ['previous', 'induction']")
-    for name in asked:
-        if name not in there:
+    advice = "for example ['previous', 'induction']"
+    names = several("statistics", asked, "names", advice=advice)
+    if not names:
+        raise OptionError(f"statistics: expected a list of names, got {in_short(asked)}; {advice}")
+    for name in names:
+        if not isinstance(name, str) or name not in there:
             raise OptionError(f"statistics: expected some of {', '.join(there)}, got {in_short(name)}")
-    return list(asked)
+    return names
 
 
 def _number(value: Any) -> float:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from regard.analysis.heads.registry import LARGEST_MASS, LOCAL, HeadStatistics, statistic_named
-from regard.arguments import number, one_of
+from regard.arguments import number, one_of, with_all
+from regard.errors import DtypeError, in_short
 
 
 class _Rule(NamedTuple):
@@ -95,6 +96,9 @@ def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None 
         >>> [str(role) for role in roles_of(found)]
         ['previous-token (previous 1.00 ≥ 0.5)']
     """
+    with_all(
+        "statistics", statistics, "the statistics of a head", ("shares", "flat"), advice="take them of head_statistics(...)"
+    )
     least = checked_thresholds(thresholds)
     if not statistics.shares or statistics.mass > LARGEST_MASS:  # thresholds are of attention
         return ()
@@ -111,6 +115,8 @@ def roles_of(statistics: HeadStatistics, thresholds: Mapping[str, float] | None 
 
 def checked_thresholds(thresholds: Mapping[str, Any] | None) -> dict[str, float]:
     """``THRESHOLDS`` with those that are given in their place."""
+    if not isinstance(thresholds, Mapping | None):
+        raise DtypeError(f"thresholds: expected least values by role, got {in_short(thresholds)}; for example {{'broad': 0.4}}")
     for role, value in (thresholds or {}).items():
         one_of("thresholds", role, THRESHOLDS)
         number(f"thresholds[{role!r}]", value, advice=f"for example {{{role!r}: 0.4}}")

@@ -5,12 +5,13 @@ from typing import Any
 
 from regard.analysis.heads.registry import WINDOWS, HeadStatistics, head_row
 from regard.analysis.heads.sequences import HeadSums
-from regard.arguments import whole_number
+from regard.arguments import several, whole_number
 from regard.axes.axis import Axis
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps
 from regard.maps.naming import named_maps
+from regard.tokens.special import checked_special
 
 
 def head_statistics(
@@ -63,7 +64,7 @@ def head_statistics(
         (1.0, -1.0, 0.5, 0.0)
     """
     maps = named_maps(_maps_of(recording), tokens, queries, keys)
-    windows = checked_windows(windows)
+    windows, special = checked_windows(windows), checked_special(special)
     found: dict[tuple[str | None, int | None, str | None, int], HeadSums] = {}
     for _, at, amap in _sequences(maps):
         layer = amap.layer if amap.layer is not None else at if len(maps) > 1 else None
@@ -89,7 +90,9 @@ def checked_windows(windows: Sequence[int]) -> tuple[int, ...]:
     Raises:
         OptionError: one that is no whole number of at least 1.
     """
-    return tuple(whole_number("windows", window, 1, advice="for example windows=(8, 64)") for window in windows)
+    advice = "for example windows=(8, 64)"
+    given = several("windows", windows, "widths", advice=advice)
+    return tuple(whole_number("windows", window, 1, advice=advice) for window in given)
 
 
 def _maps_of(recording: Any) -> list[AttentionMap]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from regard.analysis.heads.registry import LOCAL, STATISTICS, WINDOWS, HeadStatistics, definition_of, statistic_named
 from regard.analysis.heads.roles import checked_thresholds, definition_of_role, roles_of
 from regard.analysis.heads.statistics import head_statistics
-from regard.arguments import one_of
+from regard.arguments import one_of, several
 
 if TYPE_CHECKING:
     from regard.analysis.heads.data_frame import HeadTable
@@ -88,7 +88,12 @@ def definitions(columns: Iterable[str], thresholds: Mapping[str, float]) -> dict
 
 
 def table_rows(found: Sequence[HeadStatistics], thresholds: Mapping[str, float] | None = None) -> list[dict[str, Any]]:
-    """The rows of the table, by column: the statistics, and under "roles" the names of the roles, split by commas."""
+    """The rows of the table, by column: the statistics, and under "roles" the names of the roles, split by commas.
+
+    Raises:
+        DtypeError: they are no statistics of heads.
+    """
+    found = several("found", found, "statistics of heads", advice="as head_statistics gives it")
     return [one.flat() | {"roles": ", ".join(role.name for role in roles_of(one, thresholds))} for one in found]
 
 
@@ -147,6 +152,8 @@ def heads_text(
         return "no heads"
     several_kinds = len({row["kind"] for row in rows}) > 1
     windows = [name for name in rows[0] if name.startswith(LOCAL)]
+    for column in (columns := several("columns", columns, "names", advice="for example ['entropy', 'previous']")):
+        one_of("columns", column, [*rows[0], "local"])
     wanted = [name for column in columns for name in (windows if column == "local" else [column])]
     shown = [
         *(name for name in _LABELS if any(row[name] is not None for row in rows) and (name != "kind" or several_kinds)),

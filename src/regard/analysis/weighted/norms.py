@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.weighted.weighted_maps import HeadsTogether, Weighted, map_of
-from regard.arguments import one_of
+from regard.arguments import float_tensor, one_of, several, with_all
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.source import Ranges
@@ -48,6 +48,7 @@ def norm_weighted(recording: Any, by: By = "head", *, projections: list[Tensor] 
         ((1, 2, 5, 5), (1, 1, 5, 5))
     """
     one_of("by", by, get_args(By))
+    with_all("recording", recording, "a recording", ("maps", "passes"), advice="make it with regard.record(model, values=True)")
     maps, values = list(recording.maps), list(getattr(recording, "values", ()))
     if len(values) != len(maps) or not maps:
         raise RecordingError(
@@ -56,9 +57,11 @@ def norm_weighted(recording: Any, by: By = "head", *, projections: list[Tensor] 
         )
     if projections is None:
         projections = [call.projection for call in values]
-    if len(projections) != len(maps):
-        raise ShapeError(f"expected {len(maps)} projections, one a map, got {len(projections)}")
-    return [_normed(amap, call, w, by) for amap, call, w in zip(maps, values, projections, strict=True)]
+    given = several("projections", projections, "tensors, one a map")
+    checked = [one if one is None else float_tensor("projections", one) for one in given]
+    if len(checked) != len(maps):
+        raise ShapeError(f"expected {len(maps)} projections, one a map, got {len(checked)}")
+    return [_normed(amap, call, w, by) for amap, call, w in zip(maps, values, checked, strict=True)]
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
-from regard.arguments import whole_number
+from regard.arguments import float_tensor, several, whole_number, with_all
 from regard.axes.axis import Axis
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
@@ -104,6 +104,8 @@ def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:
         >>> gradient_weighted(recording, output.pooler_output[0, 3])[0].shape
         (1, 2, 5, 5)
     """
+    with_all("recording", recording, "a recording", ("maps", "passes"), advice="make it with regard.record(model, values=True)")
+    float_tensor("score", score)
     maps, values = list(recording.maps), list(getattr(recording, "values", ()))
     if len(values) != len(maps) or not maps:
         raise RecordingError(
@@ -198,8 +200,8 @@ def relevance(recording: Any, score: Tensor, token: int | Sequence[int] = -1) ->
         >>> relevance(recording, logits[0, -1, 7]).inputs.shape
         torch.Size([1, 4])
     """
-    kinds = {str(amap.kind) for amap in recording.maps}
     weighted = gradient_weighted(recording, score)
+    kinds = {str(amap.kind) for amap in recording.maps}
     if recording.passes != 1:
         raise RecordingError(f"expected one pass of the model, got {recording.passes}; record each in a block of its own")
     if "cross" not in kinds and len(kinds) > 1:
@@ -243,7 +245,8 @@ def tokens_of_batch(token: int | Sequence[int], batch: int) -> list[int]:
     Raises:
         ShapeError: more or fewer of them.
     """
-    tokens = [token] * batch if isinstance(token, int) else list(token)
+    listed = isinstance(token, list | tuple | range) or getattr(token, "ndim", 0) == 1
+    tokens = several("token", token, "positions") if listed else [whole_number("token", token)] * batch
     if len(tokens) != batch:
         raise ShapeError(f"expected one token, or {batch} for a batch of {batch}, got {len(tokens)}")
     return tokens

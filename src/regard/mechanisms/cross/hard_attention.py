@@ -124,8 +124,8 @@ def reinforce(probabilities: Tensor, choice: Tensor, reward: Tensor, baseline: T
         >>> torch.autograd.grad(estimate.sum(), scores)[0].flatten()
         tensor([-1.5000,  1.5000])
     """
-    inputs.check_floats("probabilities", probabilities)
-    inputs.check_floats("reward", reward)
+    inputs.check_computed("probabilities", probabilities)
+    inputs.check_computed("reward", reward)
     if not isinstance(choice, Tensor) or choice.dtype != torch.int64:
         raise DtypeError(
             f"choice: expected torch.int64, the chosen keys, got {getattr(choice, 'dtype', type(choice).__name__)}; "

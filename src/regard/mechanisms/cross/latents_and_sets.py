@@ -193,8 +193,8 @@ class PoolingByAttention(nn.Module):
 
     def __init__(self, dim: int, heads: int, seeds: int = 1) -> None:
         super().__init__()
-        self.row_wise = nn.Linear(dim, dim)
         self.block = MultiHeadAttentionBlock(dim, heads)
+        self.row_wise = nn.Linear(dim, dim)
         self.seeds = _learned_rows("seeds", seeds, dim)
 
     def forward(self, z: Tensor, mask: Tensor | Mask | None = None) -> tuple[Tensor, Tensor]:
@@ -208,4 +208,4 @@ class PoolingByAttention(nn.Module):
 
 
 def _learned_rows(name: str, count: int, dim: int) -> nn.Parameter:
-    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(whole_number(name, count, 1), dim)))
+    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(whole_number(name, count, 1, room=inputs.MOST_FEATURES), dim)))

@@ -239,7 +239,7 @@ def _mixed(weights: Tensor, allowed: Tensor, scores: Tensor, value: Tensor) -> t
 
 
 def _wide(name: str, tensor: Tensor) -> Tensor:
-    inputs.check_floats(name, tensor)
+    inputs.check_computed(name, tensor)
     if tensor.ndim < 2 or 0 in tensor.shape:
         raise ShapeError(f"expected {name} (..., queries, keys) with every size at least 1, got {tuple(tensor.shape)}")
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -19,6 +19,9 @@ from regard.masks import Mask
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 
+MOST_LAYERS = 4096
+"""More than any model has."""
+
 
 class Perceived(NamedTuple):
     """What a Perceiver answers, and where it looked.
@@ -56,9 +59,9 @@ class PerceiverLayer(nn.Module):
 
     def __init__(self, dim: int, heads: int, memory_dim: int | None = None, *, widening: int = 4) -> None:
         super().__init__()
-        memory_sizes = {} if memory_dim is None else {"memory_dim": memory_dim}
-        for name, size in ({"dim": dim, "heads": heads, "widening": widening} | memory_sizes).items():
-            whole_number(name, size, 1)
+        sizes = {"dim": dim, "heads": heads, "widening": widening}
+        dim, heads, widening = (whole_number(name, size, 1, room=inputs.MOST_FEATURES) for name, size in sizes.items())
+        memory_dim = None if memory_dim is None else whole_number("memory_dim", memory_dim, 1, room=inputs.MOST_FEATURES)
         if dim % heads:
             raise OptionError(f"expected dim to be a multiple of heads, got dim={dim} and heads={heads}; change one of them")
         self.heads = heads
@@ -119,9 +122,9 @@ class Perceiver(nn.Module):
     def __init__(self, input_dim: int, question_dim: int, latents: int, latent_dim: int, heads: int, depth: int) -> None:
         super().__init__()
         sizes = {"input_dim": input_dim, "question_dim": question_dim, "latents": latents, "latent_dim": latent_dim}
-        for name, size in sizes.items():
-            whole_number(name, size, 1)
-        whole_number("depth", depth, 0)
+        given = (whole_number(name, size, 1, room=inputs.MOST_FEATURES) for name, size in sizes.items())
+        input_dim, question_dim, latents, latent_dim = given
+        depth = whole_number("depth", depth, 0, room=MOST_LAYERS)
         self.latents = nn.Parameter(0.02 * torch.randn(latents, latent_dim))
         self.read = PerceiverLayer(latent_dim, heads, memory_dim=input_dim)
         self.think = nn.ModuleList(PerceiverLayer(latent_dim, heads) for _ in range(depth))

@@ -7,7 +7,7 @@ A decoder that copies does both, and decides for each word which of the two to t
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import MOST, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -71,7 +71,7 @@ def copy_distribution(generating: Tensor, vocabulary: Tensor, weights: Tensor, t
         >>> copy_distribution(half, known, torch.tensor([[[0.1, 0.6, 0.3]]]), torch.tensor([[2, 1, 2]]), words=3)
         tensor([[[0.4000, 0.4000, 0.2000]]])
     """
-    words = whole_number("words", words, 1)
+    words = whole_number("words", words, 1, room=MOST)
     _check_copy(generating, vocabulary, weights, tokens, words)
     p = generating[..., None]  # (batch, steps, 1)
     made = torch.nn.functional.pad(p * vocabulary, (0, words - vocabulary.shape[2]))  # (batch, steps, words)

@@ -150,8 +150,9 @@ class LatentAttention(nn.Module):
         value_dim = head_dim if value_dim is None else value_dim
         sizes = {"dim": dim, "heads": heads, "head_dim": head_dim, "value_dim": value_dim, "latent_dim": latent_dim}
         sizes |= {"rotary_dim": rotary_dim, "query_latent_dim": 1 if query_latent_dim is None else query_latent_dim}
-        for name, size in sizes.items():
-            whole_number(name, size, 1)
+        given = {name: whole_number(name, size, 1, room=inputs.MOST_FEATURES) for name, size in sizes.items()}
+        dim, heads, head_dim, value_dim, latent_dim, rotary_dim = list(given.values())[:6]
+        query_latent_dim = None if query_latent_dim is None else given["query_latent_dim"]
         if rotary_dim % 2:
             raise OptionError(f"rotary_dim: expected an even number, got {rotary_dim}; rotary positions turn pairs")
         base = number("base", base, above=0)

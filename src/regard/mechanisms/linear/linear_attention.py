@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from regard.arguments import float_tensor, function, truth
 from regard.errors import DtypeError, ScoreError
 from regard.mechanisms.linear import recurrent_inputs
 
@@ -40,6 +41,7 @@ def elu_plus_one(x: Tensor) -> Tensor:
         >>> elu_plus_one(torch.tensor([-20.0, 0.0, 2.0]))
         tensor([2.0612e-09, 1.0000e+00, 3.0000e+00])
     """
+    float_tensor("x", x)
     below = x.clamp(max=0).exp().clamp(min=torch.finfo(x.dtype).tiny)  # elu(-20.0) + 1 would be 0: the 1 swallows the rest
     return torch.where(x > 0, x + 1, below)
 
@@ -68,7 +70,7 @@ def linear_attention_parallel(
     q, k, v = recurrent_inputs.prepare(query, key, value)
     queries, keys = q.shape[2], k.shape[2]
     visible = torch.ones(queries, keys, dtype=torch.bool, device=q.device)
-    if causal:
+    if truth("causal", causal):
         visible = visible.tril(keys - queries)  # the last query stands at the last key
     with torch.autocast(q.device.type, enabled=False):  # autocast would lower the precision of the products
         phi_q, phi_k = _query_features(feature_map, q), _features(feature_map, k)  # (batch, heads, positions, features)
@@ -172,6 +174,7 @@ def linear_attention_chunked(
 
 
 def _features(feature_map: FeatureMap, x: Tensor) -> Tensor:
+    function("feature_map", feature_map, advice="for example torch.exp")
     features = feature_map(x)  # (batch, heads, positions, features)
     broken = ~((features >= 0) & features.isfinite())
     if bool(broken.any()):

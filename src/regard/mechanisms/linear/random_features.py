@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor
 
-from regard.arguments import number, whole_number
+from regard.arguments import MOST, number, whole_number
 from regard.errors import ScoreError, ShapeError
 from regard.mechanisms import inputs
 from regard.mechanisms.linear.linear_attention import (
@@ -45,8 +45,9 @@ def orthogonal_projection(features: int, dim: int, *, seed: int = 0, dtype: torc
         >>> products = projection @ projection.T
         >>> torch.testing.assert_close(products, products.diag().diag())
     """
-    features, dim = whole_number("features", features, 1), whole_number("dim", dim, 1)
-    random = torch.Generator().manual_seed(seed)
+    features, dim = whole_number("features", features, 1, room=MOST), whole_number("dim", dim, 1, room=inputs.MOST_FEATURES)
+    inputs.check_float_dtype("dtype", dtype)
+    random = torch.Generator().manual_seed(whole_number("seed", seed, -(2**63), 2**64 - 1))
     blocks = []
     for _ in range(-(-features // dim)):
         basis, triangle = torch.linalg.qr(torch.randn(dim, dim, generator=random, dtype=torch.float64))

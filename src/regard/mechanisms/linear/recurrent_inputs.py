@@ -119,6 +119,7 @@ def decay_of_channels(log_decay: Tensor, k: Tensor) -> Tensor:
 
 
 def _check_log_decay(log_decay: Tensor) -> None:
+    inputs.check_computed("log_decay", log_decay)
     broken = ~((log_decay <= 0) & log_decay.isfinite())
     if bool(broken.any()):
         place = broken.nonzero()[0].tolist()

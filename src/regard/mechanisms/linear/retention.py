@@ -30,7 +30,7 @@ def retention_decays(heads: int) -> Tensor:
         >>> retention_decays(3)
         tensor([0.9688, 0.9844, 0.9922], dtype=torch.float64)
     """
-    heads = whole_number("heads", heads, 1)
+    heads = whole_number("heads", heads, 1, room=inputs.MOST_FEATURES)
     return 1 - 2.0 ** (-5 - torch.arange(heads, dtype=torch.float64))
 
 

@@ -33,7 +33,7 @@ def segment_sums(steps: Tensor) -> Tensor:
                 [2., 0., -inf],
                 [5., 3., 0.]])
     """
-    inputs.check_floats("steps", steps)
+    inputs.check_computed("steps", steps)
     if steps.ndim == 0:
         raise ShapeError("expected steps (…, positions), got ()")
     length = steps.shape[-1]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from regard.arguments import number
+from regard.arguments import dense_tensor, number
 from regard.errors import OptionError, ShapeError, in_short
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -159,8 +159,7 @@ def differential_attention(
     if dim % 2:
         raise ShapeError(f"expected query and key of an even dim, got {dim}; each half makes one of the maps")
     wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-    if not isinstance(lam, Tensor):
-        lam = number("lam", lam)
+    lam = dense_tensor("lam", lam) if isinstance(lam, Tensor) else number("lam", lam)
     lam = torch.as_tensor(lam, dtype=wide, device=query.device)
     if lam.shape not in ((), (heads,)):
         raise ShapeError(f"expected lam as one number or (heads,)=({heads},), got {tuple(lam.shape)}")
@@ -198,7 +197,7 @@ def differential_lambda(query1: Tensor, key1: Tensor, query2: Tensor, key2: Tens
     lambda_init = number("lambda_init", lambda_init)
     wide = torch.float32
     for name, vector in {"query1": query1, "key1": key1, "query2": query2, "key2": key2}.items():
-        inputs.check_floats(name, vector)
+        inputs.check_computed(name, vector)
         if vector.ndim == 0 or vector.shape != query1.shape:
             raise ShapeError(
                 f"expected query1 and {name} of one shape, (..., dim/2), got {tuple(query1.shape)} and {tuple(vector.shape)}"
@@ -223,7 +222,7 @@ def differential_norm(output: Tensor, lambda_init: float, eps: float = 1e-5) -> 
         >>> differential_norm(torch.tensor([[3.0, 4.0]]), lambda_init=0.5)
         tensor([[0.4243, 0.5657]])
     """
-    inputs.check_floats("output", output)
+    inputs.check_computed("output", output)
     lambda_init = number("lambda_init", lambda_init)
     eps = number("eps", eps, above=0)
     wide = output.to(torch.promote_types(output.dtype, torch.float32))

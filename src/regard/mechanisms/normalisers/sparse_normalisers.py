@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor
 
+from regard.arguments import dense_tensor
 from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -155,7 +156,7 @@ def _from_the_highest(scores: Tensor, reach: float | Tensor) -> tuple[Tensor, Te
     A score more than ``reach`` below the highest has no weight wherever it is, so none stays lower than twice that: −∞ would
     make the sums over sorted scores no numbers, and a finite floor changes nothing.
     """
-    inputs.check_floats("scores", scores)
+    inputs.check_computed("scores", scores)
     if scores.ndim == 0 or scores.shape[-1] == 0:
         raise ShapeError(f"expected scores (..., keys) with one key or more, got {tuple(scores.shape)}")
     if bool((scores.isnan() | (scores == torch.inf)).any()):
@@ -176,7 +177,9 @@ def _power(x: Tensor, exponent: Tensor) -> Tensor:
 
 def _check_alpha(alpha: float | Tensor, scores: Tensor) -> Tensor:
     """α as a tensor, in the dtype of the weights."""
-    inputs.check_floats("scores", scores)
+    inputs.check_computed("scores", scores)
+    if isinstance(alpha, Tensor):
+        dense_tensor("alpha", alpha)
     if isinstance(alpha, bool) or not isinstance(alpha, Tensor | int | float):
         raise DtypeError(f"alpha: expected a number above 1 or a tensor of them, got {type(alpha).__name__}")
     wide = torch.promote_types(scores.dtype, torch.float32)

@@ -14,6 +14,8 @@ keys and values; here a block is compressed to its mean, and the three looks sha
 the tokens themselves, and output = weights · values holds for the sum of them.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -68,7 +70,8 @@ def native_sparse_attention(
                 [0, 0, 1, 1, 1, 0],
                 [1, 1, 0, 0, 1, 1]], dtype=torch.int32)
     """
-    q, k, v, g = _prepared(query, key, value, gates, block, selected, window)
+    block, selected, window = _sizes(block, selected, window)
+    q, k, v, g = _prepared(query, key, value, gates)
     keys, offset = k.shape[2], k.shape[2] - q.shape[2]
     own = torch.arange(offset, keys, device=q.device)  # (queries,)
 
@@ -111,7 +114,8 @@ def native_sparse_gathered(
         >>> output, _ = native_sparse_attention(query, key, value, **options)
         >>> torch.testing.assert_close(native_sparse_gathered(query, key, value, **options), output)
     """
-    q, k, v, g = _prepared(query, key, value, gates, block, selected, window)
+    block, selected, window = _sizes(block, selected, window)
+    q, k, v, g = _prepared(query, key, value, gates)
     keys, offset = k.shape[2], k.shape[2] - q.shape[2]
     own = torch.arange(offset, keys, device=q.device)  # (queries,)
 
@@ -141,10 +145,11 @@ def compress(x: Tensor, block: int) -> Tensor:
                 [6.0000],
                 [4.5000]])
     """
-    inputs.check_floats("x", x)
+    inputs.check_computed("x", x)
     if x.ndim < 2:
         raise ShapeError(f"expected x (..., positions, features), got {tuple(x.shape)}")
-    missing = -x.shape[-2] % whole_number("block", block, 1)
+    block = whole_number("block", block, 1, room=inputs.MOST_FEATURES)
+    missing = -x.shape[-2] % block
     means: Tensor = pad(x, (0, 0, 0, missing)).unflatten(-2, (-1, block)).mean(-2)
     return means
 
@@ -178,14 +183,15 @@ def _gathered(q: Tensor, k: Tensor, v: Tensor, tokens: Tensor, may: Tensor, scal
     return grouped.transpose(2, 3).flatten(1, 2)  # (batch, heads, queries, value_dim)
 
 
-def _prepared(
-    query: Tensor, key: Tensor, value: Tensor, gates: Tensor, block: int, selected: int, window: int
-) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+def _sizes(block: int, selected: int, window: int) -> Iterator[int]:
+    given = {"block": block, "selected": selected, "window": window}
+    return (whole_number(name, size, 1, room=inputs.MOST_FEATURES) for name, size in given.items())
+
+
+def _prepared(query: Tensor, key: Tensor, value: Tensor, gates: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
     """Queries, keys and values of four axes in the dtype of the weights, and three gates (batch, heads, queries, 1)."""
     inputs.check_attention(query, key, value)
     inputs.check_floats("gates", gates)
-    for name, number in (("block", block), ("selected", selected), ("window", window)):
-        whole_number(name, number, 1)
     if query.shape[-2] > key.shape[-2]:
         raise ShapeError(
             f"expected the queries to be the last of the keys, got {query.shape[-2]} queries and {key.shape[-2]} keys; "

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.arguments import whole_number
+from regard.arguments import truth, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.masks import Mask
 from regard.masks.sparse import BlockPairs
@@ -167,7 +167,8 @@ def dilated_heads(
     steps = [whole_number("step", step, 1) for step in steps]
     if len(steps) != heads:
         raise ShapeError(f"expected one step a head, got {len(steps)} steps and heads={heads}")
-    around = masks.window if causal else masks.centred_window
+    around = masks.window if truth("causal", causal) else masks.centred_window
+    window = whole_number("window", window, 1)
     around(window)  # refuses what is no window, before it is stretched
     offset = key.shape[-2] - query.shape[-2]
 

@@ -63,8 +63,8 @@ def turned(x: Tensor, by: Tensor) -> Tensor:
         >>> turned(torch.tensor([[1.0, 0.0, 5.0]]), torch.tensor([[torch.pi / 2]])).round()
         tensor([[-0., 1., 5.]])
     """
-    inputs.check_floats("x", x)
-    inputs.check_floats("by", by)
+    inputs.check_computed("x", x)
+    inputs.check_computed("by", by)
     if x.ndim < 2 or by.ndim != 2 or by.shape[0] != x.shape[-2] or not 0 < 2 * by.shape[1] <= x.shape[-1]:
         raise ShapeError(
             "expected x (..., positions, dim) and angles (positions, pairs) of at most dim/2 pairs, got "
@@ -77,7 +77,7 @@ def turned(x: Tensor, by: Tensor) -> Tensor:
 
 
 def _check_pairs(x: Tensor) -> None:
-    inputs.check_floats("x", x)
+    inputs.check_computed("x", x)
     if x.ndim < 2 or x.shape[-1] % 2 or 0 in x.shape:
         raise ShapeError(
             f"expected x (..., positions, dim) with dim even and no size of 0, got {tuple(x.shape)}; it turns pairs"

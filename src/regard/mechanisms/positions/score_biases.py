@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import MOST, checked_device, dense_tensor, truth, whole_number
 from regard.errors import DtypeError, OptionError
 from regard.mechanisms import inputs
 
@@ -33,12 +33,16 @@ def t5_buckets(relative: Tensor, buckets: int = 32, max_distance: int = 128, *, 
         >>> t5_buckets(torch.tensor([-200, -20, -8, -1, 0, 1, 8, 20]), causal=True)
         tensor([31, 17,  8,  1,  0,  0,  0,  0])
     """
-    buckets, max_distance = whole_number("buckets", buckets, 1), whole_number("max_distance", max_distance, 1)
+    buckets, max_distance = (
+        whole_number("buckets", buckets, 1, room=MOST),
+        whole_number("max_distance", max_distance, 1, room=2**53),
+    )
+    causal = truth("causal", causal)
     numbers = isinstance(relative, Tensor) and relative.dtype != torch.bool and not relative.is_complex()
     if not numbers or relative.is_floating_point():
         given = getattr(relative, "dtype", type(relative).__name__)
         raise DtypeError(f"relative: expected a tensor of whole numbers, got {given}; write torch.as_tensor(relative).long()")
-    relative = relative.long()  # narrow integers have no room for their own negatives
+    relative = dense_tensor("relative", relative).long()  # narrow integers have no room for their own negatives
     a_direction = buckets if causal else buckets // 2
     small = a_direction // 2
     if a_direction < 2 or (not causal and buckets % 2) or max_distance <= small:
@@ -75,7 +79,7 @@ def t5_bias(table: Tensor, queries: int, keys: int, max_distance: int = 128, *, 
                  [2., 2., 2., 1., 0.]]])
     """
     inputs.check_shape("table", table, {"buckets": None, "heads": None})
-    queries, keys = whole_number("queries", queries, 1), whole_number("keys", keys, 1)
+    queries, keys = whole_number("queries", queries, 1, room=MOST), whole_number("keys", keys, 1, room=MOST)
     bucket = t5_buckets(distances(queries, keys, table.device), table.shape[0], max_distance, causal=causal)
     return table[bucket].permute(2, 0, 1)  # (heads, queries, keys)
 
@@ -92,11 +96,11 @@ def alibi_slopes(heads: int, device: torch.device | str | None = None) -> Tensor
         >>> alibi_slopes(6).log2()
         tensor([-2., -4., -6., -8., -1., -3.], dtype=torch.float64)
     """
-    heads = whole_number("heads", heads, 1)
+    heads = whole_number("heads", heads, 1, room=inputs.MOST_FEATURES)
     below = 2 ** (heads.bit_length() - 1)  # the largest power of two up to heads
     slopes = [2 ** (-8 * step / below) for step in range(1, below + 1)]
     slopes += [2 ** (-8 * step / (2 * below)) for step in range(1, 2 * (heads - below), 2)]
-    return torch.tensor(slopes, dtype=torch.float64, device=device)
+    return torch.tensor(slopes, dtype=torch.float64, device=None if device is None else checked_device(device))
 
 
 def alibi_bias(
@@ -120,8 +124,9 @@ def alibi_bias(
         tensor([[[-2., -1., -0., -1.],
                  [-3., -2., -1., -0.]]])
     """
-    queries, keys = whole_number("queries", queries, 1), whole_number("keys", keys, 1)
+    queries, keys = whole_number("queries", queries, 1, room=MOST), whole_number("keys", keys, 1, room=MOST)
     inputs.check_float_dtype("dtype", dtype)
+    device = None if device is None else checked_device(device)
     apart = distances(queries, keys, device).abs()  # (queries, keys)
     return (-alibi_slopes(heads, device)[:, None, None] * apart).to(dtype)  # (heads, queries, keys)
 

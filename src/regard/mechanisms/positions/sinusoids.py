@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from regard.arguments import number, whole_number
+from regard.arguments import MOST, checked_device, number, whole_number
 from regard.errors import OptionError
 from regard.mechanisms import inputs
 
@@ -45,7 +45,11 @@ def sinusoids(
 def angles(length: int, dim: int, start: int, base: float, device: torch.device | str | None) -> Tensor:
     """Positions · base^(−2i / dim) in float64: at position 100,000 a float32 angle would be up to 0.004 off."""
     base = number("base", base, above=0)
-    start, length, dim = whole_number("start", start), whole_number("length", length, 1), whole_number("dim", dim, 1)
+    start, length = whole_number("start", start), whole_number("length", length, 1, room=MOST)
+    dim = whole_number("dim", dim, 1, room=inputs.MOST_FEATURES)
+    device = None if device is None else checked_device(device)
+    if abs(start) > 2**53:
+        raise OptionError(f"start: expected a position up to 2**53, which float64 tells from its neighbours, got {start}")
     if dim % 2:
         raise OptionError(f"dim: expected an even number, got {dim}; a sine and a cosine share a wavelength")
     positions = torch.arange(start, start + length, dtype=torch.float64, device=device)

@@ -50,7 +50,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     Raises:
         OptionError: other words or statistics.
     """
-    if words not in (None, False):
+    if words is not None and words is not False:
         one_of("words", cast("str", words), TOKENIZERS, advice="say False for tokens only, None to see it from the tokens")
     if statistics not in (None, True, False):
         raise OptionError(f"statistics: expected True, False or None, got {in_short(statistics)}")

@@ -1,13 +1,16 @@
 """Which head aligns best: every layer, head, rows and rule on sentence pairs whose links are known."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from regard.analysis.alignment.align import ROW_NAMES, GivenWords, Reading, map_of_words, read_words
+from torch import Tensor
+
+from regard.analysis.alignment.align import ROW_NAMES, GivenWords, Reading, checked_readings, map_of_words, read_words
 from regard.analysis.alignment.error_rates import Link, Scores, scores
 from regard.analysis.alignment.methods import Rule, links_of
-from regard.errors import OptionError, ShapeError
+from regard.arguments import several
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.progress import bar
 
@@ -123,11 +126,20 @@ def rank_heads(
     """
     found: dict[tuple[Readings, Rule], list[set[Link]]] = {}
     gold: list[tuple[set[Link], set[Link]]] = []
-    if not rules:
-        raise OptionError("expected at least one rule, got none; for example Rule('argmax')")
+    rules = several("rules", rules, "rules", advice="for example [Rule('argmax')]")
+    if not rules or not all(isinstance(rule, Rule) for rule in rules):
+        raise OptionError(f"expected at least one rule, got {in_short(rules) if rules else 'none'}; for example Rule('argmax')")
+    asked = None if readings is None else several("readings", readings, "tuples of (layer, head, rows)")
+    if isinstance(pairs, str | bytes | Mapping | type | Tensor) or not isinstance(pairs, Iterable):
+        raise DtypeError(f"pairs: expected sentence pairs, got {in_short(pairs)}; make each with Pair(cross, sure, possible)")
     for number, pair in enumerate(bar(pairs, desc="ranking heads", unit="pair", delay=1, leave=False)):
+        if not isinstance(pair, Pair):
+            raise DtypeError(
+                f"pairs: expected sentence pairs, got {in_short(pair)}; make each with Pair(cross, sure, possible)"
+            )
         known = set(pair.sure) | set(pair.possible)
-        chosen = _all_readings(pair.cross) if readings is None else readings
+        every = _all_readings(pair.cross) if asked is None else asked
+        chosen = [checked_readings(pair.cross, None, None, None, together) for together in every]
         source = read_words(pair.cross[0].keys, pair.source_words, "source_words")
         target = read_words(pair.cross[0].queries, pair.target_words, "target_words")
         for side, words, place in (("source", source, 0), ("target", target, 1)):

@@ -1,0 +1,125 @@
+"""Every command of ``regard`` with arguments that work, and words that nobody should type after an option."""
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+import regard
+from regard.cli import main
+from regard.cli.parser import commands
+from support.survey_models import saved_model
+from support.surveys import drawn, survey_of, write
+
+COMMANDS = {
+    "translate": ["translate", "No."],
+    "record": ["record", "bert", "--text", "w5 w6", "-o", "out.safetensors"],
+    "info": ["info", "rec.safetensors"],
+    "heads": ["heads", "rec.safetensors"],
+    "mechanisms": ["mechanisms", "scaled-dot"],
+    "align": ["align", "No.", "Non."],
+    "view": ["view", "rec.safetensors", "--no-browser"],
+    "serve": ["serve", "rec.safetensors", "--no-browser"],
+    "survey": ["survey", "bert", "--text", "corpus.txt", "-o", "out.parquet"],
+    "survey show": ["survey", "show", "one.parquet"],
+    "survey diff": ["survey", "diff", "one.parquet", "two.parquet"],
+    "verify": ["verify"],
+}
+"""In the folder that ``furnish`` makes."""
+
+NUMBERS = ("-1", "0", "-0", "1.5", "nan", "inf", "-inf", "1e400", "9" * 30, "-" + "9" * 30, "0x10", "1_0", "٣", "true")
+WORDS = ("", " ", "no", "--", "-", "a\ud800b", "\udcff", "a\0b", "x" * 300, "é✓\u202e", "line\nline", "%s%n{}", "[red]x[/]")
+PLACES = (
+    "nowhere/x.html",
+    "nowhere.png",
+    "folder",
+    "empty",
+    "junk",
+    "pipe",
+    "cut.safetensors",
+    "rec.safetensors",
+    "x.svg",
+    "/",
+)
+WRONG = (*NUMBERS, *WORDS, *PLACES)
+
+
+def furnish(folder: Path) -> None:
+    """What the commands name: a model, a recording, two surveys, a corpus; and files that are none."""
+    saved_model("bert", folder / "bert")
+    query = torch.randn(1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
+    amap = regard.AttentionMap(query, query, causal=True)
+    amap.queries = amap.keys = ["the", "cat", "sat", "on", "it"]
+    amap.save(folder / "rec.safetensors")
+    (folder / "cut.safetensors").write_bytes((folder / "rec.safetensors").read_bytes()[:-99])
+    for name, seed in (("one", 0), ("two", 1)):
+        survey_of(drawn(31, seed=seed)).save(folder / f"{name}.parquet")
+    write(folder / "corpus.txt", ["w5 w6 w7", "w8"])
+    (folder / "empty").touch()
+    (folder / "junk").write_bytes(bytes(range(256)))
+    (folder / "folder").mkdir()
+
+
+def options_of(command: str) -> Iterator[argparse.Action]:
+    """Each option and argument of a command that takes a word."""
+    for action in commands()[command]._actions:
+        if action.nargs != 0:
+            yield action
+
+
+def typed(command: str, action: argparse.Action, word: str) -> list[str]:
+    """The command, with this word as this option, or in the place of this argument."""
+    given = list(COMMANDS[command])
+    if not action.option_strings:
+        places = [one.dest for one in options_of(command) if not one.option_strings]
+        at = len(command.split()) + places.index(action.dest)
+        return [*given[:at], word, *given[at + 1 :]]
+    for name in action.option_strings:
+        if name in given:
+            at = given.index(name)
+            del given[at : at + 2]
+    return [*given, f"{action.option_strings[-1]}={word}"]
+
+
+def amiss(arguments: Sequence[str], word: str, captured: pytest.CaptureFixture[str]) -> str | None:
+    """What is wrong with how a command ends: it works, or says in a sentence on standard error why not, and leaves nothing.
+
+    ``word`` may be the name of a file that is written.
+    """
+    before = _kept()
+    captured.readouterr()
+    try:
+        status: object = main(arguments)
+    except SystemExit as error:
+        status = error.code
+    except BaseException as error:  # noqa: BLE001 - whatever else comes is what is looked for
+        return f"{type(error).__name__}: {str(error)[:150]!r}"
+    said = captured.readouterr().err
+    lines = said.splitlines()
+    if status == 0:
+        changed = _changed(before, new=False)
+        return f"it works, and changes {changed}" if changed not in ("", word) else None
+    if changed := _changed(before):
+        return f"exit {status}, and {changed} is left: {said[-200:]!r}"
+    if "Traceback" in said:
+        return f"a traceback: {said[-200:]!r}"
+    if status == 2:  # of argparse: how the command is used, and what is wrong
+        return (
+            None if lines and re.match(r"regard( \w+)*: error: .", lines[-1]) else f"exit 2 without a reason: {said[-200:]!r}"
+        )
+    if status != 1 or len(lines) != 1 or not lines[0].startswith("regard: "):
+        return f"exit {status} with {len(lines)} lines: {said[-300:]!r}"
+    return None if len(lines[0]) < 1200 else f"exit 1 with a line of {len(lines[0])} characters: {lines[0][:100]!r}"
+
+
+def _kept() -> dict[str, tuple[int, int]]:
+    return {str(one): (one.lstat().st_mtime_ns, one.lstat().st_size) for one in Path().rglob("*") if one.is_file()}
+
+
+def _changed(before: dict[str, tuple[int, int]], new: bool = True) -> str:
+    after = _kept()
+    names = [name for name in after if (name not in before and new) or before.get(name, after[name]) != after[name]]
+    return ", ".join([*names, *(name for name in before if name not in after)])
