@@ -20,6 +20,16 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return _parser().parse_args(arguments)
 
 
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Every command by its name, as it is typed: ``survey`` and ``survey show``."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for prefix, parser in (("", _parser()), ("survey ", _survey_readers())):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found |= {f"{prefix}{name}": one for name, one in action.choices.items()}
+    return found
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="regard", description="Look at what transformers attend to.")
     parser.add_argument("--version", action="version", version=f"regard {__version__}")

@@ -9,8 +9,9 @@ from regard.errors import OptionError
 
 
 def complain(error: Exception, where: str = "") -> None:
-    """One line about what went wrong, where no result would be looked for."""
-    print(f"regard: {where}{error}", file=sys.stderr)
+    """One line about what went wrong, where no result would be looked for; halves of characters are spelled."""
+    said = f"regard: {where}{error}".encode("utf-8", "backslashreplace").decode()
+    print(" ".join(said.splitlines()), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
