@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numpr
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo check test test-all compat lint types layers frontend tests docs wheel format bundle bench bench-viewer pictures notebooks clean
+.PHONY: demo check test test-all compat lint types layers frontend tests docs wheel format bundle bench bench-viewer bench-server pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
@@ -69,11 +69,12 @@ wheel: $(VENV)/.tests
 # An environment for each file of compat/, and the tests of recording in it. Models that a version does not have are skipped.
 compat: $(patsubst compat/%.txt,compat-%,$(wildcard compat/*.txt))
 
+KERNELS := test_eager.py test_flash.py test_flex.py test_sdpa.py test_training.py
 compat-%: compat/%.txt
 	test -d build/compat/$* || $(PYTHON) -m venv build/compat/$*
-	build/compat/$*/bin/pip install --quiet --constraint $< --editable . entmax hypothesis pytest pytest-xdist scipy
+	build/compat/$*/bin/python -m pip install --quiet --constraint $< --editable . entmax hypothesis pytest pytest-xdist scipy
 	build/compat/$*/bin/python -m pytest -W ignore::FutureWarning -W ignore::DeprecationWarning \
-		$(addprefix tests/recording/,functions/test_eager.py functions/test_sdpa.py functions/test_training.py test_check.py test_stacks.py)
+		$(addprefix tests/recording/,$(addprefix functions/,$(KERNELS)) test_check.py test_record.py test_stacks.py)
 
 format: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
@@ -86,6 +87,10 @@ bench: $(VENV)/.package
 # The viewer beside others, in a browser: benchmarks/VIEWER.md.
 bench-viewer: $(VENV)/.tests $(VENV)/.chromium
 	$(BIN)/python benchmarks/viewer.py
+
+# What trust costs: reads of a guarded file, a server among those who mean ill. OPTIONS=--quick takes a minute, --write keeps it.
+bench-server: $(VENV)/.package
+	$(BIN)/python benchmarks/server_load.py $(OPTIONS)
 
 # The pictures of the README and of the documentation.
 pictures: $(VENV)/.tests $(VENV)/.chromium

@@ -2,7 +2,7 @@
 
     python benchmarks/run.py            n = 2,048, 8,192 and 32,768, a saved recording of 131,072 tokens, and the peers
     python benchmarks/run.py --quick    n = 2,048 only, in about two minutes; peers only where they are installed
-    python benchmarks/run.py --again pool_predicted pool_long    these cases once more; the other results stay
+    python benchmarks/run.py --again record check block    these cases once more; the other results stay
     python benchmarks/run.py --long     the summary of 131,072 tokens beside SDPA as well: half an hour more
     python benchmarks/run.py --device cuda    on a GPU, 32 heads of 128 and 8 of keys, bfloat16: results in files of their own
 
@@ -122,6 +122,12 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
         yield from timed_and_weighed(Job(name, saved, dtype="bfloat16", saved=True))
     yield Job("pool_predicted", saved, dtype="bfloat16", saved=True)
     yield Job("pool_long", saved, dtype="bfloat16", saved=True)
+
+
+def chosen(todo: list[Job], again: list[str]) -> list[Job]:
+    """The jobs of these cases; what reads a file needs it written."""
+    cases = {*again, "write"} if any(job.saved for job in todo if job.case in again) else set(again)
+    return [job for job in todo if job.case in cases]
 
 
 def jobs_on(device: str, quick: bool) -> Iterator[Job]:
@@ -248,8 +254,10 @@ def main() -> None:
         found = measured(list(jobs_on(arguments.device, arguments.quick)), arguments.threads)
         write(arguments.out, f"_{arguments.device.replace(':', '')}", about, [], found, report_of_device)
         return
+    again = arguments.again
     notes, ready = [], []
-    for peer in tqdm(peers.PEERS, desc="installing peers (once, minutes each)", unit="peer", leave=False):
+    asked = [peer for peer in peers.PEERS if not again or set(again).intersection(peers.COMPARED[peer])]
+    for peer in tqdm(asked, desc="installing peers (once, minutes each)", unit="peer", leave=False):
         if arguments.quick and not peers.installed(peer):
             notes.append(f"{peers.PEERS[peer]}: left out by --quick, which installs nothing")
             continue
@@ -264,11 +272,14 @@ def main() -> None:
     saved = 2048 if arguments.quick else 131072
     todo = list(jobs(sizes, saved, ready, arguments.quick, arguments.long))
     found = []
-    if again := arguments.again:
+    if again:
+        if strange := set(again) - {job.case for job in todo}:
+            parser.error(f"expected cases that are measured here, got {', '.join(sorted(strange))}")
         kept = json.loads((arguments.out / "results.json").read_text(encoding="utf-8"))
-        todo = [job for job in todo if job.case in {*again, "write"}]  # what reads a file needs it written
+        todo = chosen(todo, again)
         found = [one for one in kept["found"] if one["case"] not in {job.case for job in todo}]
         about = kept["about"] | {"measured again": f"{', '.join(again)} on {about['date']}"}
+        notes = notes if asked else kept["notes"]
     write(arguments.out, "", about, notes, found + measured(todo, arguments.threads), report)
 
 

@@ -141,7 +141,7 @@ class Server:
     def stop(self) -> None:
         """End it."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 def region(at: int, cells: int = 64) -> dict[str, object]:
