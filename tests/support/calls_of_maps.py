@@ -165,6 +165,8 @@ CALLS: dict[str, Call] = {
     ),
     "regard.masks.window": _mask(masks.window, width=2, offset=0),
     "regard.lessons.check": call(lessons.check, own=("function",), name="softmax", function=lambda x: x),
+    "regard.lessons.class_report": Call(lessons.class_report, lambda: {"paths": []}, paths=("paths",)),
+    "regard.lessons.named": call(lessons.named, name="scale"),
     "regard.lessons.exercises": call(lessons.exercises),
     "regard.lessons.hint": call(lessons.hint, name=lambda: lessons.exercises()[0].name, number=1),
     "regard.lessons.solution": call(lessons.solution, name=lambda: lessons.exercises()[0].name),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import regard
+from regard import lessons
 from regard.cli import main
 from regard.cli.parser import commands
 from support.survey_models import saved_model
@@ -21,6 +22,13 @@ COMMANDS = {
     "heads": ["heads", "rec.safetensors"],
     "mechanisms": ["mechanisms", "scaled-dot"],
     "align": ["align", "No.", "Non."],
+    "lessons": ["lessons"],
+    "lessons task": ["lessons", "task", "scale"],
+    "lessons begin": ["lessons", "begin", "scale"],
+    "lessons hint": ["lessons", "hint", "scale"],
+    "lessons solution": ["lessons", "solution", "scale", "--give-up"],
+    "lessons check": ["lessons", "check", "answer.py"],
+    "lessons class": ["lessons", "class", "tries.json"],
     "view": ["view", "rec.safetensors", "--no-browser"],
     "serve": ["serve", "rec.safetensors", "--no-browser"],
     "survey": ["survey", "bert", "--text", "corpus.txt", "-o", "out.parquet"],
@@ -58,6 +66,8 @@ def furnish(folder: Path) -> None:
     for name, seed in (("one", 0), ("two", 1)):
         survey_of(drawn(31, seed=seed)).save(folder / f"{name}.parquet")
     write(folder / "corpus.txt", ["w5 w6 w7", "w8"])
+    (folder / "answer.py").write_text(f"import math\nimport torch\n\n\n{lessons.solution('scale')}\n", encoding="utf-8")
+    lessons.check("scale", lambda query, key: query @ key.mT, record=folder / "tries.json", student="Ada")
     (folder / "empty").touch()
     (folder / "junk").write_bytes(bytes(range(256)))
     (folder / "folder").mkdir()
@@ -66,7 +76,7 @@ def furnish(folder: Path) -> None:
 def options_of(command: str) -> Iterator[argparse.Action]:
     """Each option and argument of a command that takes a word."""
     for action in commands()[command]._actions:
-        if action.nargs != 0:
+        if action.nargs not in (0, argparse.PARSER):
             yield action
 
 

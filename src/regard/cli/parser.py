@@ -22,11 +22,15 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """Every command by its name, as it is typed: ``survey`` and ``survey show``."""
+    return _inside("", _parser()) | _inside("survey ", _survey_readers())
+
+
+def _inside(prefix: str, parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     found: dict[str, argparse.ArgumentParser] = {}
-    for prefix, parser in (("", _parser()), ("survey ", _survey_readers())):
-        for action in parser._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                found |= {f"{prefix}{name}": one for name, one in action.choices.items()}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, one in action.choices.items():
+                found |= {f"{prefix}{name}": one} | _inside(f"{prefix}{name} ", one)
     return found
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from numpy.typing import NDArray
 
+from regard.arguments import truth
 from regard.errors import OptionError
 from regard.figures.fonts import lettered
 from regard.figures.looks import Look, look_of
@@ -107,6 +108,8 @@ def heatmap(
 
 
 def _write_numbers(drawn: Drawn, weights: NDArray[np.float64], look: Look, annotate: bool | None) -> None:
+    if annotate is not None:
+        truth("annotate", annotate)
     if annotate is None and max(weights.shape) > _MOST_NUMBERS:
         return
     size = number_size(weights, drawn.pitch, look)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from regard.analysis.heads.registry import LOCAL, STATISTICS, WINDOWS, HeadStatistics, definition_of, statistic_named
 from regard.analysis.heads.roles import checked_thresholds, definition_of_role, roles_of
 from regard.analysis.heads.statistics import head_statistics
-from regard.arguments import one_of, several
+from regard.arguments import one_of, several, with_all
 
 if TYPE_CHECKING:
     from regard.analysis.heads.data_frame import HeadTable
@@ -94,6 +94,8 @@ def table_rows(found: Sequence[HeadStatistics], thresholds: Mapping[str, float] 
         DtypeError: they are no statistics of heads.
     """
     found = several("found", found, "statistics of heads", advice="as head_statistics gives it")
+    for one in found:
+        with_all("found", one, "statistics of heads", ("flat",), advice="as head_statistics gives them")
     return [one.flat() | {"roles": ", ".join(role.name for role in roles_of(one, thresholds))} for one in found]
 
 

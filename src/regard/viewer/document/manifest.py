@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
 
+import numpy as np
+
 from regard.analysis.alignment.align import Alignment
 from regard.analysis.heads.registry import statistic_named
 from regard.analysis.heads.statistics import head_statistics
@@ -52,7 +54,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     """
     if words is not None and words is not False:
         one_of("words", cast("str", words), TOKENIZERS, advice="say False for tokens only, None to see it from the tokens")
-    if statistics not in (None, True, False):
+    if statistics is not None and not isinstance(statistics, bool | np.bool_):
         raise OptionError(f"statistics: expected True, False or None, got {in_short(statistics)}")
     if statistics is None:
         statistics = sum(max(LEAST_STATISTICS, math.prod(one.amap.shape)) for one in subject.maps) <= AUTOMATIC_STATISTICS
