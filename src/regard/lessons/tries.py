@@ -1,5 +1,6 @@
 """What was tried: a file for each student, and the files of a class as one table."""
 
+import errno
 import json
 import os
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from typing import Any
 
 from regard import arguments
 from regard.errors import FileFormatError, OptionError, in_short
-from regard.files import as_path, checked_path, opened, written_whole
+from regard.files import as_path, checked_path, opened, refusal, written_whole
 from regard.lessons.report import Report
 
 FORMAT = "regard.lessons/1"
@@ -70,8 +71,11 @@ def read(path: str | os.PathLike[str]) -> Record:
         OSError: it cannot be read.
     """
     place = as_path(path)
-    with opened(place) as file:
-        data = file.read(MOST_BYTES + 1)
+    try:
+        with opened(place) as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise refusal("read", error.errno or errno.EIO, place, error.strerror or "it is no file") from error
     if len(data) > MOST_BYTES:
         raise FileFormatError(f"{str(place)!r}: expected a file of tries, some kilobytes, got more than {MOST_BYTES} bytes")
     try:
