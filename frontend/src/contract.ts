@@ -65,8 +65,10 @@ export interface MapInfo {
   hides: boolean;
   /** Largest error of the weights shown against the recorded ones; 0 where they are the recorded ones. */
   error: number;
-  /** Whether the numbers of the computation can be had (kind "steps"): small maps that are kept as factors. */
+  /** Whether the numbers of the computation can be had (question "steps"): maps that are kept as factors. */
   steps: boolean;
+  /** If not, why, and what to do. */
+  withoutSteps?: string | null;
   /** Numbers a head, by name: entropy, distance, sink, previous, induction ... What there is. */
   statistics: Record<string, number[]>;
 }
@@ -222,13 +224,25 @@ export interface Steps {
   masked: Float32Array | null;
   weights: Float32Array;
   output: Float32Array | null; // (queries, valueDim)
+  /** Of one query of a long map: the keys that are told, `keys` of them. null where all are. */
+  positions?: number[] | null;
+  /** The weights of the keys that are not told, in all. */
+  rest?: number;
+  /** Keys that are hidden from the query, told or not. */
+  hidden?: number;
+}
+
+export interface StepsRow {
+  query: number;
+  key: number | null;
 }
 
 export interface Source {
   region(request: RegionRequest, signal?: AbortSignal): Promise<Region>;
   margins(request: MarginsRequest, signal?: AbortSignal): Promise<Margins>;
   overview(map: number, signal?: AbortSignal): Promise<Overview>;
-  steps(map: number, head: number, signal?: AbortSignal): Promise<Steps>;
+  /** Of all queries, or of one with the keys that it gives most to, and one more that is asked for. */
+  steps(map: number, head: number, signal?: AbortSignal, row?: StepsRow): Promise<Steps>;
 }
 
 /**

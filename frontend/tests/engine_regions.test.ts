@@ -192,6 +192,32 @@ test("the steps of a computation lead to its weights", async () => {
   expect([found.valueDim, found.dim, found.queries, found.keys]).toEqual([7, 11, QUERIES, KEYS]);
 });
 
+test("the steps of one query are those of all, with the keys that it gives most to", async () => {
+  const recipe: Recipe = { ...RECIPES["sinks, causal, blind"], heads: 4, kvHeads: 2, softcap: 2, bias: "relative" };
+  const made = makeFactors({ ...recipe, valueDim: 7 });
+  const engine = new Engine(shapesOf(manifestOfMaps([recipe])), async () => made.packed);
+  const all = unpackSteps(finish(await engine.begin("steps", { map: 0, head: 3 })));
+  const [query, asked] = [30, 2];
+  const one = unpackSteps(finish(await engine.begin("steps", { map: 0, head: 3, query, key: asked })));
+  const positions = one.positions!;
+  const row = all.weights.subarray(query * KEYS, (query + 1) * KEYS);
+  const most = Array.from(row.keys()).sort((a, b) => row[b] - row[a] || a - b);
+  expect(positions).toEqual([...new Set([...most.slice(0, 24), asked])].sort((a, b) => a - b));
+  for (const name of ["scores", "scaled", "capped", "biased", "masked", "weights"] as const)
+    expect([...one[name]!]).toEqual(positions.map((at) => all[name]![query * KEYS + at]));
+  expectClose(one.output!, all.output!.subarray(query * 7, (query + 1) * 7), 1e-6, "output");
+  const told = one.weights.reduce((sum, weight) => sum + weight, 0);
+  expect(told + one.rest!).toBeCloseTo(
+    row.reduce((sum, weight) => sum + weight, 0),
+    6,
+  );
+  expect(one.hidden).toBe(
+    all.masked!.subarray(query * KEYS, (query + 1) * KEYS).filter((one) => one === -Infinity).length,
+  );
+  expect([...one.key.subarray(0, 11)]).toEqual([...all.key.subarray(11 * positions[0], 11 * positions[0] + 11)]);
+  await expect(engine.begin("steps", { map: 0, head: 3, query: QUERIES })).rejects.toThrow(`a query below ${QUERIES}`);
+});
+
 test("stages that a map does not have are null", async () => {
   const engine = new Engine(shapesOf(manifestOfMaps([RECIPES.plain])), async () => makeFactors(RECIPES.plain).packed);
   const found = unpackSteps(finish(await engine.begin("steps", { map: 0, head: 0 })));

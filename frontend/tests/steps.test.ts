@@ -1,11 +1,12 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { colourAt, inkOn } from "../src/colours";
-import type { Manifest, Source, Steps } from "../src/contract";
+import type { Manifest, MountedView, Source, Steps } from "../src/contract";
 import { paletteOf } from "../src/palette";
 import { view } from "../src/views/steps";
 import { math } from "../src/views/steps/formula";
 import { numberText, stagesOf } from "../src/views/steps/stages";
+import { rankedChannels } from "../src/views/steps/why";
 import { smallExample } from "./dense_source";
 import { press, stageOf } from "./mounting";
 
@@ -137,10 +138,16 @@ describe("stages", () => {
   });
 });
 
+/** All stages; the view opens with the first. */
+function toTheEnd(stage: { view: MountedView }): void {
+  for (let times = 0; times < 9; times++) press(stage.view, "j");
+}
+
 describe("the steps view", () => {
   it("shows a row of numbers for each stage, with the sink and the sum", async () => {
     const stage = stageOf(view, { map: 0, query: 2 }, example());
     await stage.settle();
+    toTheEnd(stage);
     expect(stageNames(stage.root)).toEqual(["q · k", "scale", "softcap", "bias", "mask", "exp", "softmax"]);
     const { scores, weights } = steps();
     const row = (values: Float32Array) => Array.from(values.subarray(2 * KEYS), numberText);
@@ -156,6 +163,7 @@ describe("the steps view", () => {
   it("goes stage by stage, and says what happens", async () => {
     const stage = stageOf(view, { map: 0 }, example());
     await stage.settle();
+    toTheEnd(stage);
     expect(press(stage.view, "k")).toBe(true);
     expect(stage.said.at(-1)).toMatch(/^7\. softmax: Each is divided by their sum.*the sink takes the rest/);
     for (let times = 0; times < 20; times++) press(stage.view, "k");
@@ -189,6 +197,7 @@ describe("the steps view", () => {
     const found = steps();
     const stage = stageOf(view, { map: 0, query: 2 }, example(found));
     await stage.settle();
+    toTheEnd(stage);
     const rows = [...stage.root.querySelectorAll("[aria-label=output] tbody tr")];
     expect(rows.length).toBe(KEYS + 1);
     const sums = [...rows[KEYS].querySelectorAll("td")].map((one) => one.textContent);
@@ -206,14 +215,61 @@ describe("the steps view", () => {
     await stage.settle();
     stage.app.store.set({ heads: [1] });
     expect(press(stage.view, "k")).toBe(false);
+    await stage.view.table();
+    toTheEnd(stage);
     const table = await stage.view.table();
     expect(table.caption).toContain("head 1");
     expect(table.rows[6].at(-2)).toBe("1.00"); // the sink takes all
   });
 
-  it("draws tokens as text, which stays text", async () => {
+  it("opens with the last word and the first stage", async () => {
     const stage = stageOf(view, { map: 0 }, example());
     await stage.settle();
+    expect(stageNames(stage.root)).toEqual(["q · k"]);
+    expect(stage.root.querySelector('.steps-queries [aria-pressed="true"]')?.textContent).toBe("ask2");
+  });
+
+  it("asks for one query of a long map, and says what the keys that are left out have", async () => {
+    const found = steps();
+    const part = { ...found, queries: 1, keys: 2, positions: [70, 902], rest: 0.25 };
+    const two = (values: Float32Array | null) => values?.slice(0, 2) ?? null;
+    for (const name of ["scores", "scaled", "capped", "biased", "masked"] as const)
+      Object.assign(part, { [name]: two(found[name]) });
+    Object.assign(part, {
+      weights: Float32Array.of(0.125, 0.625),
+      masked: Float32Array.of(1, 2),
+      sink: null,
+      hidden: 5,
+    });
+    const { manifest, source } = example(found, { keys: 1000 });
+    const axis = manifest.axes.k;
+    axis.tokens = Array.from({ length: 1000 }, (_, at) => `k${at}`);
+    const asked: unknown[] = [];
+    const one: Source = {
+      ...source,
+      steps: (_map, _head, _signal, row) => {
+        asked.push(row);
+        return Promise.resolve(part);
+      },
+    };
+    const stage = stageOf(view, { map: 0, query: 1 }, { manifest, source: one });
+    await stage.settle();
+    toTheEnd(stage);
+    expect(asked).toEqual([{ query: 1, key: null }]);
+    const { columns, rows } = await stage.view.table();
+    expect(columns).toEqual(["stage", "k70", "k902", "+ 998 others", "Σ"]);
+    expect(rows.at(-1)?.slice(1)).toEqual(["0.13", "0.63", "0.25", "1.00"]);
+    press(stage.view, "ArrowLeft");
+    expect(stage.app.store.state.key).toBe(70);
+    expect(stage.root.textContent).toContain("Why “ask1” looks at “k70”");
+    stage.app.store.set({ key: 5 });
+    expect(asked.at(-1)).toEqual({ query: 1, key: 5 });
+  });
+
+  it("draws tokens as text, which stays text", async () => {
+    const stage = stageOf(view, { map: 0, query: 0 }, example());
+    await stage.settle();
+    toTheEnd(stage);
     const parsed = new DOMParser().parseFromString(await stage.view.svg(), "image/svg+xml");
     expect(parsed.querySelector("parsererror")).toBeNull();
     const texts = [...parsed.querySelectorAll("text")].map((one) => one.textContent);
@@ -221,11 +277,13 @@ describe("the steps view", () => {
     expect(texts).toContain("−∞");
   });
 
-  it("is not there for large maps, nor for weights", () => {
+  it("is there at any length, but not for weights", () => {
     const { manifest } = example();
     const state = { ...stageOf(view, {}, example()).app.store.state };
     expect(view.unavailable(manifest, state)).toBeNull();
-    expect(view.unavailable(example(steps(), { keys: 65 }).manifest, state)).toMatch(/^3 × 65 numbers are too many/);
+    expect(view.unavailable(example(steps(), { keys: 6500 }).manifest, state)).toBeNull();
+    const why = { steps: false, withoutSteps: "its queries and keys are not in this page" };
+    expect(view.unavailable(example(steps(), why).manifest, state)).toBe(why.withoutSteps);
     expect(view.unavailable(example(steps(), { steps: false }).manifest, state)).toMatch(
       /^this map is kept as weights/,
     );
@@ -244,6 +302,20 @@ describe("numbers on colour", () => {
         const [high, low] = [Math.max(luminance, light(text)), Math.min(luminance, light(text))];
         expect((high + 0.05) / (low + 0.05)).toBeGreaterThan(4.5);
       }
+  });
+});
+
+describe("why a query looks at a key", () => {
+  it("ranks channels from the highest down, with their signs, and sums those between", () => {
+    const products = Float32Array.from({ length: 20 }, (_, at) => (at % 2 ? -at : at));
+    const found = rankedChannels(products);
+    expect(found.map(({ name }) => name)).toEqual([
+      ...[18, 16, 14, 12, 10, 8, 6, 4].map((at) => `channel ${at}`),
+      "8 between",
+      ...[13, 15, 17, 19].map((at) => `channel ${at}`),
+    ]);
+    expect(found.reduce((sum, { value }) => sum + value, 0)).toBe(products.reduce((sum, value) => sum + value, 0));
+    expect(rankedChannels([1, -2, 3]).map(({ value }) => value)).toEqual([3, 1, -2]);
   });
 });
 

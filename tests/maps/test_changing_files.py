@@ -15,7 +15,7 @@ from regard import AttentionMap, files
 from regard.errors import FileChangedError
 from regard.maps.storage import tensor_file
 from regard.maps.storage.open_file import OpenFile
-from regard.viewer.answers.regions import steps_of
+from regard.viewer.answers.steps import steps_of
 from support.forked import said, start
 
 

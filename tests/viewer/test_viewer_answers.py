@@ -102,9 +102,26 @@ def test_whatever_is_asked_is_answered_or_refused(question, request, complete):
 
 
 def test_steps_of_what_has_none():
-    for subject in (torch.eye(3), long_map(1, 131, 151)):
-        with pytest.raises(OptionError, match="small map"):
-            document(subject).answer("steps", {"map": 0, "head": 0})
+    with pytest.raises(OptionError, match="kept as queries and keys"):
+        document(torch.eye(3)).answer("steps", {"map": 0, "head": 0})
+    with pytest.raises(OptionError, match="query: expected one of a map of 131 × 151, got none"):
+        document(long_map(1, 131, 151)).answer("steps", {"map": 0, "head": 0})
+
+
+def test_steps_of_one_query_of_a_long_map():
+    amap = long_map(2, 131, 151)
+    [row] = amap[0, 1, 97:98].double()
+    meta, arrays = unpack(document(amap).answer("steps", {"map": 0, "head": 1, "query": 97, "key": 150}))
+    most = set(row.argsort(descending=True)[:24].tolist()) | {150}
+    assert meta["positions"] == sorted(most)
+    assert_allclose(arrays["weights"][0], row[meta["positions"]].numpy(), atol=1e-6)
+    assert meta["rest"] == pytest.approx(float(row.sum() - row[meta["positions"]].sum()), abs=1e-6)
+    factors = amap.factors
+    group = factors.query.shape[1] // factors.key.shape[1]
+    scores = factors.query[0, 1, 97] @ factors.key[0, 1 // group].T
+    assert_allclose(arrays["scores"][0], scores[meta["positions"]].numpy(), rtol=1e-5, atol=1e-5)
+    with pytest.raises(OptionError, match="query: expected a whole number from 0 to 130, got 131"):
+        document(amap).answer("steps", {"map": 0, "head": 1, "query": 131})
 
 
 @pytest.mark.slow

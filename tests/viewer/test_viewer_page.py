@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import regard
 from regard import AttentionMap, masks
@@ -79,6 +79,12 @@ def built(subject, **options):
 
 def pack_of(page, name):
     return unpack(gzip.decompress(base64.b64decode(page.of(**{"data-regard": name}))))
+
+
+@pytest.fixture
+def nothing_kept(monkeypatch):
+    """Pages that round the map that they open with, too."""
+    monkeypatch.setattr("regard.viewer.page.data.KEPT_FOR_STEPS", 0)
 
 
 def large_map(heads=4, kv_heads=2, n=701, dim=64, spread=1.0, **options):
@@ -163,6 +169,7 @@ def test_a_front_end_that_would_end_its_script(bundle):
 
 
 @pytest.mark.parametrize(("spread", "precision"), [(1.0, "int12p"), (4.0, "int16p")])
+@pytest.mark.usefixtures("nothing_kept")
 def test_factors_are_rounded_as_far_as_weights_allow(spread, precision):
     amap = large_map(spread=spread)
     manifest, packs = uncompressed(document(amap))
@@ -178,6 +185,7 @@ def test_factors_are_rounded_as_far_as_weights_allow(spread, precision):
     assert not info["steps"]
 
 
+@pytest.mark.usefixtures("nothing_kept")
 def test_scores_too_large_for_any_rounding_stay_float32():
     manifest, packs = uncompressed(document(large_map(spread=80.0)))
     assert b'"int1' not in packs["map-0"]
@@ -193,6 +201,7 @@ def test_channels_of_unlike_sizes_are_balanced():
     assert error <= 2 * uncompressed(document(amap))[0]["maps"][0]["error"]
 
 
+@pytest.mark.usefixtures("nothing_kept")
 def test_keys_that_share_a_large_offset_lose_nothing():
     factors = large_map().factors
     shifted = AttentionMap(factors.query, factors.key + 300 * torch.randn(64, generator=torch.Generator().manual_seed(1)))
@@ -201,12 +210,14 @@ def test_keys_that_share_a_large_offset_lose_nothing():
 
 
 @pytest.mark.parametrize("options", [{"sinks": torch.tensor([3.0, 1.0, 0.0, -1.0])}, {"softcap": 5.0}])
+@pytest.mark.usefixtures("nothing_kept")
 def test_offsets_of_keys_are_kept_where_they_count(options):
     factors = large_map().factors
     shifted = AttentionMap(factors.query, factors.key + 2, **options)
     assert uncompressed(document(shifted))[0]["maps"][0]["error"] <= MOST_ERROR
 
 
+@pytest.mark.usefixtures("nothing_kept")
 def test_margins_are_exact_but_for_their_last_bits():
     amap = large_map(causal=True)
     _, arrays = unpack(uncompressed(document(amap))[1]["map-0"])
@@ -253,6 +264,7 @@ def test_masks_are_kept_as_runs_and_shared():
     assert meta["kind"] == "factors"
 
 
+@pytest.mark.usefixtures("nothing_kept")
 def test_a_mask_that_is_a_function_of_its_own():
     mask = masks.Mask(lambda _b, h, q, k: (q + k + h) % 3 != 0, "thirds")
     amap = large_map(n=131, dim=68, mask=mask, heads=16, kv_heads=16)
@@ -281,9 +293,45 @@ def test_maps_that_are_no_softmax_are_codes_of_their_weights():
     assert manifest["maps"][0]["error"] < 1e-5
 
 
+@pytest.mark.usefixtures("nothing_kept")
 def test_short_maps_of_many_heads_are_smaller_as_weights():
     meta, _ = unpack(uncompressed(document(large_map(heads=64, kv_heads=64, n=41)))[1]["map-0"])
     assert meta["kind"] == "dense"
+
+
+# -- steps --------------------------------------------------------------------------------------------------------------
+
+
+def shapes_of_gpt2(tokens):
+    """Two layers of its heads: from 16 tokens on, weights are smaller than queries and keys."""
+    maps = [AttentionMap(*torch.randn(2, 1, 12, tokens, 64, generator=torch.Generator().manual_seed(at))) for at in range(7)]
+    for layer, amap in enumerate(maps):
+        amap.kind, amap.layer = "self", layer
+    return maps
+
+
+@pytest.mark.parametrize("tokens", [12, 16, 30])
+@pytest.mark.parametrize("opening", [0, 3])
+def test_the_map_that_a_page_opens_with_keeps_its_queries_and_keys(tokens, opening):
+    maps = shapes_of_gpt2(tokens)
+    shown = document(maps, map=opening, view="steps")
+    manifest, packs = uncompressed(shown)
+    info = manifest["maps"][opening]
+    assert (info["steps"], info["withoutSteps"], info["error"]) == (True, None, 0.0)
+    _, arrays = unpack(packs[f"map-{opening}"])
+    assert_array_equal(arrays["query"], maps[opening].factors.query[0].numpy())
+    others = [one for at, one in enumerate(manifest["maps"]) if at != opening]
+    assert all(one["steps"] or "open the recording with regard view" in one["withoutSteps"] for one in others)
+
+
+def test_a_page_keeps_no_more_for_steps_than_it_says():
+    maps = shapes_of_gpt2(1009)[:1]
+    manifest, _ = uncompressed(document(maps))
+    assert not manifest["maps"][0]["steps"]
+    with pytest.raises(OptionError, match=r"keys of at most 4\.0 MiB in a page, got 5\.9 MiB; select heads"):
+        page_of(document(maps, view="steps"), bundle=BUNDLE)
+    few, _ = uncompressed(document(maps[0].select(heads=[0, 5]), view="steps"))
+    assert few["maps"][0]["steps"]
 
 
 # -- size ---------------------------------------------------------------------------------------------------------------

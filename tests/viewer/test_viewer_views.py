@@ -199,6 +199,7 @@ class TestSteps:
         steps = regard.trace(query, key, torch.zeros(1, 2, 7, 2), **options)
         opened = Opened(browser, (tmp_path / "softmax.html").as_uri())
         opened.view("Steps")
+        opened.page.get_by_role("button", name="All", exact=True).click()
         opened.head(3)
         for at in (0, 4):
             opened.page.get_by_role("toolbar", name="query").get_by_role("button").nth(at).click()
@@ -234,6 +235,7 @@ class TestSteps:
         opened = Opened(browser, (tmp_path / "llama.html").as_uri())
         opened.choose("map", f"{recording.maps[2].kind} layer 2")
         opened.view("Steps")
+        opened.page.get_by_role("button", name="All", exact=True).click()
         opened.head(5)
         opened.page.get_by_role("toolbar", name="query").get_by_role("button").nth(6).click()
         opened.rest()

@@ -74,14 +74,20 @@ export class Engine {
         return done(packOverview(overview(await this.overviews, at)));
       }
       case "steps": {
-        const { head } = request as { head: number };
+        const { head, query = null, key = null } = request as { head: number; query?: number; key?: number };
         checkHead(info, head);
+        for (const [name, at, size] of [
+          ["query", query, info.queries],
+          ["key", key, info.keys],
+        ] as const)
+          if (at !== null && !(Number.isInteger(at) && at >= 0 && at < size))
+            throw new Error(`expected a ${name} below ${size}, got ${at}`);
         const map = await this.map(at);
         if (!(map instanceof FactorsMap))
           throw new Error(
             `expected a map kept as queries and keys, got map ${at} of dense weights, which has no steps`,
           );
-        return done(packSteps(steps(map, head)));
+        return done(packSteps(steps(map, head, query === null ? null : { query, key })));
       }
       default:
         throw new Error(`expected a question of region, margins, overview and steps, got ${question}`);

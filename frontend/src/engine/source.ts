@@ -19,7 +19,7 @@ export function sourceOver(transport: Transport, keptBytes = KEPT_BYTES): Source
     region: (request, signal) => answers.get("region", request, unpackRegion, signal),
     margins: (request, signal) => answers.get("margins", request, unpackMargins, signal),
     overview: (map, signal) => answers.get("overview", { map }, unpackOverview, signal),
-    steps: (map, head, signal) => answers.get("steps", { map, head }, unpackSteps, signal),
+    steps: (map, head, signal, row) => answers.get("steps", { map, head, ...row }, unpackSteps, signal),
   };
 }
 

@@ -38,8 +38,9 @@ type Stage = "query" | "key" | "value" | "scores" | "scaled" | "capped" | "biase
 type Scalars = Omit<Steps, Stage>;
 
 export function packSteps(steps: Steps): ArrayBuffer {
-  const { queries, keys, dim, scale, softcap, sink, valueDim } = steps;
-  const scalars: Scalars = { queries, keys, dim, scale, softcap, sink, valueDim };
+  const { queries, keys, dim, scale, softcap, sink, valueDim, positions, rest, hidden } = steps;
+  const part = { ...(positions ? { positions, rest: rest ?? 0 } : {}), ...(hidden === undefined ? {} : { hidden }) };
+  const scalars: Scalars = { queries, keys, dim, scale, softcap, sink, valueDim, ...part };
   const arrays: Record<string, Packed> = {};
   const add = (name: Stage, rows: number, columns: number) => {
     const values = steps[name];

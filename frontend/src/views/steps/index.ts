@@ -4,9 +4,6 @@ import type { View } from "../../contract";
 import css from "./steps.css";
 import { StepsView } from "./steps_view";
 
-/** Queries and keys whose numbers people can still read. */
-const MOST = 64;
-
 export const view: View = {
   name: "steps",
   title: "Steps",
@@ -24,9 +21,9 @@ export const view: View = {
   unavailable: (manifest, state) => {
     const info = manifest.maps[state.map];
     if (!info) return "there is no map";
-    if (Math.max(info.queries, info.keys) > MOST)
-      return `${info.queries} × ${info.keys} numbers are too many to read; it is there up to ${MOST} × ${MOST}`;
-    return info.steps ? null : "this map is kept as weights: the queries and keys that made them are not there";
+    return info.steps
+      ? null
+      : (info.withoutSteps ?? "this map is kept as weights, without the queries and keys that made them");
   },
   mount: (root, app) => new StepsView(root, app),
 };

@@ -15,6 +15,8 @@ export interface Stage {
   weights: boolean;
   /** What the sink is at this stage; null where it does not stand here. */
   sink: ((query: number) => number) | null;
+  /** What the keys that are not told are at this stage, in all; null where none are left out, or where it cannot be said. */
+  others: ((query: number) => number) | null;
   /** The sum over the keys, and the sink while it counts. */
   sum: ((query: number) => number) | null;
   /** What happens, said of one query. */
@@ -33,13 +35,14 @@ export function numberText(value: number): string {
   return value < 0 ? `−${text}` : text;
 }
 
-export function stagesOf(steps: Steps): Stage[] {
-  const { queries, keys, dim, scale, softcap, sink } = steps;
+/** `count`: how many keys there are, told or not. */
+export function stagesOf(steps: Steps, count = steps.keys): Stage[] {
+  const { queries, keys, dim, scale, softcap, sink, rest = 0 } = steps;
   const row = (values: Float32Array, query: number) => values.subarray(query * keys, (query + 1) * keys);
   const stages: Stage[] = [];
   const s = sub("s", "j");
   const scores = (stage: Pick<Stage, "name" | "formula" | "plain" | "values" | "sentence">) =>
-    stages.push({ ...stage, weights: false, sink: null, sum: null });
+    stages.push({ ...stage, weights: false, sink: null, others: null, sum: null });
 
   scores({
     name: "q · k",
@@ -88,8 +91,9 @@ export function stagesOf(steps: Steps): Stage[] {
       plain: "sⱼ or −∞",
       values: masked,
       sentence: (query) => {
-        const hidden = row(masked, query).filter((value) => value === Number.NEGATIVE_INFINITY).length;
-        return `${hidden} of ${keys} keys ${hidden === 1 ? "is" : "are"} hidden from this query: −∞ there, which no weight survives.`;
+        const seen = row(masked, query).filter((value) => value === Number.NEGATIVE_INFINITY).length;
+        const hidden = steps.hidden ?? seen;
+        return `${hidden} of ${count} keys ${hidden === 1 ? "is" : "are"} hidden from this query: −∞ there, which no weight survives.`;
       },
     });
   }
@@ -101,7 +105,10 @@ export function stagesOf(steps: Steps): Stage[] {
   const power = (value: number, most: number) => (most === Number.NEGATIVE_INFINITY ? 0 : Math.exp(value - most));
   const exponentials = last.values.map((value, at) => power(value, largest(Math.floor(at / keys))));
   const sinkPower = (query: number) => (sink === null ? 0 : power(sink, largest(query)));
-  const total = (query: number) => row(exponentials, query).reduce((sum, one) => sum + one, 0) + sinkPower(query);
+  // The keys that are not told have `rest` of the whole.
+  const total = (query: number) =>
+    (row(exponentials, query).reduce((sum, one) => sum + one, 0) + sinkPower(query)) / (1 - Math.min(rest, 0.999999));
+  const left = steps.positions != null && keys < count;
   const most = sub("s", "max");
   stages.push({
     name: "exp",
@@ -110,6 +117,7 @@ export function stagesOf(steps: Steps): Stage[] {
     values: exponentials,
     weights: true,
     sink: sink === null ? null : sinkPower,
+    others: left ? (query) => rest * total(query) : null,
     sum: total,
     sentence: (query) =>
       largest(query) === Number.NEGATIVE_INFINITY
@@ -123,12 +131,13 @@ export function stagesOf(steps: Steps): Stage[] {
     values: steps.weights,
     weights: true,
     sink: sink === null ? null : (query) => (total(query) === 0 ? 0 : sinkPower(query) / total(query)),
-    sum: (query) => row(steps.weights, query).reduce((sum, one) => sum + one, 0),
+    others: left ? () => rest : null,
+    sum: (query) => row(steps.weights, query).reduce((sum, one) => sum + one, rest),
     sentence: (query) => {
-      const sum = row(steps.weights, query).reduce((all, one) => all + one, 0);
+      const sum = row(steps.weights, query).reduce((all, one) => all + one, rest);
       if (sum === 0) return "It sees nothing: its weights are 0.";
-      const rest = sink === null ? "" : "; the sink takes the rest, and has no value to give";
-      return `Each is divided by their sum: the weights, which sum to ${weightText(sum)}${rest}.`;
+      const remaining = sink === null ? "" : "; the sink takes the rest, and has no value to give";
+      return `Each is divided by their sum: the weights, which sum to ${weightText(sum)}${remaining}.`;
     },
   });
   if (queries * keys !== steps.weights.length)

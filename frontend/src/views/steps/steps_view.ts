@@ -2,7 +2,7 @@
 
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
 import { button, element, roving } from "../../elements";
-import { brief, fullText, weightText } from "../../labels";
+import { brief, countText, fullText, weightText } from "../../labels";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
@@ -10,8 +10,14 @@ import { math, sub } from "./formula";
 import { headCell, numberCell, vectorTable } from "./numbers";
 import { largestSize } from "./sizes";
 import { numberText, type Stage, stagesOf } from "./stages";
+import { whyElements } from "./why";
 
 const LABEL = 16;
+
+/** Queries and keys that are here all at once; of more, one query and the keys that it gives most to. */
+const MOST_WHOLE = 64;
+/** Queries to either side that can be chosen by a button. */
+const NEIGHBOURS = 12;
 
 export class StepsView implements MountedView {
   private readonly element = element("div", "steps-view");
@@ -57,7 +63,8 @@ export class StepsView implements MountedView {
 
   keydown(event: KeyboardEvent): boolean {
     if (!this.steps || event.ctrlKey || event.altKey || event.metaKey) return false;
-    const { queries, keys } = this.steps;
+    const { queries } = this.info;
+    const { places } = this;
     const bounded = (at: number, size: number) => Math.max(0, Math.min(size - 1, at));
     if (event.key === "j") this.go(this.stage + 1);
     else if (event.key === "k") this.go(this.stage - 1);
@@ -65,7 +72,8 @@ export class StepsView implements MountedView {
       this.app.store.set({ query: bounded(this.query + (event.key === "ArrowDown" ? 1 : -1), queries) });
       this.app.say(this.strongestText());
     } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
-      this.app.store.set({ key: bounded(this.key + (event.key === "ArrowRight" ? 1 : -1), keys) });
+      const at = bounded(this.column + (event.key === "ArrowRight" ? 1 : -1), places.length);
+      this.app.store.set({ key: places[at] });
       this.app.say(this.keyText());
     } else if (event.key === "o") {
       this.product.open = !this.product.open;
@@ -93,20 +101,47 @@ export class StepsView implements MountedView {
     return this.app.store.state.heads[0];
   }
 
+  /** The chosen query; of none the last that is a word: it sees the most. */
   private get query(): number {
-    return Math.min(this.app.store.state.query ?? 0, this.info.queries - 1);
+    const chosen = this.app.store.state.query;
+    if (chosen !== null) return Math.min(chosen, this.info.queries - 1);
+    const special = new Set(this.rowAxis.special);
+    for (let at = this.info.queries - 1; at > 0; at--) if (!special.has(at)) return at;
+    return 0;
+  }
+
+  /** Whether all queries are here, or one with the keys that it gives most to. */
+  private get whole(): boolean {
+    return Math.max(this.info.queries, this.info.keys) <= MOST_WHOLE;
+  }
+
+  /** Which of the rows that are here is the query's. */
+  private get row(): number {
+    return this.steps?.positions ? 0 : this.query;
+  }
+
+  /** The keys that are here. */
+  private get places(): readonly number[] {
+    return this.steps?.positions ?? Array.from({ length: this.info.keys }, (_, at) => at);
+  }
+
+  /** Which of the keys that are here is the chosen one. */
+  private get column(): number {
+    return Math.max(0, this.places.indexOf(this.key));
   }
 
   /** The chosen key, or the one that gets most. */
   private get key(): number {
+    const { places } = this;
     const chosen = this.app.store.state.key;
-    if (chosen !== null && chosen < this.info.keys) return chosen;
-    const weights = this.rowOf(this.steps?.weights ?? new Float32Array(this.info.queries * this.info.keys));
-    return weights.indexOf(Math.max(...weights));
+    if (chosen !== null && places.includes(chosen)) return chosen;
+    const weights = this.rowOf(this.steps?.weights ?? new Float32Array((this.row + 1) * places.length));
+    return places[weights.indexOf(Math.max(...weights))] ?? 0;
   }
 
   private rowOf(values: Float32Array): Float32Array {
-    return values.subarray(this.query * this.info.keys, (this.query + 1) * this.info.keys);
+    const { length } = this.places;
+    return values.subarray(this.row * length, (this.row + 1) * length);
   }
 
   private queryLabel(): string {
@@ -124,7 +159,9 @@ export class StepsView implements MountedView {
   // -- what changes ---------------------------------------------------------------------------------------------------
 
   private changed(changed: ReadonlySet<keyof State>): void {
-    if (changed.has("map") || changed.has("heads")) this.load();
+    const elsewhere =
+      changed.has("query") || (changed.has("key") && !this.places.includes(this.app.store.state.key ?? this.key));
+    if (changed.has("map") || changed.has("heads") || (!this.whole && elsewhere)) this.load();
     else if (["query", "key", "rowAxis", "special", "unit"].some((name) => changed.has(name as keyof State)))
       this.show();
   }
@@ -136,7 +173,8 @@ export class StepsView implements MountedView {
     const { map } = this.app.store.state;
     this.steps = null;
     if (!this.info.steps) return; // the shell takes another view
-    this.arriving = this.app.source.steps(map, this.head, signal).then(
+    const row = this.whole ? undefined : { query: this.query, key: this.app.store.state.key };
+    this.arriving = this.app.source.steps(map, this.head, signal, row).then(
       (steps) => {
         if (signal.aborted) return;
         this.take(steps);
@@ -155,9 +193,9 @@ export class StepsView implements MountedView {
   private take(steps: Steps): void {
     const names = this.stages.map(({ name }) => name).join();
     this.steps = steps;
-    this.stages = stagesOf(steps);
-    // The stage stays where the other head has the same ones; all are shown at first.
-    if (names !== this.stages.map(({ name }) => name).join()) this.stage = this.lastStage;
+    this.stages = stagesOf(steps, this.info.keys);
+    // The stage stays where the other head has the same ones; one begins with the first.
+    if (names !== this.stages.map(({ name }) => name).join()) this.stage = 0;
     this.show();
   }
 
@@ -178,12 +216,14 @@ export class StepsView implements MountedView {
     this.back.disabled = this.stage === 0;
     this.next.disabled = this.stage === this.lastStage;
     this.stageHolder.replaceChildren(this.stageTable());
-    this.summary.textContent = `The dot product of the query “${this.queryLabel()}” and the key “${this.keyLabel()}”`;
-    this.productBody.replaceChildren(this.productTable(steps));
+    const [queryLabel, keyLabel] = [this.queryLabel(), this.keyLabel()];
+    this.summary.textContent = `Why “${queryLabel}” looks at “${keyLabel}”: the dot product of the query and the key`;
+    const pair = { row: this.row, column: this.column, queryLabel, keyLabel };
+    this.productBody.replaceChildren(...whyElements(steps, pair, this.rowOf(steps.scores)[this.column], palette));
     const withOutput = steps.output !== null && this.stage === this.lastStage;
     this.output.hidden = !withOutput;
     this.output.replaceChildren(...(withOutput ? [this.outputTable(steps)] : []));
-    const figures = figuresOf(stages, steps, this.query, palette, (stage) => this.go(stage));
+    const figures = this.whole ? figuresOf(stages, steps, this.query, palette, (stage) => this.go(stage)) : [];
     figures.forEach((figure, at) => {
       figure.setAttribute("aria-pressed", String(at === this.stage));
     });
@@ -193,19 +233,19 @@ export class StepsView implements MountedView {
   private stageSentence(): string {
     const stage = this.stages[this.stage];
     const several = this.app.store.state.heads.length > 1 ? `Head ${this.head} of those chosen. ` : "";
-    if (stage) return `${several}${this.stage + 1}. ${stage.name}: ${stage.sentence(this.query)}`;
+    if (stage) return `${several}${this.stage + 1}. ${stage.name}: ${stage.sentence(this.row)}`;
     return `${several}${this.stage + 1}. times v: The values of the keys, each times its weight, are summed: what the head gives for ${this.queryLabel()}.`;
   }
 
   private strongestText(): string {
     const weight = this.steps ? this.rowOf(this.steps.weights) : new Float32Array(1);
     const most = weight.indexOf(Math.max(...weight));
-    return `query ${this.queryLabel()}: most on ${this.keyLabel(most)}, ${weightText(weight[most])}`;
+    return `query ${this.queryLabel()}: most on ${this.keyLabel(this.places[most])}, ${weightText(weight[most])}`;
   }
 
   private keyText(): string {
     const stages = this.stages.slice(0, this.stage + 1);
-    const values = stages.map(({ name, values }) => `${name} ${numberText(this.rowOf(values)[this.key])}`);
+    const values = stages.map(({ name, values }) => `${name} ${numberText(this.rowOf(values)[this.column])}`);
     return `key ${this.keyLabel()}: ${values.join(", ")}`;
   }
 
@@ -213,25 +253,38 @@ export class StepsView implements MountedView {
     const { tokens, special } = this.rowAxis;
     const dimmed = new Set(this.app.store.state.special === "shown" ? [] : special);
     const held = this.queries.querySelectorAll("button");
-    const texts = tokens.slice(0, this.info.queries).map((token) => brief(token, LABEL));
-    if (held.length !== texts.length || texts.some((text, at) => held[at].textContent !== text))
-      this.queries.replaceChildren(
-        element("span", "steps-title", `query (${this.rowAxis.title})`),
-        ...texts.map((text, query) => button(text, "", () => this.app.store.set({ query }))),
-      );
+    // Of a long text the neighbours of the query.
+    const first = this.whole
+      ? 0
+      : Math.max(0, Math.min(this.query - NEIGHBOURS, this.info.queries - 2 * NEIGHBOURS - 1));
+    const last = this.whole ? this.info.queries : Math.min(this.info.queries, first + 2 * NEIGHBOURS + 1);
+    const texts = tokens.slice(first, last).map((token) => brief(token, LABEL));
+    const same = held.length === texts.length && texts.every((text, at) => held[at].textContent === text);
+    if (!same || Number(held[0]?.dataset.at) !== first) {
+      const made = texts.map((text, at) => {
+        const one = button(text, `query ${first + at}`, () => this.app.store.set({ query: first + at }));
+        one.dataset.at = String(first + at);
+        return one;
+      });
+      const where = this.whole ? "" : `, ${first}–${last - 1} of ${this.info.queries}`;
+      this.queries.replaceChildren(element("span", "steps-title", `query (${this.rowAxis.title}${where})`), ...made);
+    }
     const buttons = [...this.queries.querySelectorAll("button")];
-    buttons.forEach((one, at) => {
+    for (const one of buttons) {
+      const at = Number(one.dataset.at);
       one.setAttribute("aria-pressed", String(at === this.query));
       one.classList.toggle("dimmed", dimmed.has(at));
-    });
-    if (!buttons.some((one) => one.matches(":focus"))) this.reach(buttons[this.query]);
+    }
+    if (!buttons.some((one) => one.matches(":focus"))) this.reach(buttons[this.query - first]);
   }
 
   /** The columns after the keys: the sink, which only counts in the sum, and the sum. */
   private get extras() {
-    const sink = { name: "sink", of: (stage: Stage) => stage.sink?.(this.query) ?? null };
-    const sum = { name: "Σ", of: (stage: Stage) => stage.sum?.(this.query) ?? null };
-    return this.steps?.sink == null ? [sum] : [sink, sum];
+    const sink = { name: "sink", of: (stage: Stage) => stage.sink?.(this.row) ?? null };
+    const sum = { name: "Σ", of: (stage: Stage) => stage.sum?.(this.row) ?? null };
+    const left = this.info.keys - this.places.length;
+    const others = { name: `+ ${countText(left)} others`, of: (stage: Stage) => stage.others?.(this.row) ?? null };
+    return [...(left > 0 ? [others] : []), ...(this.steps?.sink == null ? [] : [sink]), sum];
   }
 
   private stageTable(): HTMLTableElement {
@@ -242,7 +295,7 @@ export class StepsView implements MountedView {
     const special = new Set(shown === "shown" ? [] : this.columnAxis.special);
     const head = table.createTHead().insertRow();
     head.append(headCell("stage", "col"));
-    for (let key = 0; key < this.info.keys; key++) {
+    for (const key of this.places) {
       const cell = headCell("", "col");
       const choose = button(this.keyLabel(key), "", () => this.app.store.set({ key }));
       choose.setAttribute("aria-pressed", String(key === this.key));
@@ -264,27 +317,9 @@ export class StepsView implements MountedView {
         const value = of(stage);
         row.append(element("td", "steps-sum", value === null ? "" : numberText(value)));
       }
-      row.cells[this.key + 1].classList.add("chosen");
+      row.cells[this.column + 1].classList.add("chosen");
     });
     return table;
-  }
-
-  private productTable({ query, key, dim, scores }: Steps): HTMLTableElement {
-    const q = query.subarray(this.query * dim, (this.query + 1) * dim);
-    const k = key.subarray(this.key * dim, (this.key + 1) * dim);
-    const products = q.map((value, at) => value * k[at]);
-    const sum = this.rowOf(scores)[this.key];
-    return vectorTable(
-      `Components of the query ${this.queryLabel()}, of the key ${this.keyLabel()}, and their products, which sum to ${numberText(sum)}`,
-      "component",
-      [
-        { name: "q", values: q, largest: largestSize(query) },
-        { name: "k", values: k, largest: largestSize(key) },
-        { name: "q · k", values: products, largest: largestSize(products), sum: numberText(sum) },
-      ],
-      "Σ",
-      this.app.palette,
-    );
   }
 
   private outputTable({ value, valueDim, output }: Steps): HTMLTableElement {
@@ -292,11 +327,11 @@ export class StepsView implements MountedView {
     const weights = this.rowOf(this.steps?.weights ?? new Float32Array());
     const largest = largestSize(value);
     const lines = Array.from(weights, (weight, key) => ({
-      name: `${weightText(weight)} · ${this.keyLabel(key)}`,
+      name: `${weightText(weight)} · ${this.keyLabel(this.places[key])}`,
       values: value.subarray(key * valueDim, (key + 1) * valueDim).map((one) => weight * one),
       largest,
     }));
-    const sum = output.subarray(this.query * valueDim, (this.query + 1) * valueDim);
+    const sum = output.subarray(this.row * valueDim, (this.row + 1) * valueDim);
     const table = vectorTable(
       `Each key's value times its weight; their sum is the output for ${this.queryLabel()}`,
       "weight · key",
@@ -321,11 +356,7 @@ export class StepsView implements MountedView {
     const cell = (value: number | null) => (value === null ? "" : text(value));
     return {
       caption: `${mapText(this.info, [this.head])}: query ${this.queryLabel()}, stage by stage`,
-      columns: [
-        "stage",
-        ...Array.from({ length: this.info.keys }, (_, key) => this.keyLabel(key)),
-        ...extras.map((one) => one.name),
-      ],
+      columns: ["stage", ...this.places.map((key) => this.keyLabel(key)), ...extras.map((one) => one.name)],
       rows: this.stages
         .slice(0, this.stage + 1)
         .map((stage) => [
@@ -341,8 +372,8 @@ export class StepsView implements MountedView {
     return stepsSvg({
       title: `${brief(this.app.manifest.title, 120)} – ${mapText(this.info, [this.head])}: query ${this.queryLabel()}`,
       stages: this.stages.slice(0, this.stage + 1),
-      query: this.query,
-      labels: Array.from({ length: this.info.keys }, (_, key) => this.keyLabel(key)),
+      query: this.row,
+      labels: this.places.map((key) => this.keyLabel(key)),
       extras: this.extras,
       palette: this.app.palette,
     });

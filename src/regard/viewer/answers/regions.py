@@ -310,45 +310,6 @@ class Reader:
         return min(len(counts), max(1, -(-int((counts > 0).sum()) * row_cost // (MOST_OVER * self.max_work))))
 
 
-def steps_of(amap: AttentionMap, head: int, value: torch.Tensor | None) -> tuple[dict[str, Any], dict[str, Numbers]]:
-    """One head's computation, stage by stage: scalars, and arrays (queries, keys) unless they are vectors of tokens.
-
-    A stage that the map does not have is not there. The map is one of factors.
-    """
-    view, factors = amap.view, amap.view.whole_factors
-    if factors is None:
-        raise TypeError(f"expected a map of factors, got {amap!r}")
-    one = view.select(batch=[0], heads=[head])
-    (batch,), (at,), queries, keys = one.ranges
-    with torch.no_grad():
-        query = factors.query[batch, at][list(queries)].to(factors.dtype)
-        key = factors.key[batch, at // factors.group][list(keys)].to(factors.dtype)
-        made = {"query": query, "key": key, "scores": query @ key.T}
-        made["scaled"] = last = made["scores"] * factors.scale
-        if factors.softcap is not None:
-            made["capped"] = last = factors.softcap * torch.tanh(last / factors.softcap)
-        if factors.bias is not None:
-            bias = factors.bias.expand(factors.shape)[batch, at][list(queries)][:, list(keys)]
-            made["biased"] = last = last + bias
-        if factors.mask is not None:
-            made["masked"] = last.masked_fill(~factors.allowed(*one.ranges)[0, 0], -torch.inf)
-        made["weights"] = one.weights()[0, 0]
-        if value is not None:
-            carried = value[head * value.shape[0] // amap.shape[1]].to(factors.dtype).to(factors.device)
-            made |= {"value": carried, "output": made["weights"] @ carried}
-    sink = None if factors.sinks is None else float(factors.sinks[at])
-    meta = {
-        "queries": len(queries),
-        "keys": len(keys),
-        "dim": query.shape[1],
-        "scale": float(factors.scale),
-        "softcap": None if factors.softcap is None else float(factors.softcap),
-        "sink": None if sink is None or sink == -np.inf else sink,
-        "valueDim": 0 if value is None else value.shape[2],
-    }
-    return meta, {name: tensor.float().cpu().numpy() for name, tensor in made.items()}
-
-
 def _choice(places: NDArray[np.int64]) -> slice | list[int]:
     """The positions for ``select``: a slice where they keep one distance, which is read without looking each of them up."""
     step = int(places[1] - places[0]) if len(places) > 1 else 1

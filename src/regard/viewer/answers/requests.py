@@ -11,6 +11,9 @@ from regard.arguments import one_of, whole_number
 from regard.errors import OptionError, in_short
 
 MOST_CELLS = 2**20
+MOST_STEPS = 2**14
+"""Weights of a head whose steps are told for all queries at once."""
+
 MOST_MEMBERS = 4
 """How many times each position may be in the cells of an axis, on average: cells overlap where words share a token."""
 
@@ -101,11 +104,42 @@ def overview_request(request: object, maps: Sequence[Mapping[str, Any]]) -> int:
     return _map(_fields(request, ("map",))["map"], maps)[0]
 
 
-def steps_request(request: object, maps: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """The numbers of the map and the head."""
-    given = _fields(request, ("map", "head"))
+@dataclass(frozen=True)
+class StepsRequest:
+    """The computation of a head: of all queries and keys, or of one query, with the keys that it gives most to.
+
+    Attributes:
+        map: number of the map.
+        head: which of its heads.
+        query: which query; None for all.
+        key: a key that is told whatever it gets; None for none.
+    """
+
+    map: int
+    head: int
+    query: int | None = None
+    key: int | None = None
+
+
+def steps_request(request: object, maps: Sequence[Mapping[str, Any]]) -> StepsRequest:
+    """A question about the steps of a head, checked.
+
+    Raises:
+        OptionError: all queries of a map with too many weights for that; a query or key that is not there.
+    """
+    given = _fields(request, ("map", "head"), ("query", "key"))
     number, info = _map(given["map"], maps)
-    return number, whole_number("head", given["head"], 0, info["heads"] - 1)
+    head = whole_number("head", given["head"], 0, info["heads"] - 1)
+    query, key = given.get("query"), given.get("key")
+    if query is None:
+        if info["queries"] * info["keys"] > MOST_STEPS:
+            raise OptionError(
+                f"query: expected one of a map of {info['queries']} × {info['keys']}, got none; all at once are told of up to "
+                f"{MOST_STEPS:,} weights"
+            )
+        return StepsRequest(number, head)
+    query = whole_number("query", query, 0, info["queries"] - 1)
+    return StepsRequest(number, head, query, None if key is None else whole_number("key", key, 0, info["keys"] - 1))
 
 
 def _fields(request: object, names: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:

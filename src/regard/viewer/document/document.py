@@ -14,7 +14,7 @@ from regard.errors import OptionError
 from regard.mechanisms.card import Card
 from regard.tokens.texts import visible
 from regard.viewer.answers.packing import pack
-from regard.viewer.answers.regions import Members, Numbers, Reader, steps_of
+from regard.viewer.answers.regions import Members, Numbers, Reader
 from regard.viewer.answers.requests import (
     MarginsRequest,
     RegionRequest,
@@ -23,6 +23,7 @@ from regard.viewer.answers.requests import (
     region_request,
     steps_request,
 )
+from regard.viewer.answers.steps import steps_of
 from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
@@ -128,13 +129,13 @@ class Document:
                         self._overviews[number] = self._overview(number)
                     return self._overviews[number]
             case "steps":
-                number, head = steps_request(request, maps)
-                if not maps[number]["steps"]:
+                asked = steps_request(request, maps)
+                shown = self.maps[asked.map]
+                if not maps[asked.map]["steps"]:
                     raise OptionError(
-                        f"map: expected a small map that is kept as queries and keys, got {self.maps[number].amap!r}; "
-                        "look at its region"
+                        f"map: expected one that is kept as queries and keys, got {shown.amap!r}; look at its region"
                     )
-                return pack(*steps_of(self.maps[number].amap, head, self.maps[number].value))
+                return pack(*steps_of(shown.amap, asked.head, shown.value, asked.query, asked.key))
         raise OptionError(f"expected a question of {', '.join(QUESTIONS)}, got {str(question)[:80]!r}")
 
     def prepare(self, request: Mapping[str, Any]) -> bool:

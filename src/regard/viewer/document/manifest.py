@@ -26,8 +26,8 @@ AUTOMATIC_STATISTICS = 2**23
 LEAST_STATISTICS = 2**15
 """Weights that a map counts as at least: a small one takes as long."""
 
-STEPS_CELLS = 2**14
-"""Weights of a map whose computation is shown stage by stage."""
+KEPT_AS_WEIGHTS = "this map is kept as weights, without the queries and keys that made them"
+"""Why there are no steps of a map."""
 
 PROBED = 2**26
 """Weights that are read to see whether a map without a softmax of its own is one of probabilities."""
@@ -207,7 +207,8 @@ def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) ->
         "probabilities": probabilities,
         "hides": (factors := amap.view.whole_factors) is not None and factors.mask is not None,
         "error": 0.0,
-        "steps": amap.view.whole_factors is not None and queries * keys <= STEPS_CELLS,
+        "steps": amap.view.whole_factors is not None,
+        "withoutSteps": None if amap.view.whole_factors is not None else KEPT_AS_WEIGHTS,
         "statistics": _statistics(shown) if statistics and probabilities else {},
     }
 

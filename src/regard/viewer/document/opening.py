@@ -12,9 +12,6 @@ VIEWS = ("map", "heads", "ribbon", "text", "steps", "image")
 
 UNITS = ("tokens", "words", "characters")
 
-MOST_STEPS = 64
-"""Queries and keys whose steps are shown."""
-
 MOST_LISTED = 12
 """Maps or positions that an error lists."""
 
@@ -80,12 +77,8 @@ def checked_view(manifest: dict[str, Any], number: int, view: Any) -> str:
 
 
 def _without_steps(manifest: dict[str, Any], number: int) -> str | None:
-    info = manifest["maps"][number]
-    if not info["steps"] and max(info["queries"], info["keys"]) <= MOST_STEPS:
-        return "this map is kept as weights, without the queries and keys that made them"
-    if max(info["queries"], info["keys"]) > MOST_STEPS:
-        return f"{info['queries']} × {info['keys']} numbers are too many to read, it shows up to {MOST_STEPS} × {MOST_STEPS}"
-    return None
+    reason: str | None = manifest["maps"][number]["withoutSteps"]
+    return reason
 
 
 def _without_image(manifest: dict[str, Any], number: int) -> str | None:

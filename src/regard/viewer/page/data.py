@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regard.amounts import bytes_text
 from regard.arguments import one_of
-from regard.errors import TooLargeError
+from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.softmax_weights import SoftmaxWeights
 from regard.progress import bar
@@ -24,6 +24,14 @@ from regard.viewer.page.factors import COARSE, PRECISIONS, PageFactors, Precisio
 
 SMALL_PAGE = 2**20
 """Bytes of all factors in float32 up to which they stay so: small maps show their true numbers."""
+
+KEPT_FOR_STEPS = 2**22
+"""Bytes of queries and keys of the map a page opens with, in float32, up to which it has them as they are, for its steps."""
+
+NOT_IN_PAGE = (
+    "its queries and keys are not in this page; open the recording with regard view, or name the map when the page "
+    "is made: map="
+)
 
 LARGE_PAGE = 2**25
 """Bytes of all factors in float32 beyond which a page saves where it can."""
@@ -56,13 +64,18 @@ def page_data(document: Document, max_bytes: int, precision: str | None = None) 
     precisions = _precisions(sum(_plain_bytes(shown.amap) for shown in document.maps), precision)
     true_numbers = precisions == [PRECISIONS["float32"]]
     packs, infos, overviews, compressed = {}, [], dict[str, NDArray[Any]](), 0
-    for number, name, packed, views, error in _packed_maps(document, precisions):
+    exact = None if precision is not None else _map_with_steps(document)
+    for number, name, packed, views, error in _packed_maps(document, precisions, exact):
         packs[name] = gzip.compress(packed, 6, mtime=0)
         compressed += len(packs[name])
         check_size(compressed * 4 // 3, max_bytes, at_least=True)
         info = document.manifest["maps"][number]
-        coded = not true_numbers and unpack(packed)[0]["kind"] == "dense"  # a small weight may have the code of 0
-        infos.append(info | {"error": error, "steps": info["steps"] and true_numbers, "hides": info["hides"] and not coded})
+        plain, dense = true_numbers or number == exact, unpack(packed)[0]["kind"] == "dense"
+        coded = dense and not plain  # a small weight may have the code of 0
+        steps = info["steps"] and plain and not dense
+        infos.append(info | {"error": error, "steps": steps, "hides": info["hides"] and not coded})
+        if info["steps"] and not steps:
+            infos[-1]["withoutSteps"] = NOT_IN_PAGE
         overviews |= {f"{kind}.{number}": array for kind, array in views.items()}
     packs = {"overviews": gzip.compress(pack({}, overviews), 6, mtime=0)} | packs
     manifest = document.manifest | {"maps": infos, "notes": [*document.manifest["notes"], *_notes(infos)]}
@@ -84,8 +97,30 @@ def _precisions(plain_bytes: int, precision: str | None) -> list[Precision]:
     return [*([COARSE] if plain_bytes > LARGE_PAGE else []), *PRECISIONS.values()]
 
 
+def _map_with_steps(document: Document) -> int | None:
+    """The map whose queries and keys a page keeps as they are: the one that it opens with, if they are not too large.
+
+    Raises:
+        OptionError: they are, and somebody asked for its steps.
+    """
+    opening = document.manifest["opening"]
+    number: int = opening.get("map", 0)
+    amap = document.maps[number].amap
+    if amap.view.whole_factors is None:
+        return None
+    size, asked = _plain_bytes(amap), opening.get("view") == "steps"
+    if size <= KEPT_FOR_STEPS:  # a large page saves this, too, unless somebody asked for it
+        return number if asked or sum(_plain_bytes(shown.amap) for shown in document.maps) <= LARGE_PAGE else None
+    if asked:
+        raise OptionError(
+            f"view: expected steps of queries and keys of at most {bytes_text(KEPT_FOR_STEPS)} in a page, got "
+            f"{bytes_text(size)}; select heads of the map, or open the recording with regard view or regard.show"
+        )
+    return None
+
+
 def _packed_maps(
-    document: Document, precisions: Sequence[Precision]
+    document: Document, precisions: Sequence[Precision], exact: int | None
 ) -> Iterator[tuple[int, str, bytes, dict[str, NDArray[Any]], float]]:
     """For each map its number, its pack's name, its pack, its overview, and the largest error of its weights."""
     moving = bar(document.maps, desc="building the page", unit="map", delay=1, leave=False)
@@ -94,7 +129,7 @@ def _packed_maps(
         probabilities = document.manifest["maps"][number]["probabilities"]
         mean, largest, margins = _from_afar(amap, document.overview_side, probabilities=probabilities)
         views = _overview_arrays(mean, largest, probabilities=probabilities)
-        packed, error = _packed_map(shown, precisions, margins)
+        packed, error = _packed_map(shown, [PRECISIONS["float32"]] if number == exact else precisions, margins)
         yield number, f"map-{number}", packed, views, error if error > NO_ERROR else 0.0
 
 
