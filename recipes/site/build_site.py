@@ -19,6 +19,7 @@ import zensical
 import api_pages
 import card_pages
 import exercise_page
+import exhibit_page
 import notebook_pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,10 +37,11 @@ def collect(pages: Path) -> None:
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
     exercise_page.write_page(pages / "course" / "exercises.md", ROOT / "notebooks")
     others = ["- [Memory](memory.md)", "- [Kernels, devices, caches](kernels.md)"]
+    exhibit_page.write_page(pages / "course" / "exhibits.md")
     families = [*card_pages.write_pages(pages / "mechanisms"), *others]
     reference = api_pages.write_pages(pages / "api")
     for name, order, listed in (
-        ("course", [*course, "- [Exercises](exercises.md)"], "\n".join(course)),
+        ("course", [*course, "- [Exercises](exercises.md)", "- [Move the numbers](exhibits.md)"], "\n".join(course)),
         ("mechanisms", families, card_pages.everything()),
         ("api", reference, api_pages.everything()),
     ):
