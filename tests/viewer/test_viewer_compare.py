@@ -95,6 +95,9 @@ def test_one_is_taken_from_the_other_in_colours_of_both_signs(window, address, m
     assert rounded(weight_in_pane(window, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"), expected[2, 1])
     assert rounded(weight_in_pane(window, "Home", "ArrowDown"), expected[3, 0])
     assert expected.min() < -0.1
+    assert (
+        window.page.locator(".compare-said").text_content().startswith("weights of A less those of B · each cell is one weight")
+    )
     window.head(0)
     assert rounded(weight_in_pane(window, "ArrowDown"), (maps["base"][0, 0] - maps["tuned"][0, 2])[4, 0])
     window.check()
@@ -155,5 +158,5 @@ def test_heads_in_colours_of_their_own_say_whose_is_which(window, address, maps)
     mean = (maps["base"][0, 0] + maps["base"][0, 2]) / 2
     window.page.get_by_role("button", name="menu").click()
     choose(window, "several heads", "their mean")
-    assert rounded(window.drawing().value(6, 2), mean[6, 2])
+    assert rounded(window.drawing().values[6, 2], mean[6, 2])
     window.check()

@@ -111,7 +111,8 @@ export class ComparePane {
     }
     const told = {
       describe: (text: string) => {
-        if (this.said.textContent !== text) this.said.textContent = text;
+        const said = differs ? `weights of A less those of B · ${text}` : text;
+        if (this.said.textContent !== said) this.said.textContent = said;
       },
     };
     // What the app gives as it is asked, as the palette of the theme in force, it goes on giving.
