@@ -42,7 +42,10 @@ def said(capsys):
 def test_a_page_instead_of_a_server(file, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["view", str(file), "--save", str(page)]) == 0
-    assert str(page) in said(capsys)
+    told = said(capsys).splitlines()
+    assert told[0] == f"opening {file} ..."  # at once: a large file takes a while
+    assert str(page) in told[-1]
+    assert "<title>small</title>" in page.read_text(encoding="utf-8")  # a map without a name is called as its file
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

@@ -8,6 +8,7 @@ import regard
 from regard.cli.recording import read_text, recorded
 from regard.errors import OptionError
 from regard.files import checked_path
+from regard.maps.attention_map import AttentionMap
 from regard.server.application import application
 from regard.server.serving import checked_address, serve
 from regard.translation.translator import Translation
@@ -31,12 +32,16 @@ def run(options: argparse.Namespace) -> int:
     path = None if options.save is None else checked_path(options.save)
     if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"expected --save FILE.html, got {path.name!r}; regard translate and regard heads draw pictures")
+    # What follows may take half a minute, and a browser opens only then.
+    print(f"opening {'the text' if options.file is None else options.file} ...", file=sys.stderr, flush=True)
     subject = _subject(options)
     if options.grid is not None and options.image is None:
         raise OptionError("expected --image beside --grid, got none")
     shown: dict[str, Any] = {} if options.image is None else {"image": options.image}
     if options.grid is not None:
         shown["grid"] = tuple(options.grid)
+    if isinstance(subject, AttentionMap) and subject.name is None and options.file is not None:
+        shown["title"] = options.file.stem
     if path is not None:
         regard.page(subject, path, **shown)
         print(f"page: {path}", file=sys.stderr)
