@@ -95,7 +95,7 @@ def table_rows(found: Sequence[HeadStatistics], thresholds: Mapping[str, float] 
     """
     found = several("found", found, "statistics of heads", advice="as head_statistics gives it")
     for one in found:
-        with_all("found", one, "statistics of heads", ("flat",), advice="as head_statistics gives them")
+        with_all("found", one, "statistics of heads", ("flat", "shares"), advice="as head_statistics gives them")
     return [one.flat() | {"roles": ", ".join(role.name for role in roles_of(one, thresholds))} for one in found]
 
 
