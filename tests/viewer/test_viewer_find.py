@@ -6,8 +6,10 @@ import pytest
 import torch
 
 import regard
+from regard.viewer.document.document import document
 from support.browser import chromium
 from support.viewer_driving import Opened, rounded
+from support.widget_host import widget_opened
 
 pytestmark = pytest.mark.browser
 
@@ -164,3 +166,23 @@ def test_the_text_shows_what_was_found_and_pinned(window, address):
     assert window.page.locator(".text-token.found").all_text_contents() == ["slept"] * 2
     assert window.page.locator(".text-token.chosen").text_content() == "slept"
     window.check()
+
+
+def test_in_a_notebook_it_is_found_pinned_and_compared_too(browser, amap, tmp_path):
+    opened = widget_opened(
+        browser, document(amap, view="map", unit="tokens"), tmp_path, viewport={"width": 1000, "height": 620}
+    )
+    page = opened.page
+    before = page.evaluate("[history.length, location.href]")
+    page.locator(".map-canvas").focus()
+    find(opened, "slept")
+    opened.press("Shift+Enter")
+    assert page.locator(".reader-pins .pin-go").text_content().strip("\u2068\u2069") == "slept"
+    page.locator(".map-canvas").focus()
+    opened.press("v")
+    assert page.locator(".map-canvas").count() == 2
+    page.wait_for_timeout(400)
+    opened.press("Alt+ArrowLeft")
+    assert page.locator(".map-canvas").count() == 1
+    assert page.evaluate("[history.length, location.href]") == before
+    opened.finish()
