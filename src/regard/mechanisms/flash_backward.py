@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.arguments import number, truth, whole_number
-from regard.errors import DtypeError, ShapeError
+from regard.arguments import MOST, number, truth, whole_number
+from regard.errors import DtypeError, OptionError, ShapeError
 from regard.mechanisms import inputs
+
+MOST_TILES = 2**16
 
 
 def flash_backward(
@@ -62,7 +64,7 @@ def flash_backward(
         if tensor.shape != shape:
             raise ShapeError(f"expected {name} {tuple(shape)}, got {tuple(tensor.shape)}; give what the forward pass returned")
     scale = number("scale", 1 / math.sqrt(q.shape[3]) if scale is None else scale, above=0)
-    tile, causal = whole_number("tile", tile, 1), truth("causal", causal)
+    tile, causal = min(whole_number("tile", tile, 1), MOST), truth("causal", causal)
     visible = masks.causal(k.shape[2] - q.shape[2]) if causal else masks.everything()
     out, grad = (inputs.widen(x).to(q) for x in (output, gradient))  # (batch, heads, queries, value_dim)
     total = logsumexp.to(q)[(None,) * (4 - query.ndim)].unsqueeze(-1)  # (batch, heads, queries, 1)
@@ -110,7 +112,11 @@ def tile_table(mask: masks.Mask, queries: int, keys: int, tile: int = 128, *, he
     if not isinstance(mask, masks.Mask):
         raise DtypeError(f"mask: expected a regard.Mask, got {type(mask).__name__}; write masks.causal(), for example")
     queries, keys, tile = (whole_number(name, size, 1) for name, size in (("queries", queries), ("keys", keys), ("tile", tile)))
-    head = whole_number("head", head, 0)
+    head, tiles = whole_number("head", head, 0, 2**16), -(-queries // tile) * -(-keys // tile)
+    if tiles > MOST_TILES:
+        raise OptionError(
+            f"tile: expected at most {MOST_TILES:,} tiles, got {tiles:,} of {tile} queries and keys; take larger ones"
+        )
     rows = []
     for query_start in range(0, queries, tile):
         row = []

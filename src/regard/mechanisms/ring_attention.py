@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.arguments import truth, whole_number
+from regard.arguments import MOST, truth, whole_number
 from regard.errors import OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
@@ -46,7 +46,7 @@ class Ring:
     zigzag: bool = False
 
     def __post_init__(self) -> None:
-        devices, length = whole_number("devices", self.devices, 1), whole_number("length", self.length, 1)
+        devices, length = whole_number("devices", self.devices, 1, MOST), whole_number("length", self.length, 1, MOST)
         pieces = devices * (1 + truth("zigzag", self.zigzag))
         if length % pieces:
             raise OptionError(f"expected length to be a multiple of {pieces}, the pieces of all devices, got {length}; pad it")
@@ -135,6 +135,8 @@ def merged(output1: Tensor, logsumexp1: Tensor, output2: Tensor, logsumexp2: Ten
             "expected outputs (..., queries, value_dim) and logsumexps (..., queries) of one shape, got "
             f"{tuple(output1.shape)}, {tuple(logsumexp1.shape)}, {tuple(output2.shape)} and {tuple(logsumexp2.shape)}"
         )
+    wide = torch.float64 if torch.float64 in (output1.dtype, output2.dtype, logsumexp1.dtype) else torch.float32
+    output1, output2, logsumexp1, logsumexp2 = (x.to(wide) for x in (output1, output2, logsumexp1, logsumexp2))
     both = torch.logaddexp(logsumexp1, logsumexp2)
     known = both.masked_fill(both == -torch.inf, 0)  # −∞ − −∞ would be NaN
     first, second = ((one - known).exp().unsqueeze(-1) for one in (logsumexp1, logsumexp2))

@@ -71,6 +71,7 @@ def test_heavy_hitters_are_those_of_the_loops(heavy, recent):
     assert_close(weights, torch.tensor(expected, dtype=torch.float64))
     assert_close(output, weights @ VALUE)
     assert cache.positions.shape[2] == heavy + recent
+    assert_close(cache.received, weights.sum(2).gather(2, cache.positions))  # all that each has had since it came
 
 
 @pytest.mark.parametrize("budget", [1, 5, 12])
@@ -197,7 +198,7 @@ def test_layers_that_share_a_cache():
         (lambda: FullCache().attend(QUERY[:, :, :1], KEY, VALUE), ShapeError, "one of each for each new token and head"),
         (lambda: decode(lambda: 3, *TEXT), DtypeError, "make: expected a cache or a function that makes one, got int"),
         (lambda: decode(FullCache, *TEXT, prompt=0), OptionError, "prompt: expected a whole number from 1 to 17, got 0"),
-        (lambda: rounded(torch.ones(3).long(), 2, 0), DtypeError, "expected x as a tensor of a floating type, got torch.int64"),
+        (lambda: rounded(torch.ones(3).long(), 2, 0), DtypeError, "expected x of a floating type, got torch.int64"),
     ],
 )
 def test_what_is_refused(call, error, message):

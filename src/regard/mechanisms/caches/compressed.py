@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import float_tensor, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.mechanisms.caches.cache import Cache, FullCache
 
@@ -62,8 +62,9 @@ def rounded(x: Tensor, bits: int, axis: int) -> Tensor:
         >>> rounded(torch.tensor([0.0, 0.9, 2.2, 3.0]), bits=2, axis=0)
         tensor([0., 1., 2., 3.])
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise DtypeError(f"expected x as a tensor of a floating type, got {getattr(x, 'dtype', type(x).__name__)}")
+    float_tensor("x", x)
+    if not x.ndim or 0 in x.shape or x.dtype.itemsize == 1:
+        raise ShapeError(f"expected x of one axis or more, every size at least 1, got {x.dtype} {tuple(x.shape)}")
     bits, axis = whole_number("bits", bits, 1, 8), whole_number("axis", axis, -x.ndim, x.ndim - 1)
     least, most = x.amin(axis, keepdim=True), x.amax(axis, keepdim=True)
     step = (most - least) / (2**bits - 1)
@@ -82,7 +83,7 @@ class Pages:
 
     def __init__(self, size: int, pages: int) -> None:
         self.size = whole_number("size", size, 1)
-        self.free = list(range(whole_number("pages", pages, 1)))  #: pages that nobody uses
+        self.free = list(range(whole_number("pages", pages, 1, 2**24)))  #: pages that nobody uses
         self.users = [0] * len(self.free)  #: how many caches use each page
         self.stored: dict[int, list[tuple[Tensor, Tensor]]] = {}  #: keys and values of the tokens of each page
 
@@ -199,7 +200,7 @@ class SharedLayers:
     """
 
     def __init__(self, layers: int, group: int) -> None:
-        self.layers, self.group = whole_number("layers", layers, 1), whole_number("group", group, 1)
+        self.layers, self.group = whole_number("layers", layers, 1, 2**16), whole_number("group", group, 1)
         self._caches = [FullCache() for _ in range(-(-self.layers // self.group))]
 
     def writes(self, layer: int) -> bool:

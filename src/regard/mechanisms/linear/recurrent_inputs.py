@@ -7,7 +7,7 @@ text: so a text can be cut anywhere, and the second part goes on from the state 
 import torch
 from torch import Tensor
 
-from regard.arguments import whole_number
+from regard.arguments import MOST, whole_number
 from regard.errors import OptionError, ScoreError, ShapeError
 from regard.mechanisms import inputs
 
@@ -158,4 +158,4 @@ def check_unit_keys(key: Tensor) -> None:
 
 def check_chunk(chunk: int) -> int:
     """How many positions meet in a matrix: 1 or more."""
-    return whole_number("chunk", chunk, 1)
+    return min(whole_number("chunk", chunk, 1), MOST)

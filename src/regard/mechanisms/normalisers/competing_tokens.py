@@ -134,7 +134,7 @@ def scaled_by_length(query: Tensor, keys: int, strength: Tensor | float = 1.0) -
     if strength.shape not in ((), (heads,)):
         raise ShapeError(f"expected strength as one number or (heads,)=({heads},), got {tuple(strength.shape)}")
     keys = whole_number("keys", keys, queries, MOST)
-    wide = torch.promote_types(query.dtype, torch.float32)
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     seen = torch.arange(keys - queries + 1, keys + 1, dtype=torch.float64, device=query.device)  # (queries,)
     factor = seen.log().to(wide)[:, None]  # (queries, 1)
     if strength.ndim and query.ndim > 2:

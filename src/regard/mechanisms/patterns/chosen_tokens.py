@@ -45,7 +45,7 @@ def lightning_index(index_query: Tensor, index_key: Tensor, index_weight: Tensor
             "index_weight (batch, index_heads, queries), or all without batch, got "
             f"{tuple(index_query.shape)}, {tuple(index_key.shape)} and {tuple(index_weight.shape)}"
         )
-    wide = torch.promote_types(index_query.dtype, torch.float32)
+    wide = torch.float64 if index_query.dtype == torch.float64 else torch.float32
     fit = torch.relu(index_query.to(wide) @ index_key.to(wide).unsqueeze(-3).mT)  # (batch, index_heads, queries, keys)
     return (index_weight.to(wide).unsqueeze(-1) * fit).sum(-3)
 
@@ -119,7 +119,8 @@ def chosen_tokens(index: Tensor, own: Tensor, selected: int) -> Tensor:
         )
     selected = min(whole_number("selected", selected, 1), index.shape[-1])
     seen = torch.arange(index.shape[-1], device=index.device) <= places.to(index.device)[:, None]  # (queries, keys)
-    ranked = index.detach().masked_fill(~seen, -torch.inf).sort(dim=-1, descending=True, stable=True).indices
+    numbers = index.detach().to(torch.float64)  # types of 8 bits cannot be sorted
+    ranked = numbers.masked_fill(~seen, -torch.inf).sort(dim=-1, descending=True, stable=True).indices
     return torch.zeros_like(index, dtype=torch.bool).scatter(-1, ranked[..., :selected], value=True) & seen
 
 

@@ -12,6 +12,8 @@ from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 
+MOST_TOKENS = 2**15  # the mask of a text has a truth value for each pair of its tokens
+
 
 def ancestors(parents: Tensor) -> Tensor:
     """Who is above whom: (tokens, tokens), True where column j is i itself, its parent, its parent's parent and so on.
@@ -62,7 +64,7 @@ def tree_mask(parents: Tensor, before: int) -> Mask:
         4 ■ ■ ■ ⬚ ■ ⬚
         5 ■ ■ ■ ⬚ ⬚ ■
     """
-    above, before = ancestors(parents), whole_number("before", before, 0)
+    above, before = ancestors(parents), whole_number("before", before, 0, MOST_TOKENS)
     length = before + len(above)
     seen = torch.ones(length, length, dtype=torch.bool).tril()
     seen[before:, before:] = above
@@ -80,4 +82,4 @@ def tree_positions(parents: Tensor, before: int) -> Tensor:
         >>> tree_positions(torch.tensor([-1, -1, 0, 0]), before=2)
         tensor([2, 2, 3, 3])
     """
-    return whole_number("before", before, 0) + ancestors(parents).sum(-1) - 1
+    return whole_number("before", before, 0, 2**62) + ancestors(parents).sum(-1) - 1
