@@ -93,6 +93,7 @@ def heatmap(
             raise OptionError("tokens: expected tokens, which name both sides, or queries and keys, got both")
         queries, keys, consumed = of_one_text(map_or_weights, tokens)
         sides = sides or consumed
+    truth("colorbar", colorbar)
     found = read_matrices(map_or_weights, queries, keys, batch=batch, head=head, sides=sides)
     if len(found.heads) > 1:
         raise OptionError(
