@@ -67,14 +67,15 @@ describe("the widget", () => {
 
   it("follows what the kernel is told to look at, and tells it what the reader looks at", async () => {
     const { el } = cell();
-    const looks = { view: "text", map: 0, heads: [0], query: 1, key: null, unit: "tokens" };
+    const looks = { view: "text", map: 0, heads: [0], query: 1, key: null, unit: "tokens", pins: [] };
     const { model, traits, tell, saved } = modelOf({ height: 431, theme: "auto", ...looks });
     const cleanup = await main.render({ model, el });
     const viewer = el.querySelector("div")!.shadowRoot!.querySelector<HTMLElement>(".viewer")!;
     const chosen = () => viewer.querySelector('[role="tab"][aria-selected="true"]')?.textContent;
     expect([chosen(), saved]).toEqual(["Text", []]);
 
-    Object.assign(traits, { view: "map", query: 2 });
+    Object.assign(traits, { view: "map", query: 2, pins: [{ map: 0, query: 0, key: 1 }] });
+    tell("change:pins");
     tell("change:view");
     tell("change:query");
     await Promise.resolve();

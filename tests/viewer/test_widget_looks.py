@@ -44,9 +44,18 @@ def test_what_is_set_is_read_as_the_viewer_says_it(widget):
     assert widget.query is None
 
 
+def test_pins_are_set_by_words_and_told_as_positions(widget):
+    widget.pins = [("rien", -1), {"map": "self layer 1", "query": 2}]
+    assert widget.pins == [{"map": 0, "query": 3, "key": 4}, {"map": 1, "query": 2, "key": None}]
+    widget.set_state({"pins": []})
+    assert widget.pins == []
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("pins", ["rien"], "pins: expected pairs of a query and a key"),
+        ("pins", [(9, 0)], "query: expected a whole number from -5 to 4, got 9"),
         ("view", "image", "there is no picture"),
         ("view", "table", "view: expected one of map"),
         ("map", 7, "map: expected a whole number from -2 to 1, got 7"),

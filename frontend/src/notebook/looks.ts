@@ -16,7 +16,7 @@ export interface NotebookModel extends WidgetModel {
 }
 
 /** Fields of the state that are traits, too. */
-const LOOKS = ["view", "map", "heads", "query", "key", "unit"] as const;
+const LOOKS = ["view", "map", "heads", "query", "key", "unit", "pins"] as const;
 
 /** Milliseconds in which the kernel hears of what changed at most once. */
 const PAUSE = 150;
@@ -31,9 +31,10 @@ export function lookedAt(model: NotebookModel): Partial<State> {
 export function follow(model: NotebookModel, store: Store, manifest: Manifest): () => void {
   let told: ReturnType<typeof setTimeout> | undefined;
   let heard = false;
+  const known = (name: (typeof LOOKS)[number]) => model.get(name) !== undefined;
   const tell = () => {
     told = undefined;
-    const changed = LOOKS.filter((name) => differs(model.get(name), store.state[name]));
+    const changed = LOOKS.filter((name) => known(name) && differs(model.get(name), store.state[name]));
     for (const name of changed) model.set(name, store.state[name]);
     if (changed.length > 0) model.save_changes();
   };
@@ -48,7 +49,7 @@ export function follow(model: NotebookModel, store: Store, manifest: Manifest): 
   };
   // Traits that are set together change one after another.
   const soon = () => {
-    if (heard || LOOKS.every((name) => !differs(model.get(name), store.state[name]))) return;
+    if (heard || LOOKS.every((name) => !known(name) || !differs(model.get(name), store.state[name]))) return;
     heard = true;
     clearTimeout(told); // what Python says last holds
     told = undefined;

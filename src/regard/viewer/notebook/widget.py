@@ -1,7 +1,7 @@
 """The viewer as a notebook's widget: the kernel answers, the page draws, and each says to the other what is looked at."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anywidget
@@ -48,9 +48,9 @@ class LookError(OptionError, traitlets.TraitError):
 class ViewerWidget(anywidget.AnyWidget):
     """A document in a notebook. ``regard.show`` makes it.
 
-    What is looked at stands in ``view``, ``map``, ``heads``, ``query``, ``key`` and ``unit``: they follow the reader, can be
-    set, and tell what changes (``widget.observe(heard, "query")``). A map may be set by what the viewer calls it, a query or a
-    key by its word, and all heads by "all".
+    What is looked at stands in ``view``, ``map``, ``heads``, ``query``, ``key``, ``unit`` and ``pins``: they follow the reader,
+    can be set, and tell what changes (``widget.observe(heard, "query")``). A map may be set by what the viewer calls it, a
+    query or a key by its word, and all heads by "all".
 
     Args:
         document: what is looked at.
@@ -72,6 +72,7 @@ class ViewerWidget(anywidget.AnyWidget):
     query = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value=None, allow_none=True).tag(sync=True)
     key = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value=None, allow_none=True).tag(sync=True)
     unit = traitlets.Unicode("tokens").tag(sync=True)
+    pins: Any = traitlets.List().tag(sync=True)
     still = traitlets.Unicode("").tag(sync=True)
     picture = traitlets.Unicode("").tag(sync=True)
     front_end = traitlets.Instance(FrontEnd, allow_none=True, default_value=None).tag(
@@ -90,7 +91,7 @@ class ViewerWidget(anywidget.AnyWidget):
         self.displayed = False  #: whether it is on display by itself, with its picture
         self.on_msg(self._answer)
 
-    _looks = ("view", "map", "heads", "query", "key", "unit")
+    _looks = ("view", "map", "heads", "query", "key", "unit", "pins")
 
     # -- what is looked at ----------------------------------------------------------------------------------------------
 
@@ -103,6 +104,8 @@ class ViewerWidget(anywidget.AnyWidget):
         try:
             if name == "map":
                 return checked_map(manifest, value)
+            if name == "pins":
+                return [self._pin(one) for one in value]
             if name in ("query", "key"):
                 opening = {"map": self.map, "rowAxis": manifest["opening"].get("rowAxis", 0)}
                 return checked_position(manifest, opening, name, value)
@@ -110,6 +113,21 @@ class ViewerWidget(anywidget.AnyWidget):
             return check(manifest, self.map, value)
         except RegardError as error:
             raise LookError(str(error)) from None
+
+    def _pin(self, given: Any) -> dict[str, Any]:
+        """A pin as the viewer keeps it: of a query and a key, or a mapping that also says which map it is on."""
+        manifest, parts = self.document.manifest, given
+        if isinstance(given, tuple) and len(given) == 2:
+            parts = {"query": given[0], "key": given[1]}
+        if not isinstance(parts, Mapping) or not parts.keys() <= {"map", "query", "key"} or len(parts) == 0:
+            raise OptionError(
+                f"pins: expected pairs of a query and a key, or mappings of map, query and key, got {in_short(given)}"
+            )
+        number = checked_map(manifest, parts.get("map", self.map))
+        opening = {"map": number, "rowAxis": manifest["opening"].get("rowAxis", 0) if number == self.map else 0}
+        sides = {side: parts.get(side) for side in ("query", "key")}
+        found = {side: None if at is None else checked_position(manifest, opening, side, at) for side, at in sides.items()}
+        return {"map": number, **found}
 
     @traitlets.observe("map")
     def _moved(self, change: Any) -> None:
