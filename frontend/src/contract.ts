@@ -288,10 +288,15 @@ export interface State {
   renormalise: boolean;
   /** Which of the map's row axes labels the rows. */
   rowAxis: number;
-  /** How weights become colours: in proportion, by logarithm, or each row by its largest. */
-  scale: "linear" | "log" | "row";
-  /** What a cell of many weights shows. */
-  how: "mean" | "max";
+  /**
+   * How weights become colours: fitted to what is on screen (in proportion, up to a weight that few cells exceed), in proportion
+   * up to the largest, by logarithm, or each row by its largest.
+   */
+  scale: "auto" | "linear" | "log" | "row";
+  /** What a cell of many weights shows; "auto": the mean of few, the largest of more, whose mean would look like nothing. */
+  how: "auto" | "mean" | "max";
+  /** The weights of the palest and the strongest colour, where they are chosen; null where the scale finds them. */
+  limits: [number, number] | null;
   /** null: the whole map. */
   viewport: Viewport | null;
   /** The query and the key under the crosshair, as token positions. */
@@ -301,8 +306,8 @@ export interface State {
   pinned: boolean;
   /** In the text and image views: what a token attends to, or what attends to it. */
   direction: "from" | "to";
-  /** The least weight that the ribbon draws. */
-  threshold: number;
+  /** The least weight that the ribbon draws; null where it takes one by which about three curves a token are drawn. */
+  threshold: number | null;
   /** Statistic by which heads are sorted; "" leaves them in order. */
   sort: string;
   /** What thumbnails show. */
@@ -347,6 +352,8 @@ export interface App {
   readonly manifest: Manifest;
   readonly source: Source;
   readonly store: Store;
+  /** Whether the viewer stands inside another page, whose scrolling is not to be taken from it. */
+  readonly embedded: boolean;
   /** The theme in force; views draw again when the shell calls `redraw`. */
   readonly palette: Palette;
   /** Says something in the reader (also to screen readers, politely); "" clears it. */

@@ -95,3 +95,8 @@ export function scrollAlong(row: HTMLElement, part: HTMLElement | undefined): vo
   if (inner.left < outer.left) row.scrollLeft -= outer.left - inner.left + 8;
   else if (inner.right > outer.right) row.scrollLeft += inner.right - outer.right + 8;
 }
+
+/** Whether an element has the focus, also inside a shadow root. */
+export function hasFocus(one: Element | undefined): boolean {
+  return one !== undefined && (one.getRootNode() as Document | ShadowRoot).activeElement === one;
+}

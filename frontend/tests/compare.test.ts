@@ -57,6 +57,7 @@ describe("a difference", () => {
   const app = (): App => ({
     ...example,
     store: storeWith({ heads: [0] }),
+    embedded: false,
     palette: paletteOf("light"),
     say: () => {},
     describe: () => {},

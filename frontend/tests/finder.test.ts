@@ -12,6 +12,7 @@ const appOf = (manifest: Manifest = example.manifest, change: object = {}): App 
   manifest,
   source: example.source,
   store: makeStore({ ...initialState(manifest), ...change }),
+  embedded: false,
   palette: paletteOf("light"),
   say: () => {},
   describe: () => {},

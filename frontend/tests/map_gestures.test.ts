@@ -7,6 +7,7 @@ const handlers = {
   leave: vi.fn<GestureHandlers["leave"]>(),
   click: vi.fn<GestureHandlers["click"]>(),
   pan: vi.fn<GestureHandlers["pan"]>(),
+  wheels: vi.fn(() => true),
   zoom: vi.fn<GestureHandlers["zoom"]>(() => true),
   box: vi.fn<GestureHandlers["box"]>(),
 };
@@ -31,6 +32,14 @@ function wheel(more: WheelEventInit): WheelEvent {
 }
 
 describe("gestures", () => {
+  it("the wheel is the page's where it is not ours, but with Ctrl", () => {
+    handlers.wheels.mockReturnValueOnce(false);
+    expect(wheel({ deltaY: 100 }).defaultPrevented).toBe(false);
+    expect(handlers.zoom).not.toHaveBeenCalled();
+    expect(wheel({ deltaY: 100, ctrlKey: true }).defaultPrevented).toBe(true);
+    expect(handlers.zoom).toHaveBeenCalledOnce();
+  });
+
   it("a press without a move is a click; with one it moves the map by as much", () => {
     send("pointerdown", 10, 10);
     send("pointermove", 12, 11);

@@ -98,7 +98,7 @@ describe("the map view says what is shown", () => {
         return { rows, columns, values: new Float32Array(rows * columns), sampled: request.sample || 2, every: 1 };
       },
     };
-    const stage = stageOf(view, {}, { manifest, source });
+    const stage = stageOf(view, { how: "mean" }, { manifest, source });
     await drawn();
     expect(asked[0].sample).toBe(1);
     expect(asked[0].rows).toEqual({ start: 0, stop: size, count: 512 });

@@ -34,6 +34,7 @@ export function stageOf(
     manifest: example.manifest,
     source: example.source,
     store: makeStore({ ...initialState(example.manifest), ...change }),
+    embedded: false,
     palette: paletteOf("light"),
     say: (text) => said.push(text),
     describe: (text) => described.push(text),

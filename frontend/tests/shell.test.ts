@@ -45,7 +45,7 @@ describe("keys", () => {
     const page = open();
     for (const key of ["w", "s", "c", "m"]) expect(page.press(key), key).toBe(true);
     const values = ["units", "special tokens", "colours", "a cell shows"].map((label) => page.select(label).value);
-    expect(values).toEqual(["words", "hidden", "log", "max"]);
+    expect(values).toEqual(["words", "hidden", "linear", "mean"]);
     expect(page.press("ö")).toBe(false);
   });
 
@@ -55,10 +55,27 @@ describe("keys", () => {
     const widget = open({ kind: "widget" });
     page.viewer.destroy();
     viewers.shift();
-    widget.press("2");
+    widget.press("2", document.body);
     expect(widget.tab()).toBe("Map");
     widget.press("2", widget.find("[role=tab]"));
     expect(widget.tab()).toBe("Heads");
+  });
+
+  it("are nobody's where the viewer has not the focus, and letters can be turned off", () => {
+    const page = open();
+    expect(page.root.shadowRoot!.activeElement).toBe(page.find(".viewer"));
+    document.body.dispatchEvent(new Event("pointerdown", { bubbles: true })); // something beside it is used
+    page.press("2", document.body);
+    expect(page.tab()).toBe("Map");
+    const letters = [...page.shadow.querySelectorAll("label")].find(
+      (one) => one.textContent === "shortcuts of one key",
+    )!;
+    page.press("4");
+    letters.querySelector("input")!.click();
+    expect(page.press("2")).toBe(false);
+    expect(page.press("ArrowRight")).toBe(true);
+    letters.querySelector("input")!.click();
+    expect(page.press("2")).toBe(true);
   });
 
   it("say why a view has nothing to show", () => {
@@ -92,11 +109,16 @@ describe("heads", () => {
   it("of the map are a strip of buttons with all", () => {
     const page = open();
     const buttons = page.all(".head-strip button");
-    expect(buttons.map((one) => one.textContent)).toEqual(["0", "1", "all"]);
+    expect(buttons.map((one) => one.textContent)).toEqual(["0", "1", "all", "+"]);
     buttons[2].click();
-    expect(buttons.map((one) => one.getAttribute("aria-pressed"))).toEqual(["true", "true", "true"]);
+    expect(buttons.map((one) => one.getAttribute("aria-pressed"))).toEqual(["true", "true", "true", "false"]);
     buttons[1].click();
-    expect(buttons.map((one) => one.getAttribute("aria-pressed"))).toEqual(["false", "true", "false"]);
+    expect(buttons.map((one) => one.getAttribute("aria-pressed"))).toEqual(["false", "true", "false", "false"]);
+    buttons[3].click(); // several, where there is no Ctrl key
+    buttons[0].click();
+    expect(buttons.map((one) => one.getAttribute("aria-pressed"))).toEqual(["true", "true", "true", "true"]);
+    buttons[1].click();
+    expect(buttons.map((one) => one.getAttribute("aria-pressed"))).toEqual(["true", "false", "false", "true"]);
   });
 });
 

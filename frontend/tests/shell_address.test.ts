@@ -31,6 +31,7 @@ describe("the address", () => {
       pinned: true,
       direction: "to",
       threshold: 0.3,
+      limits: [0.001, 0.25],
       sort: "entropy",
       thumbnails: "mean",
       pins: [

@@ -51,7 +51,7 @@ export function shown(change: Partial<Host> = {}) {
     shadow,
     find,
     all: (selector: string) => [...shadow.querySelectorAll<HTMLElement>(selector)],
-    press: (key: string, target: EventTarget = document.body) => {
+    press: (key: string, target: EventTarget = find(".viewer")) => {
       const event = new KeyboardEvent("keydown", { key, bubbles: true, composed: true, cancelable: true });
       target.dispatchEvent(event);
       return event.defaultPrevented;

@@ -53,7 +53,7 @@ def looked_at(browser, server, fragment=""):
 
 @pytest.fixture
 def opened(browser, files):
-    made = looked_at(browser, files)
+    made = looked_at(browser, files, "#unit=tokens")
     yield made
     made.finish()
 

@@ -13,10 +13,16 @@ def translation():
 
 
 @pytest.fixture(scope="module")
-def address(translation, tmp_path_factory):
+def page_address(translation, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "cat.html"
     regard.save(translation, path)
     return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def address(page_address):
+    """The page by tokens, whose weights are those of the recording."""
+    return f"{page_address}#unit=tokens"
 
 
 @pytest.fixture(scope="module")

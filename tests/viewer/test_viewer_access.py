@@ -142,10 +142,13 @@ def test_the_help(opened):
     dialog = opened.page.get_by_role("dialog")
     assert dialog.is_visible()
     text = dialog.text_content()
-    for part in ("Everywhere", "double click", "Shift + drag", "previous or next layer"):
+    for part in ("Keys everywhere", "double click", "Shift + drag", "previous or next layer"):
         assert part in text
+    # The views are explained before any key is.
+    for view in opened.page.locator("[role=tab]").all_text_contents():
+        assert text.index(f"{view}: ") < text.index("Keys of Map"), view
     opened.press("w")  # keys are the dialog's while it is open
-    assert "unit" not in opened.address()
+    assert opened.address()["unit"] == "tokens"
     opened.press("Escape")
     assert not dialog.is_visible()
     opened.press("?")

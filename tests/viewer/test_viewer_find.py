@@ -152,7 +152,7 @@ def test_one_sentence_of_a_pair_looks_at_the_other(opened, amap):
     opened.choose("sentences", "A looks at B")
     drawing = opened.drawing()
     assert (drawing.rows, drawing.columns) == (8, 6)
-    assert rounded(drawing.values[3, 2], amap[0, 0, 3, 10])
+    assert drawing.says(3, 2, amap[0, 0, 3, 10])
     assert "rows of sentence A, columns of sentence B" in opened.told()
     assert opened.address()["pair"] == "a-b"
 

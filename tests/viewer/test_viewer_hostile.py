@@ -106,6 +106,7 @@ def test_every_view_shows_them(opened):
 
 def test_the_running_text_is_complete(opened):
     opened.view("Text")
+    opened.choose("units", "tokens")
     shown = opened.page.locator(".text-token").all_text_contents()
     for token, text in zip(TOKENS + TOKENS, shown, strict=True):  # as keys, and as queries
         expected = written_out(token)
@@ -162,6 +163,7 @@ def test_through_the_messages_of_a_widget(browser, amap, tmp_path):
         assert_all_can_be_seen(opened)
         assert_nothing_ran(opened)
     opened.view("Text")
+    opened.choose("units", "tokens")
     assert opened.page.locator(".text-token").count() == 2 * len(TOKENS)
     opened.page.evaluate("cleanup()")
     assert opened.page.locator(".viewer").count() == 0

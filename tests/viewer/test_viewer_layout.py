@@ -51,7 +51,7 @@ def test_the_picture_has_most_of_the_viewer(browser, address, size):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_every_word_of_a_sentence_has_its_label(browser, address, translation, size):
-    opened = Opened(browser, f"{address}#unit=tokens", viewport=dict(zip(("width", "height"), size, strict=True)))
+    opened = Opened(browser, f"{address}", viewport=dict(zip(("width", "height"), size, strict=True)))
     opened.view("Map")
     texts = opened.drawing().texts
     for token in (*translation.source_tokens, *translation.target_tokens):

@@ -64,7 +64,7 @@ def test_colours_by_logarithm_and_by_row(opened, opening):
     for row in range(drawing.rows):
         expected = colour_of(weights[row, 1], top=float(weights[row].max()))
         assert np.abs(drawing.colours[row * drawing.columns + 1] - expected).max() <= 3
-    opened.press("c", "c")
+    opened.press("c", "c", "c")
     assert opened.said() == "colours by logarithm"
     drawing = opened.drawing()
     shares = 1 + np.log(weights.clamp(1e-6, 1).numpy()) / np.log(1e6)
@@ -152,7 +152,7 @@ def test_words_are_merged_by_mass(opened, translation, opening):
     # The viewer shows </s> too, as a word of its own, where merge leaves it out.
     assert (drawing.rows, drawing.columns) == (len(merged) + 1, merged.shape[1] + 1)
     for row, column in np.ndindex(*merged.shape):
-        assert rounded(drawing.value(row, column), merged[row, column]), (row, column)
+        assert drawing.says(row, column, merged[row, column]), (row, column)
     assert {"unbelievable", "sat"} <= set(drawing.texts)
     assert "the weight of a word on a word" in opened.told()
 
@@ -270,7 +270,7 @@ def test_the_place_is_kept_when_the_view_changes(opened):
 
 @pytest.mark.parametrize("wrong", ["map=99&heads=77", "view=<img>", "viewport=9,1,2,NaN", "query=-1&key=1e9", "%E0%A4%A"])
 def test_an_address_that_makes_no_sense_is_left_out(browser, address, wrong):
-    made = Opened(browser, f"{address}#{wrong}")
+    made = Opened(browser, f"{address}&{wrong}")
     made.view("Map")
     assert made.drawing().rows > 0
     made.finish()

@@ -61,7 +61,7 @@ def test_views_and_units_are_those_of_the_front_end():
     ],
 )
 def test_what_is_asked_for(shown, asked, opening):
-    assert opening_of(shown.manifest, **asked) == opening
+    assert opening_of(shown.manifest, **asked) == {"unit": "words"} | opening
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def text_of(browser, tmp_path):
         amap.queries = amap.keys = tuple(tokens)
         path = tmp_path / "text.html"
         regard.page(amap, path, **options)
-        made.append(Opened(browser, f"{path.as_uri()}#view=text{start}"))
+        made.append(Opened(browser, f"{path.as_uri()}#view=text{start or '&unit=tokens'}"))
         return made[-1], made[-1].page.locator(KEYS).evaluate_all(BOXES)
 
     yield open_text

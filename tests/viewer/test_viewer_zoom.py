@@ -33,7 +33,7 @@ def address(long_map, tmp_path_factory):
 @pytest.fixture
 def opened(once_opened):
     """The whole map of one head, in the page that stays open: building it anew would cost more than the test."""
-    once_opened.page.evaluate(f"location.hash = 'view=map&heads={HEAD}'")
+    once_opened.page.evaluate(f"location.hash = 'view=map&heads={HEAD}&how=mean'")
     once_opened.rest()
     return once_opened
 
@@ -131,7 +131,7 @@ def test_margins_are_of_the_whole_map(opened, long_map):
 
 
 def test_two_heads_are_averaged(opened, long_map):
-    opened.page.evaluate(f"location.hash = 'view=map&heads={HEAD}&viewport=5000,6000,3000,4000'")  # all of it is read
+    opened.page.evaluate(f"location.hash = 'view=map&heads={HEAD}&how=mean&viewport=5000,6000,3000,4000'")  # all of it is read
     opened.rest()
     opened.head(1, "Control")
     _, _, rows = opened.table()

@@ -65,6 +65,7 @@ export function differenceApp(app: App, first: Two, second: Two): App & { stop()
     manifest,
     source,
     store,
+    embedded: app.embedded,
     get palette() {
       return app.palette;
     },

@@ -8,6 +8,8 @@ import css from "./partners.css";
 import { PartnerWeights, sameToken, type Weights } from "./weights";
 
 const SHOWN = 6;
+/** In a longer text one word stands at several places: its position says which. */
+const FEW = 40;
 /** A pointer that passes over tokens asks nothing. */
 const REST = 80;
 
@@ -98,7 +100,9 @@ function list(
     filled.style.width = `${((100 * Math.abs(values[at])) / most).toFixed(1)}%`;
     bar.setAttribute("aria-hidden", "true");
     bar.append(filled);
-    entry.append(element("span", "partner-name", name), bar, element("span", "partner-weight", weightText(values[at])));
+    const label = element("span", "partner-name", name);
+    if (units.count > FEW) label.append(" ", element("small", "", countText(units.start(at))));
+    entry.append(label, bar, element("span", "partner-weight", sizeText(values[at])));
     const line = element("li");
     line.append(entry);
     made.append(line);
@@ -107,13 +111,12 @@ function list(
   if (order.length === 0) made.append(element("li", "partners-left", "nothing"));
   else if (whole && rest.length > 0) {
     const sum = rest.reduce((total, at) => total + values[at], 0);
-    made.append(
-      element(
-        "li",
-        "partners-left",
-        `and ${countText(rest.length)} others, ${sum < 0.0005 ? "next to nothing" : weightText(sum)} together`,
-      ),
-    );
+    made.append(element("li", "partners-left", `and ${countText(rest.length)} others, ${sizeText(sum)} together`));
   }
   return made;
+}
+
+/** What is next to nothing needs no digits. */
+function sizeText(weight: number): string {
+  return Math.abs(weight) < 0.0005 ? "< 0.001" : weightText(weight);
 }

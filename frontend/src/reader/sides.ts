@@ -22,7 +22,10 @@ export function sidesOf({ manifest, store, palette }: Pick<App, "manifest" | "st
   const produced = manifest.axes[info.rowAxes[rowAxisOf(info, state)]].title === "tokens produced";
   return {
     row: role(rows.axis.title),
-    column: info.kind === "decoder" ? `a ${unit} before it` : role(columns.axis.title),
+    column:
+      rows.axis.title === columns.axis.title || info.kind === "decoder"
+        ? `the ${unit} of that column`
+        : role(columns.axis.title),
     purpose: produced ? " to write it" : "",
     stronger: palette.name === "dark" ? "brighter" : "darker",
     unit,

@@ -8,8 +8,8 @@ const CHOICES = {
   view: views.map(({ name }) => name),
   unit: ["tokens", "words", "characters"],
   special: ["shown", "dimmed", "hidden"],
-  scale: ["linear", "log", "row"],
-  how: ["mean", "max"],
+  scale: ["auto", "linear", "log", "row"],
+  how: ["auto", "mean", "max"],
   direction: ["from", "to"],
   thumbnails: ["mean", "max"],
   pair: ["all", "a-b", "b-a", "a-a", "b-b"],
@@ -30,6 +30,11 @@ export function addressOf(state: Readonly<State>, start: Readonly<State>): strin
   }
   const text = fields.toString().replaceAll("%2C", ",");
   return text && `#${text}`;
+}
+
+/** Whether an address says which token is looked at, be it none. */
+export function saysToken(address: string): boolean {
+  return /[#&](query|key)=/.test(address);
 }
 
 function textOf(name: keyof State, value: State[keyof State]): string {
@@ -74,8 +79,11 @@ export function stateOf(address: string, manifest: Manifest, start: Readonly<Sta
   state.key = place("key", info.keys);
   const viewport = fields.get("viewport");
   state.viewport = viewport === "" ? null : (viewportOf(viewport, info) ?? state.viewport);
+  const limits = fields.get("limits");
+  state.limits = limits === "" ? null : (limitsOf(limits) ?? state.limits);
   const threshold = Number(fields.get("threshold") || Number.NaN);
-  if (threshold >= 0 && threshold <= 1) state.threshold = threshold;
+  if (fields.get("threshold") === "") state.threshold = null;
+  else if (threshold >= 0 && threshold <= 1) state.threshold = threshold;
   const sort = fields.get("sort");
   if (sort !== null && (sort === "" || manifest.maps.some((map) => Object.hasOwn(map.statistics, sort))))
     state.sort = sort;
@@ -99,6 +107,13 @@ function withOf(text: string, manifest: Manifest, state: State): State["with"] {
   const info = map === undefined ? undefined : manifest.maps[Number(map)];
   const chosen = [...new Set(heads?.split(",").map(Number))].sort((one, two) => one - two);
   return info && chosen.every((head) => head < info.heads) ? { map: Number(map), heads: chosen } : state.with;
+}
+
+function limitsOf(text: string | null): State["limits"] {
+  const ends = text?.split(",") ?? [];
+  if (ends.length !== 2 || !ends.every((end) => /^\d{1,6}(\.\d{1,9})?(e-?\d{1,2})?$/.test(end))) return null;
+  const [low, high] = ends.map(Number);
+  return low >= 0 && low < high ? [low, high] : null;
 }
 
 function viewportOf(text: string | null, { queries, keys }: { queries: number; keys: number }): State["viewport"] {

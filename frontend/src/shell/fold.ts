@@ -35,6 +35,8 @@ export class Fold {
   }
 
   open(open: boolean): void {
+    const inside = this.content.contains((this.element.getRootNode() as Document | ShadowRoot).activeElement);
+    if (!open && this.isOpen && inside) this.button.focus(); // what has the focus is about to be gone
     this.element.toggleAttribute("data-open", open);
     this.button.setAttribute("aria-expanded", String(open));
   }

@@ -1,7 +1,7 @@
 /** The heads of the map in a strip: choose one, or several to average. */
 
 import type { App, Overview } from "../contract";
-import { button, element, roving, scrollAlong } from "../elements";
+import { button, element, hasFocus, roving, scrollAlong } from "../elements";
 import { drawHead, headsCanvas } from "../thumbnails";
 
 /** Pixels of a thumbnail. */
@@ -26,6 +26,8 @@ export class HeadStrip {
   readonly element = element("div", "head-strip");
   private buttons: HTMLButtonElement[] = [];
   private readonly all: HTMLButtonElement;
+  /** Where there is no Ctrl key: pressed, every head that is chosen is one more, or one less. */
+  private readonly several: HTMLButtonElement;
   private readonly reach: (current: HTMLElement | undefined) => void;
   private map = -1;
   private overview: Overview | null = null;
@@ -37,7 +39,12 @@ export class HeadStrip {
     this.all = button("all", "the mean of all heads", () => {
       app.store.set({ heads: this.buttons.map((_, head) => head) });
     });
-    this.reach = roving(this.element, () => [...this.buttons, this.all]);
+    this.several = button("+", "choose several, which are averaged", () => {
+      this.several.setAttribute("aria-pressed", String(!this.isSeveral));
+    });
+    this.several.setAttribute("aria-label", "choose several heads");
+    this.several.setAttribute("aria-pressed", "false");
+    this.reach = roving(this.element, () => [...this.buttons, this.all, this.several]);
     this.update();
   }
 
@@ -49,8 +56,12 @@ export class HeadStrip {
     });
     this.all.setAttribute("aria-pressed", String(heads.length === this.buttons.length));
     const focused = this.buttons.find((one) => one.tabIndex === 0);
-    if (!focused?.matches(":focus")) this.reach(this.buttons[heads[0]]);
+    if (!hasFocus(focused)) this.reach(this.buttons[heads[0]]);
     scrollAlong(this.element, this.buttons[heads[0]]);
+  }
+
+  private get isSeveral(): boolean {
+    return this.several.getAttribute("aria-pressed") === "true";
   }
 
   /** Thumbnails again: the theme or what they show has changed. */
@@ -75,7 +86,7 @@ export class HeadStrip {
     const { heads } = this.app.manifest.maps[map];
     this.element.hidden = heads < 2;
     this.buttons = Array.from({ length: heads }, (_, head) => this.headButton(head));
-    this.element.replaceChildren(element("span", "strip-title", "heads"), ...this.buttons, this.all);
+    this.element.replaceChildren(element("span", "strip-title", "heads"), ...this.buttons, this.all, this.several);
     this.overview = null;
     this.asking.abort();
     this.asking = new AbortController();
@@ -93,7 +104,9 @@ export class HeadStrip {
 
   private headButton(head: number): HTMLButtonElement {
     const made = button("", `head ${head} (with Ctrl or Shift, several are averaged)`, (event) => {
-      this.app.store.set({ heads: chosenHeads(this.app.store.state.heads, head, event) });
+      const { shiftKey, metaKey, ctrlKey } = event;
+      const keys = { shiftKey, metaKey, ctrlKey: ctrlKey || this.isSeveral };
+      this.app.store.set({ heads: chosenHeads(this.app.store.state.heads, head, keys) });
     });
     made.setAttribute("aria-label", `head ${head}`);
     const canvas = element("canvas");

@@ -6,15 +6,18 @@ import { mapText, unitsOf } from "../shown";
 
 const CYCLES = {
   s: ["special", ["shown", "dimmed", "hidden"]],
-  c: ["scale", ["linear", "log", "row"]],
-  m: ["how", ["mean", "max"]],
+  c: ["scale", ["auto", "linear", "log", "row"]],
+  m: ["how", ["auto", "mean", "max"]],
 } as const satisfies Record<string, readonly [keyof State, readonly string[]]>;
 
 const SAID: Partial<Record<keyof State, (value: string) => string>> = {
   special: (value) => `special tokens ${value}`,
   scale: (value) =>
-    ({ linear: "colours in proportion", log: "colours by logarithm" })[value] ?? "each row by its largest",
-  how: (value) => (value === "max" ? "a cell shows the largest weight" : "a cell shows the mean"),
+    ({ auto: "colours fitted to what is seen", linear: "colours in proportion", log: "colours by logarithm" })[value] ??
+    "each row by its largest",
+  how: (value) =>
+    ({ max: "a cell shows the largest weight", mean: "a cell shows the mean" })[value] ??
+    "a cell shows the mean of few weights, the largest of many",
 };
 
 /** Does what a key stands for; whether it stands for something. */
@@ -58,4 +61,31 @@ export function isPressed(target: EventTarget | undefined, key: string): boolean
   return (
     (key === "Enter" || key === " ") && target instanceof HTMLElement && target.matches("button, summary, a, input")
   );
+}
+
+const USES = ["focusin", "pointerdown"] as const;
+
+/**
+ * Listens to keys; returns how to stop. A page of its own is there to be used at once, and keeps its keys when what had the
+ * focus is gone: `inUse` says that nothing beside the viewer was used since. Inside another page keys come with the focus only.
+ */
+export function hearKeys(
+  viewer: HTMLElement,
+  embedded: boolean,
+  heard: (event: KeyboardEvent, inUse: boolean) => void,
+): () => void {
+  let inUse = true;
+  const keys: EventTarget = embedded ? viewer : document;
+  const key = (event: Event) => heard(event as KeyboardEvent, inUse);
+  const used = (event: Event) => {
+    inUse = event.composedPath().includes(viewer);
+  };
+  keys.addEventListener("keydown", key);
+  for (const name of USES) document.addEventListener(name, used);
+  viewer.tabIndex = -1;
+  if (!embedded) viewer.focus({ preventScroll: true });
+  return () => {
+    keys.removeEventListener("keydown", key);
+    for (const name of USES) document.removeEventListener(name, used);
+  };
 }

@@ -1,7 +1,7 @@
 /** The menu behind ⋯: how things are shown, what can be taken away, help. */
 
 import type { Manifest, State } from "../contract";
-import { button, element } from "../elements";
+import { button, element, tick } from "../elements";
 import { views } from "../views";
 import { Fold } from "./fold";
 
@@ -24,6 +24,7 @@ export class Menu {
   private readonly back: HTMLButtonElement;
   private readonly forward: HTMLButtonElement;
   private readonly absent = element("p", "menu-absent");
+  private readonly letters = tick("shortcuts of one key", () => {});
 
   constructor(
     private readonly manifest: Manifest,
@@ -55,7 +56,14 @@ export class Menu {
       this.themeButton,
       closing("Help", "the views, and the keys (?)", actions.help),
     );
-    content.append(settings, buttons, this.absent);
+    this.letters.control.checked = true;
+    this.letters.label.title = "letters, digits and signs; arrows and Escape stay";
+    content.append(settings, buttons, this.letters.label, this.absent);
+  }
+
+  /** Whether letters do something: who speaks to a computer may not want it. */
+  get shortcuts(): boolean {
+    return this.letters.control.checked;
   }
 
   /** Whether there is a place to go back to, and forward. */

@@ -29,11 +29,13 @@ export class Settings {
     this.renormalise.control.title = "divide each row by its sum over the tokens that are not hidden";
     this.element.append(this.renormalise.label);
     this.add("scale", "colours", [
+      ["auto", "fitted to what is seen"],
       ["linear", "in proportion"],
       ["log", "logarithmic"],
       ["row", "each row by its largest"],
     ]);
     this.add("how", "a cell shows", [
+      ["auto", "the largest of many"],
       ["mean", "the mean"],
       ["max", "the largest"],
     ]);

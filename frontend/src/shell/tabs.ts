@@ -1,7 +1,7 @@
 /** The views as tabs. */
 
 import type { App, View } from "../contract";
-import { button, element, roving, scrollAlong } from "../elements";
+import { button, element, hasFocus, roving, scrollAlong } from "../elements";
 
 export class Tabs {
   readonly element = element("div", "tabs");
@@ -38,7 +38,7 @@ export class Tabs {
       tab.title = `${view.title} (key ${at + 1})`;
     });
     const chosen = this.tabs[this.views.findIndex((view) => view.name === state.view)];
-    if (!this.tabs.some((tab) => tab.matches(":focus"))) this.reach(chosen);
+    if (!this.tabs.some((tab) => hasFocus(tab))) this.reach(chosen);
     scrollAlong(this.element, chosen);
   }
 

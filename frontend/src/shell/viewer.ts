@@ -9,14 +9,15 @@ import { Reader } from "../reader";
 import { mapText } from "../shown";
 import { initialState, makeStore } from "../store";
 import { views } from "../views";
-import { addressOf, stateOf } from "./address";
+import { addressOf, saysToken, stateOf } from "./address";
 import { Bar } from "./bar";
 import { Errors } from "./errors";
 import { HeadStrip } from "./head_strip";
 import { Help } from "./help";
-import { changedByKey, isPressed, takesKeys } from "./keys";
+import { changedByKey, hearKeys, isPressed, takesKeys } from "./keys";
 import { MapChoice } from "./map_choice";
 import { Menu } from "./menu";
+import { FirstToken } from "./opening";
 import { printing } from "./printing";
 import { commaSeparated, copyText, download, fileName, frameNote, pngOf, tabSeparated } from "./saving";
 import { Settings } from "./settings";
@@ -63,6 +64,7 @@ export class Viewer {
   private readonly beside: Beside;
   private readonly table: TablePanel;
   private readonly start: State;
+  private readonly first: FirstToken;
   private readonly stops: (() => void)[] = [];
   private readonly visits: Visits;
   private stepped = false;
@@ -84,7 +86,7 @@ export class Viewer {
     this.start = initialState(manifest);
     const store = makeStore(kind === "widget" ? this.start : stateOf(location.hash, manifest, this.start));
     const heard = (address: string) => {
-      store.set(stateOf(address, manifest, this.start));
+      this.goTo(address);
       this.sayVisited();
     };
     this.visits = ownsHistory(kind)
@@ -96,6 +98,7 @@ export class Viewer {
       manifest,
       source,
       store,
+      embedded: kind === "widget" || window.parent !== window,
       get palette() {
         return theme.palette;
       },
@@ -117,6 +120,7 @@ export class Viewer {
       () => this.panel.querySelector<HTMLElement>("[tabindex='0']")?.focus(),
     );
     this.beside = new Beside(this.app, views, this.panel, () => this.redrawSoon());
+    this.first = new FirstToken(this.app);
     const settings = new Settings(this.app);
     this.reader = new Reader(element(kind === "widget" ? "h2" : "h1", "title"));
     this.menu = new Menu(manifest, settings.element, {
@@ -149,12 +153,13 @@ export class Viewer {
     this.update(new Set());
     this.sayVisited();
     this.stops.push(store.subscribe((state, changed) => this.changed(state, changed)));
-    this.listen(store);
+    this.listen();
     this.mountView();
     const alone = kind !== "widget";
     const { view, light } = { view: () => this.view(), light: () => this.theme.lit() };
     const notes = () => manifest.notes;
     this.stops.push(printing(this.element, alone, { view, light, notes, fail: (error) => this.errors.show(error) }));
+    if (kind === "widget" || !saysToken(location.hash)) this.first.choose();
   }
 
   get store(): Store {
@@ -177,6 +182,7 @@ export class Viewer {
     this.bar.stop();
     this.find.stop();
     this.beside.pane.unmount();
+    this.first.stop();
     this.reader.destroy();
     this.mounted?.view.destroy();
     this.mounted = null;
@@ -194,6 +200,7 @@ export class Viewer {
     } else this.reader.update(state, changed, this.host.manifest.notes);
     this.find.update(changed);
     if (changed.has("thumbnails") || changed.has("scale")) this.strip.paint();
+    if (changed.has("map")) this.first.choose();
     if (changed.has("view") || changed.has("map") || changed.has("rowAxis") || changed.has("heads")) this.mountView();
     if (this.tableOpen) {
       clearTimeout(this.tableTimer);
@@ -202,7 +209,7 @@ export class Viewer {
     this.stepped ||= STEPS.some((name) => changed.has(name));
     clearTimeout(this.addressTimer);
     this.addressTimer = setTimeout(() => {
-      this.visits.settle(addressOf(this.app.store.state, this.start), this.stepped);
+      this.visits.settle(this.address(), this.stepped);
       this.sayVisited();
       this.stepped = false;
     }, ADDRESS_PAUSE);
@@ -227,6 +234,15 @@ export class Viewer {
       this.mounted?.view.redraw();
       this.beside.pane.redraw();
     });
+  }
+
+  private goTo(address: string): void {
+    this.app.store.set(stateOf(address, this.host.manifest, this.start));
+    if (!saysToken(address)) this.first.choose();
+  }
+
+  private address(): string {
+    return addressOf(this.first.unsaid(this.app.store.state, this.start), this.start);
   }
 
   /** The view that the state asks for; the map where that has nothing to show. */
@@ -287,11 +303,8 @@ export class Viewer {
 
   // -- what people do -------------------------------------------------------------------------------------------------
 
-  private listen(store: Store): void {
-    const keys: EventTarget = this.host.kind === "widget" ? this.element : document;
-    const key = (event: Event) => this.key(event as KeyboardEvent);
-    keys.addEventListener("keydown", key);
-    this.stops.push(() => keys.removeEventListener("keydown", key));
+  private listen(): void {
+    this.stops.push(hearKeys(this.element, this.app.embedded, (event, inUse) => this.key(event, inUse)));
     const observer = new ResizeObserver(() => {
       cancelAnimationFrame(this.frame);
       this.frame = requestAnimationFrame(() => {
@@ -304,17 +317,17 @@ export class Viewer {
     observer.observe(this.panel);
     this.stops.push(() => observer.disconnect());
     if (this.host.kind === "widget" || ownsHistory(this.host.kind)) return;
-    const moved = () => store.set(stateOf(location.hash, this.host.manifest, this.start));
+    const moved = () => this.goTo(location.hash);
     addEventListener("hashchange", moved);
     this.stops.push(() => removeEventListener("hashchange", moved));
   }
 
-  private key(event: KeyboardEvent): void {
+  private key(event: KeyboardEvent, inUse: boolean): void {
     const target = event.composedPath()[0];
     if (event.defaultPrevented || event.isComposing || this.help.element.open) return;
     if (takesKeys(target) || isPressed(target, event.key)) return;
-    // On a page of its own the viewer has every key, but not those of what stands beside it.
-    if (!event.composedPath().includes(this.element) && target !== document.body && target !== document) return;
+    // What had the focus may be gone; of what stands beside the viewer no key is ours.
+    if (!event.composedPath().includes(this.element) && !(inUse && target === document.body)) return;
     if (!this.used(event)) return;
     event.preventDefault();
     event.stopPropagation();
@@ -330,6 +343,7 @@ export class Viewer {
       this.visits.go(event.key === "ArrowLeft" ? -1 : 1);
       return true;
     }
+    if (!this.menu.shortcuts && [...event.key].length === 1) return false; // letters are for other programs
     const { pane } = this.beside;
     const inPane = event.composedPath().includes(pane.element) && pane.view;
     if ((inPane || this.mounted?.view)?.keydown(event)) return true;

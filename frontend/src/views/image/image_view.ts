@@ -281,7 +281,10 @@ export class ImageView implements MountedView {
     const values = this.weights.found?.values ?? null;
     const name = state.scale === "log" ? "log" : "linear";
     const { probabilities, keys } = info;
-    const scale = scaleOf(name, values ?? new Float32Array(), !probabilities, probabilities ? 1 / keys : 0);
+    const sizes = values ?? new Float32Array();
+    // In proportion, the colours span what is there: a head that looks everywhere alike is no veil over the picture.
+    const fitted = name === "linear" && probabilities && state.scale === "auto" ? spanOf(sizes) : null;
+    const scale = scaleOf(name, sizes, !probabilities, probabilities ? 1 / keys : 0, state.limits ?? fitted);
     return {
       size: this.size,
       image,
@@ -355,6 +358,13 @@ export class ImageView implements MountedView {
     this.element.append(bar, this.pictures, this.tokens, this.status, this.stage);
     root.append(this.element);
   }
+}
+
+/** The least and the largest of the weights that are there; null where they are all the same. */
+function spanOf(values: Float32Array): [number, number] | null {
+  const there = values.filter((value) => value > 0);
+  const [low, high] = [Math.min(...there), Math.max(...there)];
+  return low < high ? [low, high] : null;
 }
 
 function input(type: string, attributes: Record<string, string>): HTMLInputElement {

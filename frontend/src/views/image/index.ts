@@ -18,7 +18,7 @@ export const view: View = {
   ],
   settings: ["scale"],
   about: "Image: the picture that the model looked at, coloured by how much a part of it is looked at.",
-  meaning: ({ stronger }) => `The ${stronger} a part of the picture, the more the chosen token looked at it.`,
+  meaning: () => "The stronger the colour over a part of the picture, the more the chosen token looked at it.",
   unavailable: (manifest, state) => {
     const found = looked(manifest, state);
     return typeof found === "string" ? found : null;

@@ -16,6 +16,9 @@ export interface Grid {
   count: number;
 }
 
+/** Of so many weights the mean still shows each of them. */
+const FEW = 4;
+
 /** Values of cells, row by row. */
 export interface CellGrid {
   rows: Grid;
@@ -72,8 +75,12 @@ export function cellsOf(units: Units, { first, last, step, count }: Grid): Cells
 /** Words and characters are made of tokens by mass; several in a cell show the mean or the largest as tokens do. */
 export function howOf(state: Pick<State, "unit" | "how">, axes: Shown, rows: Grid, columns: Grid): How {
   const made = [axes.rows.axis, axes.columns.axis].some((axis) => beginsOf(axis, state.unit) !== null);
-  if (!made) return state.how;
-  return state.how === "max" && (rows.step > 1 || columns.step > 1) ? "max" : "mass";
+  const weights = rows.step * columns.step;
+  // Of signed weights the largest would hide the others.
+  const many = weights > FEW && axes.info.probabilities;
+  const how = state.how === "auto" ? (many ? "max" : "mean") : state.how;
+  if (!made) return how;
+  return how === "max" && weights > 1 ? "max" : "mass";
 }
 
 /** The mass of a cell of several words as what one of them gets. */

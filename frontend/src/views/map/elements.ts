@@ -1,10 +1,12 @@
 /** The elements of the map view. */
 
 import { button, element } from "../../elements";
+import { Hint } from "./hint";
 
 export interface MapElements {
   element: HTMLElement;
   stage: HTMLElement;
+  hint: Hint;
   /** The map; and above it what follows the pointer. */
   base: HTMLCanvasElement;
   overlay: HTMLCanvasElement;
@@ -22,9 +24,10 @@ export function buildElements(root: HTMLElement, zoom: Record<"out" | "in" | "wh
   const overlay = element("canvas", "map-overlay");
   overlay.setAttribute("aria-hidden", "true");
   stage.append(base, overlay);
-  all.append(stage, buttons);
+  const hint = new Hint();
+  all.append(stage, buttons, hint.element);
   root.append(all);
-  return { element: all, stage, base, overlay };
+  return { element: all, stage, hint, base, overlay };
 }
 
 /** A button whose text is a sign. */

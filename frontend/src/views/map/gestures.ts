@@ -13,6 +13,8 @@ export interface GestureHandlers {
   pan(dx: number, dy: number): void;
   /** Whether there was anything to zoom: if not, the page may scroll. */
   zoom(factor: number, at: Point): boolean;
+  /** Whether the wheel is ours: else the page scrolls. Touchpads pinch as a wheel with Ctrl, which is always ours. */
+  wheels(): boolean;
   /** The box that is being drawn; `done` when it is let go. */
   box(from: Point, to: Point, done: boolean): void;
 }
@@ -86,6 +88,7 @@ export function listen(element: HTMLElement, handlers: GestureHandlers): () => v
   };
 
   const onWheel = (event: WheelEvent) => {
+    if (!event.ctrlKey && !handlers.wheels()) return;
     const unit = event.deltaMode === 1 ? LINE_PIXELS : event.deltaMode === 2 ? PAGE_PIXELS : 1;
     const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
     if (!event.ctrlKey && Math.abs(dx) > Math.abs(dy)) {

@@ -13,7 +13,7 @@ export function areColoured({ several, heads }: Pick<State, "several" | "heads">
 }
 
 /** How strong the colours of each head are, on one scale for all of them: largest rows of their own they have not. */
-export function strengthsOf(layers: readonly Float32Array[], name: ScaleName, least: number): Float32Array[] {
+export function strengthsOf(layers: readonly Float32Array[], name: ScaleName | "auto", least: number): Float32Array[] {
   const scales = layers.map((values) => scaleOf(name === "row" ? "linear" : name, values, false, least));
   const scale = { ...scales[0], top: Math.max(...scales.map(({ top }) => top)) };
   return layers.map((values) => values.map((value) => Math.max(0, strength(value, scale))));

@@ -1,13 +1,17 @@
 /** The map view: its elements, what happens when state, size or pointer change, and what is drawn then. */
 
-import { scaleOf } from "../../colours";
+import { ONE_IN, scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
+import { hasFocus } from "../../elements";
 import { brief } from "../../labels";
 import { bandNames, marksOn } from "../../marks";
+import { Pointed } from "../../pointed";
 import { measureWith, prepared, type Size } from "../../screen";
 import { mapText, type Shown, shownBy } from "../../shown";
 import { CanvasSurface, pngOf } from "../../surface";
+import { drawAlone } from "./alone";
 import { convertViewport } from "./axes";
+import { BarEnds } from "./bar_ends";
 import { type CellGrid, gridsOf, MOST_CELLS } from "./cells";
 import { moved, type Place, placeOf, tokensAt } from "./crosshair";
 import { documentLayout, documentOf } from "./document";
@@ -15,7 +19,7 @@ import { buildElements, type MapElements } from "./elements";
 import { listen, type Point } from "./gestures";
 import { HeadLayers, strengthsOf } from "./head_layers";
 import { heightOf, LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
-import { drawCrosshair } from "./overlay";
+import { drawBox, drawCrosshair } from "./overlay";
 import { drawScene, type Scene } from "./picture";
 import { Probe } from "./probe";
 import { readCells } from "./question";
@@ -57,8 +61,8 @@ export class MapView implements MountedView {
   private frameRequest = 0;
   private destroyed = false;
   private dirty = { base: true, overlay: true };
-  /** Whether the crosshair came with the pointer, and goes with it. */
-  private pointed = false;
+  private readonly pointed: Pointed;
+  private readonly ends: BarEnds;
   /** Whether a key has moved it, and its place has not been said yet. */
   private unsaid = false;
 
@@ -67,10 +71,11 @@ export class MapView implements MountedView {
     private readonly app: App,
   ) {
     this.shown = shownBy(app.manifest, app.store.state);
+    this.pointed = new Pointed(app.store);
     this.measure = measureWith(document.createElement("canvas").getContext("2d"), LABEL_SIZE);
     this.reader = new Reader(app, () => this.request("base"));
     this.probe = new Probe(app, () => {
-      this.unsaid ||= !this.pointed;
+      this.unsaid ||= !this.pointed.passing;
       this.request("overlay");
     });
     this.layers = new HeadLayers(app, () => this.request("base"));
@@ -79,6 +84,7 @@ export class MapView implements MountedView {
       in: () => this.zoomAtCrosshair(ZOOM_STEP),
       whole: () => this.app.store.set({ viewport: null }),
     });
+    this.ends = new BarEnds(this.elements.stage, app);
     this.recount(counted.get(app.store));
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.elements.stage);
@@ -91,6 +97,7 @@ export class MapView implements MountedView {
         click: (at) => this.click(at),
         pan: (dx, dy) => this.pan(dx, dy),
         zoom: (factor, at) => this.zoom(factor, at),
+        wheels: () => this.wheels(),
         box: (from, to, done) => this.drawBox(from, to, done),
       }),
     );
@@ -110,6 +117,8 @@ export class MapView implements MountedView {
     this.probe.stop();
     this.layers.stop();
     this.app.sharedTop?.leave(this);
+    this.elements.hint.stop();
+    this.ends.stop();
     this.elements.element.remove();
   }
 
@@ -200,14 +209,11 @@ export class MapView implements MountedView {
       this.leave();
       return;
     }
-    this.pointed = true;
-    this.app.store.set(tokensAt(place, this.shown));
+    this.pointed.over(tokensAt(place, this.shown));
   }
 
   private leave(): void {
-    if (!this.pointed || this.app.store.state.pinned) return;
-    this.pointed = false;
-    this.app.store.set({ query: null, key: null });
+    this.pointed.leave();
   }
 
   private click(at: Point): void {
@@ -217,7 +223,7 @@ export class MapView implements MountedView {
     const { state } = this.app.store;
     const here = placeOf(state, this.shown);
     const same = state.pinned && here?.row === place.row && here.column === place.column;
-    this.pointed = same;
+    if (!same) this.pointed.keep();
     this.app.store.set({ ...tokensAt(place, this.shown), pinned: !same });
   }
 
@@ -249,6 +255,13 @@ export class MapView implements MountedView {
     });
   }
 
+  /** Inside another page the wheel scrolls that page, until somebody has clicked on the map. */
+  private wheels(): boolean {
+    if (!this.app.embedded || hasFocus(this.elements.base)) return true;
+    this.elements.hint.show("Ctrl + wheel zooms; after a click the wheel alone does");
+    return false;
+  }
+
   private drawBox(from: Point, to: Point, done: boolean): void {
     if (!this.scene) return;
     const { plot, frame, extent, room } = this.scene.layout;
@@ -267,7 +280,7 @@ export class MapView implements MountedView {
   }
 
   private moveTo(place: Place, { frame, extent, room }: Layout): void {
-    this.pointed = false;
+    this.pointed.keep();
     const viewport = this.app.store.state.viewport && showing(frame, extent, room, place.row, place.column);
     this.app.store.set({ ...tokensAt(place, this.shown), viewport });
     this.unsaid = true;
@@ -312,6 +325,7 @@ export class MapView implements MountedView {
     this.reader.look(state, this.shown, layout.frame);
     this.scene = this.sceneOf(this.reader.cells, layout);
     this.stretch(layout.size);
+    this.ends.place(layout.bar, this.scene.scale);
     const context = prepared(this.elements.base, layout.size);
     if (context) drawScene(new CanvasSurface(context), this.scene, false);
     const status = this.statusOf(this.reader.cells, this.reader.reading);
@@ -328,12 +342,8 @@ export class MapView implements MountedView {
     const surface = new CanvasSurface(context);
     const crosshair = this.crosshair(scene);
     if (crosshair && !this.box) drawCrosshair(surface, scene, crosshair, this.probe.found, this.measure);
-    if (this.box) {
-      const { from, to } = this.box;
-      const corner = { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y) };
-      const extent = { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
-      surface.outline({ ...corner, ...extent }, this.app.palette.accent, 1.5);
-    }
+    if (!crosshair && !this.box) drawAlone(surface, scene, state, this.shown, this.measure);
+    if (this.box) drawBox(surface, this.box.from, this.box.to, this.app.palette);
   }
 
   /** A picture that needs more room than there is scrolls. */
@@ -350,10 +360,11 @@ export class MapView implements MountedView {
 
   private sceneOf(cells: CellGrid | null, layout = this.layout()): Scene {
     const { state } = this.app.store;
-    const { probabilities, keys } = this.shown.info;
-    // Even attention is the least that has a strong colour.
-    const own = scaleOf(state.scale, cells?.values ?? NO_VALUES, !probabilities, probabilities ? 1 / keys : 0);
-    const scale = own.name === "row" ? own : { ...own, top: this.app.sharedTop?.meet(this, own.top) ?? own.top };
+    const { probabilities, keys, hides } = this.shown.info;
+    const least = probabilities ? 1 / keys : 0; // even attention is the least that has a strong colour
+    const own = scaleOf(state.scale, cells?.values ?? NO_VALUES, !probabilities, least, state.limits);
+    const shared = own.name === "row" || state.limits ? own.top : (this.app.sharedTop?.meet(this, own.top) ?? own.top);
+    const scale = { ...own, top: shared, hides };
     const layers = this.layers.look(state, this.shown, cells);
     return {
       ...marksOn(this.app, this.shown),
@@ -364,7 +375,7 @@ export class MapView implements MountedView {
       scale,
       layers: layers && {
         heads: state.heads,
-        strengths: strengthsOf(layers, state.scale, probabilities ? 1 / keys : 0),
+        strengths: strengthsOf(layers, state.scale, least),
       },
       margins: this.reader.margins?.margins ?? null,
       marginGrids: this.reader.margins?.grids ?? null,
@@ -375,7 +386,12 @@ export class MapView implements MountedView {
 
   private statusOf(cells: CellGrid | null, reading: boolean): string {
     const sampled = this.reader.margins?.margins.sampled ?? 0;
-    return statusText(this.app.store.state, this.shown, cells, reading, sampled);
+    const { state } = this.app.store;
+    const said = statusText(state, this.shown, cells, reading, sampled);
+    const { more, top } = this.sceneOf(cells).scale;
+    return more && !state.limits
+      ? `${said} · the strongest colour is ${top} and more, which 1 cell in ${ONE_IN} has`
+      : said;
   }
 
   private crosshair(scene: Scene) {

@@ -4,6 +4,7 @@ import type { Palette } from "../../contract";
 import type { Measure } from "../../screen";
 import type { Box, Surface } from "../../surface";
 import { type CellGrid, cellOf, type Grid } from "./cells";
+import type { Point } from "./gestures";
 import { boxOf, LABEL_SIZE, type Layout, onPlot } from "./layout";
 import { type Mark, shortened } from "./marks";
 import {
@@ -88,6 +89,13 @@ export function drawCrosshair(
   surface.outline(cell, palette.accent, crosshair.pinned ? 3 : 2);
   drawNames(surface, layout, palette, crosshair, measure);
   if (crosshair.lines.length > 0) drawReadOut(surface, layout, palette, crosshair, cell, measure);
+}
+
+/** The box that is being drawn, from a corner to the one across. */
+export function drawBox(surface: Surface, from: Point, to: Point, palette: Palette): void {
+  const corner = { x: Math.min(from.x, to.x), y: Math.min(from.y, to.y) };
+  const extent = { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
+  surface.outline({ ...corner, ...extent }, palette.accent, 1.5);
 }
 
 /** The cell under the crosshair, or a few pixels around its place where cells are smaller; null where it is off screen. */

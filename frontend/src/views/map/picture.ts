@@ -1,6 +1,6 @@
 /** The map as it stands, without what follows the pointer. */
 
-import { barTicks, type ColourScale, colourAt, colourise, inkOn, rowTop, strength } from "../../colours";
+import { barTicks, type ColourScale, colourAt, colourise, hiddenOf, inkOn, rowTop, strength } from "../../colours";
 import { cssOf, inked } from "../../compare/head_colours";
 import type { Margins, Palette } from "../../contract";
 import { weightText } from "../../labels";
@@ -36,6 +36,8 @@ const ROOMY_WIDTH = 44;
 /** Width of a character of a fixed-width font, of its size. */
 const MONO_WIDTH = 0.61;
 const LINES_FROM = 9;
+/** A weight that is a smaller part of the strongest colour looks like none, and its number would drown those that count. */
+const SEEN = 0.005;
 
 export function drawScene(surface: Surface, scene: Scene, vector: boolean): void {
   const { layout, palette } = scene;
@@ -59,7 +61,8 @@ function drawCells(surface: Surface, scene: Scene, cells: CellGrid, vector: bool
       forEachCell(layout, cells, (box, at, row) => {
         const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
         const ink = inks && `rgb(${inks.subarray(4 * at, 4 * at + 3).join(" ")})`;
-        surface.rect(box, ink ?? colourAt(strength(values[at], scale, top), palette));
+        const hidden = values[at] === 0 && scale.hides ? `rgb(${hiddenOf(palette).join(",")})` : null;
+        surface.rect(box, ink ?? hidden ?? colourAt(strength(values[at], scale, top), palette));
       });
     } else {
       drawPixels(surface, layout, cells, inks ?? colourise(values, columns.count, scale, palette));
@@ -90,10 +93,15 @@ function drawCells(surface: Surface, scene: Scene, cells: CellGrid, vector: bool
         );
       }
     }
+    if (scale.hides && Math.min(width, height) >= LINES_FROM)
+      forEachCell(layout, cells, (box, at) => {
+        if (values[at] === 0) strike(surface, box, palette);
+      });
     if (!hasValues(layout, cells) || inks) return; // a number is of the heads' mean, and a colour of each
     forEachCell(layout, cells, (box, at, row) => {
       if (!isWhole(box, plot)) return; // half a number is another number
       const top = scale.name === "row" ? rowTop(values, row, columns.count) : 1;
+      if (Math.abs(values[at]) < SEEN * (scale.name === "row" ? top : scale.top)) return; // nothing to be seen, nor to be read
       const colour = inkOn(strength(values[at], scale, top), palette);
       const middle = [box.x + box.width / 2, box.y + box.height / 2] as const;
       const text = valueText(values[at], width);
@@ -101,6 +109,18 @@ function drawCells(surface: Surface, scene: Scene, cells: CellGrid, vector: bool
       surface.text(...middle, text, { size, colour, anchor: "middle", mono: true });
     });
   });
+}
+
+/** A line through a cell that its row may not see. */
+function strike(surface: Surface, { x, y, width, height }: Box, palette: Palette): void {
+  surface.line(
+    [
+      [x, y + height],
+      [x + width, y],
+    ],
+    palette.frame,
+    0.5,
+  );
 }
 
 function isWhole(box: Box, plot: Box): boolean {
@@ -116,7 +136,7 @@ export function hasValues({ frame }: Layout, { rows, columns, read }: CellGrid):
 /** A weight as it is written in a cell of a width: with two digits or one, and never 0 for what is not. */
 export function valueText(weight: number, width: number): string {
   if (width >= ROOMY_WIDTH || weight === 0) return weightText(weight);
-  return Math.abs(weight) >= 0.0095 ? weight.toFixed(2) : weight.toExponential(0);
+  return Math.abs(weight) >= 0.005 ? weight.toFixed(2) : weight.toExponential(0);
 }
 
 function drawPixels(surface: Surface, layout: Layout, cells: CellGrid, pixels: Uint8ClampedArray<ArrayBuffer>): void {

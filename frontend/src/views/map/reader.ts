@@ -158,9 +158,11 @@ export class Reader {
   private farOf({ map, heads, how }: Readonly<State>): Far | null {
     if (this.overview?.map !== map) return null;
     const { answer } = this.overview;
-    const subject = JSON.stringify([map, heads, how]);
+    // From afar a cell has many weights.
+    const shown = how === "auto" ? (this.app.manifest.maps[map].probabilities ? "max" : "mean") : how;
+    const subject = JSON.stringify([map, heads, shown]);
     if (this.far?.subject !== subject) {
-      const values = averaged(answer, heads, how);
+      const values = averaged(answer, heads, shown);
       this.far = { subject, rows: answer.rows, columns: answer.columns, values };
     }
     return this.far;

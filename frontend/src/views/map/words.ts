@@ -45,7 +45,8 @@ export function statusText(
     parts.push("special tokens hidden");
     if (state.renormalise) parts.push("rows renormalised over the other tokens");
   }
-  if (state.scale === "log") parts.push(`colours by logarithm, down to ${errorText(LEAST)}`);
+  if (state.limits) parts.push(`colours from ${state.limits[0]} to ${state.limits[1]}, as chosen`);
+  else if (state.scale === "log") parts.push(`colours by logarithm, down to ${errorText(LEAST)}`);
   if (state.scale === "row") parts.push("each row coloured by its own largest");
   return parts.join(" · ");
 }

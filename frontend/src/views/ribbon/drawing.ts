@@ -66,14 +66,13 @@ export function titledSvg(ribbon: SVGSVGElement, title: string, palette: Palette
 /** What the two sides are. */
 export function drawTitles(svg: Element, layout: Layout, titles: Record<Side, string>, palette: Palette): void {
   const columns = layout.direction === "columns";
-  const [key, query] = [layout.keys[0], layout.queries[0]];
   const places = [
-    [titles.key, columns ? (key?.x ?? 0) : layout.width / 2, 14, columns ? "end" : "middle"],
+    [titles.key, columns ? 8 : layout.width / 2, 14, columns ? "start" : "middle"],
     [
       titles.query,
-      columns ? (query?.x ?? 0) : layout.width / 2,
+      columns ? layout.width - 8 : layout.width / 2,
       columns ? 14 : layout.height - 6,
-      columns ? "start" : "middle",
+      columns ? "end" : "middle",
     ],
   ] as const;
   for (const [text, x, y, anchor] of places) {
@@ -82,6 +81,18 @@ export function drawTitles(svg: Element, layout: Layout, titles: Record<Side, st
     title.textContent = text;
     svg.append(title);
   }
+}
+
+/** Curves of each token that can still be followed by eye, and the part of the strongest whose curve can hardly be seen beside it. */
+const [EACH, HARDLY] = [3, 0.05];
+
+/** From where on weights are drawn, unless somebody says it: about EACH curves a token, but no faint ones where there are others. */
+export function thresholdOf({ values, rows, columns }: Region): number {
+  const sizes = values.map(Math.abs).sort();
+  const wanted = sizes[Math.max(0, sizes.length - EACH * Math.max(rows, columns))] ?? 0;
+  const most = sizes[sizes.length - 1] ?? 0;
+  const least = Math.max(wanted, HARDLY * most);
+  return Number(least.toPrecision(2));
 }
 
 /** Weights from the threshold up, strongest first, as many as are drawn; `size` from 0 to 1 is how strong they look. */

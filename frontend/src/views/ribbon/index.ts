@@ -3,9 +3,11 @@
 import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
 import { svgElement } from "../../elements";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
+import { Pointed } from "../../pointed";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
-import { drawLabels, drawTitles, measure, type Side, stroke, strongest, titledSvg } from "./drawing";
+import { alignmentLinks, drawAlignment } from "./alignment";
+import { drawLabels, drawTitles, measure, type Side, stroke, strongest, thresholdOf, titledSvg } from "./drawing";
 import { curve, type Layout, layOut, leastHeight } from "./layout";
 import css from "./ribbon.css";
 
@@ -58,17 +60,21 @@ class Ribbon implements MountedView {
   private readonly links = document.createElement("input");
   private readonly linksLabel = document.createElement("label");
   private readonly turn = document.createElement("button");
+  private readonly pointed: Pointed;
   private readonly stop: () => void;
   private readonly sized: ResizeObserver;
   private asking = new AbortController();
   private wanted: "auto" | "lines" | "columns" = "auto";
   private drawn: Drawn | null = null;
+  /** The least weight that is drawn. */
+  private least = 0;
   private side: Side = "query";
 
   constructor(
     root: HTMLElement,
     private readonly app: App,
   ) {
+    this.pointed = new Pointed(app.store);
     this.frame.className = "ribbon";
     const controls = document.createElement("div");
     controls.className = "ribbon-controls";
@@ -147,10 +153,11 @@ class Ribbon implements MountedView {
   private draw(): void {
     const { palette } = this.app;
     const { state } = this.app.store;
-    this.threshold.value = String(state.threshold);
-    this.thresholdText.value = state.threshold.toFixed(2);
     if (!this.region) return;
     const { shown, rows, columns, region } = this.region;
+    this.least = state.threshold ?? thresholdOf(region);
+    this.threshold.value = String(this.least);
+    this.thresholdText.value = this.leastText();
     const texts = (units: Units, [first, last]: readonly [number, number]) =>
       Array.from({ length: last - first }, (_, at) => brief(units.label(first + at), 28));
     const layout = layOut(
@@ -162,9 +169,9 @@ class Ribbon implements MountedView {
       this.wanted,
     );
     this.turn.textContent = layout.direction === "lines" ? "as columns" : "as lines";
-    const found = this.alignmentLinks(shown, state);
+    const found = alignmentLinks(this.app.manifest, shown, state.unit);
     this.linksLabel.hidden = found === null;
-    const links = strongest(region, state.threshold, state.scale === "row", CURVES);
+    const links = strongest(region, this.least, state.scale === "row", CURVES);
     const svg = svgElement("svg", {
       width: layout.width,
       height: layout.height,
@@ -181,7 +188,7 @@ class Ribbon implements MountedView {
       return { weight, query, key, path: path as SVGPathElement };
     });
     svg.append(curves);
-    if (found && this.links.checked) svg.append(this.alignment(layout, found, rows, columns));
+    if (found && this.links.checked) svg.append(drawAlignment(layout, found, rows[0], columns[0], palette));
     const dim = state.special === "dimmed";
     const labels = {
       key: drawLabels(svg, layout.keys, "key", palette, (at) => dim && shown.columns.special(columns[0] + at)),
@@ -195,38 +202,7 @@ class Ribbon implements MountedView {
     this.highlight();
   }
 
-  /** The alignment's links between units on screen, where words or characters are shown and both texts' are found on the axes. */
-  private alignmentLinks(shown: Shown, state: Readonly<State>): [number, number][] | null {
-    if (shown.info.kind !== "cross" || state.unit === "tokens") return null;
-    const alignment = this.app.manifest.alignments.find(({ item }) => item === shown.info.item);
-    if (!alignment) return null;
-    const places = (units: Units) =>
-      Array.from({ length: units.count }, (_, at) => at).filter((unit) => !units.special(unit));
-    const [sources, targets] = [places(shown.columns), places(shown.rows)];
-    if (sources.length !== alignment.sourceWords.length || targets.length !== alignment.targetWords.length) return null;
-    return alignment.links.map(([source, target]) => [sources[source], targets[target]]);
-  }
-
-  private alignment(
-    layout: Layout,
-    found: [number, number][],
-    rows: readonly [number, number],
-    columns: readonly [number, number],
-  ): Element {
-    const group = svgElement("g", {
-      fill: "none",
-      stroke: this.app.palette.accent,
-      "stroke-width": 1.5,
-      "stroke-dasharray": "4 3",
-    });
-    for (const [source, target] of found) {
-      const [key, query] = [layout.keys[source - columns[0]], layout.queries[target - rows[0]]];
-      if (key && query) group.append(svgElement("path", { d: curve(layout, key, query) }));
-    }
-    return group;
-  }
-
-  /** Shows the curves of the chosen token alone, with their weights beside the labels. */
+  /** Shows the curves of the chosen token before all others, with their weights beside the labels. */
   private highlight(): void {
     const drawn = this.drawn;
     if (!drawn) return;
@@ -234,7 +210,7 @@ class Ribbon implements MountedView {
     const { accent, text } = this.app.palette;
     drawn.numbers.replaceChildren();
     for (const { path, query, key } of drawn.links)
-      path.classList.toggle("hidden-curve", chosen !== null && (chosen.side === "query" ? query : key) !== chosen.at);
+      path.classList.toggle("faint-curve", chosen !== null && (chosen.side === "query" ? query : key) !== chosen.at);
     for (const side of ["key", "query"] as const)
       drawn.labels[side].forEach((label, at) => {
         label.setAttribute("font-weight", chosen?.side === side && chosen.at === at ? "700" : "400");
@@ -265,6 +241,10 @@ class Ribbon implements MountedView {
     this.tell(this.sentence(chosen, mine));
   }
 
+  private leastText(): string {
+    return this.least < 0.01 && this.least > 0 ? weightText(this.least) : this.least.toFixed(2);
+  }
+
   private tell(text: string): void {
     this.said = text;
     this.app.describe(text);
@@ -279,8 +259,7 @@ class Ribbon implements MountedView {
     const other: Side = chosen.side === "query" ? "key" : "query";
     const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}`);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";
-    const least = this.app.store.state.threshold.toFixed(2);
-    return `${name(chosen.side, chosen.at)} ${verb} ${list.join(", ") || `nothing with a weight of ${least} or more`}`;
+    return `${name(chosen.side, chosen.at)} ${verb} ${list.join(", ") || `nothing with a weight of ${this.leastText()} or more`}`;
   }
 
   private caption(): string {
@@ -290,7 +269,7 @@ class Ribbon implements MountedView {
     const part = (what: string, [first, last]: readonly [number, number], count: number) =>
       last - first < count ? `; ${what} ${countText(first)} to ${countText(last - 1)} of ${countText(count)}` : "";
     return (
-      `${mapText(drawn.shown.info, state.heads)}: weights of at least ${state.threshold.toFixed(2)}` +
+      `${mapText(drawn.shown.info, state.heads)}: weights of at least ${this.leastText()}` +
       (drawn.left > 0 ? `, the strongest ${countText(CURVES)} of ${countText(CURVES + drawn.left)}` : "") +
       part("rows", drawn.rows, drawn.shown.rows.count) +
       part("columns", drawn.columns, drawn.shown.columns.count)
@@ -314,17 +293,23 @@ class Ribbon implements MountedView {
     return null;
   }
 
-  private choose(side: Side, at: number, pinned: boolean): void {
+  private choose(side: Side, at: number, pinned: boolean, passing = false): void {
     const drawn = this.drawn as Drawn;
     this.side = side;
     const token =
       side === "query" ? drawn.shown.rows.start(drawn.rows[0] + at) : drawn.shown.columns.start(drawn.columns[0] + at);
-    this.app.store.set(side === "query" ? { query: token, key: null, pinned } : { query: null, key: token, pinned });
+    const place = side === "query" ? { query: token, key: null } : { query: null, key: token };
+    if (passing) this.pointed.over(place);
+    else {
+      this.pointed.keep();
+      this.app.store.set({ ...place, pinned });
+    }
   }
 
   private pointAt(event: Event): void {
     const label = labelOf(event);
-    if (label && !this.app.store.state.pinned) this.choose(label.dataset.side as Side, Number(label.dataset.at), false);
+    if (label && !this.app.store.state.pinned)
+      this.choose(label.dataset.side as Side, Number(label.dataset.at), false, true);
   }
 
   private hold(event: Event): void {
@@ -334,7 +319,7 @@ class Ribbon implements MountedView {
   }
 
   private leave(): void {
-    if (!this.app.store.state.pinned) this.app.store.set({ query: null, key: null });
+    this.pointed.leave();
   }
 
   private turnAround(): void {
@@ -362,7 +347,7 @@ class Ribbon implements MountedView {
     } else if (event.key === "Enter") this.app.store.set({ pinned: !state.pinned });
     else if (event.key === "Escape") this.app.store.set({ pinned: false, query: null, key: null });
     else if (event.key === "+" || event.key === "-") {
-      const threshold = Math.max(0, Math.min(1, state.threshold + (event.key === "+" ? -0.01 : 0.01)));
+      const threshold = Math.max(0, Math.min(1, this.least + (event.key === "+" ? -0.01 : 0.01)));
       this.app.store.set({ threshold: Number(threshold.toFixed(2)) });
     } else if (event.key === "l") this.turnAround();
     else return false;
@@ -395,7 +380,7 @@ class Ribbon implements MountedView {
   async svg(): Promise<string> {
     const svg = this.stage.querySelector("svg")?.cloneNode(true) as SVGSVGElement | undefined;
     if (!svg) throw new Error("nothing is drawn yet");
-    for (const hidden of svg.querySelectorAll(".hidden-curve")) hidden.remove();
+    for (const faint of svg.querySelectorAll(".faint-curve")) faint.setAttribute("opacity", "0.22");
     return titledSvg(svg, this.caption(), this.app.palette);
   }
 }

@@ -19,6 +19,8 @@ export interface Layout {
 export const LINE = 24;
 const GAP = 14;
 const MARGIN = 12;
+/** Of the weights beside the labels of a column. */
+const NUMBER = 44;
 const TITLE = 22;
 /** Between two lines of tokens: at least, and at most where there is room. */
 const [NEAR, FAR] = [180, 420];
@@ -61,8 +63,8 @@ export function layOut(
     };
   }
   const widest = widths.map((side) => Math.min(Math.max(0, ...side), 260));
-  const between = Math.max(140, Math.min(420, width - widest[0] - widest[1] - 2 * MARGIN));
-  const whole = Math.max(width, widest[0] + widest[1] + between + 2 * MARGIN);
+  const between = Math.max(140, Math.min(420, width - widest[0] - widest[1] - 2 * (MARGIN + NUMBER)));
+  const whole = Math.max(width, widest[0] + widest[1] + between + 2 * (MARGIN + NUMBER));
   const left = (whole - between - widest[0] - widest[1]) / 2 + widest[0];
   const rows = Math.max(keys.length, queries.length);
   const column = (side: number, x: number, anchor: "start" | "end", texts: string[]): Label[] =>

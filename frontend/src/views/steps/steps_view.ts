@@ -1,7 +1,7 @@
 /** One query's attention, stage by stage, as rows of numbers over the keys. */
 
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
-import { button, element, roving } from "../../elements";
+import { button, element, hasFocus, roving } from "../../elements";
 import { brief, countText, fullText, weightText } from "../../labels";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
@@ -275,7 +275,7 @@ export class StepsView implements MountedView {
       one.setAttribute("aria-pressed", String(at === this.query));
       one.classList.toggle("dimmed", dimmed.has(at));
     }
-    if (!buttons.some((one) => one.matches(":focus"))) this.reach(buttons[this.query - first]);
+    if (!buttons.some((one) => hasFocus(one))) this.reach(buttons[this.query - first]);
   }
 
   /** The columns after the keys: the sink, which only counts in the sum, and the sum. */

@@ -4,11 +4,12 @@ import { colourAt, inkOn, rowTop, strength } from "../../colours";
 import type { App, Cells, MountedView, State, TextTable, View } from "../../contract";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
 import { marksOn } from "../../marks";
+import { Pointed } from "../../pointed";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import css from "./text.css";
 import { textAsSvg } from "./text_svg";
-import { fillToken } from "./token";
+import { fillToken, gap } from "./token";
 
 /** Units on a page of the text: what a browser lays out at once without a pause. */
 const PAGE = 1500;
@@ -43,12 +44,6 @@ export const view: View = {
   mount: (root, app) => new RunningText(root, app),
 };
 
-/** What stands before a token in its line: letters of two words must not be joined where no mark is between them. */
-function gap(label: string, begins: boolean): (string | HTMLElement)[] {
-  if (label.startsWith("↵")) return [];
-  return [begins && !label.startsWith("▁") ? " " : document.createElement("wbr")];
-}
-
 class RunningText implements MountedView {
   private readonly frame = document.createElement("div");
   private readonly stage = document.createElement("div");
@@ -56,6 +51,7 @@ class RunningText implements MountedView {
   private said = "";
   private readonly pages = document.createElement("span");
   private readonly directions: Record<State["direction"], HTMLInputElement>;
+  private readonly pointed: Pointed;
   private readonly stop: () => void;
   private asking = new AbortController();
   private shown: Shown;
@@ -66,6 +62,7 @@ class RunningText implements MountedView {
     root: HTMLElement,
     private readonly app: App,
   ) {
+    this.pointed = new Pointed(app.store);
     this.frame.className = "text";
     this.stage.className = "text-stage";
     this.stage.tabIndex = 0;
@@ -91,7 +88,7 @@ class RunningText implements MountedView {
 
     this.stage.addEventListener("pointerover", (event) => this.point(event, false));
     this.stage.addEventListener("pointerleave", () => {
-      if (!this.app.store.state.pinned) this.app.store.set({ query: null, key: null });
+      this.pointed.leave();
     });
     this.stage.addEventListener("click", (event) => this.point(event, true));
     this.shown = shownBy(app.manifest, app.store.state);
@@ -206,7 +203,9 @@ class RunningText implements MountedView {
   /** The chosen token and the side that it stands on, by the direction: a query looks, a key is looked at. */
   private chosen(): { side: Side; unit: number; place: Side } | null {
     const { state } = this.app.store;
-    const side: Side = state.direction === "from" ? "query" : "key";
+    const meant: Side = state.direction === "from" ? "query" : "key";
+    const other: Side = meant === "query" ? "key" : "query";
+    const side = state[meant] === null && state[other] !== null ? other : meant;
     const token = state[side];
     if (token === null) return null;
     const unit = this.unitsOf(side).unitOf(token);
@@ -258,7 +257,12 @@ class RunningText implements MountedView {
     const chosen = this.chosen();
     const place: Side | null = this.reading && (this.one ? "key" : this.reading.side);
     const weights = this.reading?.weights ?? new Float32Array();
-    const scale = { name: this.app.store.state.scale, top: 1, signed: !this.shown.info.probabilities };
+    const { scale: chosenScale } = this.app.store.state;
+    const scale = {
+      name: chosenScale === "auto" ? ("linear" as const) : chosenScale,
+      top: 1,
+      signed: !this.shown.info.probabilities,
+    };
     const most = rowTop(weights, 0, weights.length);
     for (const side of ["key", "query"] as const)
       for (const [unit, token] of this.tokens[side]) {
@@ -327,23 +331,27 @@ class RunningText implements MountedView {
     return `${where}: ${label} ${verb} ${list.map((one) => `${isolated(one.label)} ${weightText(one.weight)}`).join(", ") || "nothing here"}`;
   }
 
-  private choose(unit: number, place: Side, pinned: boolean): void {
+  private choose(unit: number, place: Side, pinned: boolean, passing = false): void {
     // In one text a token is both a query and a key: the direction says which is meant. Between two texts, its side does.
     const { state } = this.app.store;
     const side: Side = this.one ? (state.direction === "from" ? "query" : "key") : place;
     const token = this.unitsOf(side).start(unit);
-    this.app.store.set({
+    const chosen = {
       query: side === "query" ? token : null,
       key: side === "key" ? token : null,
-      direction: side === "query" ? "from" : "to",
-      pinned,
-    });
+      direction: side === "query" ? ("from" as const) : ("to" as const),
+    };
+    if (passing) this.pointed.over(chosen);
+    else {
+      this.pointed.keep();
+      this.app.store.set({ ...chosen, pinned });
+    }
   }
 
   private point(event: Event, pinned: boolean): void {
     const token = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-unit]") : null;
     if (token && (pinned || !this.app.store.state.pinned))
-      this.choose(Number(token.dataset.unit), token.dataset.side as Side, pinned);
+      this.choose(Number(token.dataset.unit), token.dataset.side as Side, pinned, !pinned);
     else if (pinned && !token) this.app.store.set({ pinned: false, query: null, key: null });
   }
 

@@ -23,3 +23,9 @@ export function fillToken(token: HTMLElement, text: string, special: boolean): v
     }
   }
 }
+
+/** What stands before a token in its line: letters of two words must not be joined where no mark is between them. */
+export function gap(label: string, begins: boolean): (string | HTMLElement)[] {
+  if (label.startsWith("↵")) return [];
+  return [begins && !label.startsWith("▁") ? " " : document.createElement("wbr")];
+}

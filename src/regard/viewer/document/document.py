@@ -28,7 +28,7 @@ from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
-from regard.viewer.document.opening import opening_of
+from regard.viewer.document.opening import opening_of, unit_of
 from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
 
 QUESTIONS = ("manifest", "region", "margins", "overview", "steps")
@@ -272,6 +272,7 @@ def document(
     if images and "view" not in manifest["opening"]:
         manifest["opening"]["view"] = "image"
     manifest["opening"] = opening_of(manifest, view=view, map=map, heads=heads, query=query, key=key, unit=unit)
+    manifest["opening"].setdefault("unit", unit_of(manifest, manifest["opening"]))
     if against is not None:
         manifest["opening"]["with"] = opened_against(manifest)
     return Document(manifest, found.maps, max_work)

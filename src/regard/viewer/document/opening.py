@@ -127,6 +127,13 @@ def checked_heads(manifest: dict[str, Any], number: int, asked: Any) -> list[int
     return sorted({_index("heads", head, count, "heads") for head in heads})
 
 
+def unit_of(manifest: dict[str, Any], opening: dict[str, Any]) -> str:
+    """The unit that a map opens in unless another is asked for: words, which people read, where one of its sides knows them."""
+    info = manifest["maps"][opening.get("map", 0)]
+    sides = [manifest["axes"][name] for name in (*info["rowAxes"], info["columnAxis"])]
+    return "words" if any(side["words"] is not None for side in sides) else "tokens"
+
+
 def checked_unit(manifest: dict[str, Any], number: int, asked: Any) -> str:
     """The unit, if this map has it.
 
