@@ -108,7 +108,7 @@ def test_a_long_map_is_read_as_a_sample_and_says_so(opened, long_map):
     opened.page.get_by_role("button", name="head 2", exact=True).wait_for(state="detached")  # it has two heads, not three
     opened.view("Map")
     told = opened.told()
-    found = re.search(r"each cell is the mean of (\d+) × \d+ weights · read from 1 query in (\d+)", told)
+    found = re.search(r"each cell is the largest of (\d+) × \d+ weights · read from 1 query in (\d+)", told)
     assert found, told
     side, step = map(int, found.groups())
     assert 2 <= step <= side
@@ -133,7 +133,7 @@ def test_another_document_stands_beside_the_first(opened):
     opened.rest()
     label = opened.page.locator(".compare-pane .map-canvas").get_attribute("aria-label")
     assert "long: " in label
-    assert "each cell is the mean of" in label
+    assert "each cell is the largest of" in label
     opened.page.locator(".compare-pane .map-canvas").focus()
     opened.press("ArrowDown", "Home", "ArrowDown")
     opened.page.get_by_role("combobox", name="beside it").select_option("")
