@@ -290,6 +290,6 @@ def test_python_and_back_in_jupyterlab(lab, browser):
     run(3)
     box = cells.nth(3).locator(".viewer.widget")
     box.nth(1).wait_for()
-    assert [box.nth(at).get_by_role("tab", selected=True).text_content() for at in range(2)] == ["Heads", "Map"]
+    assert [box.nth(at).locator("[role=tab][aria-selected=true]").text_content() for at in range(2)] == ["Heads", "Map"]
     assert cells.nth(3).locator("[id^=regard-still]").count() == 0
     assert [cells.nth(at).locator(".viewer").count() for at in range(4)] == [1, 0, 0, 2]
