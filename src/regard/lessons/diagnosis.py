@@ -211,6 +211,9 @@ def _report(
             if ours.shape == theirs.shape and not bool(close(ours, theirs).all())
         ]
         parts += [f"Case: {(exercise.cases + exercise.draws)[case].title}.", *pairs] if pairs else []
+        every = zip(exercise.returns, expected, actual, strict=True)
+        shapes = [_shape(result, ours, theirs) for result, ours, theirs in every if ours.shape != theirs.shape]
+        parts += [wrapped(one) for one in shapes if mistakes]  # else the message is of them
     good = [one.title for one, ours, theirs in zip(exercise.cases, right, tried, strict=False) if alike(ours, theirs)]
     parts += [wrapped(f"Right in {len(good)} of {len(exercise.cases)} cases: {'; '.join(good)}.")] if good else []
     name = getattr(function, "__name__", "answer")

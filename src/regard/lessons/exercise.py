@@ -140,9 +140,10 @@ class Exercise:
     @cached_property
     def draws(self) -> tuple[Case, ...]:
         """Inputs drawn at random, the same every time: an answer that is right in the cases alone is not right."""
+        seeds = [f"{self.seed} {number}" if self.seed else number for number in range(1, DRAWS + 1)]
         return tuple(
-            Case(f"drawn at random, number {number}", self.draw(random.Random(f"{self.seed}{number}")))  # noqa: S311 - no secrets
-            for number in range(1, DRAWS + 1)
+            Case(f"drawn at random, number {number}", self.draw(random.Random(seed)))  # noqa: S311 - no secrets
+            for number, seed in enumerate(seeds, start=1)
         )
 
     def edited(self, *variants: Edits | AnyFunction) -> AnyFunction | None:

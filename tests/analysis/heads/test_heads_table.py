@@ -152,7 +152,7 @@ def test_many_heads_fit():
             OptionError,
             "statistics: expected some of own, got 'owen'",
         ),
-        (([{"layer": 0, "head": 0, "own": 1.0}], "own"), OptionError, "expected a list of names, got 'own'"),
+        (([{"layer": 0, "head": 0, "own": 1.0}], "own"), DtypeError, "expected a list of names, got 'own'"),
     ],
 )
 def test_what_is_refused(arguments, error, words):

@@ -279,7 +279,7 @@ _STRETCHED, _STRETCH = "(positions / stretch)[:, None]", "max(1.0, length / trai
 
 def _long(rng: random.Random) -> tuple[Tensor, int, int, int]:
     trained, length = rng.choice((4, 8, 10)), rng.choice((3, 4, 8, 10, 15, 40))
-    positions = torch.tensor([float(rng.randrange(length)) for _ in range(rng.randint(1, 4))])
+    positions = torch.tensor([float(rng.randrange(length)) for _ in range(rng.randint(1, 20))])
     return positions, 2 * rng.randint(1, 4), trained, length
 
 
