@@ -40,7 +40,7 @@ def test_every_mechanism_can_be_shown(one):
     assert shown.manifest["notes"][:2] == [one.formula, one.paper]
     assert_close(region(shown, head=2), attended.weights[0, 2], atol=1e-6, rtol=1e-5)
     assert shown.manifest["maps"][0]["steps"] == (factors is not None)
-    assert shown.manifest["opening"] == ({} if factors is None else {"view": "steps"})
+    assert shown.manifest["opening"] == ({} if factors is None else {"view": "steps"}) | {"unit": "tokens"}
     if factors is not None:
         output = unpack(shown.answer("steps", {"map": 0, "head": 2}))[1]["output"]
         assert_close(torch.from_numpy(output.copy()), attended.output[0, 2])
@@ -66,7 +66,7 @@ def test_shown_where_there_is_no_notebook(monkeypatch):
     text = path.read_text(encoding="utf-8")
     path.unlink()
     assert "<title>Turned</title>" in text
-    assert json.dumps({"view": "steps"}, separators=(",", ":")) in text
+    assert json.dumps({"view": "steps", "unit": "tokens"}, separators=(",", ":")) in text
 
 
 def test_shown_in_a_notebook(monkeypatch):

@@ -168,6 +168,6 @@ def test_documents_have_one_a_sequence():
     shown = document(torch.rand(2, 3, 5, 5).softmax(-1), image=[gradient(), gradient(30, 30)], grid=(2, 2))
     assert [(one["item"], one["height"]) for one in shown.manifest["images"]] == [(0, 40), (1, 30)]
     assert sides(shown.manifest)[1]["tokens"] == [1, 2, 3, 4]
-    assert shown.manifest["opening"] == {"view": "image"}
+    assert shown.manifest["opening"] == {"view": "image", "unit": "tokens"}
     with pytest.raises(OptionError, match="at most 1 pictures"):
         document(torch.eye(4), image=[gradient()] * 2, grid=(2, 2))

@@ -33,7 +33,7 @@ def opening_of(manifest: dict[str, Any], **asked: Any) -> dict[str, Any]:
         >>> import torch
         >>> from regard.viewer.document.document import document
         >>> opening_of(document(torch.eye(3)).manifest, view="text", query=-1)
-        {'view': 'text', 'query': 2, 'pinned': True}
+        {'unit': 'tokens', 'query': 2, 'pinned': True, 'view': 'text'}
     """
     opening = dict(manifest["opening"])
     if asked.get("map") is not None:
