@@ -180,8 +180,9 @@ class Opened:
 
     def address(self):
         """What the address says of the state, once it has been written."""
-        self.page.wait_for_timeout(400)
-        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.url).fragment, keep_blank_values=True))
+        # By the clock of the page, whose shorter timer writes it: ours runs ahead of a page that is busy.
+        found = self.page.evaluate("() => new Promise((done) => { setTimeout(() => done(location.href), 400); })")
+        return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(found).fragment, keep_blank_values=True))
 
     def table(self):
         """Caption, names of columns and rows of the table of what is shown, as it stands on the page."""
@@ -260,7 +261,7 @@ class Drawing:
     def says(self, row, column, weight, error=0.0):
         """Whether the cell says its weight: it is written in it, or too small beside the strongest colour to be."""
         text = self.values.get((row, column))
-        return abs(float(weight)) < NOT_WRITTEN if text is None else rounded(text, weight, error)
+        return abs(float(weight)) < NOT_WRITTEN + error if text is None else rounded(text, weight, error)
 
     def whole(self):
         """The cells that are all on the plot, as (row, column)."""
