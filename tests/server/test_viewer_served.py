@@ -92,6 +92,7 @@ def test_zoom_and_keys(opened, small):
 
 def test_steps_are_those_of_trace(opened, small):
     opened.view("Steps")
+    opened.page.get_by_role("button", name="All", exact=True).click()
     opened.page.get_by_role("toolbar", name="query").get_by_role("button").nth(7).click()
     opened.rest()
     factors = small.factors
@@ -137,12 +138,13 @@ def test_another_document_stands_beside_the_first(opened):
     opened.page.locator(".compare-pane .map-canvas").focus()
     opened.press("ArrowDown", "Home", "ArrowDown")
     opened.page.get_by_role("combobox", name="beside it").select_option("")
+    opened.page.locator(".compare-pane .map-canvas").wait_for(state="detached")
     opened.rest()
     assert opened.page.locator(".map-canvas").count() == 1
 
 
 def test_what_it_was_told_is_in_the_address_and_loads_again(browser, files, small):
-    opened = looked_at(browser, files, "#view=map&heads=2&special=hidden")
+    opened = looked_at(browser, files, "#view=map&heads=2&special=hidden&unit=tokens")
     assert_shows(opened.drawing(), small[0, 2, :-1, :-1])
     opened.finish()
 
@@ -165,6 +167,7 @@ class TestPlayground:
         translation = regard.translate("The dog sleeps.")
         reading = translation.reading()
         playground.view("Map")
+        playground.choose("units", "tokens")
         assert_shows(playground.drawing(), translation.recording.cross[reading.layer][0, reading.head])
         assert set(translation.source_tokens) <= set(playground.drawing().texts)
 
@@ -173,7 +176,7 @@ class TestPlayground:
         page.get_by_role("textbox").first.fill("The dog sleeps.")
         page.get_by_role("textbox").nth(1).fill("Le chien dort bien.")
         page.get_by_role("button", name="Translate").click()
-        page.locator(".ribbon-stage").get_by_text("▁bien").wait_for()
+        page.locator(".ribbon-stage").get_by_text("bien.", exact=True).wait_for()
         assert page.get_by_role("combobox", name="looking at").locator("option").count() >= 2
 
     def test_a_mechanism_step_by_step(self, playground):
@@ -187,6 +190,7 @@ class TestPlayground:
         playground.view("Map")
         assert_shows(playground.drawing(), expected[0, 0])
         playground.view("Steps")
+        page.get_by_role("button", name="All", exact=True).click()
         _, _, rows = playground.table()
         assert [row[0].split(":")[0] for row in rows][:3] == ["q · k", "scale", "softcap"]
         playground.close_table()
