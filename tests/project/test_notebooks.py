@@ -42,12 +42,11 @@ def code_cells(notebook):
 
 
 def texts(output):
-    """All that a reader can read in an output."""
-    return (
-        [output.text]
-        if output.output_type == "stream"
-        else [str(text) for kind, text in output.data.items() if kind != "image/png"]
-    )
+    """All that a reader can read in an output: no picture, also where it is written into a page."""
+    if output.output_type == "stream":
+        return [output.text]
+    shown = [str(text) for kind, text in output.data.items() if kind != "image/png"]
+    return [re.sub(r"data:image/\w+;base64,[\w+/=]+", "", text) for text in shown]
 
 
 def faults(notebook):
