@@ -49,6 +49,12 @@ def span(text):
     return slice(int(first), int(last or first) + 1)
 
 
+def part_drawn(drawing):
+    """The rows and columns of a saved picture, as it says: it has a shape of its own, and may show more than the window."""
+    said = next(text for text in drawing.texts if text.startswith("part of the map: ")).replace(",", "")
+    return [slice(int(first), int(last) + 1) for first, last in re.findall(r"(\d+) to (\d+)", said)]
+
+
 def block(long_map, row):
     """The weights of the cell that a row of the table tells of."""
     return long_map[0, HEAD, span(row[0]), span(row[2])]
@@ -87,9 +93,11 @@ def test_from_the_whole_map_to_single_weights(opened, long_map):
 
     while not (drawing := opened.drawing()).values:
         opened.wheel(point, -240)
+    rows, columns = part_drawn(drawing)
     top, _, left, _ = map(float, opened.address()["viewport"].split(","))
-    row, column = int(top), int(left)
-    weights = long_map[0, HEAD, row : row + drawing.rows, column : column + drawing.columns]
+    assert int(top) in range(LENGTH)[rows]
+    assert int(left) in range(LENGTH)[columns]
+    weights = long_map[0, HEAD, rows, columns]
     error = error_told(opened)
     assert_shows(drawing, weights, error)
     # A map of noise has no two rows alike: another place's weights would not do.
