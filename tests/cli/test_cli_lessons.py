@@ -110,6 +110,13 @@ def test_a_file_that_does_not_run_is_one_line(folder, capsys, text, told):
     assert not (folder / "lessons.json").exists()
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_is_not_there_is_told_with_what_to_do(capsys):
+    status, out, err = said(capsys, "check", "nosuch.py")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "cannot read 'nosuch.py': No such file or directory; regard lessons begin NAME > FILE" in err
+
+
 def test_only_one_of_several(folder, capsys):
     (folder / "answers.py").write_text(UNSCALED + "\n\ndef softmax(scores):\n    return scores.softmax(1)\n")
     status, out, _ = said(capsys, "check", "answers.py", "--only", "softmax", "--json")

@@ -1,6 +1,7 @@
 """``regard lessons``: the exercises, what was tried of them, and what is wrong with an answer."""
 
 import argparse
+import errno
 import importlib.machinery
 import importlib.util
 import sys
@@ -16,7 +17,7 @@ from rich.text import Text
 from regard import lessons
 from regard.cli.reports import complain, print_json
 from regard.errors import OptionError, RegardError
-from regard.files import opened
+from regard.files import opened, refusal
 from regard.lessons import Exercise, Report
 from regard.lessons.report import listed
 from regard.lessons.tries import Record, Tries, begin
@@ -116,7 +117,11 @@ def _module(path: Path) -> ModuleType:
         OptionError: it is no Python, or raises; with the line.
         OSError: it cannot be read.
     """
-    opened(path).close()
+    try:
+        opened(path).close()
+    except OSError as error:
+        advice = f"{error.strerror or error}; regard lessons begin NAME > FILE writes one to start from"
+        raise refusal("read", error.errno or errno.EIO, path, advice) from error
     spec = importlib.util.spec_from_loader("answers", importlib.machinery.SourceFileLoader("answers", str(path)))
     if spec is None or spec.loader is None:
         raise OptionError(f"expected a Python file, got {str(path)!r}")
