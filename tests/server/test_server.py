@@ -254,6 +254,21 @@ class TestToken:
         with pytest.raises(OSError, match="--host takes an address of this machine"), listening("203.0.113.7", 0):
             pass
 
+    def test_answers_do_not_wait_until_the_client_acknowledges_their_heads(self):
+        async def sends_at_once():
+            with listening("127.0.0.1", 0) as found:
+                met = asyncio.get_running_loop().create_future()
+                server = await asyncio.start_server(lambda _, writer: met.set_result(writer), sock=found.dup())
+                async with server:
+                    _, writer = await asyncio.open_connection(*found.getsockname())
+                    answering = await met
+                    there = answering.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                    for one in (writer, answering):
+                        one.close()
+                    return there
+
+        assert asyncio.run(sends_at_once())
+
     def test_who_has_none_is_refused_and_who_has_it_gets_a_cookie(self, amap, tmp_path):
         path = tmp_path / "map.safetensors"
         amap.save(path)

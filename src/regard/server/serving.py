@@ -75,7 +75,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         OSError: it is taken, or not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as found:
+    # TCP by its name: elsewhere asyncio leaves Nagle's algorithm on, and answers wait 40 ms for an acknowledgement.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as found:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((host, port))
