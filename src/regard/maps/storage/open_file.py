@@ -39,6 +39,7 @@ class OpenFile:
         self.path, self._file = path, os.dup(file.fileno())
         weakref.finalize(self, os.close, self._file)
         self._lock, self._readers, self._leased = threading.Lock(), 0, True
+        self._mine = threading.local()
         self._then = self._now()
 
     def _now(self) -> tuple[int, int]:
@@ -60,14 +61,19 @@ class OpenFile:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """A read: of what was there when the file was opened, or an error."""
+        if self._leased and getattr(self._mine, "reads", False):  # within a read of this thread, which holds the lease
+            yield
+            return
         with self._lock:
             self._readers += 1
             if self._readers == 1:
                 self._lease(hold=True)
         try:
             self.check()
+            self._mine.reads = True
             yield
         finally:
+            self._mine.reads = False
             with self._lock:
                 self._readers -= 1
                 if not self._readers:
