@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from regard.errors import OptionError
-from regard.surveying.comparison import compare, holm
+from regard.surveying.comparison import compare
 from regard.surveying.scales import UNIT
-from regard.surveying.tests_of_means import two_sided
+from regard.surveying.tests_of_means import holm, two_sided
 from support.surveys import drawn, survey_of
 from witnesses.comparison import within
 

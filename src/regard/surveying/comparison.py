@@ -13,7 +13,7 @@ from regard.arguments import number, one_of
 from regard.errors import OptionError
 from regard.surveying.scales import UNIT
 from regard.surveying.survey_file import Survey
-from regard.surveying.tests_of_means import Tested, paired, two_sided, welch, within_lengths
+from regard.surveying.tests_of_means import Tested, holm, paired, two_sided, welch, within_lengths
 from regard.surveying.totals import Totals
 
 Test = Literal["paired", "lengths", "means"]
@@ -263,18 +263,3 @@ def _difference(cell: _Cell, found: Tested, quantile: float) -> Difference:
         *(*cell[:4], *found.texts, *found.means, found.difference, found.error),
         *(effect, effect - around, effect + around, found.freedom, p, math.nan),
     )
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """p-values adjusted by Holm's step-down method, in their order.
-
-    Example:
-        >>> holm([0.04, 0.01, 0.03])
-        [0.06, 0.03, 0.06]
-    """
-    order = sorted(range(len(values)), key=values.__getitem__)
-    found, highest = [0.0] * len(values), 0.0
-    for rank, at in enumerate(order):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[at]))
-        found[at] = highest
-    return found

@@ -1,8 +1,8 @@
 """How far apart two means are, and how sure that is: of the same texts, of texts of like length, of any texts."""
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,8 +125,32 @@ def two_sided(t: float, freedom: float) -> float:
         >>> round(two_sided(2.228, 10), 3)  # a printed table says 0.05
         0.05
     """
+    return float(2 * special_functions("to compare surveys").stdtr(freedom, -abs(t)))
+
+
+def special_functions(why: str) -> Any:
+    """Distributions as scipy.special has them: Student's t and others, without the imports of scipy.stats.
+
+    Raises:
+        ImportError: scipy is not installed.
+    """
     try:
         from scipy import special
     except ImportError as error:
-        raise ImportError('expected scipy to compare surveys, got none; pip install "regard[survey]"') from error
-    return float(2 * special.stdtr(freedom, -abs(t)))  # Student's t, without the imports of scipy.stats
+        raise ImportError(f'expected scipy {why}, got none; pip install "regard[survey]"') from error
+    return special
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values adjusted by Holm's step-down method, in their order.
+
+    Example:
+        >>> holm([0.04, 0.01, 0.03])
+        [0.06, 0.03, 0.06]
+    """
+    order = sorted(range(len(values)), key=values.__getitem__)
+    found, highest = [0.0] * len(values), 0.0
+    for rank, at in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[at]))
+        found[at] = highest
+    return found
