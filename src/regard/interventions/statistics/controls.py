@@ -1,0 +1,45 @@
+"""Groups of heads drawn at random: what a group must be better than before it is called special."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from regard.arguments import whole_number
+from regard.errors import OptionError
+from regard.interventions.statistics.chance import keys_of, numbers
+
+Head = tuple[int, int]
+
+
+def random_groups(group: Sequence[Head], heads: Mapping[int, int], count: int = 20, seed: int = 0) -> list[tuple[Head, ...]]:
+    """Groups with as many heads of each layer as this one, of any heads of these layers (Shi et al. 2024, arXiv 2410.13032).
+
+    Args:
+        group: (layer, head) pairs.
+        heads: how many heads each layer has.
+        count: how many groups.
+        seed: of the draw.
+
+    Raises:
+        OptionError: a head that is not there.
+
+    Example:
+        >>> random_groups([(0, 1), (2, 0)], {0: 4, 1: 4, 2: 4}, count=2)
+        [((0, 2), (2, 2)), ((0, 1), (2, 1))]
+    """
+    whole_number("controls", count, 1)
+    for layer, head in group:
+        if not 0 <= head < heads.get(layer, 0):
+            raise OptionError(
+                f"group: expected heads that there are, got ({layer}, {head}); layer {layer} has {heads.get(layer, 0)}"
+            )
+    sizes = sorted(Counter(layer for layer, _ in set(group)).items())
+    found = []
+    for control in range(count):
+        drawn: list[Head] = []
+        for layer, size in sizes:
+            order = np.argsort(numbers(keys_of([f"{control} {layer}"], seed), range(heads[layer]))[:, 0], kind="stable")
+            drawn += [(layer, int(head)) for head in sorted(order[:size].tolist())]
+        found.append(tuple(drawn))
+    return found
