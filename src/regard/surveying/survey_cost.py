@@ -7,7 +7,7 @@ any file may, as many times its size as honest ones do.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from regard.errors import FileFormatError
 from regard.files import opened
@@ -24,16 +24,29 @@ MOST_COLUMNS = 256
 FREE_PAGES, BYTES_A_PAGE = 4096, 1024
 
 _VALUE = 64  # a number of Python's, in a list of it
+_NUMBER = 16  # in an array, and once more while it is read
 _TEXT = 64  # a text of Python's, beside its letters
 _DECODED = 4  # times that a letter of a page is in memory, as a page, in Arrow, and in Python
 
 
-def read_table(place: Path, metadata: bytes) -> tuple[Any, "Cost"]:
-    """The table of a survey's file, and what its parts are paid with.
+class Made(NamedTuple):
+    """What a file should be, and what makes it, in errors."""
+
+    what: str
+    by: str
+
+
+SURVEY = Made("a survey", "regard survey")
+
+
+def read_table(place: Path, metadata: bytes, made: Made = SURVEY, *, whole: bool = True) -> tuple[Any, "Cost"]:
+    """The table of a survey's file, or of another that is made as one, and what its parts are paid with.
 
     Args:
         place: where it is.
         metadata: the name of the text in it that says that it is a survey.
+        made: what it should be instead.
+        whole: whether texts that repeat are wanted as texts; else they stay where they are, and are not paid for as texts.
 
     Raises:
         FileFormatError: it is no Parquet file, a damaged one, or takes more than it may.
@@ -44,19 +57,20 @@ def read_table(place: Path, metadata: bytes) -> tuple[Any, "Cost"]:
 
     with opened(place) as file:
         size = os.fstat(file.fileno()).st_size
-        _check_footer(file, size, place)
+        _check_footer(file, size, place, made)
         try:
-            cost = Cost(size, place)
+            cost = Cost(size, place, made)
             table = parquet.ParquetFile(file)
             about = (table.metadata.metadata or {}).get(metadata)
             if about is not None:
                 cost.pay_for_text(about)
-                cost.pay_for_pages(file, table.metadata)
+                cost.pay_for_pages(file, table.metadata, _VALUE if whole else _NUMBER)
                 file.seek(0)
                 texts = _columns_of_texts(table.schema_arrow)
                 # A text that repeats stays where it is, until it is known how long all of them are.
                 found = parquet.ParquetFile(file, read_dictionary=texts).read()
-                cost.pay_for_texts(found)
+                if whole:
+                    cost.pay_for_texts(found)
                 return found, cost
             return table.schema_arrow.empty_table().replace_schema_metadata(table.metadata.metadata), cost
         except FileFormatError:
@@ -71,39 +85,39 @@ def read_table(place: Path, metadata: bytes) -> tuple[Any, "Cost"]:
             TypeError,
             ValueError,
         ) as error:
-            raise _unreadable(place, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+            raise _unreadable(place, made, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
 
 
-def _check_footer(file: BinaryIO, size: int, place: Path) -> None:
+def _check_footer(file: BinaryIO, size: int, place: Path, made: Made) -> None:
     file.seek(max(0, size - 8))
     last = file.read(8)
     length = int.from_bytes(last[:4], "little")
     if size < 12 or last[4:] != b"PAR1" or length > size - 12:
-        raise _unreadable(place, "it does not end as one")
+        raise _unreadable(place, made, "it does not end as one")
     if length > MOST_FOOTER:
         raise FileFormatError(
-            f"expected a survey, got {str(place)!r} with {length:,} bytes behind its tables, {MOST_FOOTER:,} at most"
+            f"expected {made.what}, got {str(place)!r} with {length:,} bytes behind its tables, {MOST_FOOTER:,} at most"
         )
     file.seek(0)
 
 
-def _unreadable(place: Path, why: str) -> FileFormatError:
-    return FileFormatError(f"expected a survey, got {str(place)!r}, which is no readable Parquet: {why}")
+def _unreadable(place: Path, made: Made, why: str) -> FileFormatError:
+    return FileFormatError(f"expected {made.what}, got {str(place)!r}, which is no readable Parquet: {why}")
 
 
 class Cost:
     """Memory, paid for before it is taken."""
 
-    def __init__(self, size: int, place: Path) -> None:
+    def __init__(self, size: int, place: Path, made: Made = SURVEY) -> None:
         self._allowed = self._left = FREE_BYTES + TIMES * size
         self._pages = FREE_PAGES + size // BYTES_A_PAGE
-        self._size, self._place = size, place
+        self._size, self._place, self._made = size, place, made
 
     def pay_for_text(self, text: bytes) -> None:
         """What JSON becomes."""
         Budget(TIMES * self._size, self._refuse).pay_for_text(text)
 
-    def pay_for_pages(self, file: BinaryIO, metadata: Any) -> None:
+    def pay_for_pages(self, file: BinaryIO, metadata: Any, each: int = _VALUE) -> None:
         """What the tables become: their values, and their letters where each is written."""
         if metadata.num_columns > MOST_COLUMNS:
             raise self._refuse(f"at most {MOST_COLUMNS} columns", f"{metadata.num_columns:,}")
@@ -111,12 +125,12 @@ class Cost:
             group = metadata.row_group(number)
             for column in range(metadata.num_columns):
                 chunk = group.column(column)
-                self.pay(chunk.num_values * _VALUE)
+                self.pay(chunk.num_values * each)
                 for page in pages(file, chunk):
                     self._pages -= 1
                     if self._pages < 0:
                         raise self._refuse("a few pages, as it is small", "more")
-                    self.pay(page.values * _VALUE + page.nbytes * _DECODED)
+                    self.pay(page.values * each + page.nbytes * _DECODED)
 
     def pay_for_texts(self, table: Any) -> None:
         """What texts become that are written once and stand in many places."""
@@ -140,8 +154,8 @@ class Cost:
 
     def _refuse(self, expected: str, got: str) -> FileFormatError:
         return FileFormatError(
-            f"expected a survey, {expected}, got {got} in {str(self._place)!r} of {self._size:,} bytes; it was not made by "
-            "regard survey, or is damaged: copy it again"
+            f"expected {self._made.what}, {expected}, got {got} in {str(self._place)!r} of {self._size:,} bytes; it was not "
+            f"made by {self._made.by}, or is damaged: copy it again"
         )
 
 
