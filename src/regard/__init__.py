@@ -11,7 +11,7 @@ from regard import pictured as _pictured
 from regard.version import __version__ as __version__  # said to be public, for type checkers
 
 if TYPE_CHECKING:
-    from regard import lessons, measures
+    from regard import interventions, lessons, measures
     from regard.analysis.alignment.align import Alignment, align
     from regard.analysis.alignment.error_rates import aer
     from regard.analysis.flow.attention_flow import attention_flow
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from regard.figures.heads_grid import heads_grid
     from regard.figures.heatmap import heatmap
     from regard.figures.token_scores import token_scores
+    from regard.interventions.intervene import intervene
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
     from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
@@ -66,6 +67,8 @@ _HOME = {
     "heads": "analysis.heads.table",
     "heads_grid": "figures.heads_grid",
     "heatmap": "figures.heatmap",
+    "intervene": "interventions.intervene",
+    "interventions": "",
     "lessons": "",
     "load": "recording.recording_file",
     "measures": "",
@@ -107,6 +110,8 @@ __all__ = [
     "heads",
     "heads_grid",
     "heatmap",
+    "intervene",
+    "interventions",
     "lessons",
     "load",
     "measures",

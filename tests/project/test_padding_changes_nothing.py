@@ -16,6 +16,7 @@ from torch.testing import assert_close
 import regard
 from regard.analysis.alignment import rank_heads
 from regard.analysis.flow import attention_flow_edges, relevance_edges, rollout_edges
+from regard.interventions import edges, heads, hide, layers, running_mean, scale, zero
 from regard.measures import logit_difference
 from support.tiny_models import PAD, Tokenizer, tiny
 
@@ -260,6 +261,25 @@ def of_ablation(seen):
     return found
 
 
+def of_interventions(seen):
+    model, found = tiny(seen.name), []
+    kind = "encoder" if seen.name == "marian" else None
+    mask = seen.given.get("decoder_attention_mask", seen.given["attention_mask"])
+    changes = (
+        {heads((0, 1), (1, 0), at=-2, kind=kind): zero()},
+        {heads((0, 1), at=[0, -1], part="key", kind=kind): scale(0.5)},
+        {heads((1, 0), kind=kind): running_mean()},
+        {layers(1, part="stream", at=1, kind=kind): zero()},
+        {edges([1, -2], queries=-1, kind=kind): hide(), edges(0, layers=[1], kind=kind): hide()},
+    )
+    for change in changes:
+        with torch.no_grad(), regard.intervene(model, change):
+            output = model(**seen.given)
+        states = output.last_hidden_state if seen.name == "bert" else output.logits
+        found.append(states[seen.item, mask[seen.item].bool()])
+    return found
+
+
 def of_sweeps(seen):
     if seen.name == "bert":
         return []
@@ -296,6 +316,7 @@ REPORTS = {
     "save": of_tables,
     "page": of_pages,
     "ablate": of_ablation,
+    "intervene": of_interventions,
     "sweep": of_sweeps,
     "align": of_alignments,
 }
@@ -306,6 +327,7 @@ ALSO = {
     "page": {"show"},
     "norm_weighted": {"gradient_weighted"},
     "align": {"aer", "Alignment", "rank_heads"},
+    "intervene": {"interventions"},
     "sweep": {"Sweep", "measures"},
 }
 """Those that are asked beside it."""

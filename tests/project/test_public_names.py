@@ -112,6 +112,7 @@ def test_public_modules_are_few():
         "regard.analysis.flow",
         "regard.analysis.heads",
         "regard.errors",
+        "regard.interventions",
         "regard.lessons",
         "regard.masks",
         "regard.measures",

@@ -20,6 +20,7 @@ PUBLIC = (
     "regard.axes",
     "regard.lessons",
     "regard.measures",
+    "regard.interventions",
     "regard.translation",
     "regard.analysis.alignment",
     "regard.analysis.flow",

@@ -1,9 +1,15 @@
 """Every public name of Regard with arguments that work: the rows of the battery of wrong calls."""
 
-from support import calls_of_findings, calls_of_maps, calls_of_models, calls_of_pictures
+from support import calls_of_findings, calls_of_interventions, calls_of_maps, calls_of_models, calls_of_pictures
 from support.wrong_calls import Call
 
-CALLS: dict[str, Call] = calls_of_maps.CALLS | calls_of_models.CALLS | calls_of_findings.CALLS | calls_of_pictures.CALLS
+CALLS: dict[str, Call] = (
+    calls_of_maps.CALLS
+    | calls_of_models.CALLS
+    | calls_of_findings.CALLS
+    | calls_of_interventions.CALLS
+    | calls_of_pictures.CALLS
+)
 
 DATA = {
     "regard.Alignment",
@@ -11,6 +17,9 @@ DATA = {
     "regard.Sweep",
     "regard.Trace",
     "regard.Translation",
+    "regard.interventions.MEASURES",
+    "regard.interventions.Prompt",
+    "regard.interventions.Seen",
     "regard.lessons.Case",
     "regard.lessons.Exercise",
     "regard.lessons.Mistake",

@@ -6,16 +6,16 @@ queries and keys; everything else is the kernel's. So both work at any length.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from regard.arguments import one_of, several, whole_number
 from regard.errors import DtypeError, OptionError, RecordingError, in_short
-from regard.maps.attention_map import AttentionMap
 from regard.recording.block import once
 from regard.recording.copies import Copies
+from regard.recording.hiding import hide
 from regard.recording.layers import listed
 from regard.recording.means import TextRows
 from regard.recording.observe import observe
@@ -26,9 +26,6 @@ Head = tuple[int, int]
 Edge = tuple[int, int, int, int]
 Replacement = Literal["zero", "mean"]
 """What may stand in place of a head's output; "mean" is ``TextRows.mean``."""
-
-ROUNDING = 1e-4
-"""Rows that sum to 1 less this have lost nothing to a sink."""
 
 
 @once
@@ -101,7 +98,7 @@ class HeadSwitch(Observer):
             raise DtypeError(f"model: expected a torch module, got {type(model).__name__}")
         super().__init__(model)
         self.how = one_of("how", how, get_args(Replacement))
-        self.kind = self._checked_kind(kind)
+        self.kind = self.kinds.checked(kind)
         self.heads: dict[int, int] = {}
         self._off: dict[int, list[int]] = {}  # layer to heads
         for place in several("heads", heads, "(layer, head)", advice="for example heads=[(0, 3)]"):
@@ -112,13 +109,6 @@ class HeadSwitch(Observer):
             layer, head, query, key = _whole_numbers("edges", edge, "(layer, head, query, key)")
             self._cut.setdefault(layer, {}).setdefault((head, query), []).append(key)
         self._before: AttentionCall | None = None  # self-attention over the same rows, before cross-attention
-
-    def _checked_kind(self, kind: str | None) -> str:
-        both_halves = self.kinds.both_halves
-        if kind is None and not both_halves:
-            return "self"
-        has = ("encoder", "decoder", "cross") if both_halves else ("self", "cross")
-        return one_of("kind", cast("str", kind), has, advice=f"{type(self.modules['']).__name__} has no other")
 
     def enter_outermost(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         """Nothing else of the model runs."""
@@ -167,15 +157,28 @@ class HeadSwitch(Observer):
         changed = call.output.clone(memory_format=torch.contiguous_format)
         seen = call.heads_first(changed)  # (batch, heads, queries, dim), a view
         if edges:
-            with torch.no_grad():
-                amap = call.make_map(Copies())
-            for (head, query), keys in edges.items():
-                self._check_query(query, seen.shape[2], layer)
-                seen[:, head, query] = _row_without(amap, value, head, query, keys).to(seen)
+            self._cut_edges(call, seen, value, layer, edges)
         rows = self._rows(call, seen.shape) if heads and self.how == "mean" else None
         for head in heads:
             seen[:, head] = 0 if rows is None else rows.mean(seen[:, head])
         return changed if call.as_given is None else call.as_given(seen)
+
+    @torch.no_grad()
+    def _cut_edges(
+        self, call: AttentionCall, seen: Tensor, value: Tensor, layer: int, edges: Mapping[tuple[int, int], list[int]]
+    ) -> None:
+        """Compute the rows of these edges once more, without their keys."""
+        amap = call.make_map(Copies())
+        batch, _, queries, columns = amap.shape
+        for (head, query), keys in edges.items():
+            self._check_query(query, queries, layer)
+            if wrong := [key for key in keys if key >= columns]:
+                raise OptionError(f"expected edges to keys from 0 to {columns - 1}, got {wrong[0]}")
+            hidden = torch.zeros(batch, columns, dtype=torch.bool, device=seen.device)
+            hidden[:, keys] = True
+            row = torch.zeros(batch, queries, dtype=torch.bool, device=seen.device)
+            row[:, query] = True
+            hide(seen, amap, value, hidden, row, [head])
 
     def _check_query(self, query: int, queries: int, layer: int) -> None:
         if query >= queries:
@@ -204,17 +207,3 @@ def _whole_numbers(name: str, given: Any, axes: str) -> tuple[int, ...]:
     if not isinstance(given, tuple | list) or len(given) != axes.count(",") + 1:
         raise OptionError(f"{name}: expected {axes} of whole numbers from 0, got {in_short(given)}")
     return tuple(whole_number(name, one, 0, advice=f"give {axes}, counted from 0") for one in given)
-
-
-@torch.no_grad()
-def _row_without(amap: AttentionMap, value: Tensor, head: int, query: int, keys: list[int]) -> Tensor:
-    """The output of one query of one head that does not see these keys, (batch, dim)."""
-    if wrong := [key for key in keys if key >= amap.shape[3]]:
-        raise OptionError(f"expected edges to keys from 0 to {amap.shape[3] - 1}, got {wrong[0]}")
-    weights = amap.select(heads=head, queries=query).dense()[:, 0, 0]  # (batch, keys)
-    sunk = 1 - weights.sum(dim=1, keepdim=True)  # what a sink takes; else rounding
-    weights[:, keys] = 0
-    left = weights.sum(dim=1, keepdim=True) + torch.where(sunk > ROUNDING, sunk, 0)
-    weights = weights / left.masked_fill(left == 0, 1)
-    v = value[:, head // (amap.shape[1] // value.shape[1])].to(weights)  # (batch, keys, dim)
-    return (weights.unsqueeze(1) @ v).squeeze(1)

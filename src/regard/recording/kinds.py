@@ -1,9 +1,11 @@
 """Which modules compute attention, and of what kind: by where keys come from, and by names where that says nothing."""
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
+
+from regard.arguments import one_of
 
 ATTENTION_KINDS = ("encoder", "decoder", "cross", "self")
 
@@ -56,6 +58,17 @@ class Kinds:
         if not self.both_halves:
             return "self"
         return "decoder" if in_decoder else "encoder"
+
+    def checked(self, kind: str | None) -> str:
+        """A kind that somebody asked for; that of the model's self-attention for None, where it has one only.
+
+        Raises:
+            OptionError: the model has no such kind, or several.
+        """
+        if kind is None and not self.both_halves:
+            return "self"
+        has = ("encoder", "decoder", "cross") if self.both_halves else ("self", "cross")
+        return one_of("kind", cast("str", kind), has, advice=f"{type(self._modules['']).__name__} has no other")
 
     def is_declared(self, name: str) -> bool:
         """Whether Transformers says that it is cross-attention (``_can_record_outputs``), by its class or by its name."""

@@ -55,6 +55,10 @@ class Layers:
                     return sum(running[at - 1][1].get(one, 0) for one in blocks.all) - 1
         return blocks.all.index(blocks.own)
 
+    def blocks(self, name: str) -> Blocks | None:
+        """The numbered parts among which a module was counted that has run: its own is its layer; None where there are none."""
+        return self._blocks.get(name)
+
     def _place(self, name: str, running: Sequence[str]) -> str:
         """Where a module stands now: one that stands in several places bears the name of the first of them."""
         for at in range(len(running) - 1, 0, -1):

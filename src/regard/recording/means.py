@@ -86,6 +86,21 @@ class TextRows:
         return means.masked_fill(~self.present.unsqueeze(2), 0).to(output.dtype)
 
 
+def seen_keys(amap: AttentionMap) -> Tensor:
+    """Which keys some row may look at, (batch, keys): the others are padding.
+
+    Example:
+        >>> seen_keys(AttentionMap(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 3, 2), causal=True))
+        tensor([[True, True, True]])
+    """
+    batch, _, rows, keys = amap.shape
+    seen = torch.zeros(batch, keys, dtype=torch.bool, device=amap.device)
+    step = max(1, TILE // (batch * keys))
+    for start in range(0, rows, step):
+        seen |= _visible(amap, slice(start, min(start + step, rows))).any(dim=1)
+    return seen
+
+
 def _visible(amap: AttentionMap, rows: slice) -> Tensor:
     """Who may look at whom in some head, (batch, rows, keys)."""
     batch, heads, _, keys = amap.shape

@@ -46,6 +46,14 @@ class Place(NamedTuple):
     step: int
 
 
+class Inputs(NamedTuple):
+    """What attention is computed of."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
 class NoMapError(RecordingError):
     """Why there is no map of a call: said in ``calls``, and no error of a recording that has others."""
 
@@ -68,6 +76,9 @@ class AttentionCall:
         as_given: the way back from ``heads_first``, where that is no view.
         doubt: what is not known of it.
         under: mask and scale: the same queries and keys have another map under others.
+        inputs: queries, keys and values as they were given, (batch, heads or kv_heads, positions, dim); None where the weights
+            were computed by the model itself, or the axes are not known.
+        again: what the same kernel returns for other ones, in the output's own layout; None likewise.
     """
 
     module: nn.Module
@@ -82,6 +93,8 @@ class AttentionCall:
     as_given: Callable[[Tensor], Tensor] | None = None
     doubt: str | None = None
     under: tuple[Any, ...] = ()
+    inputs: Callable[[], Inputs] | None = None
+    again: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
 
     def size(self) -> tuple[int, int, int]:
         """(batch, queries, keys), as far as the model has them in these axes."""
@@ -168,15 +181,16 @@ class Observer(ABC):
                 part.register_forward_pre_hook(enter, with_kwargs=True)
                 part.register_forward_hook(leave, always_call=True)
 
-    def _own(self, hook: Callable[[nn.Module, Any, Any], None]) -> Callable[..., None]:
+    def _own(self, hook: Callable[[nn.Module, Any, Any], Any]) -> Callable[..., Any]:
         """A hook that is called for the modules of this model, in this thread and task."""
 
-        def called(module: nn.Module, *given: Any) -> None:  # another thread may come while the hook is half there
+        def called(module: nn.Module, *given: Any) -> Any:  # another thread may come while the hook is half there
             if self.wants(module):
                 try:
-                    hook(module, *given)
+                    return hook(module, *given)
                 except Exception as error:  # noqa: BLE001 - as above
                     self.fail(error)
+            return None
 
         return called
 
@@ -214,14 +228,19 @@ class Observer(ABC):
         self._running.append(Running(module, positional, named))
         self._runs.append(Counter())
 
-    def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:
-        """It is done, and so is whatever an error has left inside of it."""
+    def leave(self, module: nn.Module, _inputs: Any, output: Any) -> Any:
+        """It is done, and so is whatever an error has left inside of it.
+
+        Returns:
+            None, or what the model goes on with instead of the output.
+        """
         while self.stack and self.stack.pop() is not module:
             pass  # a module that an error has left without a word
         del self._running[len(self.stack) :], self._runs[len(self.stack) :]
         if not self.stack:
             for one in tensors_in(output):
                 self._came_out.hold(one, True)
+        return None
 
     def running(self) -> nn.Module | None:
         """The innermost module; its parent where that is the attention module, and this one a part of it."""

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
 from regard.masks import Mask, causal
 from regard.recording.copies import Copies
 from regard.recording.head_axes import UNSPLIT, EinsumAxes, HeadAxes, of_leading
-from regard.recording.observer import AttentionCall
+from regard.recording.observer import AttentionCall, Inputs
 from regard.recording.reshapes import Reshapes
 
 
@@ -80,6 +81,26 @@ def fused_call(module: nn.Module, call: FusedArguments, output: Tensor, reshapes
         as_given=lambda seen: axes.as_given(seen, output.shape),
         doubt=None if axes.known else UNSPLIT,
         under=(call.attn_mask, call.is_causal, call.scale),
+        inputs=None if output.is_nested else partial(_inputs, call, axes),
+        again=None if output.is_nested else partial(_again, call, axes),
+    )
+
+
+def _inputs(call: FusedArguments, axes: HeadAxes) -> Inputs:
+    return Inputs(*(_read(call, axes, one) for one in (call.query, call.key, call.value)))
+
+
+def _again(call: FusedArguments, axes: HeadAxes, *inputs: Tensor) -> Tensor:
+    """The fused attention of other queries, keys and values, (batch, heads or kv_heads, positions, dim)."""
+    leading = _leading(call)
+    given = []
+    for one, before in zip(inputs, (call.query, call.key, call.value), strict=True):
+        if call.enable_gqa:
+            axes, leading = HeadAxes(tuple(before.shape[:-2]), (before.ndim - 3,)), before.shape[:-2]
+        given.append(axes.as_given(one, (*leading, *one.shape[-2:])))
+    query, key, value = given
+    return functional.scaled_dot_product_attention(
+        query, key, value, call.attn_mask, call.dropout_p, call.is_causal, scale=call.scale, enable_gqa=call.enable_gqa
     )
 
 

@@ -38,7 +38,16 @@ def call_of(given: Given, output: Tensor, kernel_calls: list[KernelCall]) -> Att
     dropout = max((call.options.get("dropout_p", 0.0) for call in kernel_calls), default=0.0)
     tensors = given.query, given.key
     return AttentionCall(
-        given.module, "factors", tensors, flash.map, output, flash.heads_first, lambda: flash.laid_out.value, dropout
+        given.module,
+        "factors",
+        tensors,
+        flash.map,
+        output,
+        flash.heads_first,
+        lambda: flash.laid_out.value,
+        dropout,
+        inputs=None if given.ran is None else given.inputs,
+        again=None if given.ran is None else given.again,
     )
 
 

@@ -4,13 +4,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from torch import Tensor, nn
 
 from regard.maps.attention_map import AttentionMap
 from regard.recording.copies import Copies
-from regard.recording.observer import AttentionCall
+from regard.recording.observer import AttentionCall, Inputs
 
 AttentionFunction = Callable[..., tuple[Tensor, Any]]
 """(module, query, key, value, mask, **options) to the output (batch, queries, heads, dim), and weights or whatever it has."""
@@ -39,12 +39,22 @@ class Given:
     options: dict[str, Any]
     began: bool = False
     result: tuple[Tensor, Any] | None = None
+    ran: AttentionFunction | None = None
 
     def run(self, function: AttentionFunction) -> tuple[Tensor, Any]:
         """What the function makes of it."""
-        self.began = True
+        self.began, self.ran = True, function
         self.result = function(self.module, self.query, self.key, self.value, self.mask, *self.rest, **self.options)
         return self.result
+
+    def inputs(self) -> Inputs:
+        """Queries, keys and values, heads first."""
+        return Inputs(self.query, self.key, self.value)
+
+    def again(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """What the function that ran returns for other ones."""
+        function = cast("AttentionFunction", self.ran)
+        return function(self.module, query, key, value, self.mask, *self.rest, **self.options)[0]
 
     def arguments(self, function: AttentionFunction) -> Arguments:
         """By the names that the function has for them: what a partial holds counts, and what is given goes before defaults."""
@@ -73,7 +83,18 @@ class Reader(Protocol):
 def called(given: Given, result: tuple[Tensor, Any], make_map: MakeMap, dropout: float) -> AttentionCall:
     """The call of a function that keeps to the interface's layout."""
     tensors = given.query, given.key
-    return AttentionCall(given.module, "factors", tensors, make_map, result[0], heads_first, lambda: given.value, dropout)
+    return AttentionCall(
+        given.module,
+        "factors",
+        tensors,
+        make_map,
+        result[0],
+        heads_first,
+        lambda: given.value,
+        dropout,
+        inputs=given.inputs,
+        again=given.again,
+    )
 
 
 def heads_first(output: Tensor) -> Tensor:

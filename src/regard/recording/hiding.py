@@ -1,0 +1,100 @@
+"""Keys hidden from queries of an attention call, as a mask would: only the rows that saw them are computed once more.
+
+What a row gives to hidden keys goes to the others in proportion, for softmax is taken over those that are left. A sink keeps
+its logit in the denominator. Rows that saw none of the keys keep what the kernel made of them, to the bit.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regard.maps.attention_map import AttentionMap
+from regard.maps.factors import Factors
+from regard.positions import positions_of, take
+
+ROUNDING = 1e-4
+"""Rows of given weights that sum to 1 less this have lost nothing to a sink."""
+
+BLOCK = 2**24
+"""Scores that stand in memory together."""
+
+
+@torch.no_grad()
+def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries: Tensor, heads: list[int]) -> None:
+    """Compute rows of an output once more, in place, as if a mask had hidden some keys from them.
+
+    Time is that of the rows that saw one of the keys, memory O(n): rows are read in blocks.
+
+    Args:
+        seen: the output, (batch, heads, queries, dim): the rows of these heads are written.
+        amap: of the call.
+        value: (batch, kv_heads, keys, dim).
+        keys: which keys are hidden, (batch, keys), true where they are.
+        queries: from which queries, (batch, queries).
+        heads: in which heads.
+    """
+    batch, _, _, columns = amap.shape
+    asked = queries.any(0).nonzero().flatten()  # (rows,)
+    if not len(asked) or not heads or not bool(keys.any()):
+        return
+    step = max(1, BLOCK // (batch * len(heads) * columns))
+    some = keys.any(0).nonzero().flatten().tolist()
+    for block in asked.split(step):
+        rows = block.tolist()
+        could = _allowed(amap.factors, heads, rows, some).to(keys.device)  # (batch or 1, heads or 1, rows, some keys)
+        moved = (could & keys[:, None, None, some]).any(-1) & queries[:, None, block]  # (batch, heads or 1, rows)
+        if bool(moved.any()):
+            made = _without(amap, value, keys, rows, heads).to(seen)
+            for at, head in enumerate(heads):
+                own = moved[:, at % moved.shape[1], :, None]
+                seen[:, head, block] = torch.where(own, made[:, at], seen[:, head, block])
+
+
+def _allowed(factors: Factors | None, heads: list[int], rows: list[int], keys: Sequence[int]) -> Tensor:
+    """Which keys rows may see, (batch or 1, heads or 1, rows, keys): once for all heads where these see the same."""
+    if factors is None or factors.mask is None:
+        return torch.ones(1, 1, len(rows), len(keys), dtype=torch.bool)
+    asked = tuple(heads) if factors.mask.pattern.differs_by_head else range(1)
+    return factors.allowed(range(factors.shape[0]), asked, positions_of(rows), positions_of(keys))
+
+
+def _without(amap: AttentionMap, value: Tensor, keys: Tensor, rows: list[int], heads: list[int]) -> Tensor:
+    """The output of some rows without some keys, (batch, heads, rows, dim); 0 where nothing is left to see."""
+    factors, group = amap.factors, amap.shape[1] // value.shape[1]
+    value = value[:, [head // group for head in heads]]
+    hidden = keys[:, None, None]  # (batch, 1, 1, keys)
+    if factors is None:
+        weights = amap.select(heads=heads, queries=rows).dense()
+        sunk = 1 - weights.sum(-1, keepdim=True)
+        weights = weights.masked_fill(hidden, 0)
+        left = weights.sum(-1, keepdim=True) + torch.where(sunk > ROUNDING, sunk, 0)
+        return weights / left.masked_fill(left == 0, 1) @ value.to(weights)
+    seen = _seen(factors, heads, rows)
+    hidden, value = hidden[..., seen], value[:, :, seen]
+    if factors.softcap is None and factors.sinks is None and factors.bias is None:
+        visible = _allowed(factors, heads, rows, range(seen.start, seen.stop)).to(hidden.device) & ~hidden
+        query = take(factors.query[:, heads], 2, positions_of(rows))
+        key = factors.key[:, [head // factors.group for head in heads]][:, :, seen]
+        made = functional.scaled_dot_product_attention(query, key, value.to(key), attn_mask=visible, scale=factors.scale)
+        return made.masked_fill(~visible.any(-1, keepdim=True), 0)
+    scores = factors.scores(range(factors.shape[0]), tuple(heads), positions_of(rows), range(seen.start, seen.stop))
+    scores = scores.masked_fill(hidden, -torch.inf)
+    if factors.sinks is not None:
+        sinks = factors.sinks[heads].to(scores)[None, :, None, None].expand(*scores.shape[:3], 1)
+        scores = torch.cat([scores, sinks], -1)
+    weights = scores.softmax(-1)[..., : seen.stop - seen.start].nan_to_num(0.0)
+    return weights @ value.to(weights)
+
+
+def _seen(factors: Factors, heads: list[int], rows: list[int]) -> slice:
+    """The run of keys outside of which these rows see none."""
+    columns = factors.shape[3]
+    if factors.mask is None:
+        return slice(0, columns)
+    pattern, span = factors.mask.pattern, range(min(rows), max(rows) + 1)
+    asked = heads if pattern.differs_by_head else heads[:1]
+    extents = [pattern.extent(item, head, span, columns) for item in range(factors.shape[0]) for head in asked]
+    start = min(min(one.start for one in extents), columns - 1)
+    return slice(start, max(start + 1, *(one.stop for one in extents)))

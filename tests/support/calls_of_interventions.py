@@ -1,0 +1,45 @@
+"""The calls of sites, replacements and measures, and what changes a model while it runs."""
+
+import torch
+
+import regard
+from regard import interventions
+from regard.interventions import heads, zero
+from support.calls_of_things import call, model
+from support.tiny_models import tiny_inputs
+from support.wrong_calls import Call
+
+
+def ran(**given):
+    with torch.no_grad(), regard.intervene(**given):
+        return model()(tiny_inputs("gpt2")["input_ids"][:1, :5]).logits
+
+
+CALLS: dict[str, Call] = {
+    "regard.intervene": call(ran, model=model, changes=lambda: {heads((0, 1)): zero()}),
+    "regard.interventions.Measure": call(
+        interventions.Measure,
+        own=("function",),
+        name="mine",
+        function=lambda seen: seen.ids[:, 0],
+        higher_is_better=True,
+        needs=lambda: ["answer"],
+    ),
+    "regard.interventions.add": call(interventions.add, tensor=lambda: torch.zeros(3)),
+    "regard.interventions.all_but": call(interventions.all_but, site=lambda: heads((0, 1))),
+    "regard.interventions.edges": call(interventions.edges, keys=3, queries=-1, heads=None, layers=lambda: [1], kind="self"),
+    "regard.interventions.edges of heads": call(interventions.edges, keys="a", heads=lambda: [(0, 1)]),
+    "regard.interventions.heads": call(
+        lambda place, **given: heads(place, **given), place=(0, 1), part="key", at=lambda: [-1], kind="self"
+    ),
+    "regard.interventions.hide": call(interventions.hide),
+    "regard.interventions.layers": call(
+        lambda place, **given: interventions.layers(place, **given), place=1, part="stream", at="a", kind="self"
+    ),
+    "regard.interventions.loss": call(interventions.loss, tokens="answer"),
+    "regard.interventions.patch": call(interventions.patch, run=None, direction="noise"),
+    "regard.interventions.put": call(interventions.put, tensor=lambda: torch.zeros(3)),
+    "regard.interventions.running_mean": call(interventions.running_mean),
+    "regard.interventions.scale": call(interventions.scale, factor=0.5),
+    "regard.interventions.zero": call(interventions.zero),
+}
