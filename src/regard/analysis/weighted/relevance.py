@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from regard.analysis.weighted.output_gradients import output_gradients
 from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
-from regard.arguments import float_tensor, several, whole_number, with_all
+from regard.arguments import several, whole_number
 from regard.axes.axis import Axis
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
@@ -104,41 +105,10 @@ def gradient_weighted(recording: Any, score: Tensor) -> list[AttentionMap]:
         >>> gradient_weighted(recording, output.pooler_output[0, 3])[0].shape
         (1, 2, 5, 5)
     """
-    with_all("recording", recording, "a recording", ("maps", "passes"), advice="make it with regard.record(model, values=True)")
-    float_tensor("score", score)
-    maps, values = list(recording.maps), list(getattr(recording, "values", ()))
-    if len(values) != len(maps) or not maps:
-        raise RecordingError(
-            f"expected the values of {len(maps)} attention calls, got {len(values)}; record the model with "
-            "regard.record(model, values=True)"
-        )
-    outputs = [call.output for call in values if call.output is not None]
-    if len(outputs) < len(values):
-        raise RecordingError(
-            "expected the outputs of attention calls, got a recording that was loaded: a file has no gradients; "
-            "record the model once more, and ask before the recording is saved"
-        )
-    on_graph = [output for output in outputs if output.requires_grad]
-    if not on_graph or not score.requires_grad:
-        raise RecordingError(
-            "expected a score with a gradient, got none; run the model outside of torch.no_grad(), with parameters that "
-            "require gradients, and compute the score from what the recorded pass returned"
-        )
-    try:
-        found = iter(torch.autograd.grad(score.sum(), on_graph, retain_graph=True, allow_unused=True))
-    except RuntimeError as error:
-        raise RecordingError(
-            f"expected a score whose graph is still there, got one that has no way back ({error}); "
-            "call relevance before score.backward(), or keep it with backward(retain_graph=True)"
-        ) from error
-    gradients = [next(found) if output.requires_grad else None for output in outputs]
-    if all(gradient is None for gradient in gradients):
-        raise RecordingError(
-            "expected a score that depends on the recorded pass, got one that does not; use what that pass returned"
-        )
+    gradients = output_gradients(recording, score)
     return [
-        _gradient_times_weights(amap, call, torch.zeros_like(call.output) if gradient is None else gradient)
-        for amap, call, gradient in zip(maps, values, gradients, strict=True)
+        _gradient_times_weights(amap, call, gradient)
+        for amap, call, gradient in zip(recording.maps, recording.values, gradients, strict=True)
     ]
 
 
