@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -485,6 +486,10 @@ class Translated:
         return heads_grid(weights(2, 3, 5), theme=theme)
 
 
+with warnings.catch_warnings(action="ignore"):  # torch says that nested tensors may change
+    NESTED = torch.nested.nested_tensor([torch.ones(5, 4), torch.ones(3, 4)])
+
+
 class Broken:
     def figure(self):
         return "a figure"
@@ -555,6 +560,19 @@ def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
         (weights(2, 2), [3], {}, DtypeError, r"path as text or pathlib.Path, got int: 3"),
         (weights(2, 2), ["x.png"], {"dpi": 0}, OptionError, r"dpi: expected a number above 0, got 0; it counts"),
         (weights(2, 2), ["x.png"], {"dpi": "high"}, OptionError, r"dpi: .*got 'high'"),
+        (
+            weights(2, 2),
+            ["x.png"],
+            {"dpi": 2**31},
+            OptionError,
+            r"of 1 to 268,435,456 pixels, got 2\.147\d+e\+09",
+        ),
+        (weights(2, 2), ["x.svg"], {"dpi": 1e300}, OptionError, r"dpi: expected .* got 1e\+300"),
+        (weights(2, 2), ["x.pdf"], {"dpi": 1e-3}, OptionError, r"dpi: expected .* got 0\.001 for one of .* inches"),
+        (Figure((1e4, 1e4)), ["x.png"], {}, OptionError, r"one of 1e\+04 by 1e\+04 inches, 4e\+12 pixels"),
+        (NESTED, ["x.png"], {}, DtypeError, r"expected weights as a dense tensor, got a nested one"),
+        (NESTED, ["x.csv"], {}, DtypeError, r"expected weights as a dense tensor, got a nested one"),
+        ([NESTED, NESTED], ["x.svg"], {}, DtypeError, r"expected weights as a dense tensor, got a nested one"),
         (Figure(), ["x.png"], {"theme": "dark"}, OptionError, r"no options .* got theme"),
         (Broken(), ["x.png"], {}, DtypeError, r"figure of Broken\.figure\(\), got str"),
         (weights(3, 2, 2), ["x.png"], {}, OptionError, r"3 heads"),

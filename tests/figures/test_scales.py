@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import LogNorm, to_hex
+from matplotlib.image import imread
 
 mpl.use("Agg")
 
-from regard import heads_grid, heatmap
+from regard import heads_grid, heatmap, save
 from regard.errors import DtypeError, OptionError, ScoreError
 from regard.figures.scales import scale_of
 from regard.figures.themes import THEMES
@@ -127,6 +128,7 @@ def test_colour_maps():
         ({"vmin": 0.5, "vmax": 0.25}, OptionError, r"vmin below vmax, got vmin=0.5 and vmax=0.25"),
         ({"vmin": 2}, OptionError, r"vmin below vmax, got vmin=2 and vmax=1"),
         ({"scale": "log", "vmin": 0}, OptionError, r"0 < vmin < vmax for a logarithmic scale, got vmin=0 and vmax="),
+        ({"vmin": -1e308, "vmax": 1e308}, OptionError, r"whose difference is a number, got vmin=-1e\+308 and vmax=1e\+308"),
         ({"vmax": float("inf")}, OptionError, r"vmax: expected a finite number, got inf"),
         ({"width": 0}, OptionError, r"width: expected a number above 0 and of at most 100, got 0; it counts inches"),
         ({"width": -3.3}, OptionError, r"width: expected .*, got -3.3"),
@@ -139,6 +141,15 @@ def test_colour_maps():
 def test_what_no_picture_can_be_told(draw, options, error, message):
     with pytest.raises(error, match=message):
         draw(sharp(), **options)
+
+
+@pytest.mark.parametrize("draw", [heatmap, heads_grid])
+@pytest.mark.parametrize("size", [1e-30, 1e-9, 1e-5, 1.0, 1e5, 1e9, 1e30, 1e300])
+@pytest.mark.parametrize("scale", ["max", "log"])
+def test_a_bar_has_room_for_numbers_of_any_size(draw, size, scale, tmp_path):
+    """They are not written out: a power of ten stands above the bar."""
+    [wide], [usual] = (save(draw(sharp() * one, scale=scale), tmp_path / f"{one}.png", dpi=50) for one in (size, 1.0))
+    assert abs(imread(wide).shape[1] - imread(usual).shape[1]) < 40
 
 
 def test_a_logarithm_of_negative_weights_is_refused():

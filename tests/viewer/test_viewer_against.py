@@ -58,6 +58,8 @@ def test_names_are_of_the_things_in_a_list(recordings):
         ({"names": [1, 2]}, DtypeError),
         ({"names": ["a"]}, ShapeError),
         ({"names": ["a", "a"]}, OptionError),
+        ({"names": ["a", "b", "c"]}, ShapeError),
+        ({"names": range(2**40)}, DtypeError),
         ({"against": 7}, DtypeError),
     ],
 )

@@ -19,6 +19,9 @@ from regard.files import write_together
 # Findings say by `Figure` what they return and by `Axes` where they draw, without matplotlib, which only their figure.py knows.
 
 
+MOST_PIXELS = 2**28
+"""Of a picture: 1 GiB while it is drawn."""
+
 drawing = threading.RLock()
 """Held while something is drawn or rendered: matplotlib's settings belong to the process, and so do its fonts."""
 
@@ -41,7 +44,11 @@ def render(figure: Figure, suffix: str, dpi: float) -> bytes:
     """The figure as a file of this format. SVG keeps text as text, for search and for editing, and whole where it was cut.
 
     Borders are trimmed, but of figures whose width somebody asked for, which are ``exact``.
+
+    Raises:
+        OptionError: as ``check_pixels``; in .svg and .pdf too, where small cells are an image.
     """
+    check_pixels(figure, dpi)
     buffer = io.BytesIO()
     cut = _named_by_number(figure) if suffix == ".svg" else {}
     same: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "regard", "pdf.fonttype": 42, "savefig.bbox": "standard"}
@@ -55,6 +62,21 @@ def render(figure: Figure, suffix: str, dpi: float) -> bytes:
             facecolor=figure.get_facecolor(),
         )
     return _with_titles(buffer.getvalue(), cut)
+
+
+def check_pixels(figure: Figure, dpi: float) -> None:
+    """Refuse a picture that would have no pixels, or more than there is room for.
+
+    Raises:
+        OptionError: its size in inches and this many pixels an inch.
+    """
+    wide, high = (float(inches) for inches in figure.get_size_inches())
+    pixels = wide * dpi * high * dpi
+    if not (min(wide, high) * dpi >= 1 and pixels <= MOST_PIXELS):
+        raise OptionError(
+            f"dpi: expected pixels an inch for a picture of 1 to {MOST_PIXELS:,} pixels, got {dpi:.6g} for one of "
+            f"{wide:.3g} by {high:.3g} inches, {pixels:.3g} pixels; 200 is usual, and letters in .svg and .pdf are sharp at any"
+        )
 
 
 def _named_by_number(figure: Figure) -> dict[str, str]:

@@ -56,7 +56,19 @@ def is_weights(source: object) -> bool:
     """Whether this is a map or weights, whatever may be wrong with its numbers."""
     if isinstance(source, range):
         return False
-    return isinstance(source, LazyMap | Tensor | np.ndarray | list | tuple) or np.asarray(source).dtype.kind in _REAL
+    # Tensors before the protocol, which asks for their shape: nested ones have none, and torch says so with an error.
+    return isinstance(source, Tensor | np.ndarray | list | tuple | LazyMap) or np.asarray(source).dtype.kind in _REAL
+
+
+def with_shape(source: Weights) -> Weights:
+    """The weights, refused where they are a nested tensor: a protocol asks for its shape, which torch does not have.
+
+    Raises:
+        DtypeError: a nested tensor.
+    """
+    if isinstance(source, Tensor) and source.is_nested:
+        dense_tensor("weights", source)
+    return source
 
 
 def layers_of(source: Any) -> Sequence[Any]:
@@ -83,8 +95,7 @@ def read_matrices(
     Raises:
         ShapeError, DtypeError, OptionError, ScoreError: weights that cannot be drawn, and why.
     """
-    if isinstance(source, Tensor) and source.is_nested:
-        dense_tensor("weights", source)
+    source = with_shape(source)
     lazy = isinstance(source, LazyMap)
     values = source if isinstance(source, LazyMap) else as_array(source)
     shape = tuple(values.shape)
@@ -123,6 +134,7 @@ def of_one_text(source: Weights, tokens: Labels) -> tuple[Labels, Labels, tuple[
     Raises:
         ShapeError: they are not those of both sides; DtypeError: no list.
     """
+    source = with_shape(source)
     shape = tuple((source if isinstance(source, LazyMap) else as_array(source)).shape)
     _check_shape(shape)
     rows, columns = shape[-2:]
@@ -195,7 +207,7 @@ def as_array(source: Tensor | ArrayLike) -> NDArray[np.float64]:
             source = source.to_dense()
         return np.asarray(dense_tensor("weights", source).detach().cpu().double().numpy())
     if isinstance(source, list | tuple):
-        if any(isinstance(part, LazyMap) or _is_deep(part) for part in source):
+        if any(isinstance(with_shape(part), LazyMap) or _is_deep(part) for part in source):
             raise OptionError(
                 f"expected one map, got a list of {len(source)}; choose one of them, or draw them all with heads_grid(); the "
                 "tuples that models return are maps as regard.Recording.of(attentions).maps"
@@ -310,4 +322,4 @@ def _is_deep(part: object) -> bool:
 
 
 def _is_map(part: object) -> bool:
-    return isinstance(part, LazyMap) or (isinstance(part, Tensor | np.ndarray) and part.ndim >= 2)
+    return part.ndim >= 2 if isinstance(part, Tensor | np.ndarray) else isinstance(part, LazyMap)

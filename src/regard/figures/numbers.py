@@ -20,6 +20,7 @@ from regard.figures.matrices import (
     real_places,
     sides_of,
     texts_along,
+    with_shape,
 )
 
 Lines: TypeAlias = Iterator[Sequence[object]]
@@ -76,6 +77,7 @@ def weight_lines(
         >>> list(weight_lines([[0.75, 0.25], [0.5, 0.5]], queries=["le", "chat"], keys=["the", "cat"]))
         [['queries', 'the', 'cat'], ['le', 0.75, 0.25], ['chat', 0.5, 0.5]]
     """
+    source = with_shape(source)
     values = source if isinstance(source, LazyMap) else as_array(source)
     shape = tuple(values.shape)
     if not 2 <= len(shape) <= 4 or 0 in shape:

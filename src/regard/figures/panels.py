@@ -25,6 +25,7 @@ EDGE, PAD = 8.0, 6.0
 BAR_GAP, BAR, SHORTEST_BAR = 14.0, 10.0, 80.0
 WEIGHT = "attention weight"
 
+_SCIENTIFIC = 5  # powers of ten from which on matplotlib takes them out of the numbers beside a colour bar
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -247,8 +248,11 @@ def _widest_number(scale: Scale) -> str:
         return max(
             (f"{10.0**power:g}" for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)), key=len
         )
-    decimals = max(1, 2 - math.floor(math.log10(high - low)))
-    return f"{'−' if low < 0 else ''}{max(high, -low):.{decimals}f}"
+    power = math.floor(math.log10(high - low))
+    sign = "−" if low < 0 else ""
+    if not -_SCIENTIFIC < power < _SCIENTIFIC:  # 1e30 stands above the bar, once
+        return f"{sign}0.00"
+    return f"{sign}{max(high, -low):.{max(1, 2 - power)}f}"
 
 
 def wrapped_title(title: str, size: float, widest: float) -> str:

@@ -1,6 +1,7 @@
 """Which colour a weight gets: in proportion, up to the largest, or by its logarithm."""
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,6 +76,10 @@ def scale_of(
     low = -top if signed else vmin or 0.0
     if not low < top:
         raise OptionError(f"expected vmin below vmax, got vmin={low:g} and vmax={top:g}")
+    if top - low == math.inf:
+        raise OptionError(
+            f"expected vmin and vmax whose difference is a number, got vmin={low:g} and vmax={top:g}; divide the weights"
+        )
     note = f"up to the largest, {top:.3g}" if scale == "max" and vmax is None else ""
     if signed and note:
         note = f"the largest either way, {top:.3g}"

@@ -44,8 +44,8 @@ def save(thing: Any, *paths: str | os.PathLike[str], dpi: float = 200, **options
         FileFormatError: another suffix; before anything is drawn.
         DtypeError: a thing that cannot be drawn, or not be looked at in the viewer, or has no numbers.
         OSError: a path that cannot be written, as FileNotFoundError, PermissionError or what fits.
-        OptionError: no path; a ``dpi`` that is not a positive number; options for a figure that is drawn already, or for
-            files of several sorts at once: save them one after the other.
+        OptionError: no path; a ``dpi`` that is not a positive number, or gives a picture of more than 268 million pixels;
+            options for a figure that is drawn already, or for files of several sorts at once: save them one after the other.
         TooLargeError: a page that would be larger than 64 MiB, or a table of more than 67 million numbers.
 
     Example:

@@ -1,6 +1,7 @@
 """Two of anything side by side: what is looked at, what stands against it, and their names."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
@@ -32,10 +33,6 @@ def named_subject(subject: Any, against: Any, names: Any) -> Any:
     """
     if names is not None and (isinstance(names, str) or not isinstance(names, Sequence)):
         raise DtypeError(f"names: expected a list of texts, got {in_short(names)}; write names=['mine', 'yours']")
-    if names is not None and (wrong := [one for one in names if not isinstance(one, str)]):
-        raise DtypeError(f"names: expected texts, got {in_short(wrong[0])} among them")
-    if names is not None and len(set(names)) < len(names):
-        raise OptionError(f"names: expected each once, got {in_short(list(names))}; two things of one name are not told apart")
     if against is None:
         if names is None:
             return subject
@@ -48,12 +45,22 @@ def named_subject(subject: Any, against: Any, names: Any) -> Any:
         things = [subject, against]
         if names is None and all(isinstance(thing, Translation) for thing in things):
             return things  # each has its own text, which says more than a name
-    called = list(names) if names is not None else _called(things)
-    if len(called) != len(things):
-        raise ShapeError(f"names: expected {len(things)}, one for each thing, got {len(called)}")
+    called = _called(things) if names is None else _checked_names(names, len(things))
     # Weights by name would be the layers of one recording.
     whole = [thing if isinstance(thing, Recording | Translation | AttentionMap) else Recording.of(thing) for thing in things]
     return dict(zip(called, whole, strict=True))
+
+
+def _checked_names(names: Sequence[Any], count: int) -> list[str]:
+    """One name for each thing; no more of them are looked at than there are things, as a range may go on and on."""
+    first = list(islice(names, count + 1))
+    if wrong := [one for one in first if not isinstance(one, str)]:
+        raise DtypeError(f"names: expected texts, got {in_short(wrong[0])} among them")
+    if len(set(first)) < len(first):
+        raise OptionError(f"names: expected each once, got {in_short(names)}; two things of one name are not told apart")
+    if len(first) != count:
+        raise ShapeError(f"names: expected {count}, one for each thing, got {in_short(names)}")
+    return first
 
 
 def _called(things: Sequence[Any]) -> list[str]:
