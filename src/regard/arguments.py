@@ -49,7 +49,7 @@ def whole_number(
         regard.errors.OptionError: window: expected a whole number of at least 1, got 0; leave it out to see everything
     """
     try:
-        number = None if _is_truth(value) else operator.index(value)
+        number = None if _is_truth(value) or _is_truth_tensor(value) else operator.index(value)
     except (TypeError, RuntimeError, NotImplementedError):  # of torch, for tensors without numbers
         number = None
     if most is None and number is not None and number > room:
@@ -282,6 +282,11 @@ def _is_long(value: Collection[Any]) -> bool:
 def _is_truth(value: Any) -> bool:
     """Whether it is True or False, of Python or numpy."""
     return isinstance(value, bool | np.bool_)
+
+
+def _is_truth_tensor(value: Any) -> bool:
+    """Whether it is a tensor or an array of truth values: one of a single one counts as 0 or 1 to Python."""
+    return isinstance(value, Tensor | np.ndarray) and value.dtype in (torch.bool, np.bool_)
 
 
 def _bounds(least: int | None, most: int | None) -> str:

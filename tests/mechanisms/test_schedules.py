@@ -8,7 +8,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.testing import assert_close
 
 from regard import masks
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.mechanisms.flash_backward import flash_backward, tile_table
 from regard.mechanisms.online_softmax import online_attention
 from regard.mechanisms.ring_attention import Ring, merged, ring_attention
@@ -101,6 +101,22 @@ def test_a_ring_gives_what_attention_gives(devices, causal, zigzag):
     assert_close(logsumexp, expected[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("devices", [1, 3])
+def test_a_ring_of_narrow_numbers_is_rounded_once(devices, dtype):
+    query, key, value = (drawn(1, 2, 12, size, seed=size).to(dtype) for size in (DIM, DIM, VALUE_DIM))
+    output, logsumexp = ring_attention(query, key, value, Ring(devices, 12), causal=True)
+    expected = online_attention(query, key, value, causal=True)
+    assert (output.dtype, logsumexp.dtype) == (dtype, torch.float32)
+    assert_close(output, expected[0])
+    assert_close(logsumexp, expected[1])
+
+
+def test_what_a_device_holds_costs_what_it_holds():
+    assert Ring(2**27, 2**27).holds(5).tolist() == [5]
+    assert Ring(2**20, 2**21, zigzag=True).holds(1).tolist() == [1, 2**21 - 2]
+
+
 @pytest.mark.parametrize("zigzag", [False, True])
 def test_each_pair_is_computed_once(zigzag):
     ring = Ring(3, 12, zigzag)
@@ -140,10 +156,19 @@ X = torch.ones(1, 1, 4, 2)
             "tile: expected a whole number of at least 1, got 0",
         ),
         (lambda: flash_backward(X, X, X, X, X[..., 0], X, causal="no"), DtypeError, "causal: expected True or False, got 'no'"),
+        (
+            lambda: flash_backward(X * torch.nan, X, X, X, X[..., 0], X),
+            ScoreError,
+            "expected finite scores, got nan at batch 0, head 0, query 0, key 0",
+        ),
         (lambda: tile_table(torch.ones(2, 2), 2, 2), DtypeError, "mask: expected a regard.Mask, got Tensor"),
         (lambda: Ring(3, 10), OptionError, "expected length to be a multiple of 3, the pieces of all devices, got 10; pad it"),
         (lambda: Ring(2, 6, zigzag=True), OptionError, "multiple of 4"),
         (lambda: Ring(2, 6).holds(2), OptionError, "device: expected a whole number from 0 to 1, got 2"),
+        (lambda: Ring(2, 6).tile("causal", 0, 0), DtypeError, "mask: expected a regard.Mask, got str"),
+        (lambda: Ring(1, 2**27).tile(masks.causal(), 0, 0), OptionError, "expected at most 32,768 positions on a device"),
+        (lambda: Ring(2, 2**27).work(masks.causal()), OptionError, "expected at most 32,768 positions and 256 devices"),
+        (lambda: Ring(2**10, 2**10).work(masks.causal()), OptionError, "got 1,024 and 1,024"),
         (lambda: ring_attention(X, X, X, Ring(2, 6)), ShapeError, "(batch, heads, 6, dim), the ring's length"),
         (lambda: ring_attention(X, X, X, 2), OptionError, "ring: expected a Ring, got int"),
         (lambda: merged(X, X[..., 0], X, X), ShapeError, "expected outputs (..., queries, value_dim)"),

@@ -3,12 +3,14 @@
 import importlib
 import inspect
 import random
+import resource
 import zlib
+from pathlib import Path
 
 import pytest
 
 from regard.mechanisms.catalogue import CARDS
-from support import calls_of_mechanisms, calls_of_regard
+from support import calls_of_kernels, calls_of_mechanisms, calls_of_regard
 from support.wrong_calls import Call, tried, used
 from support.wrong_values import WRONG
 
@@ -26,7 +28,20 @@ PUBLIC = (
     "regard.analysis.flow",
     "regard.analysis.heads",
 )
+ROOM = 2**32
+"""Bytes that a wrong call may take: what asks for more is refused before it is begun, and is no MemoryError."""
+
 EACH = 2  # values of an argument in the quick round; all of them in the long one
+
+
+@pytest.fixture(autouse=True)
+def little_memory():
+    """A call that takes all of the machine's memory is a failure of that call, and not of the machine."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + ROOM, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +90,22 @@ def test_every_function_of_a_card_is_in_the_battery():
     assert {name for name in functions if name not in tried_here and not is_module(name)} == set()
 
 
+def called(module):
+    """The functions and classes of a module, and the methods of these that take something."""
+    for name, value in vars(module).items():
+        if name.startswith("_") or getattr(value, "__module__", None) != module.__name__ or inspect.isabstract(value):
+            continue
+        yield name
+        for method in methods(value) if inspect.isclass(value) else ():
+            if len(inspect.signature(getattr(value, method)).parameters) > 1:
+                yield f"{name}.{method}"
+
+
+@pytest.mark.parametrize("module", calls_of_kernels.MODULES, ids=lambda module: module.__name__)
+def test_caches_rings_and_layouts_are_in_the_battery_whole(module):
+    assert set(called(module)) - set(calls_of_kernels.CALLS) == set()
+
+
 def is_module(name):
     """Whether a card names a module to read, not a function."""
     return any(card.code.endswith(name) and card.code.count(".") <= 1 for card in CARDS)
@@ -112,6 +143,17 @@ def test_all_wrong_arguments(name):
     assert amiss(name) == []
 
 
+TRIPLE = ("query", "key", "value")
+FITTING = [name for name, call in CALLS.items() if set(TRIPLE) <= set(call.names())]
+"""What takes queries, keys and values: alike, they fit each other, however wrong they are."""
+
+
+@pytest.mark.parametrize("name", FITTING)
+def test_three_tensors_that_are_wrong_alike(name):
+    found = {wrong: tried(CALLS[name], TRIPLE[0], wrong, *TRIPLE[1:]) for wrong in WRONG if wrong.startswith("tensor: ")}
+    assert {wrong: said for wrong, said in found.items() if said is not None} == {}
+
+
 def foreign(x):
     return x + 1
 
@@ -146,3 +188,10 @@ def test_a_truth_value_is_no_other_word_for_one():
             call = CALLS[name]
             with pytest.raises(TypeError, match="causal: expected True or False, got"):
                 call.function(**{**call.arguments(), argument: WRONG[wrong]()})
+
+
+def test_a_truth_value_is_no_number():
+    call = CALLS["regard.attention"]
+    for wrong in ("number: True", "number: numpy bool", "number: bool tensor"):
+        with pytest.raises(ValueError, match="window: expected a whole number of at least 1, got"):
+            call.function(**{**call.arguments(), "window": WRONG[wrong]()})

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from regard import masks
-from regard.mechanisms import catalogue, effective_weights
+from regard.mechanisms import catalogue, effective_weights, softmax_attention
 from regard.mechanisms.cross import (
     graph_attention,
     hard_attention,
@@ -29,6 +29,7 @@ from regard.mechanisms.normalisers import dense_normalisers, gates, sparse_norma
 from regard.mechanisms.patterns import selected_blocks, shifted_windows, sparse_patterns
 from regard.mechanisms.positions import relative_keys, rotary, score_biases, sinusoids
 from regard.mechanisms.scores import score_functions
+from support.calls_of_kernels import CALLS as KERNELS
 from support.calls_of_recent_mechanisms import CALLS as RECENT
 from support.wrong_calls import Call
 from support.wrong_values import base
@@ -301,6 +302,7 @@ CALLS: dict[str, Call] = {
         score_functions.additive,
         **_triple(query_weight=_ones(3, DIM), key_weight=_ones(3, DIM), score_weight=_ones(3), **MASKED),
     ),
+    "weigh": _call(softmax_attention.weigh, scores=SCORES, value=base, **MASKED),
     "dot": _call(score_functions.dot, **_triple(**MASKED)),
     "general": _call(score_functions.general, **_triple(weight=_ones(DIM, DIM), **MASKED)),
     "concat": _call(score_functions.concat, **_triple(weight=_ones(3, 2 * DIM), score_weight=_ones(3), **MASKED)),
@@ -309,4 +311,4 @@ CALLS: dict[str, Call] = {
     "qk_norm": _call(score_functions.qk_norm, **_triple(query_gain=_ones(DIM), key_gain=_ones(DIM), eps=1e-6, **MASKED)),
     "kernel_regression": _call(score_functions.kernel_regression, **_triple(bandwidth=0.5, **MASKED)),
 }
-CALLS |= RECENT
+CALLS |= RECENT | KERNELS

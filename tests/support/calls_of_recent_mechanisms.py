@@ -5,9 +5,6 @@ from typing import Any
 
 import torch
 
-from regard import masks
-from regard.mechanisms import flash_backward, ring_attention
-from regard.mechanisms.caches import cache, compressed, evicting
 from regard.mechanisms.heads import tensor_product
 from regard.mechanisms.linear import kimi_delta, retention_layer, update_rules
 from regard.mechanisms.normalisers import competing_tokens, differential_layer, query_key_clip
@@ -106,35 +103,4 @@ CALLS: dict[str, Call] = {
         mask=lambda: torch.ones(LENGTH, LENGTH, dtype=torch.bool),
         causal=True,
     ),
-    "flash_backward": _call(
-        flash_backward.flash_backward,
-        **TRIPLE,
-        output=base,
-        logsumexp=_ones(1, HEADS, LENGTH),
-        gradient=base,
-        causal=True,
-        scale=0.5,
-        tile=2,
-    ),
-    "tile_table": _call(flash_backward.tile_table, mask=lambda: masks.causal(), queries=5, keys=5, tile=2, head=0),
-    "ring_attention": _call(ring_attention.ring_attention, **TRIPLE, ring=lambda: ring_attention.Ring(5, 5), causal=True),
-    "Ring": _call(ring_attention.Ring, devices=2, length=8, zigzag=True),
-    "merged": _call(
-        ring_attention.merged,
-        output1=base,
-        logsumexp1=_ones(1, HEADS, LENGTH),
-        output2=base,
-        logsumexp2=_ones(1, HEADS, LENGTH),
-    ),
-    "decode": Call(
-        cache.decode, lambda: {"make": cache.FullCache, "query": base(), "key": base(), "value": base(), "prompt": 2}
-    ),
-    "rounded": _call(compressed.rounded, x=base, bits=4, axis=1),
-    "StreamingCache": _call(evicting.StreamingCache, sinks=1, window=2),
-    "HeavyHitterCache": _call(evicting.HeavyHitterCache, heavy=1, recent=2),
-    "LastWeightsCache": _call(evicting.LastWeightsCache, budget=2),
-    "PromptCache": _call(evicting.PromptCache, budget=1, window=2, kernel=3),
-    "QuantizedCache": _call(compressed.QuantizedCache, bits=4, group=2),
-    "Pages": _call(compressed.Pages, size=2, pages=3),
-    "SharedLayers": _call(compressed.SharedLayers, layers=4, group=2),
 }

@@ -49,10 +49,10 @@ class Call:
         return list(dict.fromkeys([*self.arguments(), *named]))
 
 
-def tried(call: Call, name: str, wrong: str) -> str | None:
-    """What is amiss when this argument is this value; None where the call works, or refuses as it should."""
+def tried(call: Call, name: str, wrong: str, *alike: str) -> str | None:
+    """What is amiss when this argument, and those alike, are this value; None where the call works, or refuses as it should."""
     given = call.arguments()
-    others = {key: value for key, value in given.items() if key != name}
+    others = {key: value for key, value in given.items() if key != name} | {key: WRONG[wrong]() for key in alike}
     before = {key: _print_of(value) for key, value in others.items()}
     value = WRONG[wrong]()
     mark, files = _print_of(value), set(Path().iterdir())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regard.arguments import MOST, text, whole_number
-from regard.errors import OptionError, in_short
+from regard.errors import DtypeError, OptionError, in_short
 from regard.mechanisms.caches import cards as caches
 from regard.mechanisms.card import Card
 from regard.mechanisms.cross import cards as cross
@@ -112,6 +112,8 @@ def picture(one: Card) -> Picture:
         >>> picture(card("multi-head")).seen is None
         True
     """
+    if not isinstance(one, Card):
+        raise DtypeError(f"expected a mechanism's card, got {in_short(one)}; write card('window'), for example")
     query, key, value = example()
     about_who = one.family in ("patterns", "caches")
     with torch.no_grad():

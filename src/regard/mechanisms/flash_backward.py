@@ -79,7 +79,9 @@ def flash_backward(
                 q_tile, k_tile, v_tile, grad_tile = q[:, :, rows], k[:, :, columns], v[:, :, columns], grad[:, :, rows]
                 sizes = *q_tile.shape[:3], k_tile.shape[2]
                 allowed = visible.dense(*sizes, device=q.device, query_start=query_start, key_start=key_start)
-                weights = (q_tile @ k_tile.mT * scale - total[:, :, rows]).exp().masked_fill(~allowed, 0)  # P
+                scores = (q_tile @ k_tile.mT * scale).masked_fill(~allowed, -math.inf)
+                inputs.check_scores(scores, query_start, key_start)
+                weights = (scores - total[:, :, rows]).exp().masked_fill(~allowed, 0)  # P
                 d_v[:, :, columns] += weights.mT @ grad_tile
                 d_scores = weights * (grad_tile @ v_tile.mT - given[:, :, rows])  # dS, (batch, heads, rows, columns)
                 d_q[:, :, rows] += d_scores @ k_tile * scale

@@ -17,10 +17,16 @@ from torch import Tensor
 
 from regard import masks
 from regard.arguments import MOST, truth, whole_number
-from regard.errors import OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import trace
+
+MOST_HELD = 2**15
+"""Positions of a device, or of a text, whose pairs are looked at one by one."""
+
+MOST_DEVICES = 2**8
+"""Whose work is counted: each meets each."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,10 @@ class Ring:
     def holds(self, device: int) -> Tensor:
         """The positions whose queries, keys and values lie on this device, in order."""
         device = whole_number("device", device, 0, self.devices - 1)
-        pieces = torch.arange(self.length).chunk(self.devices * (1 + self.zigzag))
-        return torch.cat([pieces[device], pieces[-1 - device]]) if self.zigzag else pieces[device]
+        pieces = self.devices * (1 + self.zigzag)
+        size = self.length // pieces
+        held = (device, pieces - 1 - device) if self.zigzag else (device,)
+        return torch.cat([torch.arange(piece * size, (piece + 1) * size) for piece in held])
 
     def meets(self, device: int, step: int) -> int:
         """Whose keys and values this device attends to at this step: its own at step 0."""
@@ -64,17 +72,31 @@ class Ring:
 
     def tile(self, mask: Mask, device: int, step: int) -> Tensor:
         """What the device's queries see of the keys that are there at this step, (held, held) of the first text and head."""
-        rows, columns = self.holds(device), self.holds(self.meets(device, step))
+        if not isinstance(mask, Mask):
+            raise DtypeError(f"mask: expected a regard.Mask, got {type(mask).__name__}; write masks.causal(), for example")
+        other, held = self.meets(device, step), self.length // self.devices
+        if held > MOST_HELD:
+            raise OptionError(
+                f"expected at most {MOST_HELD:,} positions on a device to look at pairs, got {held:,}; add devices"
+            )
+        rows, columns = self.holds(device), self.holds(other)
         zero = torch.zeros((), dtype=torch.long)
         return mask(zero, zero, rows[:, None], columns[None])
 
     def work(self, mask: Mask) -> Tensor:
         """Pairs that each device computes at each step, (devices, steps): at each step all wait for the one with most."""
+        if self.length > MOST_HELD or self.devices > MOST_DEVICES:
+            raise OptionError(
+                f"expected at most {MOST_HELD:,} positions and {MOST_DEVICES} devices to count pairs of, got "
+                f"{self.length:,} and {self.devices:,}; count those of a shorter text: shares are alike"
+            )
         return torch.tensor([[int(self.tile(mask, d, s).sum()) for s in range(self.devices)] for d in range(self.devices)])
 
 
 def ring_attention(query: Tensor, key: Tensor, value: Tensor, ring: Ring, *, causal: bool = False) -> tuple[Tensor, Tensor]:
     """`attention` as devices in a ring compute it, one after the other here (Liu et al. 2023).
+
+    All is computed in float32, or float64 where the input is, and the output is in the dtype of value.
 
     Args:
         query: (batch, heads, ring.length, dim).
@@ -100,19 +122,20 @@ def ring_attention(query: Tensor, key: Tensor, value: Tensor, ring: Ring, *, cau
             f"{tuple(key.shape)}"
         )
     mask = masks.causal() if truth("causal", causal) else masks.everything()
-    output = value.new_empty(*query.shape[:3], value.shape[3])
-    logsumexp = query.new_empty(query.shape[:3])
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+    q, k, v = (x.to(wide) for x in (query, key, value))
+    output, logsumexp = v.new_empty(*q.shape[:3], v.shape[3]), q.new_empty(q.shape[:3])
     for device in range(ring.devices):
         rows = ring.holds(device)
         found: tuple[Tensor, Tensor] | None = None
         for step in range(ring.devices):
             columns = ring.holds(ring.meets(device, step))
-            part = trace(query[:, :, rows], key[:, :, columns], value[:, :, columns], ring.tile(mask, device, step))
+            part = trace(q[:, :, rows], k[:, :, columns], v[:, :, columns], ring.tile(mask, device, step))
             sums = part.masked.logsumexp(-1)  # (batch, heads, held), −∞ where nothing is seen
             found = (part.output, sums) if found is None else merged(found[0], found[1], part.output, sums)
         if found is not None:
             output[:, :, rows], logsumexp[:, :, rows] = found
-    return output, logsumexp
+    return output.to(value.dtype), logsumexp
 
 
 def merged(output1: Tensor, logsumexp1: Tensor, output2: Tensor, logsumexp2: Tensor) -> tuple[Tensor, Tensor]:

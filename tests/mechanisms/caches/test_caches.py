@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from regard import masks
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 from regard.mechanisms.caches.cache import FullCache, decode
 from regard.mechanisms.caches.compressed import PagedCache, Pages, QuantizedCache, SharedLayers, rounded
 from regard.mechanisms.caches.evicting import HeavyHitterCache, LastWeightsCache, PromptCache, StreamingCache
@@ -169,9 +169,45 @@ def test_texts_with_one_beginning_share_its_pages():
 
 
 def test_pages_run_out():
-    cache = PagedCache(Pages(size=4, pages=2))
-    with pytest.raises(OptionError, match="expected a page that is free, got none of 2; drop a cache, or make more pages"):
-        cache.attend(*TEXT)
+    pages = Pages(size=4, pages=4)
+    cache = PagedCache(pages)
+    cache.attend(*(x[:, :, :6] for x in TEXT))
+    other = cache.fork()
+    for asked, wanted in ((other, 4), (cache.fork(), 4)):  # a copy of the page that they share, and three of their own
+        with pytest.raises(OptionError, match=f"expected {wanted} free pages for 11 tokens, got 2 of 4; drop a cache"):
+            asked.attend(*(x[:, :, 6:] for x in TEXT))
+    assert (other.table, other.seen, pages.free) == ([0, 1], 6, [2, 3])
+    other.attend(*(x[:, :, 6:12] for x in TEXT))  # all that there are
+    assert (other.table, pages.free) == ([0, 2, 3], [])
+
+
+def test_a_page_is_dropped_once():
+    pages = Pages(size=4, pages=2)
+    pages.drop(pages.take())
+    for page, said in ((0, "page: expected one in use, got 0"), (2, "page: expected a whole number from 0 to 1, got 2")):
+        with pytest.raises(OptionError, match=said):
+            pages.drop(page)
+    assert (sorted(pages.free), pages.users) == ([0, 1], [0, 0])
+
+
+@pytest.mark.parametrize("name", EXACT | POLICIES)
+def test_what_is_refused_is_not_kept(name):
+    """An overflow in the middle of a text: it goes on as if nothing had been asked."""
+    cache, alone = (EXACT | POLICIES)[name](), (EXACT | POLICIES)[name]()
+    for one in (cache, alone):
+        one.attend(*(x[:, :, :7] for x in TEXT))
+    with pytest.raises(ScoreError, match="expected finite scores"):
+        cache.attend(QUERY[:, :, 7:8], KEY[:, :, 7:8] * torch.inf, VALUE[:, :, 7:8])
+    assert_close(cache.positions, alone.positions)
+    rest = tuple(x[:, :, 7:] for x in TEXT)
+    assert_close(cache.attend(*rest), alone.attend(*rest))
+
+
+def test_what_another_held_counts_as_the_last_tokens():
+    for make in (FullCache, lambda: PagedCache(Pages(size=4, pages=9))):
+        cache = make()
+        cache.take(KEY[:, :, :3], VALUE[:, :, :3], seen=9)
+        assert cache.positions[0, 0].tolist() == [6, 7, 8]
 
 
 def test_layers_that_share_a_cache():
@@ -182,6 +218,12 @@ def test_layers_that_share_a_cache():
     assert caches.nbytes == 2 * BATCH * HEADS * LENGTH * (DIM + VALUE_DIM) * 8
     keys, values = caches.of(3).held()
     assert_close(attention(QUERY, keys, values, causal=True), attention(*TEXT, causal=True))
+
+
+def used():
+    cache = FullCache()
+    cache.attend(*TEXT)
+    return cache
 
 
 @pytest.mark.parametrize(
@@ -197,6 +239,11 @@ def test_layers_that_share_a_cache():
         (lambda: FullCache().held(), ShapeError, "expected a cache with tokens, got an empty one"),
         (lambda: FullCache().attend(QUERY[:, :, :1], KEY, VALUE), ShapeError, "one of each for each new token and head"),
         (lambda: decode(lambda: 3, *TEXT), DtypeError, "make: expected a cache or a function that makes one, got int"),
+        (lambda: decode(StreamingCache, *TEXT), DtypeError, "what makes a cache without arguments, got <class"),
+        (lambda: decode(used(), *TEXT), ShapeError, "make: expected an empty cache, got one of 17 tokens"),
+        (lambda: decode(FullCache, *(x[0, 0] for x in TEXT)), ShapeError, "expected query and key (batch, heads, new, dim)"),
+        (lambda: decode(FullCache, QUERY[:, :, :3], KEY, VALUE), ShapeError, "expected query and key (batch, heads, new, dim)"),
+        (lambda: PromptCache(2, 2, kernel=2**62 + 1), OptionError, "kernel: expected a whole number from 1 to 65,536"),
         (lambda: decode(FullCache, *TEXT, prompt=0), OptionError, "prompt: expected a whole number from 1 to 17, got 0"),
         (lambda: rounded(torch.ones(3).long(), 2, 0), DtypeError, "expected x of a floating type, got torch.int64"),
     ],
@@ -206,8 +253,9 @@ def test_what_is_refused(call, error, message):
         call()
 
 
-def test_tokens_of_another_size_are_refused():
-    cache = FullCache()
+@pytest.mark.parametrize("name", EXACT | POLICIES)
+def test_tokens_of_another_size_are_refused(name):
+    cache = (EXACT | POLICIES)[name]()
     cache.attend(*TEXT)
     with pytest.raises(ShapeError, match=r"expected key like those held, torch.float64 \(batch, heads, new, features\)"):
         cache.attend(*(x[:1] for x in TEXT))

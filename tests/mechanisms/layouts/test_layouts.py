@@ -199,7 +199,8 @@ def test_the_page_has_the_numbers_of_the_layouts():
         (lambda: LAYERS[0].kept(1, itemsize=0.5), "itemsize: expected a whole number of at least 1, got 0.5"),
         (lambda: Layout(()), "layers: expected a tuple of layers, at least one, got tuple"),
         (lambda: Layout.repeated([], 3), "pattern: expected at least one layer, got none"),
-        (lambda: Layout.repeated([LAYERS[0]], 0), "layers: expected a whole number of at least 1, got 0"),
+        (lambda: Layout.repeated([LAYERS[0]], 2**40), "layers: expected a whole number from 1 to 4,096, got 1099511627776"),
+        (lambda: Layout.repeated([LAYERS[0]], 0), "layers: expected a whole number from 1 to 4,096, got 0"),
     ],
 )
 def test_what_is_refused(call, message):

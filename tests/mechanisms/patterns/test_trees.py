@@ -55,7 +55,9 @@ def test_a_line_is_a_text():
         (torch.tensor([0]), OptionError, "parents: expected a place before token 0, or −1, got 0; order parents first"),
         (torch.tensor([-1, 2, 0]), OptionError, "expected a place before token 1"),
         (torch.tensor([-2]), OptionError, "got -2"),
-        (torch.tensor([]).long(), ShapeError, "expected parents (tokens,), at least one, got (0,)"),
+        (torch.tensor([]).long(), ShapeError, "expected parents (tokens,), from 1 to 32,768 of them, got (0,)"),
+        (torch.full((2**17,), -1), ShapeError, "from 1 to 32,768 of them, got (131072,)"),
+        (torch.tensor([-1, 0]).to("meta"), DtypeError, "expected parents with numbers, got a tensor of the meta device"),
         (torch.ones(2), DtypeError, "parents: expected a tensor of whole numbers, got torch.float32"),
         ([-1, 0], DtypeError, "got list"),
     ],
@@ -63,3 +65,8 @@ def test_a_line_is_a_text():
 def test_what_is_no_tree(parents, error, message):
     with pytest.raises(error, match=re.escape(message)):
         ancestors(parents)
+
+
+def test_a_text_and_its_tree_have_room_together():
+    with pytest.raises(OptionError, match="before: expected at most 32,766 tokens before this tree, got 32,767"):
+        tree_mask(torch.tensor([-1, 0]), 2**15 - 1)

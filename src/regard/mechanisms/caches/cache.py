@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from inspect import signature
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from regard.arguments import whole_number
-from regard.errors import DtypeError, ShapeError
+from regard.errors import DtypeError, ShapeError, in_short
 from regard.mechanisms import inputs
 from regard.mechanisms.softmax_attention import attention
 
@@ -35,10 +36,11 @@ class Cache(ABC):
             what was held, then the new tokens. New tokens do not see those after them.
         """
         self._check(query, key, value)
+        before = self.held() if self.seen else (key[:, :, :0], value[:, :, :0])
+        keys, values = (torch.cat(parts, dim=2) for parts in zip(before, (key, value), strict=True))
+        output, weights = attention(query, keys, values, causal=True)  # first: what it refuses is not kept
         new = torch.arange(self.seen, self.seen + key.shape[2], device=key.device).expand(*key.shape[:3])
         self._keep(key, value, new)
-        keys, values = self.held()
-        output, weights = attention(query, keys, values, causal=True)
         self.seen += key.shape[2]
         self._let_go(weights)
         return output, weights
@@ -54,9 +56,10 @@ class Cache(ABC):
         self._check(key, key, value)
         if self.seen:
             raise ShapeError(f"expected an empty cache, got one of {self.seen} tokens; make a new one")
-        self.seen = whole_number("seen", seen, key.shape[2])
+        seen = whole_number("seen", seen, key.shape[2], room=2**62)
         places = torch.arange(seen - key.shape[2], seen, device=key.device)
         self._keep(key, value, places.expand(*key.shape[:3]))
+        self.seen = seen
 
     def held(self) -> tuple[Tensor, Tensor]:
         """The keys (batch, heads, held, dim) and values (batch, heads, held, value_dim) that attention reads."""
@@ -102,8 +105,8 @@ class Cache(ABC):
                 "expected query and key (batch, heads, new, dim), one of each for each new token and head, got "
                 f"{tuple(query.shape)} and {tuple(key.shape)}"
             )
-        if self._keys is not None and self._values is not None:
-            for name, one, new in (("key", self._keys, key), ("value", self._values, value)):
+        if self.seen:
+            for name, one, new in zip(("key", "value"), self.held(), (key, value), strict=True):
                 if one.shape[:2] != new.shape[:2] or one.shape[3] != new.shape[3] or one.dtype != new.dtype:
                     raise ShapeError(
                         f"expected {name} like those held, {one.dtype} (batch, heads, new, features) of "
@@ -134,7 +137,7 @@ def decode(
     """A text through a cache: a prompt at once, then token by token.
 
     Args:
-        make: a cache, or what makes one without arguments.
+        make: an empty cache, or what makes one without arguments.
         prompt: how many tokens are read at once, 1 or more.
 
     Returns:
@@ -155,10 +158,10 @@ def decode(
         >>> cache.positions.flatten()
         tensor([0, 5])
     """
-    cache = make() if callable(make) else make
-    if not isinstance(cache, Cache):
-        raise DtypeError(f"make: expected a cache or a function that makes one, got {type(cache).__name__}; write FullCache")
-    inputs.check_attention(query, key, value)
+    cache = _made(make)
+    if cache.seen:
+        raise ShapeError(f"make: expected an empty cache, got one of {cache.seen} tokens; call its attend, or make a new one")
+    cache._check(query, key, value)
     length = key.shape[-2]
     cuts = [0, *range(whole_number("prompt", prompt, 1, length), length + 1)]
     outputs, rows = [], []
@@ -171,3 +174,21 @@ def decode(
         rows.append(whole.scatter(3, places.unsqueeze(2).expand_as(weights), weights))
         outputs.append(output)
     return torch.cat(outputs, dim=2), torch.cat(rows, dim=2), cache
+
+
+def _made(make: object) -> Cache:
+    """A cache, or what a function makes that needs no arguments."""
+    if callable(make):
+        try:
+            signature(make).bind()
+        except TypeError as error:
+            raise DtypeError(
+                f"make: expected what makes a cache without arguments, got {in_short(make)} ({error}); "
+                "write lambda: StreamingCache(sinks=1, window=8), for example"
+            ) from error
+        except ValueError:  # a function of C whose arguments nobody knows
+            pass
+        make = make()
+    if not isinstance(make, Cache):
+        raise DtypeError(f"make: expected a cache or a function that makes one, got {type(make).__name__}; write FullCache")
+    return make

@@ -7,6 +7,8 @@ from regard.arguments import float_tensor, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.mechanisms.caches.cache import Cache, FullCache
 
+MOST_PAGES = 2**20
+
 
 class QuantizedCache(Cache):
     """Keys in few bits by channel, values in few bits by token, and the newest tokens as they came (KIVI, Liu et al. 2024).
@@ -83,7 +85,7 @@ class Pages:
 
     def __init__(self, size: int, pages: int) -> None:
         self.size = whole_number("size", size, 1)
-        self.free = list(range(whole_number("pages", pages, 1, 2**24)))  #: pages that nobody uses
+        self.free = list(range(whole_number("pages", pages, 1, MOST_PAGES)))  #: pages that nobody uses
         self.users = [0] * len(self.free)  #: how many caches use each page
         self.stored: dict[int, list[tuple[Tensor, Tensor]]] = {}  #: keys and values of the tokens of each page
 
@@ -100,7 +102,14 @@ class Pages:
         return page
 
     def drop(self, page: int) -> None:
-        """One user less; a page that nobody uses is free again."""
+        """One user less; a page that nobody uses is free again.
+
+        Raises:
+            OptionError: there is no such page, or nobody uses it.
+        """
+        page = whole_number("page", page, 0, len(self.users) - 1)
+        if not self.users[page]:
+            raise OptionError(f"page: expected one in use, got {page}, which is free; drop a page once for each take")
         self.users[page] -= 1
         if not self.users[page]:
             del self.stored[page]
@@ -156,9 +165,10 @@ class PagedCache(Cache):
 
     @property
     def positions(self) -> Tensor:
-        """All tokens so far, (batch, heads, seen)."""
-        batch, heads = self.held()[0].shape[:2]
-        return torch.arange(self.seen).expand(batch, heads, -1)
+        """All tokens so far, (batch, heads, held)."""
+        keys, _ = self.held()
+        batch, heads, held, _ = keys.shape
+        return torch.arange(self.seen - held, self.seen, device=keys.device).expand(batch, heads, -1)
 
     @property
     def nbytes(self) -> int:
@@ -168,6 +178,11 @@ class PagedCache(Cache):
         return len(self.table) * self.pages.size * a_token
 
     def _keep(self, key: Tensor, value: Tensor, _places: Tensor) -> None:
+        if (wanted := self._pages_for(key.shape[2])) > len(self.pages.free):
+            raise OptionError(
+                f"expected {wanted} free pages for {key.shape[2]} tokens, got {len(self.pages.free)} of "
+                f"{len(self.pages.users)}; drop a cache, or make more pages"
+            )
         for k, v in zip(key.split(1, dim=2), value.split(1, dim=2), strict=True):
             stored = self.pages.stored
             if not self.table or len(stored[self.table[-1]]) == self.pages.size:
@@ -178,6 +193,12 @@ class PagedCache(Cache):
                 stored[self.table[-1]] = list(stored[shared])
                 self.pages.drop(shared)
             stored[self.table[-1]].append((k, v))
+
+    def _pages_for(self, tokens: int) -> int:
+        """How many pages so many more tokens take: those that they begin, and a copy of a last page that is shared."""
+        room = self.pages.size - len(self.pages.stored[self.table[-1]]) if self.table else 0
+        copied = room > 0 and self.pages.users[self.table[-1]] > 1
+        return copied + max(0, -(-(tokens - room) // self.pages.size))
 
     def _let_go(self, _weights: Tensor) -> None:
         """Nothing."""

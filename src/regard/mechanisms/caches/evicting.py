@@ -8,6 +8,9 @@ from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.mechanisms.caches.cache import Cache
 
+MOST_KERNEL = 2**16
+"""Keys that a score is averaged over."""
+
 
 class StreamingCache(Cache):
     """The first tokens and the last ones (StreamingLLM, Xiao et al. 2023): attention under a window and a few sinks.
@@ -97,7 +100,7 @@ class PromptCache(Cache):
     def __init__(self, budget: int, window: int, kernel: int = 5) -> None:
         super().__init__()
         self.budget, self.window = whole_number("budget", budget, 1), whole_number("window", window, 1)
-        self.kernel = whole_number("kernel", kernel, 1)
+        self.kernel = whole_number("kernel", kernel, 1, MOST_KERNEL)
         if not self.kernel % 2:
             raise OptionError(f"kernel: expected an odd number, got {self.kernel}; it has a middle")
         self._read = False

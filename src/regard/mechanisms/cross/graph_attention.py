@@ -88,7 +88,7 @@ def _nodes(query: Tensor, key: Tensor, value: Tensor, graph: Tensor | Mask, slop
             f"graph: expected torch.bool (True at [i, j] = i looks at j) or a regard.Mask, got {given}; "
             "write matrix != 0, or masks.everything() where all nodes are neighbours"
         )
-    wide = torch.promote_types(query.dtype, torch.float32)
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     q, k = (inputs.widen(tensor).to(wide) for tensor in (query, key))
     return q, k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
 

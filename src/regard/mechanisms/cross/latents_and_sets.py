@@ -76,7 +76,9 @@ def induced_attention(
     """
     inputs.check_attention(query, key, value)
     inputs.check_floats("inducing", inducing)
-    wide = torch.promote_types(query.dtype, torch.float32)  # summaries are not rounded to a half type in between
+    wide = (
+        torch.float64 if query.dtype == torch.float64 else torch.float32
+    )  # summaries are not rounded to a half type in between
     both = torch.cat([key, value], dim=-1).to(wide)  # (batch, kv_heads, keys, dim + value_dim): one read for the two
     summary, read = read_into_latents(inducing.to(wide), key.to(wide), both, mask)  # (batch, heads, points, dim + value_dim)
     keys, values = summary.split((key.shape[-1], value.shape[-1]), dim=-1)

@@ -60,7 +60,8 @@ class Layer(ABC):
 
     def visible(self, tokens: int) -> int:
         """Pairs of a query and a key that are looked at while a text is read: Σ of what each token sees."""
-        return whole_number("tokens", tokens, 0) * (tokens + 1) // 2
+        tokens = whole_number("tokens", tokens, 0)
+        return tokens * (tokens + 1) // 2
 
     def operations(self, tokens: int) -> int:
         """Operations of the products with keys and values while a text is read, two a multiply-add."""
@@ -123,7 +124,8 @@ class Windowed(Full):
 
     def visible(self, tokens: int) -> int:
         """Σ min(window, i + 1)."""
-        full = min(whole_number("tokens", tokens, 0), self.window)
+        tokens = whole_number("tokens", tokens, 0)
+        full = min(tokens, self.window)
         return full * (full + 1) // 2 + (tokens - full) * self.window
 
     def sees(self) -> Mask:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from regard.arguments import whole_number
+from regard.arguments import several, whole_number
 from regard.errors import OptionError
 from regard.mechanisms.layouts.layers import Chunked, Layer, Windowed
+
+MOST_LAYERS = 2**12
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Layout:
             pattern: layers, at least one.
             layers: how many there are in all.
         """
-        whole_number("layers", layers, 1)
-        given = list(pattern)
+        layers, given = whole_number("layers", layers, 1, MOST_LAYERS), several("pattern", pattern, "layers")
         if not given:
             raise OptionError("pattern: expected at least one layer, got none")
         return cls(tuple(given[i % len(given)] for i in range(layers)))
@@ -78,6 +79,7 @@ class Layout:
             tokens: how many there are already.
             itemsize: bytes of a number.
         """
+        tokens = whole_number("tokens", tokens, 0)
         return self.kept(tokens + 1, itemsize) - self.kept(tokens, itemsize)
 
     def operations(self, tokens: int) -> int:

@@ -55,6 +55,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
         Traceback (most recent call last):
         regard.errors.ScoreError: key: expected finite numbers, got nan at [0, 1]; a state keeps what it reads for good, ...
     """
+    inputs.check_computed(name, tensor)
     broken = ~tensor.isfinite()
     if bool(broken.any()):
         place = broken.nonzero()[0].tolist()

@@ -41,7 +41,7 @@ class MultiScaleRetention(nn.Module):
     def __init__(self, dim: int, heads: int, *, value_factor: int = 2, base: float = 10000.0, eps: float = 1e-6) -> None:
         super().__init__()
         dim, self.heads = whole_number("dim", dim, 1, MOST_FEATURES), whole_number("heads", heads, 1)
-        wide = dim * whole_number("value_factor", value_factor, 1)
+        wide = dim * whole_number("value_factor", value_factor, 1, MOST_FEATURES // dim)
         if dim % (2 * self.heads):
             raise OptionError(
                 f"expected dim to be a multiple of 2·heads, got dim={dim} and heads={heads}; rotary positions turn pairs"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regard import masks
-from regard.arguments import whole_number
+from regard.arguments import dense_tensor, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.masks import Mask
 
@@ -34,8 +34,9 @@ def ancestors(parents: Tensor) -> Tensor:
     if not isinstance(parents, Tensor) or parents.is_floating_point() or parents.is_complex() or parents.dtype == torch.bool:
         got = getattr(parents, "dtype", type(parents).__name__)
         raise DtypeError(f"parents: expected a tensor of whole numbers, got {got}; write torch.as_tensor(parents).long()")
-    if parents.ndim != 1 or not len(parents):
-        raise ShapeError(f"expected parents (tokens,), at least one, got {tuple(parents.shape)}")
+    dense_tensor("parents", parents)
+    if parents.ndim != 1 or not 0 < len(parents) <= MOST_TOKENS:
+        raise ShapeError(f"expected parents (tokens,), from 1 to {MOST_TOKENS:,} of them, got {tuple(parents.shape)}")
     above = torch.eye(len(parents), dtype=torch.bool)
     for token, parent in enumerate(parents.tolist()):
         if not -1 <= parent < token:
@@ -66,6 +67,8 @@ def tree_mask(parents: Tensor, before: int) -> Mask:
     """
     above, before = ancestors(parents), whole_number("before", before, 0, MOST_TOKENS)
     length = before + len(above)
+    if length > MOST_TOKENS:
+        raise OptionError(f"before: expected at most {MOST_TOKENS - len(above):,} tokens before this tree, got {before:,}")
     seen = torch.ones(length, length, dtype=torch.bool).tril()
     seen[before:, before:] = above
     return masks.from_tensor(seen)

@@ -39,7 +39,7 @@ def shaw(
             "−clip … clip"
         )
     clip = table.shape[0] // 2
-    q = query.to(torch.promote_types(query.dtype, torch.float32))
+    q = query.to(torch.float64 if query.dtype == torch.float64 else torch.float32)
     rows = distances(query.shape[-2], key.shape[-2], q.device).clamp(-clip, clip) + clip  # (queries, keys)
     with torch.autocast(q.device.type, enabled=False):
         by_row = q @ table.to(q).mT / math.sqrt(q.shape[-1])  # (batch, heads, queries, 2·clip + 1)
@@ -85,7 +85,7 @@ def transformer_xl(
             f"expected position_weight (heads, dim, features) with features even, got {tuple(position_weight.shape)}; "
             "a sine and a cosine share a wavelength"
         )
-    wide = torch.promote_types(query.dtype, torch.float32)
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     q, k, v = (inputs.widen(tensor).to(wide) for tensor in (query, key, value))
     queries, keys = q.shape[2], k.shape[2]
     first = 1 - queries  # the distance i − j of the first query to the last key is the smallest

@@ -154,7 +154,7 @@ def location(
             f"expected weight (positions, dim) with a row for each of {keys} keys, got {tuple(weight.shape)}; shorten the "
             "values, or learn a longer weight"
         )
-    q = query.to(torch.promote_types(query.dtype, torch.float32))
+    q = query.to(torch.float64 if query.dtype == torch.float64 else torch.float32)
     with torch.autocast(q.device.type, enabled=False):
         scores = q @ weight[:keys].to(q).mT  # (batch, heads, queries, keys)
     return weigh(scores, value, mask, causal=causal)
@@ -276,7 +276,7 @@ def _rms_norm(x: Tensor, eps: float) -> Tensor:
 def _query_and_key(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Query and key in the dtype that scores are computed in, a key head for each query head. Their dims may differ."""
     inputs.check_places(query, key, value)
-    wide = torch.promote_types(query.dtype, torch.float32)
+    wide = torch.float64 if query.dtype == torch.float64 else torch.float32
     if query.ndim > 2:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     return query.to(wide), key.to(wide)
