@@ -42,13 +42,13 @@ def long_rows(request, monkeypatch):
 def chunks(request, monkeypatch):
     """Every row counts as long; few rows meet few keys at a time; gives the list of the rows that were read that way."""
     rows, keys = request.param
-    read, whole = [], KeyChunks._read
+    read, whole = [], KeyChunks._read_scores
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     for name, size in (("ROWS", rows), ("KEYS", keys), ("APART", -(-rows // 2))):
         monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
     for name in ("POOLED_ROW", "POOLED_CELL"):
         monkeypatch.setattr(view, name, 1)
-    monkeypatch.setattr(KeyChunks, "_read", lambda self, scores: read.append(tuple(scores.rows)) or whole(self, scores))
+    monkeypatch.setattr(KeyChunks, "_read_scores", lambda self, scores: read.append(tuple(scores.rows)) or whole(self, scores))
     monkeypatch.setattr(LongRows, "read", lambda *_: pytest.fail("whole rows, where chunks of them are enough"))
     return read
 
@@ -154,7 +154,7 @@ def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
 
 
 def test_short_or_narrow_pools_are_read_as_whole_rows(monkeypatch):
-    monkeypatch.setattr(KeyChunks, "_read", lambda *_: pytest.fail("chunks, where whole rows are faster"))
+    monkeypatch.setattr(KeyChunks, "_read_scores", lambda *_: pytest.fail("chunks, where whole rows are faster"))
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     monkeypatch.setattr(view, "POOLED_ROW", 11)
     monkeypatch.setattr(view, "POOLED_CELL", 4)

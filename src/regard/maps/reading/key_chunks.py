@@ -57,7 +57,7 @@ class KeyChunks:
         """The denominators of at most ``ROWS`` rows, (rows,), in double precision; ``exact`` where scores are so as well."""
         way = Rounding(wide_dtype(self.factors)) if exact else rounding(self.factors, batch, head, rows, whole=False)
         scores = RowScores(self.factors, batch, head, rows, way)
-        whole = self._together(scores, [(chunk.top, chunk.rest) for chunk in self._read(scores)])
+        whole = self._together(scores, list(self._read_sums(scores)))
         found = whole.top + whole.rest
         return found if way.mean is None else found + scores.of_mean_key()
 
@@ -136,16 +136,30 @@ class KeyChunks:
         return found
 
     def _read(self, scores: RowScores) -> Iterator[_Chunk]:
-        """All keys that the rows can see."""
+        """All keys that the rows can see, as weights."""
+        for columns, seen, top in self._read_scores(scores):
+            weights = even_softmax(seen, out=self._space("weights", *seen.shape))
+            blind = scores.blind(top)
+            rest = (-weights.amax(-1).to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest is exp(top − lse)
+            yield _Chunk(columns, weights, top.masked_fill(blind, 0), rest)
+
+    def _read_sums(self, scores: RowScores) -> Iterator[tuple[Tensor, Tensor]]:
+        """``top`` and ``rest`` of the chunks alone: the weights themselves, and what makes them even, are not needed."""
+        for _, seen, top in self._read_scores(scores):
+            blind = scores.blind(top)
+            if not scores.wide:
+                seen.sub_(top.to(seen.dtype)[:, None])
+            rest = seen.exp_().sum(-1).to(top.dtype).log()
+            yield top.masked_fill(blind, 0), rest.masked_fill_(blind, -torch.inf)
+
+    def _read_scores(self, scores: RowScores) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """All keys that the rows can see: which they are, their scores as ``write_less_top`` leaves them, and the largest."""
         extent, step, rows = scores.extent, _step(scores), len(scores.rows)
         for start in range(extent.start, extent.stop, step):
             keys = scores.keys(start, min(start + step, extent.stop))
-            seen, weights = (self._space(name, rows, len(keys)) for name in ("scores", "weights"))
+            seen = self._space("scores", rows, len(keys))
             top = scores.write_less_top(start, keys, seen, self._space("wide", rows, len(keys)) if scores.wide else None)
-            even_softmax(seen, out=weights)
-            blind = scores.blind(top)
-            rest = (-weights.amax(-1).to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest is exp(top − lse)
-            yield _Chunk(slice(start, start + len(keys)), weights, top.masked_fill(blind, 0), rest)
+            yield slice(start, start + len(keys)), seen, top
 
     def _space(self, name: str, rows: int, columns: int) -> Tensor:
         """Memory for (rows, columns) of numbers, used again; "wide" ones are in double precision."""
