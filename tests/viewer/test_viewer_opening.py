@@ -35,7 +35,7 @@ def manifest_in(html):
 def test_views_and_units_are_those_of_the_front_end():
     listed = re.search(r"views: readonly View\[\] = \[(.*?)\]", (ROOT / "frontend/src/views/index.ts").read_text())[1]
     assert set(VIEWS) == set(listed.split(", "))
-    units = re.search(r"type UnitName = (.*?);", (ROOT / "frontend/src/contract.ts").read_text())[1]
+    units = re.search(r"type UnitName = (.*?);", (ROOT / "frontend/src/contract/state.ts").read_text())[1]
     assert tuple(json.loads(f"[{units.replace(' |', ',')}]")) == UNITS
 
 

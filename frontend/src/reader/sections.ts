@@ -1,5 +1,5 @@
 /**
- * The parts of the reader, from top to bottom. Each is an object with `name`, `styles` and `mount` (contract.ts, `Section`):
+ * The parts of the reader, from top to bottom. Each is an object with `name`, `styles` and `mount` (contract/views.ts, `Section`):
  * a new one is a module beside this one and its line here.
  */
 

@@ -6,7 +6,6 @@ import { element } from "../elements";
 import { FindBar } from "../find/find_bar";
 import { brief } from "../labels";
 import { Reader } from "../reader";
-import { mapText } from "../shown";
 import { initialState, makeStore } from "../store";
 import { views } from "../views";
 import { addressOf, saysToken, stateOf } from "./address";
@@ -14,12 +13,12 @@ import { Bar } from "./bar";
 import { Errors } from "./errors";
 import { HeadStrip } from "./head_strip";
 import { Help } from "./help";
+import { Keeping } from "./keeping";
 import { changedByKey, hearKeys, isPressed, takesKeys } from "./keys";
 import { MapChoice } from "./map_choice";
 import { Menu } from "./menu";
 import { FirstToken } from "./opening";
 import { printing } from "./printing";
-import { commaSeparated, copyText, download, fileName, frameNote, pngOf, tabSeparated } from "./saving";
 import { Settings } from "./settings";
 import { TablePanel } from "./table_panel";
 import { Tabs } from "./tabs";
@@ -123,12 +122,13 @@ export class Viewer {
     this.first = new FirstToken(this.app);
     const settings = new Settings(this.app);
     this.reader = new Reader(element(kind === "widget" ? "h2" : "h1", "title"));
+    const keeping = new Keeping(this.app, this.element, () => this.view());
     this.menu = new Menu(manifest, settings.element, {
       table: () => this.showTable(!this.tableOpen),
-      copy: () => this.attempt(() => this.copy()),
-      csv: () => this.save("csv", async () => textBlob(commaSeparated(await this.view().table(true)), "text/csv")),
-      png: () => this.save("png", async () => pngOf(await this.view().svg())),
-      svg: () => this.save("svg", async () => textBlob(await this.view().svg(), "image/svg+xml")),
+      copy: () => keeping.copy(),
+      csv: () => keeping.csv(),
+      png: () => keeping.png(),
+      svg: () => keeping.svg(),
       theme: () => this.setTheme(THEMES[(THEMES.indexOf(this.theme.chosen) + 1) % THEMES.length]),
       help: () => this.openHelp(),
       back: () => this.visits.go(-1),
@@ -369,31 +369,6 @@ export class Viewer {
     this.menu.update(this.app.store.state, open, this.theme.chosen);
   }
 
-  private async copy(): Promise<void> {
-    const table = await this.view().table(true);
-    await copyText(tabSeparated(table), this.element);
-    this.app.say(`copied: ${table.caption}`);
-  }
-
-  private attempt(action: () => Promise<void>): void {
-    action().catch((error) => this.errors.show(error));
-  }
-
-  /** Hands a file to the reader, or says why the page cannot. */
-  private save(ending: string, made: () => Promise<Blob>): void {
-    this.attempt(async () => {
-      const { forbidden, text } = frameNote();
-      if (!forbidden) download(this.name(ending), await made());
-      if (text !== "") this.app.say(text);
-    });
-  }
-
-  private name(ending: string): string {
-    const { manifest, store } = this.app;
-    const { map, heads, view } = store.state;
-    return fileName([manifest.title, mapText(manifest.maps[map], heads), view], ending);
-  }
-
   // -- elements -------------------------------------------------------------------------------------------------------
 
   private build(shadow: ShadowRoot): void {
@@ -411,8 +386,4 @@ export class Viewer {
 
 function headsText(heads: readonly number[]): string {
   return heads.length === 1 ? `head ${heads[0]}` : `${heads.length} heads`;
-}
-
-function textBlob(text: string, type: string): Blob {
-  return new Blob([text], { type });
 }

@@ -2,7 +2,6 @@
 
 import { ONE_IN, scaleOf } from "../../colours";
 import type { App, MountedView, State, TextTable, Viewport } from "../../contract";
-import { hasFocus } from "../../elements";
 import { brief } from "../../labels";
 import { bandNames, marksOn } from "../../marks";
 import { Pointed } from "../../pointed";
@@ -16,16 +15,17 @@ import { type CellGrid, gridsOf, MOST_CELLS } from "./cells";
 import { moved, type Place, placeOf, tokensAt } from "./crosshair";
 import { documentLayout, documentOf } from "./document";
 import { buildElements, type MapElements } from "./elements";
-import { listen, type Point } from "./gestures";
+import { listen } from "./gestures";
 import { HeadLayers, strengthsOf } from "./head_layers";
-import { heightOf, LABEL_SIZE, type Layout, layoutOf, unitAt } from "./layout";
+import { heightOf, LABEL_SIZE, type Layout, layoutOf } from "./layout";
 import { drawBox, drawCrosshair } from "./overlay";
 import { drawScene, type Scene } from "./picture";
+import { type Box, Pointing } from "./pointing";
 import { Probe } from "./probe";
 import { readCells } from "./question";
 import { Reader } from "./reader";
 import { tableOf } from "./table";
-import { boxed, covers, panned, showing, zoomed } from "./viewport";
+import { covers, showing } from "./viewport";
 import { axisTitle, cellAt, partText, pictureText, readOut, statusText } from "./words";
 
 /** What a state's viewport counts, so that it can be counted anew when another view has changed the units. */
@@ -57,11 +57,12 @@ export class MapView implements MountedView {
   private size: Size = { width: 0, height: 0 };
   private shown: Shown;
   private scene: Scene | null = null;
-  private box: { from: Point; to: Point } | null = null;
+  private box: Box | null = null;
   private frameRequest = 0;
   private destroyed = false;
   private dirty = { base: true, overlay: true };
   private readonly pointed: Pointed;
+  private readonly pointing: Pointing;
   private readonly ends: BarEnds;
   /** Whether a key has moved it, and its place has not been said yet. */
   private unsaid = false;
@@ -80,9 +81,18 @@ export class MapView implements MountedView {
     });
     this.layers = new HeadLayers(app, () => this.request("base"));
     this.elements = buildElements(root, {
-      out: () => this.zoomAtCrosshair(1 / ZOOM_STEP),
-      in: () => this.zoomAtCrosshair(ZOOM_STEP),
+      out: () => this.pointing.zoomAtCrosshair(1 / ZOOM_STEP),
+      in: () => this.pointing.zoomAtCrosshair(ZOOM_STEP),
       whole: () => this.app.store.set({ viewport: null }),
+    });
+    this.pointing = new Pointing(app, this.elements, this.pointed, {
+      scene: () => this.scene,
+      shown: () => this.shown,
+      lookAt: (viewport) => this.lookAt(viewport),
+      box: (box) => {
+        this.box = box;
+        this.request("overlay");
+      },
     });
     this.ends = new BarEnds(this.elements.stage, app);
     this.recount(counted.get(app.store));
@@ -91,15 +101,7 @@ export class MapView implements MountedView {
     this.stops.push(
       () => observer.disconnect(),
       app.store.subscribe((state, changed) => this.changed(state, changed)),
-      listen(this.elements.base, {
-        hover: (at) => this.hover(at),
-        leave: () => this.leave(),
-        click: (at) => this.click(at),
-        pan: (dx, dy) => this.pan(dx, dy),
-        zoom: (factor, at) => this.zoom(factor, at),
-        wheels: () => this.wheels(),
-        box: (from, to, done) => this.drawBox(from, to, done),
-      }),
+      listen(this.elements.base, this.pointing),
     );
     this.resize();
   }
@@ -131,7 +133,7 @@ export class MapView implements MountedView {
     const factor = FACTORS[event.key];
     if (factor !== undefined) {
       if (factor === 0) this.app.store.set({ viewport: null });
-      else this.zoomAtCrosshair(factor);
+      else this.pointing.zoomAtCrosshair(factor);
       this.app.say(partText(this.shown, this.layout().frame.view));
     } else if (event.key === "Enter" && place) {
       this.app.store.set({ pinned: true });
@@ -200,83 +202,6 @@ export class MapView implements MountedView {
   private resize(): void {
     this.size = { width: this.elements.stage.clientWidth, height: this.elements.stage.clientHeight };
     this.request("base");
-  }
-
-  private hover(at: Point): void {
-    if (this.app.store.state.pinned || !this.scene) return;
-    const place = unitAt(this.scene.layout, at.x, at.y);
-    if (!place) {
-      this.leave();
-      return;
-    }
-    this.pointed.over(tokensAt(place, this.shown));
-  }
-
-  private leave(): void {
-    this.pointed.leave();
-  }
-
-  private click(at: Point): void {
-    this.elements.base.focus({ preventScroll: true });
-    const place = this.scene && unitAt(this.scene.layout, at.x, at.y);
-    if (!place) return;
-    const { state } = this.app.store;
-    const here = placeOf(state, this.shown);
-    const same = state.pinned && here?.row === place.row && here.column === place.column;
-    if (!same) this.pointed.keep();
-    this.app.store.set({ ...tokensAt(place, this.shown), pinned: !same });
-  }
-
-  private pan(dx: number, dy: number): void {
-    if (!this.scene) return;
-    const { frame, extent, room } = this.scene.layout;
-    if (this.app.store.state.viewport === null) this.elements.stage.scrollBy(-dx, -dy);
-    this.lookAt(panned(frame, extent, room, dx, dy));
-  }
-
-  private zoom(factor: number, at: Point): boolean {
-    if (!this.scene) return false;
-    const { frame, extent, room, plot } = this.scene.layout;
-    const point = { x: at.x - plot.x, y: at.y - plot.y };
-    const before = this.app.store.state.viewport;
-    this.lookAt(zoomed(frame, extent, room, factor, point));
-    return before !== null || this.app.store.state.viewport !== null;
-  }
-
-  private zoomAtCrosshair(factor: number): void {
-    if (!this.scene) return;
-    const { plot, frame } = this.scene.layout;
-    const place = placeOf(this.app.store.state, this.shown);
-    const seen = place && place.row >= frame.view.top - 1 && place.row < frame.view.bottom;
-    const here = seen && place.column >= frame.view.left - 1 && place.column < frame.view.right ? place : null;
-    this.zoom(factor, {
-      x: plot.x + (here ? (here.column + 0.5 - frame.view.left) * frame.x : plot.width / 2),
-      y: plot.y + (here ? (here.row + 0.5 - frame.view.top) * frame.y : plot.height / 2),
-    });
-  }
-
-  /** Inside another page the wheel scrolls that page, until somebody has clicked on the map. */
-  private wheels(): boolean {
-    if (!this.app.embedded || hasFocus(this.elements.base)) return true;
-    this.elements.hint.show("Ctrl + wheel zooms; after a click the wheel alone does");
-    return false;
-  }
-
-  private drawBox(from: Point, to: Point, done: boolean): void {
-    if (!this.scene) return;
-    const { plot, frame, extent, room } = this.scene.layout;
-    this.box = done ? null : { from, to };
-    this.request("overlay");
-    if (!done || Math.hypot(from.x - to.x, from.y - to.y) < 4) return;
-    const column = (x: number) => frame.view.left + (x - plot.x) / frame.x;
-    const row = (y: number) => frame.view.top + (y - plot.y) / frame.y;
-    const part = {
-      top: row(Math.min(from.y, to.y)),
-      bottom: row(Math.max(from.y, to.y)),
-      left: column(Math.min(from.x, to.x)),
-      right: column(Math.max(from.x, to.x)),
-    };
-    this.lookAt(boxed(part, extent, room));
   }
 
   private moveTo(place: Place, { frame, extent, room }: Layout): void {

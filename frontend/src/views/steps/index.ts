@@ -1,4 +1,4 @@
-/** The computation as it goes, with its numbers: for small maps. */
+/** The computation as it goes, with its numbers. */
 
 import type { View } from "../../contract";
 import css from "./steps.css";

@@ -1,27 +1,25 @@
 /** One query's attention, stage by stage, as rows of numbers over the keys. */
 
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
-import { button, element, hasFocus, roving } from "../../elements";
+import { button, element } from "../../elements";
 import { brief, countText, fullText, weightText } from "../../labels";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
-import { math, sub } from "./formula";
-import { headCell, numberCell, vectorTable } from "./numbers";
+import { math } from "./formula";
+import { headCell, numberCell } from "./numbers";
+import { outputTable } from "./output";
+import { LABEL, QueryBar } from "./query_bar";
 import { largestSize } from "./sizes";
 import { numberText, type Stage, stagesOf } from "./stages";
 import { whyElements } from "./why";
 
-const LABEL = 16;
-
 /** Queries and keys that are here all at once; of more, one query and the keys that it gives most to. */
 const MOST_WHOLE = 64;
-/** Queries to either side that can be chosen by a button. */
-const NEIGHBOURS = 12;
 
 export class StepsView implements MountedView {
   private readonly element = element("div", "steps-view");
-  private readonly queries = element("div", "steps-queries");
+  private readonly queries: QueryBar;
   private readonly sentence = element("p", "steps-sentence");
   private readonly stageHolder = element("div", "steps-scroll");
   private readonly product = element("details", "steps-product");
@@ -31,7 +29,6 @@ export class StepsView implements MountedView {
   private readonly figures = element("div", "steps-figures");
   private readonly back = button("Previous", "the stage before (k)", () => this.go(this.stage - 1));
   private readonly next = button("Next", "the next stage (j)", () => this.go(this.stage + 1));
-  private readonly reach: (current: HTMLElement | undefined) => void;
   private readonly stop: () => void;
   private asking = new AbortController();
   /** null while they are on their way. */
@@ -45,7 +42,7 @@ export class StepsView implements MountedView {
     root: HTMLElement,
     private readonly app: App,
   ) {
-    this.reach = roving(this.queries, () => [...this.queries.querySelectorAll("button")]);
+    this.queries = new QueryBar(app.store);
     this.build(root);
     this.stop = app.store.subscribe((_, changed) => this.changed(changed));
     this.load();
@@ -211,7 +208,7 @@ export class StepsView implements MountedView {
     const { steps, stages } = this;
     if (!steps || stages.length === 0) return;
     const { palette } = this.app;
-    this.showQueries();
+    this.queries.show(this.query, { axis: this.rowAxis, count: this.info.queries, whole: this.whole });
     this.sentence.textContent = this.stageSentence();
     this.back.disabled = this.stage === 0;
     this.next.disabled = this.stage === this.lastStage;
@@ -222,7 +219,9 @@ export class StepsView implements MountedView {
     this.productBody.replaceChildren(...whyElements(steps, pair, this.rowOf(steps.scores)[this.column], palette));
     const withOutput = steps.output !== null && this.stage === this.lastStage;
     this.output.hidden = !withOutput;
-    this.output.replaceChildren(...(withOutput ? [this.outputTable(steps)] : []));
+    const carried = { weights: this.rowOf(steps.weights), row: this.row, query: this.queryLabel() };
+    const table = () => outputTable(steps, carried, (column) => this.keyLabel(this.places[column]), palette);
+    this.output.replaceChildren(...(withOutput ? [table()] : []));
     const figures = this.whole ? figuresOf(stages, steps, this.query, palette, (stage) => this.go(stage)) : [];
     figures.forEach((figure, at) => {
       figure.setAttribute("aria-pressed", String(at === this.stage));
@@ -247,35 +246,6 @@ export class StepsView implements MountedView {
     const stages = this.stages.slice(0, this.stage + 1);
     const values = stages.map(({ name, values }) => `${name} ${numberText(this.rowOf(values)[this.column])}`);
     return `key ${this.keyLabel()}: ${values.join(", ")}`;
-  }
-
-  private showQueries(): void {
-    const { tokens, special } = this.rowAxis;
-    const dimmed = new Set(this.app.store.state.special === "shown" ? [] : special);
-    const held = this.queries.querySelectorAll("button");
-    // Of a long text the neighbours of the query.
-    const first = this.whole
-      ? 0
-      : Math.max(0, Math.min(this.query - NEIGHBOURS, this.info.queries - 2 * NEIGHBOURS - 1));
-    const last = this.whole ? this.info.queries : Math.min(this.info.queries, first + 2 * NEIGHBOURS + 1);
-    const texts = tokens.slice(first, last).map((token) => brief(token, LABEL));
-    const same = held.length === texts.length && texts.every((text, at) => held[at].textContent === text);
-    if (!same || Number(held[0]?.dataset.at) !== first) {
-      const made = texts.map((text, at) => {
-        const one = button(text, `query ${first + at}`, () => this.app.store.set({ query: first + at }));
-        one.dataset.at = String(first + at);
-        return one;
-      });
-      const where = this.whole ? "" : `, ${first}–${last - 1} of ${this.info.queries}`;
-      this.queries.replaceChildren(element("span", "steps-title", `query (${this.rowAxis.title}${where})`), ...made);
-    }
-    const buttons = [...this.queries.querySelectorAll("button")];
-    for (const one of buttons) {
-      const at = Number(one.dataset.at);
-      one.setAttribute("aria-pressed", String(at === this.query));
-      one.classList.toggle("dimmed", dimmed.has(at));
-    }
-    if (!buttons.some((one) => hasFocus(one))) this.reach(buttons[this.query - first]);
   }
 
   /** The columns after the keys: the sink, which only counts in the sum, and the sum. */
@@ -322,31 +292,6 @@ export class StepsView implements MountedView {
     return table;
   }
 
-  private outputTable({ value, valueDim, output }: Steps): HTMLTableElement {
-    if (!value || !output) throw new Error("expected values with the output, got none");
-    const weights = this.rowOf(this.steps?.weights ?? new Float32Array());
-    const largest = largestSize(value);
-    const lines = Array.from(weights, (weight, key) => ({
-      name: `${weightText(weight)} · ${this.keyLabel(this.places[key])}`,
-      values: value.subarray(key * valueDim, (key + 1) * valueDim).map((one) => weight * one),
-      largest,
-    }));
-    const sum = output.subarray(this.row * valueDim, (this.row + 1) * valueDim);
-    const table = vectorTable(
-      `Each key's value times its weight; their sum is the output for ${this.queryLabel()}`,
-      "weight · key",
-      [...lines, { name: "output", values: sum, largest }],
-      null,
-      this.app.palette,
-    );
-    table.tBodies[0].rows[lines.length].className = "current";
-    table.tBodies[0].rows[lines.length].cells[0].append(
-      " ",
-      math(["=", ["munder", "Σ", "j"], sub("w", "j"), sub("v", "j")]),
-    );
-    return table;
-  }
-
   // -- what is taken away ---------------------------------------------------------------------------------------------
 
   async table(full = false): Promise<TextTable> {
@@ -388,8 +333,6 @@ export class StepsView implements MountedView {
       button("All", "all stages", () => this.go(this.lastStage)),
       this.sentence,
     );
-    this.queries.setAttribute("role", "toolbar");
-    this.queries.setAttribute("aria-label", "query");
     this.product.append(this.summary, this.productBody);
     for (const [name, part] of [
       ["stages", this.stageHolder],
@@ -402,7 +345,7 @@ export class StepsView implements MountedView {
     }
     this.figures.setAttribute("role", "group");
     this.figures.setAttribute("aria-label", "each stage for all queries");
-    this.element.append(this.queries, bar, this.stageHolder, this.product, this.output, this.figures);
+    this.element.append(this.queries.element, bar, this.stageHolder, this.product, this.output, this.figures);
     root.append(this.element);
   }
 }

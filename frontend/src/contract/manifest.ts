@@ -1,0 +1,118 @@
+/** The manifest: what there is to see. */
+
+import type { State } from "./state";
+
+export type Kind = "encoder" | "decoder" | "cross" | "self" | "map";
+
+/** The tokens of an axis. They are data: any string at all, shown as text and never as markup. */
+export interface Axis {
+  /** What a position is, for people: "source tokens", "tokens produced". */
+  title: string;
+  /** What a person reads of them, everything visible. */
+  tokens: string[];
+  /** As their tokenizer spells them, everything visible, too; null where that is the same. */
+  spellings: string[] | null;
+  /** Positions of special tokens: `</s>`, padding and their like. */
+  special: number[];
+  /**
+   * Where words begin: ascending positions that start with 0 and cut the axis into runs; a special token is a run of its own.
+   * null where words are not known.
+   */
+  words: number[] | null;
+  /** Texts of the words, one a run; where `words` is null, null. */
+  wordTexts: string[] | null;
+  /** Named spans, in order and apart from each other: sentences, turns, passages; one of each kind. */
+  bands?: Bands[];
+  /** Where characters begin, as words do; null where each token is whole characters, and tokens will do. */
+  characters: number[] | null;
+  characterTexts: string[] | null;
+}
+
+/** Spans of one kind along an axis. */
+export interface Bands {
+  /** "sentences", "turns". */
+  name: string;
+  /** [start, stop) in tokens, in ascending order. */
+  spans: [number, number][];
+  /** One a span: "sentence A", "turn 3". */
+  texts: string[];
+}
+
+export interface MapInfo {
+  name: string;
+  /** The name of its recording, where there are several. */
+  of: string | null;
+  kind: Kind;
+  layer: number | null;
+  /** Which of `manifest.items` it belongs to. */
+  item: number;
+  heads: number;
+  queries: number;
+  keys: number;
+  /** Axes of the rows by id, the usual one first. A decoder's rows have two: tokens produced, and tokens consumed. */
+  rowAxes: string[];
+  columnAxis: string;
+  /** Whether weights are all from 0 to 1. Other matrices (effective weights) may be signed, and are drawn so. */
+  probabilities: boolean;
+  /** Whether a weight of exactly 0 is a key that its row may not see: there is a mask, and weights that are seen are never 0. */
+  hides: boolean;
+  /** Largest error of the weights shown against the recorded ones; 0 where they are the recorded ones. */
+  error: number;
+  /** Whether the numbers of the computation can be had (question "steps"): maps that are kept as factors. */
+  steps: boolean;
+  /** If not, why, and what to do. */
+  withoutSteps?: string | null;
+  /** Numbers a head, by name: entropy, distance, sink, previous, induction ... What there is. */
+  statistics: Record<string, number[]>;
+}
+
+/** Words of two texts and the links between them, as an alignment found them. */
+export interface AlignmentInfo {
+  item: number;
+  sourceWords: string[];
+  targetWords: string[];
+  /** (source word, target word). */
+  links: [number, number][];
+  /** How it was read, in words. */
+  reading: string;
+}
+
+/** Patches of a picture along one side of a map: token `tokens[i]` is patch `patches[i]`, counted row by row from 0. */
+export interface PatchPlaces {
+  /** Patches down and across, of the whole picture: a map may have some of them only. */
+  rows: number;
+  columns: number;
+  tokens: number[];
+  patches: number[];
+}
+
+/** A picture that an image model looked at. A sequence may have several. */
+export interface ImageInfo {
+  item: number;
+  /** A data: URI. */
+  src: string;
+  width: number;
+  height: number;
+  /** What must be said with the picture: "grid as given", where the maps do not know it; or "". */
+  note: string;
+  places: PatchPlaces[];
+  /** The maps that look at it, and which of `places` stand along their sides; null where none of its patches do. */
+  maps: { map: number; queries: number | null; keys: number | null }[];
+}
+
+export interface Manifest {
+  version: 1;
+  title: string;
+  /** What must be said beside the picture: what rows mean, errors, samples. */
+  notes: string[];
+  axes: Record<string, Axis>;
+  maps: MapInfo[];
+  /** Names of the sequences, one or more. */
+  items: string[];
+  alignments: AlignmentInfo[];
+  images: ImageInfo[];
+  /** Of each statistic that a map has: what its values are ("nats", "share", "keys"), and what it is, in a line. */
+  definitions: Record<string, { quantity: string; meaning: string }>;
+  /** What to look at first. */
+  opening: Partial<State>;
+}
