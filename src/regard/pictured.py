@@ -9,9 +9,14 @@ drawers: list[Callable[[Any], Bundle]] = []
 """Whoever draws, at most one; ``regard`` itself puts it here, so that what is drawn need not know the rooms above it."""
 
 
+def bundle_of(thing: Any) -> Bundle:
+    """The thing by type of content; as text alone where nothing draws it."""
+    return drawers[0](thing) if drawers else {"text/plain": repr(thing)}
+
+
 class Pictured:
     """A thing with a picture. Notebooks ask for it; nothing is drawn, and no library for drawing loaded, before."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:  # noqa: ARG002 - IPython's arguments
         """The thing by type of content; as text alone where nothing draws it."""
-        return drawers[0](self) if drawers else {"text/plain": repr(self)}
+        return bundle_of(self)

@@ -12,8 +12,12 @@ import torch
 from PIL import Image
 
 import regard
+from regard.analysis.alignment.ranking.rank_heads import Pair, rank_heads
+from regard.analysis.flow.edges import rollout_edges
+from regard.analysis.weighted.relevance import Relevance
 from regard.mechanisms.catalogue import card
 from regard.pictured import Pictured, drawers
+from regard.recording.sweep import Sweep
 from regard.viewer.notebook import thumbnail as thumbnails
 from support.surveys import drawn, survey_of
 
@@ -26,9 +30,17 @@ def translation():
 def picture(thing):
     bundle = thing._repr_mimebundle_()
     assert list(bundle) == ["text/html", "image/png", "text/plain"]
-    assert bundle["text/plain"] == repr(thing)
+    assert bundle["text/plain"].removesuffix(" …") == repr(thing)[:2000]
     assert f'src="data:image/png;base64,{bundle["image/png"]}"' in bundle["text/html"]
     return bundle, Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+
+
+def ranking():
+    cross = torch.stack([torch.eye(2), torch.eye(2).flip(0)])[None]
+    maps = [regard.AttentionMap.from_dense(cross) for _ in range(3)]
+    for amap in maps:
+        amap.queries, amap.keys = ("▁le", "▁chat"), ("▁the", "▁cat")
+    return rank_heads([Pair(maps, {(0, 0), (1, 1)}, set())])
 
 
 THINGS = {
@@ -38,6 +50,10 @@ THINGS = {
     "alignment": lambda found: found.alignment,
     "card": lambda _: card("softcap"),
     "survey": lambda _: survey_of(drawn(5)),
+    "ranking": lambda _: ranking(),
+    "relevance": lambda _: Relevance(torch.tensor([[0.5, 1.5, 0.25]]), None),
+    "flow": lambda found: rollout_edges(found.recording.encoder),
+    "sweep": lambda _: Sweep("self", 1.0, torch.tensor([[1.5, 0.75], [1.0, torch.nan], [0.5, 2.0]])),
     "weights that are given": lambda _: regard.Recording.of(torch.eye(5)[None, None, None]),
 }
 
@@ -45,8 +61,8 @@ THINGS = {
 @pytest.mark.parametrize("name", THINGS)
 def test_they_show_a_picture_of_a_size_for_a_cell(translation, name):
     bundle, image = picture(THINGS[name](translation))
-    assert 200 < image.width < 1000
-    assert 200 < image.height < 1000
+    assert 100 < image.width < 1000
+    assert 60 < image.height < 1000  # of a line of tokens with a bar each
     assert len(bundle["image/png"]) < 100_000
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError, RecordingError, in_short
+from regard.pictured import Pictured
 from regard.progress import bar
 from regard.recording.ablation import Head, HeadSwitch, Replacement, ablate
 from regard.recording.observe import observe
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Pictured):
     """What a measure says of a model without each of its heads.
 
     Attributes:

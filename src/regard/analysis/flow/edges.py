@@ -19,6 +19,7 @@ from regard.analysis.weighted.relevance import gradient_weighted, identity_row, 
 from regard.arguments import whole_number, with_all
 from regard.errors import OptionError, TooLargeError
 from regard.maps.attention_map import AttentionMap
+from regard.pictured import Pictured
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Axes, Figure
@@ -27,7 +28,7 @@ MAX_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
-class FlowEdges:
+class FlowEdges(Pictured):
     """What flows along each edge between layers. NumPy and ``regard.flow_diagram`` take it as the array of its weights.
 
     Attributes:

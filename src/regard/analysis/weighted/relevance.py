@@ -19,6 +19,7 @@ from regard.axes.axis import Axis
 from regard.errors import RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
 from regard.maps.source import Ranges
+from regard.pictured import Bundle, bundle_of
 from regard.positions import take
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Relevance(NamedTuple):
 
     inputs: Tensor  #: (batch, keys): tokens of the input; of an encoder-decoder, tokens of the source
     consumed: Tensor | None  #: (batch, keys): tokens that the decoder of an encoder-decoder had read; None for other models
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:  # noqa: ARG002 - as ``Pictured`` has it
+        return bundle_of(self)  # a NamedTuple has no other bases
 
     def table(self, tokens: Sequence[object] | None = None, *, batch: int = 0) -> Iterator[Sequence[object]]:
         """``inputs`` of one sequence as a table, for ``regard.save(relevance, "x.csv")``; arguments as those of ``figure``."""

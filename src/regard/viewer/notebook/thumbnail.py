@@ -4,6 +4,9 @@ import base64
 import warnings
 from typing import Any
 
+from regard.analysis.alignment.ranking.rank_heads import Ranking
+from regard.analysis.flow.edges import FlowEdges
+from regard.analysis.weighted.relevance import Relevance
 from regard.errors import RegardError
 from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.card import Card
@@ -18,10 +21,15 @@ WORK = 10**9
 MOST_PAIRS = 2**40
 """Queries times keys of a map, beyond which even some of its rows take longer than a cell should: such a map is a text."""
 
+MOST_TEXT = 2000
+"""Characters of the text beside a picture: a ranking of all heads has a hundred times as many."""
+
 
 def thumbnail(thing: Any) -> dict[str, str]:
     """The thing as PNG, HTML and text; as text alone where it has no picture, or one that would take long."""
     text = repr(thing)
+    if len(text) > MOST_TEXT:
+        text = f"{text[:MOST_TEXT]} …"
     try:
         found = _png(thing)
     except RegardError:
@@ -44,7 +52,19 @@ def _png(thing: Any) -> tuple[bytes, str] | None:
     with unseen(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "expected a font", UserWarning)
         figure = mechanism_figure(thing) if isinstance(thing, Card) else thing.figure()
-        return small_png(figure), str(thing)
+        return small_png(figure), _said(thing)
+
+
+def _said(thing: Any) -> str:
+    """What the picture shows, for who does not see it."""
+    if isinstance(thing, Ranking):
+        return f"error rates of {len(thing)} readings; the lowest is {thing[0].scores.aer:.3f}"
+    if isinstance(thing, FlowEdges):
+        _, layers, tokens, _ = thing.weights.shape
+        return f"what flows through {layers} layers between {tokens} tokens"
+    if isinstance(thing, Relevance):
+        return f"how much a score depends on each of {thing.inputs.shape[1]} tokens"
+    return str(thing)
 
 
 def _png_of_map(thing: AttentionMap | Recording) -> tuple[bytes, str] | None:

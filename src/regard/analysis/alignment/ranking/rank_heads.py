@@ -12,6 +12,7 @@ from regard.analysis.alignment.methods import Rule, links_of
 from regard.arguments import several
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
+from regard.pictured import Pictured
 from regard.progress import bar
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Ranked(NamedTuple):
     scores: Scores
 
 
-class Ranking(list[Ranked]):
+class Ranking(Pictured, list[Ranked]):
     """Readings and rules, best first: a list that draws itself."""
 
     def table(self) -> Iterator[Sequence[object]]:
