@@ -20,6 +20,7 @@ import api_pages
 import card_pages
 import exercise_page
 import exhibit_page
+import live_pages
 import notebook_pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,12 +37,15 @@ def collect(pages: Path) -> None:
 
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
     exercise_page.write_page(pages / "course" / "exercises.md", ROOT / "notebooks")
+    beside = ["- [Exercises](exercises.md)", "- [Move the numbers](exhibits.md)", "- [Look around](look.md)"]
     others = ["- [Memory](memory.md)", "- [Kernels, devices, caches](kernels.md)"]
     exhibit_page.write_page(pages / "course" / "exhibits.md")
+    live_pages.put_frames(pages / "course" / "look.md")
+    live_pages.write_files(pages / "assets" / "live")
     families = [*card_pages.write_pages(pages / "mechanisms"), *others]
     reference = api_pages.write_pages(pages / "api")
     for name, order, listed in (
-        ("course", [*course, "- [Exercises](exercises.md)", "- [Move the numbers](exhibits.md)"], "\n".join(course)),
+        ("course", [*course, *beside], "\n".join(course)),
         ("mechanisms", families, card_pages.everything()),
         ("api", reference, api_pages.everything()),
     ):

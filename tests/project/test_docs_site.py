@@ -78,6 +78,7 @@ def pages(html):
         path.relative_to(html).as_posix(): Page(path, path.read_text(encoding="utf-8"))
         for path in sorted(html.rglob("*.html"))
         if path.name != "404.html"  # for servers, its addresses start at their root
+        and path.parent.name != "live"  # stand in frames of the page course/look.html
     }
 
 
