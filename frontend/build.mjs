@@ -1,9 +1,22 @@
 // Bundles the viewer into one ES module, and its worker into a text inside it: no host has to serve a second file. The exhibits of
 // the site are a module of their own.
-import { build } from "esbuild";
+import { readFile } from "node:fs/promises";
+import { build, transform } from "esbuild";
+
+/** Styles are texts of the module, without what only their readers need. */
+const styles = {
+  name: "styles",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf-8"), { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
 
 const shared = {
   bundle: true,
+  plugins: [styles],
   minify: true,
   target: "es2022",
   charset: "ascii",
@@ -18,7 +31,6 @@ await build({
   ...shared,
   entryPoints: ["src/main.ts"],
   format: "esm",
-  loader: { ".css": "text" },
   define: { WORKER_CODE: JSON.stringify(worker.outputFiles[0].text) },
   outfile: out,
 });
@@ -27,6 +39,5 @@ await build({
   ...shared,
   entryPoints: ["src/playground/index.ts"],
   format: "iife",
-  loader: { ".css": "text" },
   outfile: exhibits,
 });

@@ -172,9 +172,14 @@ export function colourAt(share: number, palette: Palette): string {
   return `rgb(${rgbAt(share, palette).join(",")})`;
 }
 
-/** Black or white, whichever reads better on the colour of a strength (contrast as WCAG 2 has it). */
+/** Black or white, whichever reads better on the colour of a strength. */
 export function inkOn(share: number, palette: Palette): string {
-  const [red, green, blue] = rgbAt(share, palette).map((channel) => {
+  return inkOnColour(rgbAt(share, palette));
+}
+
+/** The same on a colour: contrast as WCAG 2 has it. */
+export function inkOnColour(colour: readonly [number, number, number]): string {
+  const [red, green, blue] = colour.map((channel) => {
     const value = channel / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   });

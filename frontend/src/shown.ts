@@ -81,12 +81,13 @@ export function unitsRequest(
   };
 }
 
-/** "cross layer 3, head 5", "self layer 0, mean of heads 1, 4": what is being looked at, in words. */
-export function mapText(info: MapInfo, heads: readonly number[]): string {
+/** "cross layer 3, head 5", "self layer 0, mean of heads 1, 4": what is being looked at, in words; `apart`: not their mean, but each. */
+export function mapText(info: MapInfo, heads: readonly number[], apart = false): string {
   const own = info.layer === null ? brief(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
   const layer = info.of === null ? own : `${brief(info.of, 40)}: ${own}`;
   if (info.heads === 1) return layer;
   if (heads.length === 1) return `${layer}, head ${heads[0]}`;
+  if (apart) return `${layer}, heads ${heads.join(", ")}, a colour each`;
   return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;
 }
 

@@ -1,6 +1,6 @@
 /** A source over dense weights, written straight from the contract: what views are tried on, and what the engine is held to. */
 
-import type { Cells, Manifest, Source, Steps } from "../src/contract";
+import type { Cells, Joint, Manifest, Source, Steps } from "../src/contract";
 import { cellEnds } from "../src/units";
 
 /** weights[map][head]: (queries, keys), row by row. */
@@ -72,6 +72,9 @@ export function denseSource(manifest: Manifest, weights: Float32Array[][]): Sour
       return { heads: info.heads, rows: info.queries, columns: info.keys, mean: flat, max: flat };
     },
     async steps(): Promise<Steps> {
+      throw new Error("dense weights have no steps");
+    },
+    async joint(): Promise<Joint> {
       throw new Error("dense weights have no steps");
     },
   };

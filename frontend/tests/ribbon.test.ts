@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { describe, expect, it } from "vitest";
+import { cssOf } from "../src/compare/head_colours";
 import { view } from "../src/views/ribbon";
 import { layOut } from "../src/views/ribbon/layout";
 import { press, stageOf } from "./mounting";
@@ -63,6 +64,34 @@ describe("the ribbon", () => {
     const svg = await stage.view.svg();
     expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"');
     expect(svg.match(/opacity="0.22"/g)?.length).toBe(paths(stage.root).length - seen(stage.root).length);
+  });
+
+  it("has curves of each head in its colour, and says whose they are", async () => {
+    const stage = stageOf(view, { heads: [0, 1], several: "colours", threshold: 0.3, query: 1 });
+    await stage.settle();
+    const count = async (head: number) => {
+      const rows = { start: 0, stop: 10, count: 10 };
+      const columns = { start: 0, stop: 9, count: 9 };
+      const request = { map: 0, heads: [head], rows, columns, how: "mean" as const, hideSpecial: false };
+      const { values } = await stage.app.source.region({ ...request, renormalise: false, sample: 0 });
+      return values.filter((weight) => weight >= 0.3).length;
+    };
+    for (const head of [0, 1]) {
+      const own = paths(stage.root).filter((path) => path.getAttribute("stroke") === cssOf(head));
+      expect(own.length).toBe(await count(head));
+    }
+    expect(stage.root.querySelector(".head-legend")?.textContent?.replace(/\s+/g, " ").trim()).toBe("head 0 head 1");
+    expect(stage.described.at(-1)).toMatch(/^▁chat attends to .* 0\.\d\d \(head [01]\)/);
+    const { columns, rows, caption } = await stage.view.table();
+    expect(columns[2]).toBe("head");
+    expect(new Set(rows.map((row) => row[2]))).toEqual(new Set(["0", "1"]));
+    expect(caption).toContain("cross layer 0, heads 0, 1, a colour each: weights of at least 0.30");
+    const svg = await stage.view.svg();
+    for (const head of [0, 1]) expect(svg).toContain(`>head ${head}</text>`);
+    stage.app.store.set({ several: "mean" });
+    await stage.settle();
+    expect(paths(stage.root).some((path) => path.getAttribute("stroke") === cssOf(0))).toBe(false);
+    expect(stage.root.querySelector(".head-legend")?.childElementCount).toBe(0);
   });
 
   it("shows tokens as text, whatever stands in them", async () => {

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { colourAt, inkOn } from "../src/colours";
-import type { Manifest, MountedView, Source, Steps } from "../src/contract";
+import type { Joint, Manifest, MountedView, Source, Steps } from "../src/contract";
 import { paletteOf } from "../src/palette";
 import { view } from "../src/views/steps";
 import { math } from "../src/views/steps/formula";
@@ -332,5 +332,62 @@ describe("formulas", () => {
       "mo",
       "mtext",
     ]);
+  });
+});
+
+describe("queries and keys in one plane", () => {
+  const plane: Joint = {
+    queryPlaces: [0, 1, 2],
+    keyPlaces: [0, 1, 2, 3, 4],
+    share: [0.5, 0.25],
+    strength: 2,
+    queries: Float32Array.of(1, 0, 0, 1, -1, 0.5),
+    keys: Float32Array.of(1, 1, -1, 0, 0, -1, 0.5, 0.5, 0.25, 1),
+  };
+  const opened = async (change: object = {}) => {
+    const made = example();
+    const asked: unknown[] = [];
+    made.source.joint = async (...question) => {
+      asked.push(question.filter((one) => !(one instanceof AbortSignal)));
+      return plane;
+    };
+    const stage = stageOf(view, change, made);
+    await stage.settle();
+    const details = stage.root.querySelector<HTMLDetailsElement>(".steps-joint")!;
+    return { ...stage, asked, details };
+  };
+  const names = (details: Element) => [...details.querySelectorAll("text")].map((one) => one.textContent);
+
+  it("are asked for when they are opened, and not before", async () => {
+    const { details, asked, settle, app } = await opened({ query: 2, key: 3 });
+    expect(asked).toEqual([]);
+    details.open = true;
+    await settle();
+    expect(asked).toEqual([[0, 0, { query: 2, key: 3 }]]);
+    expect(details.querySelectorAll("circle").length).toBe(3);
+    expect(details.querySelectorAll("rect").length).toBe(5);
+    // 2 · (−1 · 0.5 + 0.5 · 0.5)
+    expect(details.textContent).toContain("which have 75 % of it");
+    expect(details.textContent).toContain("these two axes give “ask2” and “key<3” −0.50");
+    expect(names(details)).toEqual(expect.arrayContaining(["ask2", "key<3"]));
+    app.store.set({ query: 0 });
+    await settle();
+    expect(asked.length).toBe(1);
+    expect(names(details)).toContain("ask0");
+  });
+
+  it("name what is under the pointer, here and in the table, and are chosen by a click", async () => {
+    const { details, settle, app, root } = await opened({ query: 2, key: 3 });
+    details.open = true;
+    await settle();
+    const over = (one: Element | null) => one?.dispatchEvent(new Event("pointerover", { bubbles: true }));
+    expect(names(details)).not.toContain("ask1");
+    over(details.querySelector("circle[data-at='1']"));
+    expect(names(details)).toContain("ask1");
+    over(root.querySelector(".steps-queries button[data-at='0']"));
+    expect(names(details)).toContain("ask0");
+    expect(names(details)).not.toContain("ask1");
+    details.querySelector("rect[data-at='4']")?.dispatchEvent(new Event("click", { bubbles: true }));
+    expect(app.store.state).toMatchObject({ query: 2, key: 4 });
   });
 });

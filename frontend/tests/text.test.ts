@@ -1,5 +1,7 @@
 // @vitest-environment jsdom
 import { describe, expect, it } from "vitest";
+import { inkedColour } from "../src/compare/head_colours";
+import { weightText } from "../src/labels";
 import { view } from "../src/views/text";
 import { denseSource, smallExample, softmaxRows } from "./dense_source";
 import { press, stageOf } from "./mounting";
@@ -41,6 +43,33 @@ describe("the text", () => {
     const table = await stage.view.table();
     expect(table.rows.length).toBe(9); // a causal map: the first token does not see this one
     expect(stage.said.length).toBeGreaterThan(0);
+  });
+
+  it("colours what each of several heads attends to, one over the other", async () => {
+    const stage = stageOf(view, { heads: [0, 1], several: "colours", query: 1 });
+    await stage.settle();
+    const { app, root } = stage;
+    const weights = await Promise.all(
+      [0, 1].map(async (head) => {
+        const request = {
+          map: 0,
+          heads: [head],
+          how: "mean" as const,
+          hideSpecial: false,
+          renormalise: false,
+          sample: 0,
+        };
+        const rows = { start: 1, stop: 2, count: 1 };
+        return (await app.source.region({ ...request, rows, columns: { start: 0, stop: 9, count: 9 } })).values;
+      }),
+    );
+    tokens(root, "key").forEach((token, at) => {
+      const expected = inkedColour([weights[0][at], weights[1][at]], app.palette);
+      expect(token.style.background).toBe(`rgb(${expected.join(", ")})`);
+      expect(token.title).toContain(`head 0 ${weightText(weights[0][at])}, head 1 ${weightText(weights[1][at])}`);
+    });
+    expect(root.querySelector(".head-legend")?.textContent).toMatch(/head 0\s*head 1/);
+    expect(stage.described.at(-1)).toContain("heads 0, 1, a colour each: ▁chat attends to");
   });
 
   it("turns the pages of a long text", async () => {

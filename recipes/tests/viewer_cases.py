@@ -181,6 +181,7 @@ def case_of(name: str, shown: Document, precision: str | None) -> dict[str, Any]
     asked.append(question("overview", {"map": 0}, sizes, {"mean": exact, "max": exact}, 5e-3 * float(np.abs(exact).max())))
     if info["steps"] and scores is not None and np.abs(arrays["key"]).max() < 100:  # others need more than 7 digits
         asked += [steps(meta, arrays, scores, head) for head in (0, info["heads"] - 1)]
+        asked.append(joint(meta, scores, info["heads"] - 1))
     return {
         "name": name,
         "manifest": manifest,
@@ -338,6 +339,19 @@ def steps(meta: dict[str, Any], arrays: dict[str, NDArray[Any]], scores: dict[st
     found = {name: meta[name] for name in ("queries", "keys", "dim", "scale", "softcap")}
     found |= {"sink": None if sink == -math.inf else sink, "valueDim": 0}
     return question("steps", {"map": 0, "head": head}, found, {name: array[head] for name, array in scores.items()}, 1e-4)
+
+
+def joint(meta: dict[str, Any], scores: dict[str, Exact], head: int) -> dict[str, Any]:
+    """Both sides below one another, each of mean square 1: the axes are the right singular vectors."""
+    query, key = scores["query"][head], scores["key"][head] - scores["key"][head].mean(0)
+    sizes = [math.sqrt((side**2).sum(1).mean()) for side in (query, key)]
+    both = np.concatenate([query / sizes[0] / math.sqrt(len(query)), key / sizes[1] / math.sqrt(len(key))])
+    _, values, axes = np.linalg.svd(both)
+    axes = np.stack([axis if axis[np.abs(axis).argmax()] > 0 else -axis for axis in axes[:2]])
+    arrays = {"queries": query @ axes.T / sizes[0], "keys": key @ axes.T / sizes[1]}
+    arrays |= {"share": values[:2] ** 2 / (values**2).sum(), "strength": np.array([meta["scale"] * sizes[0] * sizes[1]])}
+    places = {"queryPlaces": list(range(len(query))), "keyPlaces": list(range(len(key)))}
+    return question("joint", {"map": 0, "head": head}, places, arrays, 1e-4)
 
 
 if __name__ == "__main__":

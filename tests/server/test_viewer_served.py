@@ -143,6 +143,29 @@ def test_another_document_stands_beside_the_first(opened):
     assert opened.page.locator(".map-canvas").count() == 1
 
 
+def test_a_link_leads_to_both_documents(browser, files):
+    opened = looked_at(browser, files)
+    assert "?" not in opened.page.url
+    opened.view("Map")
+    opened.page.get_by_role("combobox", name="beside it").select_option("long")
+    opened.rest()
+    opened.page.get_by_role("combobox", name="its head").select_option(label="head 1")
+    opened.rest()
+    assert "beside=" in opened.page.url
+    opened.page.reload()
+    opened.rest()
+    label = opened.page.locator(".compare-pane .map-canvas").get_attribute("aria-label")
+    assert "long: " in label
+    assert ", head 1:" in label
+    opened.page.get_by_role("combobox", name="looking at").select_option("long")
+    opened.rest()
+    assert "document=" in opened.page.url
+    assert "beside=" not in opened.page.url
+    opened.page.goto(opened.page.url.partition("?")[0] + "?document=gone")
+    opened.page.get_by_text("what this link leads to is not here any more").wait_for()
+    opened.finish()
+
+
 def test_what_it_was_told_is_in_the_address_and_loads_again(browser, files, small):
     opened = looked_at(browser, files, "#view=map&heads=2&special=hidden&unit=tokens")
     assert_shows(opened.drawing(), small[0, 2, :-1, :-1])

@@ -44,6 +44,22 @@ def test_two_translations_are_called_by_their_texts():
     assert len(manifest["alignments"]) == 2
 
 
+def test_named_translations_keep_their_links_and_their_opening():
+    one, two = regard.translate(["The cat sat.", "The dog slept."])
+    manifest = document([one, two], names=["cat", "dog"]).manifest
+    assert manifest["items"] == ["cat: The cat sat.", "dog: The dog slept."]
+    assert [found["sourceWords"][1] for found in manifest["alignments"]] == ["cat", "dog"]
+    assert [found["item"] for found in manifest["alignments"]] == [0, 1]
+    assert manifest["opening"]["view"] == "ribbon"
+    assert manifest["maps"][manifest["opening"]["map"]]["kind"] == "cross"
+    assert manifest["languages"] == [["en", "fr"]] * 2
+    against = document(one, against=two, names=["cat", "dog"]).manifest
+    assert len(against["alignments"]) == 2
+    mixed = document({"plain": one.recording, "whole": two}).manifest
+    assert [found["item"] for found in mixed["alignments"]] == [1]
+    assert mixed["languages"] == [None, ["en", "fr"]]
+
+
 def test_names_are_of_the_things_in_a_list(recordings):
     manifest = document(recordings, names=["a", "b"]).manifest
     assert {info["of"] for info in manifest["maps"]} == {"a", "b"}

@@ -137,6 +137,21 @@ def test_both_pictures_have_one_scale_of_colours(browser, tmp_path):
     opened.finish()
 
 
+def test_what_is_saved_and_printed_has_both_pictures(window, address):
+    window.again(address + "#heads=1&with=1.2")
+    svg = window.svg()
+    for said in ("base: self layer 0, head 1", "tuned: self layer 0, head 2", ">A</text>", ">B</text>"):
+        assert said in svg
+    width, height = window.png().size
+    assert width > 1.8 * height / 1.2  # two squares beside each other
+    window.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    sheet = window.page.locator(".sheet > svg > svg")
+    sheet.nth(1).wait_for(state="attached")
+    assert sheet.count() == 2
+    window.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    window.check()
+
+
 def test_on_a_phone_they_stand_one_below_the_other(browser, address):
     opened = Opened(browser, address + "#with=1.1", viewport={"width": 390, "height": 844})
     boxes = [locator.bounding_box() for locator in opened.page.locator(".map-stage").all()]

@@ -96,6 +96,14 @@ def test_tokens_of_a_decoder_that_was_not_generated_with():
     assert manifest["axes"][cross["rowAxes"][0]]["tokens"] == list("012")
 
 
+def test_tokens_of_a_model_that_writes_nothing_are_no_source():
+    """In its recording, as maps by themselves, and by name."""
+    with regard.record(model := tiny("gpt2"), tokenizer=Tokenizer()) as recording:
+        model(torch.arange(3, 9)[None])
+    for subject in (recording, recording.self[0], list(recording.self), {"base": recording}, {"base": list(recording.self)}):
+        assert {axis["title"] for axis in document(subject).manifest["axes"].values()} == {"tokens"}
+
+
 @pytest.mark.parametrize("name", ["llama", "marian"])
 def test_what_was_generated_has_two_names_a_row(name):
     ids = torch.randint(3, 40, (2, 5), generator=torch.Generator().manual_seed(1))

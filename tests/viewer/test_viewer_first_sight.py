@@ -44,9 +44,9 @@ def test_it_opens_in_words_with_one_of_them_read(first, translation):
     assert first.page.locator(".reader-partners li button").count() >= 3
     assert first.address() == {}  # it is no step of the reader
     sentence = first.page.locator(".meaning-said").text_content()
-    assert sentence.startswith("A curve joins a word that the model wrote to a word of the source that it looked at")
+    assert sentence.startswith("A curve joins a French word that the model wrote to an English word that it looked at")
     first.view("Map")
-    assert "Each row is a word that the model wrote" in first.page.locator(".meaning-said").text_content()
+    assert "Each row is a French word that the model wrote" in first.page.locator(".meaning-said").text_content()
 
 
 def test_partners_walk_on(first):
@@ -150,3 +150,13 @@ def test_a_ribbon_of_a_long_text_has_few_curves_a_token(browser, causal):
     curves = opened.page.locator(".ribbon-stage path").count()
     assert 150 <= curves <= 3.2 * 240
     opened.finish()
+
+
+def test_words_beside_the_map_are_explained(first):
+    first.view("Map")
+    terms = first.page.locator(".meaning-terms")
+    assert terms.text_content().startswith("received ")
+    first.page.get_by_label("what entropy is").first.click()
+    assert terms.get_by_text("How widely a row spreads its weight, in nats").is_visible()
+    first.view("Ribbon")
+    assert first.page.locator(".meaning-terms span").count() == 0

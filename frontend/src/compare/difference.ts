@@ -59,7 +59,6 @@ export function differenceApp(app: App, first: Two, second: Two): App & { stop()
       const [a, b] = await both((side) => from.overview(side.map, signal));
       return lessOverview(a, b, first.heads, second.heads);
     },
-    steps: (map, head, signal) => from.steps(map, head, signal),
   };
   return {
     manifest,

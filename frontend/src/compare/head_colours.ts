@@ -1,6 +1,6 @@
 /** Colours of several heads at once: told apart by those who are colour-blind, too, on light and dark grounds. */
 
-import type { Palette } from "../contract";
+import type { Palette, State } from "../contract";
 
 /**
  * Okabe and Ito, "Color universal design" (2008), without black and yellow, which no ground shows both of. A seventh head and
@@ -15,8 +15,22 @@ export const HEAD_COLOURS: readonly (readonly [number, number, number])[] = [
   [86, 180, 233],
 ];
 
+/** Whether the heads that are chosen have colours of their own: more of them than there are colours have not. */
+export function areColoured({ several, heads }: Pick<State, "several" | "heads">): boolean {
+  return several === "colours" && heads.length > 1 && heads.length <= HEAD_COLOURS.length;
+}
+
 export function cssOf(head: number): string {
   return `rgb(${HEAD_COLOURS[head].join(" ")})`;
+}
+
+/** Red, green and blue of one cell, by the strength of each head. */
+export function inkedColour(strengths: readonly number[], palette: Palette): [number, number, number] {
+  const [red, green, blue] = inked(
+    strengths.map((one) => Float32Array.of(one)),
+    palette,
+  );
+  return [red, green, blue];
 }
 
 /**

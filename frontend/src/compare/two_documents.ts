@@ -27,9 +27,13 @@ export function together(one: Whole & { name: string }, two: Whole & { name: str
       const { source, map } = sideOf(number);
       return source.overview(map, signal);
     },
-    steps(number, head, signal) {
+    steps(number, head, signal, row) {
       const { source, map } = sideOf(number);
-      return source.steps(map, head, signal);
+      return source.steps(map, head, signal, row);
+    },
+    joint(number, head, signal, row) {
+      const { source, map } = sideOf(number);
+      return source.joint(map, head, signal, row);
     },
   };
   const transport: Transport = {
@@ -40,6 +44,10 @@ export function together(one: Whole & { name: string }, two: Whole & { name: str
     },
   };
   return { manifest, source, transport };
+}
+
+function languagesOf({ items, languages }: Manifest) {
+  return items.map((_, item) => languages?.[item] ?? null);
 }
 
 function joined(one: Manifest, two: Manifest, first: string, second: string): Manifest {
@@ -73,6 +81,7 @@ function joined(one: Manifest, two: Manifest, first: string, second: string): Ma
         maps: image.maps.map((place) => ({ ...place, map: place.map + maps })),
       })),
     ],
+    languages: [...languagesOf(one), ...languagesOf(two)],
     definitions: { ...two.definitions, ...one.definitions },
     opening: {
       ...one.opening,

@@ -111,17 +111,33 @@ export interface StepsRow {
   key: number | null;
 }
 
+/** Where queries and keys of a head lie along the two axes that they spread along most; viewer/answers/joint.py says how. */
+export interface Joint {
+  /** Positions that are placed, ascending: all, or evenly spaced ones and what was asked for. */
+  queryPlaces: number[];
+  keyPlaces: number[];
+  /** What part of the mean squares each axis has. */
+  share: [number, number];
+  /** A score is this, times the product along each axis, and what other axes add, and what is the same in the whole row. */
+  strength: number;
+  /** (placed, 2). */
+  queries: Float32Array;
+  keys: Float32Array;
+}
+
 export interface Source {
   region(request: RegionRequest, signal?: AbortSignal): Promise<Region>;
   margins(request: MarginsRequest, signal?: AbortSignal): Promise<Margins>;
   overview(map: number, signal?: AbortSignal): Promise<Overview>;
   /** Of all queries, or of one with the keys that it gives most to, and one more that is asked for. */
   steps(map: number, head: number, signal?: AbortSignal, row?: StepsRow): Promise<Steps>;
+  /** A query and a key that are asked for are placed in any case. */
+  joint(map: number, head: number, signal?: AbortSignal, row?: Partial<StepsRow>): Promise<Joint>;
 }
 
 /**
  * How a source reaches who computes: one question, one answer in packed bytes (engine/pack.ts). Questions: "manifest",
- * "region", "margins", "overview", "steps", and on a server more.
+ * "region", "margins", "overview", "steps", "joint", and on a server more.
  */
 export interface Transport {
   ask(question: string, request: object, signal?: AbortSignal): Promise<ArrayBuffer>;

@@ -6,7 +6,7 @@ export type Kind = "encoder" | "decoder" | "cross" | "self" | "map";
 
 /** The tokens of an axis. They are data: any string at all, shown as text and never as markup. */
 export interface Axis {
-  /** What a position is, for people: "source tokens", "tokens produced". */
+  /** What a position is, for people: "tokens", "source tokens", "tokens produced". */
   title: string;
   /** What a person reads of them, everything visible. */
   tokens: string[];
@@ -113,6 +113,8 @@ export interface Manifest {
   images: ImageInfo[];
   /** Of each statistic that a map has: what its values are ("nats", "share", "keys"), and what it is, in a line. */
   definitions: Record<string, { quantity: string; meaning: string }>;
+  /** What each of `items` is translated from and to, as codes ("en", "fr_XX"), where that is known. */
+  languages?: ([string | null, string | null] | null)[];
   /** What to look at first. */
   opening: Partial<State>;
 }

@@ -125,6 +125,8 @@ export interface View {
   readonly about: string;
   /** What the picture means, in a sentence: for the reader. */
   meaning(sides: Sides): string;
+  /** Words on the picture that not everybody knows, and what they mean. */
+  readonly terms?: readonly (readonly [string, string])[];
   /** Why this recording has nothing to show in it, or null. */
   unavailable(manifest: Manifest, state: Readonly<State>): string | null;
   mount(root: HTMLElement, app: App): MountedView;

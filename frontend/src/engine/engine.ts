@@ -3,12 +3,13 @@
 import type { Cells, Manifest, MapInfo, MarginsRequest, RegionRequest } from "../contract";
 import { DenseMap } from "./dense";
 import { FactorsMap } from "./factors";
+import { joint } from "./joint";
 import type { MapData } from "./map_data";
 import { overview } from "./overviews";
 import { type Unpacked, unpack } from "./pack";
 import { margins, region, type Special } from "./regions";
 import { steps } from "./steps";
-import { packMargins, packOverview, packRegion, packSteps } from "./wire";
+import { packJoint, packMargins, packOverview, packRegion, packSteps } from "./wire";
 
 /** What of the manifest is needed to compute. */
 export interface Shapes {
@@ -74,23 +75,15 @@ export class Engine {
         return done(packOverview(overview(await this.overviews, at)));
       }
       case "steps": {
-        const { head, query = null, key = null } = request as { head: number; query?: number; key?: number };
-        checkHead(info, head);
-        for (const [name, at, size] of [
-          ["query", query, info.queries],
-          ["key", key, info.keys],
-        ] as const)
-          if (at !== null && !(Number.isInteger(at) && at >= 0 && at < size))
-            throw new Error(`expected a ${name} below ${size}, got ${at}`);
-        const map = await this.map(at);
-        if (!(map instanceof FactorsMap))
-          throw new Error(
-            `expected a map kept as queries and keys, got map ${at} of dense weights, which has no steps`,
-          );
-        return done(packSteps(steps(map, head, query === null ? null : { query, key })));
+        const { head, query, key } = checkRow(info, request);
+        return done(packSteps(steps(await this.factors(at), head, query === null ? null : { query, key })));
+      }
+      case "joint": {
+        const { head, query, key } = checkRow(info, request);
+        return done(packJoint(joint(await this.factors(at), head, query, key)));
       }
       default:
-        throw new Error(`expected a question of region, margins, overview and steps, got ${question}`);
+        throw new Error(`expected a question of region, margins, overview, steps and joint, got ${question}`);
     }
   }
 
@@ -112,6 +105,12 @@ export class Engine {
       if (bytes > KEPT_BYTES && one !== at) this.maps.delete(one);
     }
     return map;
+  }
+
+  private async factors(at: number): Promise<FactorsMap> {
+    const map = await this.map(at);
+    if (map instanceof FactorsMap) return map;
+    throw new Error(`expected a map kept as queries and keys, got map ${at} of dense weights, which has no steps`);
   }
 
   private async unpacked(name: string): Promise<Unpacked> {
@@ -141,6 +140,19 @@ function check(info: Shapes["maps"][number], request: MarginsRequest): [number, 
   if (heads.length === 0) throw new Error("expected one head or more, got none");
   for (const head of heads) checkHead(info, head);
   return [checkCells("rows", rows, info.queries), checkCells("columns", columns, info.keys)];
+}
+
+/** A head, and perhaps a query and a key. */
+function checkRow(info: Shapes["maps"][number], request: object) {
+  const { head, query = null, key = null } = request as { head: number; query?: number | null; key?: number | null };
+  checkHead(info, head);
+  for (const [name, at, size] of [
+    ["query", query, info.queries],
+    ["key", key, info.keys],
+  ] as const)
+    if (at !== null && !(Number.isInteger(at) && at >= 0 && at < size))
+      throw new Error(`expected a ${name} below ${size}, got ${at}`);
+  return { head, query, key };
 }
 
 function checkHead(info: Shapes["maps"][number], head: number): void {

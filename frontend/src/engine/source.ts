@@ -3,7 +3,7 @@
 import type { Manifest, Source, Transport } from "../contract";
 import { unpack } from "./pack";
 import { untilAborted } from "./signals";
-import { unpackMargins, unpackOverview, unpackRegion, unpackSteps } from "./wire";
+import { unpackJoint, unpackMargins, unpackOverview, unpackRegion, unpackSteps } from "./wire";
 
 /** Answers are kept while they take no more bytes than this. */
 const KEPT_BYTES = 2 ** 26;
@@ -20,6 +20,7 @@ export function sourceOver(transport: Transport, keptBytes = KEPT_BYTES): Source
     margins: (request, signal) => answers.get("margins", request, unpackMargins, signal),
     overview: (map, signal) => answers.get("overview", { map }, unpackOverview, signal),
     steps: (map, head, signal, row) => answers.get("steps", { map, head, ...row }, unpackSteps, signal),
+    joint: (map, head, signal, row) => answers.get("joint", { map, head, ...row }, unpackJoint, signal),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Answers as packed bytes, and back. */
 
-import type { Margins, Overview, Region, Steps } from "../contract";
+import type { Joint, Margins, Overview, Region, Steps } from "../contract";
 import { floats, floatsOf, type Packed, pack, unpack } from "./pack";
 
 export function packRegion({ rows, columns, values, sampled, every }: Region): ArrayBuffer {
@@ -71,4 +71,25 @@ export function unpackSteps(bytes: ArrayBuffer): Steps {
     weights: known("weights"),
     output: maybe("output"),
   };
+}
+
+export function packJoint({ queryPlaces, keyPlaces, queries, keys, share, strength }: Joint): ArrayBuffer {
+  return pack(
+    { queryPlaces, keyPlaces },
+    {
+      queries: floats(queries, queryPlaces.length, 2),
+      keys: floats(keys, keyPlaces.length, 2),
+      share: floats(Float32Array.from(share), 2),
+      strength: floats(Float32Array.of(strength), 1),
+    },
+  );
+}
+
+export function unpackJoint(bytes: ArrayBuffer): Joint {
+  const answer = unpack(bytes);
+  const places = answer.meta as Pick<Joint, "queryPlaces" | "keyPlaces">;
+  const [first, second] = floatsOf(answer, "share");
+  const [strength] = floatsOf(answer, "strength");
+  const coordinates = { queries: floatsOf(answer, "queries"), keys: floatsOf(answer, "keys") };
+  return { ...places, ...coordinates, share: [first, second], strength };
 }

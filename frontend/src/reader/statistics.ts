@@ -3,6 +3,7 @@
 import type { Section } from "../contract";
 import { element } from "../elements";
 import { weightText } from "../labels";
+import { info } from "./info";
 import css from "./statistics.css";
 
 /** The numbers that are said first; the rest stand behind "more". */
@@ -62,13 +63,4 @@ const UNITS: Record<string, string> = { nats: " nats", keys: " keys" };
 function sharpness(entropy: number, keys: number): string {
   const share = keys > 1 ? entropy / Math.log(keys) : 0;
   return share < 0.25 ? "(sharp)" : share < 0.7 ? "(in between)" : "(spread out)";
-}
-
-/** A sign that opens its explanation: by pointer, by touch and by keyboard. */
-function info(name: string, meaning: string): HTMLElement {
-  const made = element("details", "info");
-  const sign = element("summary", "", "i");
-  sign.setAttribute("aria-label", `what ${name} is`);
-  made.append(sign, element("span", "", meaning));
-  return made;
 }

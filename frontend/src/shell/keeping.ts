@@ -1,5 +1,6 @@
 /** What a reader takes away: the table, or the picture, as a file or on the clipboard. */
 
+import { bothPictures } from "../compare/both_pictures";
 import type { App, MountedView } from "../contract";
 import { mapText } from "../shown";
 import { commaSeparated, copyText, download, fileName, frameNote, pngOf, tabSeparated } from "./saving";
@@ -9,7 +10,18 @@ export class Keeping {
     private readonly app: App,
     private readonly near: HTMLElement,
     private readonly view: () => MountedView,
+    /** The picture beside it; null where there is none. */
+    private readonly second: () => MountedView | null,
   ) {}
+
+  /** What is seen as a document: the picture, and the one beside it. */
+  async picture(): Promise<string> {
+    const first = await this.view().svg();
+    const second = await this.second()?.svg();
+    if (second === undefined) return first;
+    const { compare } = this.app.store.state;
+    return bothPictures([first, second], ["A", compare === "difference" ? "A − B" : "B"], this.app.palette);
+  }
 
   copy(): void {
     this.attempt(async () => {
@@ -24,11 +36,11 @@ export class Keeping {
   }
 
   png(): void {
-    this.save("png", async () => pngOf(await this.view().svg()));
+    this.save("png", async () => pngOf(await this.picture()));
   }
 
   svg(): void {
-    this.save("svg", async () => textBlob(await this.view().svg(), "image/svg+xml"));
+    this.save("svg", async () => textBlob(await this.picture(), "image/svg+xml"));
   }
 
   private attempt(action: () => Promise<void>): void {

@@ -1,10 +1,10 @@
 /** On paper stands the picture, whole and in light colours, with what must be said of it; not the window that it was seen in. */
 
-import type { MountedView } from "../contract";
 import { element } from "../elements";
 
 export interface Printed {
-  view(): MountedView;
+  /** What is seen, whole, as a document of its own. */
+  picture(): Promise<string>;
   /** What must be said beside the picture. */
   notes(): readonly string[];
   /** Draws in light colours for as long as paper is written on; returns how to go back. */
@@ -26,7 +26,7 @@ export function printing(root: HTMLElement, alone: boolean, printed: Printed): (
   const fill = async () => {
     const own = ++turn;
     back ??= printed.light();
-    const text = await printed.view().svg();
+    const text = await printed.picture();
     if (own !== turn) return; // too late
     const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     const notes = printed.notes().map((note) => element("p", "", note));

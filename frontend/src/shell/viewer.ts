@@ -122,7 +122,12 @@ export class Viewer {
     this.first = new FirstToken(this.app);
     const settings = new Settings(this.app);
     this.reader = new Reader(element(kind === "widget" ? "h2" : "h1", "title"));
-    const keeping = new Keeping(this.app, this.element, () => this.view());
+    const keeping = new Keeping(
+      this.app,
+      this.element,
+      () => this.view(),
+      () => this.beside.pane.view,
+    );
     this.menu = new Menu(manifest, settings.element, {
       table: () => this.showTable(!this.tableOpen),
       copy: () => keeping.copy(),
@@ -156,9 +161,8 @@ export class Viewer {
     this.listen();
     this.mountView();
     const alone = kind !== "widget";
-    const { view, light } = { view: () => this.view(), light: () => this.theme.lit() };
-    const notes = () => manifest.notes;
-    this.stops.push(printing(this.element, alone, { view, light, notes, fail: (error) => this.errors.show(error) }));
+    const printed = { picture: () => keeping.picture(), light: () => this.theme.lit(), notes: () => manifest.notes };
+    this.stops.push(printing(this.element, alone, { ...printed, fail: (error) => this.errors.show(error) }));
     if (kind === "widget" || !saysToken(location.hash)) this.first.choose();
   }
 

@@ -91,8 +91,12 @@ class Site {
     this.besideLabel = labelled("beside it", this.beside);
     this.header.append(labelled("looking at", this.documents), this.besideLabel);
     this.list();
-    if (documents.length > 0) await this.show(documents[0].id);
-    else await this.make("translate", { text: FIRST });
+    const asked = askedFor(location.search);
+    const gone = [asked.document, asked.beside].some((id) => id !== "" && !documents.some((one) => one.id === id));
+    if (documents.length === 0) await this.make("translate", { text: FIRST });
+    else if (gone) await this.show(documents[0].id);
+    else await this.show(asked.document || documents[0].id, asked.beside);
+    if (gone) this.tell(new Error("what this link leads to is not here any more; choose another"));
     this.header.hidden = !playground && documents.length < 2;
   }
 
@@ -187,6 +191,7 @@ class Site {
       const { manifest, source, transport }: Whole = besideId ? together(first, await this.document(besideId)) : first;
       this.mounted?.destroy();
       this.viewer.replaceChildren();
+      this.write(id, besideId);
       const place = document.createElement("div");
       place.style.height = "100%";
       this.viewer.append(place);
@@ -198,6 +203,15 @@ class Site {
     } catch (error) {
       this.tell(error);
     }
+  }
+
+  /** Which documents are looked at, in the address before #: a link leads to both. What the viewer wrote behind it stays. */
+  private write(id: string, besideId: string): void {
+    const fields = new URLSearchParams();
+    if (id !== this.listed[0]?.id) fields.set("document", id);
+    if (besideId) fields.set("beside", besideId);
+    const search = fields.size > 0 ? `?${fields}` : "";
+    if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
   }
 
   private async ask<Answer>(path: string, body?: object): Promise<Answer> {
@@ -217,6 +231,11 @@ class Site {
     this.said.classList.add("wrong");
     this.said.textContent = error instanceof Error ? error.message : String(error);
   }
+}
+
+function askedFor(search: string): { document: string; beside: string } {
+  const fields = new URLSearchParams(search);
+  return { document: fields.get("document") ?? "", beside: fields.get("beside") ?? "" };
 }
 
 function labelled(text: string, control: HTMLElement): HTMLLabelElement {

@@ -1,5 +1,6 @@
 """``regard.translate``: text to text, and what the translation looked at."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ AT_HAND = "leave the model out: one that translates English to French is embedde
 MOST_BEAMS = 1000
 """Of a search: each keeps a copy of all that was read."""
 
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:[_-]\w+)?$")
+"""Codes as tokenizers write them: "fr", "fra_Latn", "fr_XX"."""
+
 BATCH = 16
 """Texts that are translated together."""
 
@@ -57,6 +61,8 @@ class Translation(Pictured):
         alignment: source words and target words, linked by the head that aligns best in this model.
         produced: the head that aligns best in this model among those that are read by the tokens produced; None where that was
             not measured.
+        languages: codes of what was translated from and to, such as ("en", "fr"), as the model's tokenizer says them; None
+            where it says none.
     """
 
     source: str
@@ -66,6 +72,7 @@ class Translation(Pictured):
     recording: Recording
     alignment: Alignment
     produced: Reading | None = None
+    languages: tuple[str | None, str | None] = (None, None)
 
     def __str__(self) -> str:
         return self.text
@@ -241,6 +248,16 @@ def _read(model: str | None) -> "Translator":
     return Translator(loaded.eval(), tokenizer)
 
 
+def _languages_of(tokenizer: Any) -> tuple[str | None, str | None]:
+    """The codes that a tokenizer has for what it reads and what it writes; groups of languages ("ROMANCE") have none."""
+
+    def code(*names: str) -> str | None:
+        said = next((found for name in names if isinstance(found := getattr(tokenizer, name, None), str)), "")
+        return said if LANGUAGE.match(said) else None
+
+    return code("source_lang", "src_lang"), code("target_lang", "tgt_lang")
+
+
 class Translator:
     """A sequence-to-sequence model and its tokenizer.
 
@@ -251,6 +268,7 @@ class Translator:
         readings: the readings that align best together, where they were measured on gold alignments and stand in config.json.
         reading: the first of them, the one to look at.
         produced: the one that aligns best by the tokens produced, likewise.
+        languages: codes of what it translates from and to, where its tokenizer says them.
         method: how their weights become links.
         sinks: what becomes of weights on special tokens.
         threshold: the least weight of a link.
@@ -269,6 +287,7 @@ class Translator:
         self.method = str(getattr(config, "alignment_method", "argmax"))
         self.sinks = str(getattr(config, "alignment_sinks", "ignore"))
         self.threshold = float(getattr(config, "alignment_threshold", 0.0))
+        self.languages = _languages_of(tokenizer)
 
     def check(self, text: str) -> list[int]:
         """The ids of a text that this model can translate.
@@ -345,4 +364,5 @@ class Translator:
             recording=recording,
             alignment=align(recording.cross, readings=readings, threshold=self.threshold, method=self.method, sinks=self.sinks),
             produced=self.produced,
+            languages=self.languages,
         )

@@ -1,16 +1,11 @@
 /** The cells of several heads, each by itself: read where they are to have colours of their own. */
 
 import { type ScaleName, scaleOf, strength } from "../../colours";
-import { HEAD_COLOURS } from "../../compare/head_colours";
+import { areColoured } from "../../compare/head_colours";
 import type { App, State } from "../../contract";
 import type { Shown } from "../../shown";
 import { type CellGrid, sameGrids } from "./cells";
 import { readCells } from "./question";
-
-/** Whether the heads that are chosen have colours of their own: more of them than there are colours have not. */
-export function areColoured({ several, heads }: Pick<State, "several" | "heads">): boolean {
-  return several === "colours" && heads.length > 1 && heads.length <= HEAD_COLOURS.length;
-}
 
 /** How strong the colours of each head are, on one scale for all of them: largest rows of their own they have not. */
 export function strengthsOf(layers: readonly Float32Array[], name: ScaleName | "auto", least: number): Float32Array[] {

@@ -27,6 +27,13 @@ export const view: View = {
     signed
       ? `Each row is ${row}, each column ${column}; colours say how far a weight is from 0, and on which side.`
       : `Each row is ${row}; the ${stronger} a cell, the more the model looked at ${column}${purpose}.`,
+  terms: [
+    ["received", "The weights of a column added up: how much all rows together look at that key."],
+    [
+      "entropy",
+      "How widely a row spreads its weight, in nats: 0 where one key has all, ln n where n keys have the same.",
+    ],
+  ],
   unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
   mount: (root: HTMLElement, app: App) => new MapView(root, app),
 };

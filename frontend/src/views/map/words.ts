@@ -1,13 +1,13 @@
 /** What is on screen, said in words. */
 
 import { LEAST } from "../../colours";
+import { areColoured } from "../../compare/head_colours";
 import type { Manifest, State, Viewport } from "../../contract";
 import { brief, countText, errorText, isolated, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
 import { beginsOf, type Units } from "../../units";
 import { rowNames } from "./axes";
 import { type CellGrid, cellUnits, type Grid, howOf, tokensOf } from "./cells";
-import { areColoured } from "./head_layers";
 
 /** What a cell shows, and how exactly; without a full stop. */
 export function statusText(

@@ -1,5 +1,7 @@
 /** Two rows of tokens joined by curves: as wide as the weight. */
 
+import { areColoured, cssOf } from "../../compare/head_colours";
+import { headLegend } from "../../compare/head_legend";
 import type { App, MountedView, Region, State, TextTable, View } from "../../contract";
 import { svgElement } from "../../elements";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
@@ -7,7 +9,17 @@ import { Pointed } from "../../pointed";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
 import { alignmentLinks, drawAlignment } from "./alignment";
-import { drawLabels, drawTitles, measure, type Side, stroke, strongest, thresholdOf, titledSvg } from "./drawing";
+import {
+  drawLabels,
+  drawTitles,
+  type Link,
+  measure,
+  type Side,
+  stroke,
+  strongest,
+  thresholdOf,
+  titledSvg,
+} from "./drawing";
 import { curve, type Layout, layOut, leastHeight } from "./layout";
 import css from "./ribbon.css";
 
@@ -19,17 +31,18 @@ interface Drawn {
   shown: Shown;
   rows: readonly [number, number];
   columns: readonly [number, number];
-  region: Region;
+  /** The heads that have a colour each; empty where there is one, or their mean. */
+  heads: readonly number[];
   layout: Layout;
-  /** Of weight, query and key (counted from the first on screen), strongest first. */
-  links: { weight: number; query: number; key: number; path: SVGPathElement }[];
+  /** Queries and keys are counted from the first on screen; strongest first. */
+  links: (Link & { path: SVGPathElement })[];
   left: number;
   labels: Record<Side, SVGTextElement[]>;
   numbers: SVGGElement;
 }
 
 /** What it does not show. */
-const ELSEWHERE: ReadonlySet<keyof State> = new Set(["pins", "find", "with", "compare", "several"]);
+const ELSEWHERE: ReadonlySet<keyof State> = new Set(["pins", "find", "with", "compare"]);
 
 export const view: View = {
   name: "ribbon",
@@ -41,7 +54,7 @@ export const view: View = {
     ["+ −", "draw more or fewer curves"],
     ["l", "lines or columns"],
   ],
-  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale"],
+  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale", "several"],
   about:
     "Ribbon: two rows of words joined by curves, the wider the more weight. Point at a word to see its curves alone.",
   meaning: ({ row, column, purpose }) =>
@@ -60,6 +73,7 @@ class Ribbon implements MountedView {
   private readonly links = document.createElement("input");
   private readonly linksLabel = document.createElement("label");
   private readonly turn = document.createElement("button");
+  private readonly legend = headLegend([]);
   private readonly pointed: Pointed;
   private readonly stop: () => void;
   private readonly sized: ResizeObserver;
@@ -84,7 +98,7 @@ class Ribbon implements MountedView {
     this.links.type = "checkbox";
     this.linksLabel.append(this.links, "links that the alignment found");
     this.turn.type = "button";
-    controls.append(label, this.turn, this.linksLabel);
+    controls.append(label, this.turn, this.linksLabel, this.legend);
     this.stage.className = "ribbon-stage";
     this.stage.tabIndex = 0;
     this.frame.append(controls, this.stage);
@@ -123,12 +137,7 @@ class Ribbon implements MountedView {
     return this.drawn && this.frame.clientHeight - this.stage.clientHeight + leastHeight(this.drawn.layout) + 4;
   }
 
-  private region: {
-    shown: Shown;
-    rows: readonly [number, number];
-    columns: readonly [number, number];
-    region: Region;
-  } | null = null;
+  private read: (Pick<Drawn, "shown" | "rows" | "columns" | "heads"> & { regions: Region[] }) | null = null;
 
   /** Reads the weights between the units on screen. */
   private async ask(): Promise<void> {
@@ -141,9 +150,14 @@ class Ribbon implements MountedView {
     const rows = stretch(port?.top ?? 0, port?.bottom ?? shown.rows.count, shown.rows.count, LABELS);
     const columns = stretch(port?.left ?? 0, port?.right ?? shown.columns.count, shown.columns.count, LABELS);
     try {
-      const region = await this.app.source.region(unitsRequest(state, shown, rows, columns), signal);
+      const heads = areColoured(state) ? state.heads : [];
+      const request = unitsRequest(state, shown, rows, columns);
+      const each = heads.length > 0 ? heads.map((head) => [head]) : [state.heads];
+      const regions = await Promise.all(
+        each.map((some) => this.app.source.region({ ...request, heads: some }, signal)),
+      );
       if (signal.aborted) return;
-      this.region = { shown, rows, columns, region };
+      this.read = { shown, rows, columns, heads, regions };
       this.draw();
     } catch (error) {
       if (!signal.aborted) this.app.fail(error);
@@ -153,9 +167,10 @@ class Ribbon implements MountedView {
   private draw(): void {
     const { palette } = this.app;
     const { state } = this.app.store;
-    if (!this.region) return;
-    const { shown, rows, columns, region } = this.region;
-    this.least = state.threshold ?? thresholdOf(region);
+    if (!this.read) return;
+    const { shown, rows, columns, heads, regions } = this.read;
+    this.least = state.threshold ?? thresholdOf(regions);
+    this.legend.replaceChildren(...headLegend(heads).childNodes);
     this.threshold.value = String(this.least);
     this.thresholdText.value = this.leastText();
     const texts = (units: Units, [first, last]: readonly [number, number]) =>
@@ -171,7 +186,7 @@ class Ribbon implements MountedView {
     this.turn.textContent = layout.direction === "lines" ? "as columns" : "as lines";
     const found = alignmentLinks(this.app.manifest, shown, state.unit);
     this.linksLabel.hidden = found === null;
-    const links = strongest(region, this.least, state.scale === "row", CURVES);
+    const links = strongest(regions, this.least, state.scale === "row", CURVES);
     const svg = svgElement("svg", {
       width: layout.width,
       height: layout.height,
@@ -179,13 +194,14 @@ class Ribbon implements MountedView {
     });
     svg.setAttribute("role", "img");
     const curves = svgElement("g", { fill: "none", "stroke-linecap": "round" });
-    const paths = links.kept.map(({ weight, query, key, size }) => {
+    const paths = links.kept.map((link) => {
+      const { weight, query, key, size, of } = link;
       const path = svgElement("path", {
         d: curve(layout, layout.keys[key], layout.queries[query]),
-        ...stroke(palette, weight, size),
+        ...stroke(palette, weight, size, heads.length > 0 ? cssOf(of) : undefined),
       });
       curves.append(path);
-      return { weight, query, key, path: path as SVGPathElement };
+      return { ...link, path: path as SVGPathElement };
     });
     svg.append(curves);
     if (found && this.links.checked) svg.append(drawAlignment(layout, found, rows[0], columns[0], palette));
@@ -198,7 +214,7 @@ class Ribbon implements MountedView {
     const numbers = svgElement("g", {}) as SVGGElement;
     svg.append(numbers);
     this.stage.replaceChildren(svg);
-    this.drawn = { shown, rows, columns, region, layout, links: paths, left: links.left, labels, numbers };
+    this.drawn = { shown, rows, columns, heads, layout, links: paths, left: links.left, labels, numbers };
     this.highlight();
   }
 
@@ -223,7 +239,9 @@ class Ribbon implements MountedView {
     const other: Side = chosen.side === "query" ? "key" : "query";
     const others = drawn.layout[other === "key" ? "keys" : "queries"];
     const mine = drawn.links.filter((link) => link[chosen.side] === chosen.at);
-    mine.slice(0, 40).forEach((link) => {
+    // Of several heads the one that gives most stands at a place.
+    const numbered = mine.filter((link, at) => mine.findIndex((one) => one[other] === link[other]) === at);
+    numbered.slice(0, 40).forEach((link) => {
       const place = others[link[other]];
       const lines = drawn.layout.direction === "lines";
       const shift = (place.anchor === "end" ? -1 : 1) * (place.width + 8);
@@ -257,7 +275,8 @@ class Ribbon implements MountedView {
         ? isolated(brief(drawn.shown.rows.label(drawn.rows[0] + at)))
         : isolated(brief(drawn.shown.columns.label(drawn.columns[0] + at)));
     const other: Side = chosen.side === "query" ? "key" : "query";
-    const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}`);
+    const head = ({ of }: Link) => (drawn.heads.length > 0 ? ` (head ${drawn.heads[of]})` : "");
+    const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}${head(link)}`);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";
     return `${name(chosen.side, chosen.at)} ${verb} ${list.join(", ") || `nothing with a weight of ${this.leastText()} or more`}`;
   }
@@ -269,7 +288,7 @@ class Ribbon implements MountedView {
     const part = (what: string, [first, last]: readonly [number, number], count: number) =>
       last - first < count ? `; ${what} ${countText(first)} to ${countText(last - 1)} of ${countText(count)}` : "";
     return (
-      `${mapText(drawn.shown.info, state.heads)}: weights of at least ${this.leastText()}` +
+      `${mapText(drawn.shown.info, state.heads, drawn.heads.length > 0)}: weights of at least ${this.leastText()}` +
       (drawn.left > 0 ? `, the strongest ${countText(CURVES)} of ${countText(CURVES + drawn.left)}` : "") +
       part("rows", drawn.rows, drawn.shown.rows.count) +
       part("columns", drawn.columns, drawn.shown.columns.count)
@@ -358,7 +377,7 @@ class Ribbon implements MountedView {
     const text = weightTexts(full);
     const drawn = this.drawn;
     if (!drawn) return { caption: "nothing is drawn yet", columns: [], rows: [] };
-    const { rows, columns: cols, shown } = drawn;
+    const { rows, columns: cols, shown, heads } = drawn;
     const chosen = this.chosen();
     const links = drawn.links.filter((link) => chosen === null || link[chosen.side] === chosen.at);
     const ordered = links.sort((one, two) => one.query - two.query || two.weight - one.weight).slice(0, 500);
@@ -367,11 +386,13 @@ class Ribbon implements MountedView {
       columns: [
         shown.rows.axis.title,
         shown.columns.axis.title,
+        ...(heads.length > 0 ? ["head"] : []),
         howOfUnits(this.app.store.state) === "mass" ? "mass" : "weight",
       ],
-      rows: ordered.map(({ query, key, weight }) => [
+      rows: ordered.map(({ query, key, of, weight }) => [
         brief(shown.rows.label(rows[0] + query)),
         brief(shown.columns.label(cols[0] + key)),
+        ...(heads.length > 0 ? [String(heads[of])] : []),
         text(weight),
       ]),
     };
@@ -381,7 +402,7 @@ class Ribbon implements MountedView {
     const svg = this.stage.querySelector("svg")?.cloneNode(true) as SVGSVGElement | undefined;
     if (!svg) throw new Error("nothing is drawn yet");
     for (const faint of svg.querySelectorAll(".faint-curve")) faint.setAttribute("opacity", "0.22");
-    return titledSvg(svg, this.caption(), this.app.palette);
+    return titledSvg(svg, this.caption(), this.app.palette, this.drawn?.heads ?? []);
   }
 }
 

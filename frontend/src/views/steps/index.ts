@@ -16,7 +16,7 @@ export const view: View = {
   ],
   settings: ["special", "rowAxis"],
   about:
-    "Steps: how one row of the map is computed, number by number, from the product of queries and keys to the weights.",
+    "Steps: how one row of the map is computed, number by number, from the product of queries and keys to the weights; and all queries and keys of the head in one plane.",
   meaning: ({ row }) => `How one row, ${row}, is computed: stage by stage, a number for each key.`,
   unavailable: (manifest, state) => {
     const info = manifest.maps[state.map];

@@ -7,6 +7,7 @@ import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
 import { math } from "./formula";
+import { JointMap } from "./joint_map";
 import { headCell, numberCell } from "./numbers";
 import { outputTable } from "./output";
 import { LABEL, QueryBar } from "./query_bar";
@@ -25,6 +26,7 @@ export class StepsView implements MountedView {
   private readonly product = element("details", "steps-product");
   private readonly summary = element("summary");
   private readonly productBody = element("div", "steps-scroll");
+  private readonly joint: JointMap;
   private readonly output = element("div", "steps-scroll");
   private readonly figures = element("div", "steps-figures");
   private readonly back = button("Previous", "the stage before (k)", () => this.go(this.stage - 1));
@@ -43,6 +45,7 @@ export class StepsView implements MountedView {
     private readonly app: App,
   ) {
     this.queries = new QueryBar(app.store);
+    this.joint = new JointMap(app);
     this.build(root);
     this.stop = app.store.subscribe((_, changed) => this.changed(changed));
     this.load();
@@ -54,6 +57,7 @@ export class StepsView implements MountedView {
 
   destroy(): void {
     this.asking.abort();
+    this.joint.stop();
     this.stop();
     this.element.remove();
   }
@@ -217,6 +221,15 @@ export class StepsView implements MountedView {
     this.summary.textContent = `Why “${queryLabel}” looks at “${keyLabel}”: the dot product of the query and the key`;
     const pair = { row: this.row, column: this.column, queryLabel, keyLabel };
     this.productBody.replaceChildren(...whyElements(steps, pair, this.rowOf(steps.scores)[this.column], palette));
+    this.joint.look({
+      map: this.app.store.state.map,
+      head: this.head,
+      query: this.query,
+      key: this.key,
+      queryLabel: (at) => brief(this.rowAxis.tokens[at], LABEL),
+      keyLabel: (at) => this.keyLabel(at),
+      weight: (key) => this.rowOf(steps.weights)[this.places.indexOf(key)],
+    });
     const withOutput = steps.output !== null && this.stage === this.lastStage;
     this.output.hidden = !withOutput;
     const carried = { weights: this.rowOf(steps.weights), row: this.row, query: this.queryLabel() };
@@ -271,6 +284,7 @@ export class StepsView implements MountedView {
       choose.setAttribute("aria-pressed", String(key === this.key));
       choose.classList.toggle("dimmed", special.has(key));
       choose.tabIndex = -1; // arrows move between keys
+      choose.dataset.key = String(key);
       cell.append(choose);
       head.append(cell);
     }
@@ -334,6 +348,13 @@ export class StepsView implements MountedView {
       this.sentence,
     );
     this.product.append(this.summary, this.productBody);
+    this.element.addEventListener("pointerover", (event) => {
+      const [target, composed] = [event.target, event.composedPath()];
+      const { at, key } = (target as Element).closest<HTMLElement>("button[data-at], button[data-key]")?.dataset ?? {};
+      if (at !== undefined) this.joint.point({ side: "query", at: Number(at) });
+      else if (key !== undefined) this.joint.point({ side: "key", at: Number(key) });
+      else if (!composed.includes(this.joint.element)) this.joint.point(null);
+    });
     for (const [name, part] of [
       ["stages", this.stageHolder],
       ["dot product", this.productBody],
@@ -345,7 +366,15 @@ export class StepsView implements MountedView {
     }
     this.figures.setAttribute("role", "group");
     this.figures.setAttribute("aria-label", "each stage for all queries");
-    this.element.append(this.queries.element, bar, this.stageHolder, this.product, this.output, this.figures);
+    this.element.append(
+      this.queries.element,
+      bar,
+      this.stageHolder,
+      this.product,
+      this.joint.element,
+      this.output,
+      this.figures,
+    );
     root.append(this.element);
   }
 }

@@ -15,7 +15,7 @@ export const view: View = {
     ["d", "what it attends to, or what attends to it"],
     ["PageUp PageDown", "another part of a long text"],
   ],
-  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale"],
+  settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale", "several"],
   about:
     "Text: the running text. Choose a word, and the others are coloured by how much it looks at them, or they at it.",
   meaning: ({ unit, stronger }) =>

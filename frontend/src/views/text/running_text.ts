@@ -1,6 +1,8 @@
 /** The running text, its tokens coloured by what the chosen one attends to, or by what attends to it. */
 
-import { colourAt, inkOn, rowTop, strength } from "../../colours";
+import { rgbAt, rowTop, strength } from "../../colours";
+import { areColoured, inkedColour } from "../../compare/head_colours";
+import { headLegend } from "../../compare/head_legend";
 import type { App, Cells, MountedView, State, TextTable } from "../../contract";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
 import { marksOn } from "../../marks";
@@ -8,7 +10,7 @@ import { Pointed } from "../../pointed";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import { textAsSvg } from "./text_svg";
-import { fillToken, gap } from "./token";
+import { fillToken, gap, paint } from "./token";
 
 /** Units on a page of the text: what a browser lays out at once without a pause. */
 const PAGE = 1500;
@@ -21,6 +23,8 @@ export interface Reading {
   side: Side;
   first: number;
   weights: Float32Array;
+  /** The same of each head, where each has a colour; else empty. */
+  layers: { head: number; weights: Float32Array }[];
 }
 
 export class RunningText implements MountedView {
@@ -30,6 +34,7 @@ export class RunningText implements MountedView {
   private said = "";
   private readonly pages = document.createElement("span");
   private readonly directions: Record<State["direction"], HTMLInputElement>;
+  private readonly legend = headLegend([]);
   private readonly pointed: Pointed;
   private readonly stop: () => void;
   private asking = new AbortController();
@@ -61,7 +66,7 @@ export class RunningText implements MountedView {
       return input;
     };
     this.directions = { from: radio("from", "what it attends to"), to: radio("to", "what attends to it") };
-    controls.append(group, this.pages);
+    controls.append(group, this.pages, this.legend);
     this.frame.append(controls, this.stage);
     root.append(this.frame);
 
@@ -209,22 +214,26 @@ export class RunningText implements MountedView {
     const mine = cells(chosen.side, chosen.unit, chosen.unit + 1);
     const others = cells(other, first, last);
     try {
-      const region = await this.app.source.region(
-        {
-          map: state.map,
-          heads: state.heads,
-          rows: chosen.side === "query" ? mine : others,
-          columns: chosen.side === "query" ? others : mine,
-          how: howOfUnits(state),
-          hideSpecial: state.special === "hidden",
-          rowAxis: rowAxisOf(this.shown.info, state),
-          renormalise: state.special === "hidden" && state.renormalise,
-          sample: 0,
-        },
-        signal,
+      const request = {
+        map: state.map,
+        heads: state.heads,
+        rows: chosen.side === "query" ? mine : others,
+        columns: chosen.side === "query" ? others : mine,
+        how: howOfUnits(state),
+        hideSpecial: state.special === "hidden",
+        rowAxis: rowAxisOf(this.shown.info, state),
+        renormalise: state.special === "hidden" && state.renormalise,
+        sample: 0,
+      };
+      const apart = areColoured(state) ? state.heads : [];
+      const [region, ...each] = await Promise.all(
+        [state.heads, ...apart.map((head) => [head])].map((heads) =>
+          this.app.source.region({ ...request, heads }, signal),
+        ),
       );
       if (signal.aborted) return;
-      this.reading = { side: other, first, weights: region.values };
+      const layers = each.map(({ values }, at) => ({ head: apart[at], weights: values }));
+      this.reading = { side: other, first, weights: region.values, layers };
       this.colour();
     } catch (error) {
       if (!signal.aborted) this.app.fail(error);
@@ -242,16 +251,25 @@ export class RunningText implements MountedView {
       top: 1,
       signed: !this.shown.info.probabilities,
     };
-    const most = rowTop(weights, 0, weights.length);
+    const layers = this.reading?.layers ?? [];
+    this.legend.replaceChildren(...headLegend(layers.map(({ head }) => head)).childNodes);
+    // Heads with colours of their own are on one scale.
+    const most = Math.max(
+      ...[weights, ...layers.map((layer) => layer.weights)].map((one) => rowTop(one, 0, one.length)),
+    );
+    const shareOf = (weight: number) => strength(weight, scale.signed ? { ...scale, top: most } : scale, most);
     for (const side of ["key", "query"] as const)
       for (const [unit, token] of this.tokens[side]) {
         token.classList.toggle("chosen", chosen !== null && chosen.place === side && chosen.unit === unit);
-        const weight = place === side && this.reading ? (this.reading.weights[unit - this.reading.first] ?? 0) : 0;
-        const share = strength(weight, scale.signed ? { ...scale, top: most } : scale, most);
-        token.style.background = share === 0 ? "" : colourAt(share, this.app.palette);
-        token.style.color = share === 0 ? "" : inkOn(share, this.app.palette);
+        const at = place === side && this.reading ? unit - this.reading.first : -1;
+        const weight = weights[at] ?? 0;
+        const shares = layers.map((layer) => Math.max(0, shareOf(layer.weights[at] ?? 0)));
+        if (layers.length > 0) paint(token, Math.max(...shares), inkedColour(shares, this.app.palette));
+        else paint(token, shareOf(weight), rgbAt(shareOf(weight), this.app.palette));
         const spelling = this.unitsOf(side).spelling(unit);
-        token.title = place === side && this.reading ? `${weightText(weight)} · ${spelling}` : spelling;
+        const each = layers.map((layer) => `head ${layer.head} ${weightText(layer.weights[at] ?? 0)}`);
+        const said = each.length > 0 ? each.join(", ") : weightText(weight);
+        token.title = at >= 0 ? `${said} · ${spelling}` : spelling;
       }
     this.mark();
     this.said = this.sentence();
@@ -301,7 +319,7 @@ export class RunningText implements MountedView {
 
   private sentence(): string {
     const { state } = this.app.store;
-    const where = mapText(this.shown.info, state.heads);
+    const where = mapText(this.shown.info, state.heads, areColoured(state));
     const chosen = this.chosen();
     if (!chosen || !this.reading) return `${where}: point at a token, or go to one with the arrow keys`;
     const label = isolated(brief(this.unitsOf(chosen.side).label(chosen.unit)));
@@ -376,6 +394,7 @@ export class RunningText implements MountedView {
   }
 
   async svg(): Promise<string> {
-    return textAsSvg(this.stage, this.said, this.app.palette);
+    const heads = this.reading?.layers.map(({ head }) => head) ?? [];
+    return textAsSvg(this.stage, this.said, this.app.palette, heads);
   }
 }

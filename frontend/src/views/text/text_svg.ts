@@ -1,17 +1,22 @@
 /** The running text as it stands on screen, as a picture of its own. */
 
+import { drawnLegend } from "../../compare/head_legend";
 import type { Palette } from "../../contract";
 import { svgElement } from "../../elements";
 
 const MOST = 3000;
 
+/** Room for the names of the heads that have colours. */
+const LEGEND_ROOM = 24;
+
 /** Every title and token of the stage where the browser has put it, with its background; the caption below. */
-export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette): string {
+export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette, heads: readonly number[]): string {
   const frame = stage.getBoundingClientRect();
   const width = Math.max(320, frame.width);
   const pieces = [...stage.querySelectorAll<HTMLElement>("h2, .text-token")].slice(0, MOST);
   const last = pieces[pieces.length - 1]?.getBoundingClientRect().bottom ?? frame.top;
-  const height = last - frame.top + stage.scrollTop + 44;
+  const room = heads.length > 0 ? LEGEND_ROOM : 0;
+  const height = last - frame.top + stage.scrollTop + 44 + room;
   const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   svg.append(svgElement("rect", { width, height, fill: palette.background }));
   for (const piece of pieces) {
@@ -42,6 +47,7 @@ export function textAsSvg(stage: HTMLElement, caption: string, palette: Palette)
       svg.append(made);
     }
   }
+  svg.append(drawnLegend(heads, 12, height - 12 - LEGEND_ROOM, palette));
   const foot = svgElement("text", {
     x: 12,
     y: height - 12,

@@ -1,5 +1,6 @@
 /** A token in running text: marks of blanks are quiet, lines end where the text has them. */
 
+import { inkOnColour } from "../../colours";
 import { element } from "../../elements";
 
 /** Blanks that are written out; bytes and code points, whose letters say nothing of the direction of the text. */
@@ -28,4 +29,10 @@ export function fillToken(token: HTMLElement, text: string, special: boolean): v
 export function gap(label: string, begins: boolean): (string | HTMLElement)[] {
   if (label.startsWith("↵")) return [];
   return [begins && !label.startsWith("▁") ? " " : document.createElement("wbr")];
+}
+
+/** The ground of a token, and letters that can be read on it; nothing where it has no strength. */
+export function paint({ style }: HTMLElement, share: number, colour: [number, number, number]): void {
+  style.background = share === 0 ? "" : `rgb(${colour.join(",")})`;
+  style.color = share === 0 ? "" : inkOnColour(colour);
 }

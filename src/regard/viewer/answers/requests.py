@@ -127,19 +127,29 @@ def steps_request(request: object, maps: Sequence[Mapping[str, Any]]) -> StepsRe
     Raises:
         OptionError: all queries of a map with too many weights for that; a query or key that is not there.
     """
+    asked = joint_request(request, maps)
+    info = maps[asked.map]
+    if asked.query is None and info["queries"] * info["keys"] > MOST_STEPS:
+        raise OptionError(
+            f"query: expected one of a map of {info['queries']} × {info['keys']}, got none; all at once are told of up to "
+            f"{MOST_STEPS:,} weights"
+        )
+    return asked
+
+
+def joint_request(request: object, maps: Sequence[Mapping[str, Any]]) -> StepsRequest:
+    """A question about a head, and perhaps a query and a key of it, checked.
+
+    Raises:
+        OptionError: a map, a head, a query or a key that is not there.
+    """
     given = _fields(request, ("map", "head"), ("query", "key"))
     number, info = _map(given["map"], maps)
-    head = whole_number("head", given["head"], 0, info["heads"] - 1)
-    query, key = given.get("query"), given.get("key")
-    if query is None:
-        if info["queries"] * info["keys"] > MOST_STEPS:
-            raise OptionError(
-                f"query: expected one of a map of {info['queries']} × {info['keys']}, got none; all at once are told of up to "
-                f"{MOST_STEPS:,} weights"
-            )
-        return StepsRequest(number, head)
-    query = whole_number("query", query, 0, info["queries"] - 1)
-    return StepsRequest(number, head, query, None if key is None else whole_number("key", key, 0, info["keys"] - 1))
+    places = [
+        None if (place := given.get(name)) is None else whole_number(name, place, 0, info[side] - 1)
+        for name, side in (("query", "queries"), ("key", "keys"))
+    ]
+    return StepsRequest(number, whole_number("head", given["head"], 0, info["heads"] - 1), *places)
 
 
 def _fields(request: object, names: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:

@@ -13,11 +13,13 @@ from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.mechanisms.card import Card
 from regard.tokens.texts import visible
+from regard.viewer.answers.joint import joint_of
 from regard.viewer.answers.packing import pack
 from regard.viewer.answers.regions import Members, Numbers, Reader
 from regard.viewer.answers.requests import (
     MarginsRequest,
     RegionRequest,
+    joint_request,
     margins_request,
     overview_request,
     region_request,
@@ -31,7 +33,7 @@ from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.opening import opening_of, unit_of
 from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
 
-QUESTIONS = ("manifest", "region", "margins", "overview", "steps")
+QUESTIONS = ("manifest", "region", "margins", "overview", "steps", "joint")
 
 OVERVIEW_SIDES = (256, 128, 64, 32, 16)
 OVERVIEW_BYTES = 2**20
@@ -85,7 +87,7 @@ class Document:
         """The answer to a question, packed (``packing.unpack`` reads it).
 
         Args:
-            question: "manifest", "region", "margins", "overview" or "steps".
+            question: "manifest", "region", "margins", "overview", "steps" or "joint".
             request: its fields, as ``contract.ts`` names them.
 
         Raises:
@@ -130,12 +132,11 @@ class Document:
                     return self._overviews[number]
             case "steps":
                 asked = steps_request(request, maps)
-                shown = self.maps[asked.map]
-                if not maps[asked.map]["steps"]:
-                    raise OptionError(
-                        f"map: expected one that is kept as queries and keys, got {shown.amap!r}; look at its region"
-                    )
+                shown = self._kept_as_factors(asked.map)
                 return pack(*steps_of(shown.amap, asked.head, shown.value, asked.query, asked.key))
+            case "joint":
+                asked = joint_request(request, maps)
+                return pack(*joint_of(self._kept_as_factors(asked.map).amap, asked.head, asked.query, asked.key))
         raise OptionError(f"expected a question of {', '.join(QUESTIONS)}, got {str(question)[:80]!r}")
 
     def prepare(self, request: Mapping[str, Any]) -> bool:
@@ -149,6 +150,12 @@ class Document:
         wanted = region_request(request, self.manifest["maps"])
         hidden_rows, _ = self._hidden(wanted)
         return self._readers[wanted.map].prepare(wanted.heads, wanted.rows, wanted.columns, hidden_rows, wanted.sample)
+
+    def _kept_as_factors(self, number: int) -> ShownMap:
+        shown = self.maps[number]
+        if not self.manifest["maps"][number]["steps"]:
+            raise OptionError(f"map: expected one that is kept as queries and keys, got {shown.amap!r}; look at its region")
+        return shown
 
     def _hidden(self, wanted: RegionRequest | MarginsRequest) -> tuple[Sequence[int], Sequence[int]]:
         """Rows and columns that are left out: special tokens, where that is asked for."""

@@ -71,7 +71,14 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
         "alignments": [_alignment_info(item, one) for item, one in subject.alignments],
         "images": [],
         "opening": subject.opening,
+        **_languages(subject),
     }
+
+
+def _languages(subject: Subject) -> dict[str, Any]:
+    """What each sequence is translated from and to; nothing where that is known of none."""
+    known = subject.languages
+    return {"languages": [list(known[at]) if at in known else None for at in range(len(subject.items))]} if known else {}
 
 
 class _Axes:

@@ -30,6 +30,9 @@ Viewable: TypeAlias = AttentionMap | Recording | Translation | Card | Tensor | N
 MOST_NAMES = 4
 """Recordings whose names make a title."""
 
+Languages: TypeAlias = tuple[str | None, str | None]
+"""Codes of what is translated from, and to."""
+
 LONGEST_NAME = 80
 """Characters of a text that name a sequence."""
 
@@ -84,6 +87,7 @@ class Subject:
     alignments: list[tuple[int, Alignment]] = field(default_factory=list)  #: with the number of its sequence
     opening: dict[str, Any] = field(default_factory=dict)  #: what to look at first
     notes: list[str] = field(default_factory=list)  #: what is said of all of it
+    languages: dict[int, Languages] = field(default_factory=dict)  #: of sequences that are translations, where they are known
 
 
 def read_subject(subject: Viewable, tokens: Any = None, queries: Any = None, keys: Any = None) -> Subject:
@@ -114,11 +118,8 @@ def read_subject(subject: Viewable, tokens: Any = None, queries: Any = None, key
         found = Subject(subject.model or "Attention")
         _add_recording(found, _named(subject, named))
     elif several := named_recordings(subject):
-        found = Subject(", ".join(several) if len(several) <= MOST_NAMES else f"{len(several)} recordings")
-        for name, recording in several.items():
-            if not recording.maps:
-                raise RecordingError(f"expected recordings with maps, got none in {name!r}; let the model run inside its block")
-            _add_recording(found, _named(recording, named), of=name)
+        given = subject.values() if isinstance(subject, Mapping) else parts
+        found = _of_several(several, dict(zip(several, given, strict=False)), named)
     else:
         found = _of_maps(named(_maps_of(subject)))
     if not found.maps:
@@ -139,9 +140,40 @@ def _named(recording: Recording, named: Callable[[Sequence[AttentionMap]], list[
 def _of_translations(translations: Sequence[Translation], recordings: Sequence[Recording]) -> Subject:
     first = translations[0]
     found = Subject(f"{first.source} → {first.text}" if len(translations) == 1 else f"{len(translations)} translations")
-    for item, (one, recording) in enumerate(zip(translations, recordings, strict=True)):
-        _add_recording(found, recording, [one.source])
-        found.alignments.append((item, one.alignment))
+    for one, recording in zip(translations, recordings, strict=True):
+        _add_translation(found, one, recording)
+    _open_with(found, first)
+    return found
+
+
+def _of_several(
+    several: Mapping[str, Recording], given: Mapping[str, Any], named: Callable[[Sequence[AttentionMap]], list[AttentionMap]]
+) -> Subject:
+    """Recordings by name, of which some may have been given as translations."""
+    found = Subject(", ".join(several) if len(several) <= MOST_NAMES else f"{len(several)} recordings")
+    for name, recording in several.items():
+        if not recording.maps:
+            raise RecordingError(f"expected recordings with maps, got none in {name!r}; let the model run inside its block")
+        if isinstance(given.get(name), Translation):
+            _add_translation(found, given[name], _named(recording, named), of=name)
+        else:
+            _add_recording(found, _named(recording, named), of=name)
+    if isinstance(first := given.get(next(iter(several))), Translation):
+        _open_with(found, first)
+    return found
+
+
+def _add_translation(found: Subject, translation: Translation, recording: Recording, of: str | None = None) -> None:
+    """A translation's maps, the links between its words, and its languages."""
+    item = len(found.items)
+    _add_recording(found, recording, [translation.source], of)
+    found.alignments.append((item, translation.alignment))
+    if any(translation.languages):
+        found.languages[item] = translation.languages
+
+
+def _open_with(found: Subject, first: Translation) -> None:
+    """What is looked at first of the first sequence, a translation: the head that aligns best."""
     reading, linked = first.reading(), first.alignment.reading
     found.opening = {
         "view": "ribbon",
@@ -154,7 +186,6 @@ def _of_translations(translations: Sequence[Translation], recordings: Sequence[R
             f"First shown: layer {reading.layer}, head {reading.head}, a row for each token {reading.rows}. Words are linked "
             f"by layer {linked.layer}, head {linked.head}, read by the tokens {linked.rows}, which aligns better."
         )
-    return found
 
 
 def _add_recording(found: Subject, recording: Recording, names: Sequence[str] | None = None, of: str | None = None) -> None:
@@ -190,7 +221,9 @@ def _axes_of(amap: AttentionMap, *, written: bool = True) -> tuple[tuple[ShownAx
     usual = titles(amap.kind)
 
     def shown(axis: Axis, title: str) -> ShownAxis:
-        return ShownAxis.of(axis, (axis.title or title) if written else "tokens" if axis.role else title)
+        # What a stack that writes nothing reads is no source of anything.
+        plain = axis.role is not None and (not written or (axis.role == "source" and amap.kind == "self"))
+        return ShownAxis.of(axis, "tokens" if plain else axis.title or title)
 
     rows = [amap.queries, *([amap.queries.beside] if amap.queries.beside is not None else [])]
     return tuple(shown(axis, usual[0]) for axis in rows), shown(amap.keys, usual[1])
