@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from regard.figures.heatmap import heatmap
     from regard.figures.token_scores import token_scores
     from regard.interventions.intervene import intervene
+    from regard.interventions.sweep import sweep
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
     from regard.mechanisms.attention_layers import MultiHeadAttention, SimpleAttention
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from regard.recording.record import record
     from regard.recording.recording import Recording
     from regard.recording.recording_file import load
-    from regard.recording.sweep import Sweep, sweep
+    from regard.recording.sweep import Sweep
     from regard.surveying.survey import survey
     from regard.surveying.survey_file import Survey
     from regard.translation.translator import Translation, translate
@@ -81,7 +82,7 @@ _HOME = {
     "save": "viewer.saving",
     "show": "viewer.notebook.show",
     "survey": "surveying.survey",
-    "sweep": "recording.sweep",
+    "sweep": "interventions.sweep",
     "token_scores": "figures.token_scores",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",

@@ -6,6 +6,7 @@ import torch
 
 import regard
 from regard import measures, translation
+from regard.interventions import Prompt, heads, zero
 from support.calls_of_things import PICTURE, amap, call, model, recording, surveyed, swept, translated
 from support.surveys import drawn, survey_of
 from support.tiny_models import Tokenizer, tiny_inputs
@@ -57,13 +58,25 @@ CALLS: dict[str, Call] = {
     ),
     "regard.sweep": call(
         regard.sweep,
-        own=("measure", "run", "inputs"),
+        own=("measures", "run", "over"),
         model=model,
-        inputs=tiny_inputs("gpt2")["input_ids"][:1, :5],
-        measure=lambda out: float(out.logits[0, -1, 3]),
+        over=tiny_inputs("gpt2")["input_ids"][:1, :5],
+        measures=lambda out: float(out.logits[0, -1, 3]),
         kind="self",
         how="zero",
         run=None,
+    ),
+    "regard.sweep of prompts": call(
+        regard.sweep,
+        own=("tokenizer",),
+        model=model,
+        over=lambda: [Prompt([5, 9, 7], answer=[3])],
+        measures=lambda: ["margin", "kl"],
+        what=lambda: [heads((0, 1))],
+        replace=zero,
+        kind="self",
+        tokenizer=None,
+        batch_tokens=64,
     ),
     "regard.Sweep.strongest": call(lambda count: swept().strongest(count), count=2),
     "regard.Sweep.table": call(lambda: swept().table()),

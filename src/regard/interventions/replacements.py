@@ -1,7 +1,8 @@
 """What may stand in a site's place."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,17 +13,16 @@ from regard.interventions.pieces import LAYER, Piece
 from regard.interventions.runs import Run, run_of
 
 
-@runtime_checkable
-class Replacement(Protocol):
+class Replacement(ABC):
     """One of the replacements of ``regard.interventions``."""
 
+    @abstractmethod
     def of(self, piece: Piece) -> Tensor:
         """What is put there, (sequences, heads, positions, dim); only the positions that are meant are taken."""
-        ...
 
 
 @dataclass(frozen=True)
-class Zero:
+class Zero(Replacement):
     """Nothing."""
 
     def of(self, piece: Piece) -> Tensor:
@@ -34,7 +34,7 @@ class Zero:
 
 
 @dataclass(frozen=True)
-class Scale:
+class Scale(Replacement):
     """What stands there, times a number."""
 
     factor: float
@@ -48,7 +48,7 @@ class Scale:
 
 
 @dataclass(frozen=True, eq=False)
-class Put:
+class Put(Replacement):
     """A tensor of one's own, or that tensor added to what stands there."""
 
     tensor: Tensor
@@ -96,7 +96,7 @@ class Put:
 
 
 @dataclass(frozen=True)
-class RunningMean:
+class RunningMean(Replacement):
     """Its own mean over its text, up to each row where rows see nothing later; never over padding."""
 
     def of(self, piece: Piece) -> Tensor:
@@ -113,7 +113,7 @@ Direction = Literal["noise", "denoise"]
 
 
 @dataclass(frozen=True, eq=False)
-class Patch:
+class Patch(Replacement):
     """What stood there in another run.
 
     Attributes:
@@ -137,7 +137,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Hide:
+class Hide(Replacement):
     """Edges of attention, as a mask hides them."""
 
     def of(self, piece: Piece) -> Tensor:  # noqa: ARG002 - as the others
@@ -219,7 +219,7 @@ def checked(given: Any, name: str = "replace") -> Any:
     Raises:
         DtypeError: it is none.
     """
-    if isinstance(given, type) or not isinstance(given, Replacement):
+    if not isinstance(given, Replacement):
         made = getattr(given, "__name__", None)
         advice = f"; write {made}()" if made in ("zero", "running_mean", "patch", "hide") else "; for example zero()"
         raise DtypeError(f"{name}: expected a replacement of regard.interventions, got {made or type(given).__name__}{advice}")

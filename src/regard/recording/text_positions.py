@@ -69,13 +69,15 @@ class TextObserver(Observer):
 
     Attributes:
         stacks: what rows and columns are.
-        unpadded: whether it is known that every position of every call is text: then nothing is followed.
+        unpadded: whether it is known that no position of any call is padding: then nothing is followed.
+        goes_on: then, how many positions there are, and how many of them are the text: what comes after it has no place.
     """
 
     def __init__(self, model: nn.Module, *, unpadded: bool = False) -> None:
         super().__init__(model)
         self.stacks = Stacks()
         self.unpadded = unpadded
+        self.goes_on: tuple[int, int] | None = None
         self._read: Places | None = None  # of the rows of self-attention, for cross-attention over the same ones
 
     def enter_outermost(self, module: nn.Module, given: tuple[Any, ...]) -> None:
@@ -104,8 +106,7 @@ class TextObserver(Observer):
         """Where the rows and the keys of a call stand in their texts."""
         batch, queries, keys = call.size()
         if self.unpadded:
-            real = torch.ones(batch, max(queries, keys), dtype=torch.bool, device=call.output.device)
-            return Places.of(real[:, :queries]), Places.of(real[:, :keys])
+            return self._unpadded(batch, queries, call.output.device), self._unpadded(batch, keys, call.output.device)
         given = call.given[1] if call.kept == "factors" else None
         rows, columns = self.stacks.axes(call.module, kind, (batch, 1, queries, keys), given)
         device = call.output.device
@@ -119,6 +120,11 @@ class TextObserver(Observer):
             return self._read, of_keys
         known = _places(rows, batch, device)
         return known or Places.of(torch.ones(batch, queries, dtype=torch.bool, device=device)), of_keys
+
+    def _unpadded(self, batch: int, size: int, device: torch.device) -> Places:
+        positions, text = self.goes_on or (size, size)
+        real = torch.arange(size, device=device) < (text if size == positions else size)
+        return Places.of(real.expand(batch, -1))
 
 
 def _places(axis: Axis, batch: int, device: torch.device) -> Places | None:

@@ -1,0 +1,192 @@
+"""The passes of a sweep over some prompts, while the model is observed: unchanged, partners', and changed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from regard.interventions.asked import Asked, sites_of
+from regard.interventions.batches import Batch, Forward
+from regard.interventions.changes import Change
+from regard.interventions.intervener import Intervener, Wanted
+from regard.interventions.measures import Measure
+from regard.interventions.records import Records
+from regard.interventions.replacements import Patch, draws_of
+from regard.interventions.replay import Replay
+from regard.interventions.runs import Run
+from regard.interventions.sites import Edges, Heads, Site
+
+Place = tuple[str, int]
+"""File and line of a prompt."""
+
+
+class Plan(Protocol):
+    """What a sweep goes through, and what it measures."""
+
+    model: nn.Module
+    measures: tuple[Measure, ...]
+    what: str | dict[str, Site]
+    replacement: Any
+    kind: str
+    batch_tokens: int
+    forward: Forward
+
+
+class Running:
+    """The passes of a sweep, while the model is observed.
+
+    Args:
+        plan: of the sweep.
+        intervener: which observes it.
+        batch: the first of its batches: one prompt of it goes through the model, which shows its layers.
+    """
+
+    def __init__(self, plan: Plan, intervener: Intervener, batch: Batch) -> None:
+        self.plan, self.intervener, self.replays = plan, intervener, False
+        self._pass(batch.alone())
+        blocks = {at: intervener.layers.blocks(name) for at, name in intervener.attended.items()}
+        names: list[str] = []
+        if None not in blocks.values():
+            for found in blocks.values():
+                names += [one for one in (found.all if found else ()) if one not in names]
+        self.depths = {at: names.index(found.own) if found and names else 0 for at, found in blocks.items()}
+        self.replay = Replay(plan.model, names, intervener.owner)
+
+    def check_replay(self, batch: Batch) -> None:
+        """See whether layers may stand aside: one prompt, unchanged, has to come out the same to the bit from each on."""
+        replay, one = self.replay, batch.alone()
+        replay.keep()
+        whole = self._pass(one)
+        self.replays = replay.kept() and all(self._is_same(one, whole, aside) for aside in range(1, replay.count))
+        replay.forget()
+
+    def _is_same(self, batch: Batch, whole: Tensor, aside: int) -> bool:
+        self.replay.aside = aside
+        try:
+            return torch.equal(self._pass(batch), whole)
+        except Exception:  # noqa: BLE001 - what reads more of a layer than it returns cannot go on without it
+            return False
+
+    def records(self, batch: Batch, places: Sequence[Place]) -> list[Records]:
+        """The rows of one batch."""
+        plan, first, count = self.plan, batch.first, len(batch.prompts)
+        self.intervener.goes_on = len(first.ids), first.text
+        positions = first.tokens if plan.kind == "encoder" else first.text
+        sites = sorted(sites_of(plan.what, plan.kind, self.intervener.heads, positions), key=self._depth)
+        copies = max(1, min(len(sites), plan.batch_tokens // (count * batch.tokens)))
+        denoise = isinstance(plan.replacement, Patch) and plan.replacement.direction == "denoise"
+        if self.replays:
+            self.replay.keep()
+        unchanged = self._pass(batch, other=denoise, copies=copies)
+        aside = self.replays and self.replay.kept()
+        made: list[Records] = []
+        for draw in range(draws_of(plan.replacement)):
+            put, other = self._drawn(batch, sites, other=not denoise)
+            for start in range(0, len(sites), copies):
+                some = sites[start : start + copies]
+                self.replay.aside = min(map(self._depth, some)) if aside else 0
+                logits = self._changed(batch, some, put, other=denoise, copies=copies)
+                for measure in plan.measures:
+                    before, after = (
+                        self._measured(batch, measure, one, unchanged, other).unflatten(0, (copies, count))
+                        for one in (unchanged, logits)
+                    )
+                    after = torch.where(after == before, before[:1], after)  # all rows of a prompt share what is unchanged
+                    beside = None if other is None else self._measured(batch, measure, other, unchanged[:count], other)
+                    made.append(_rows(some, measure.name, batch, places, draw, before[0], beside, after))
+        self.replay.forget()
+        self.intervener.goes_on = None
+        return made
+
+    def _depth(self, asked: Asked) -> int:
+        """How many layers stand before a site."""
+        return self.depths.get((asked.kind, asked.depth), 0)
+
+    def _drawn(self, batch: Batch, sites: Sequence[Asked], *, other: bool) -> tuple[Any, Tensor | None]:
+        """What is put at the sites; and the logits of the run that it comes from, where there is one."""
+        replacement = self.plan.replacement
+        if not isinstance(replacement, Patch) or replacement.run is not None:
+            return replacement, None
+        run, logits = self.kept(batch, _wanted(sites), other=other)
+        return replace(replacement, run=run), logits
+
+    def kept(self, batch: Batch, wanted: Wanted, *, other: bool) -> tuple[Run, Tensor]:
+        """What stands at the wanted parts in a run of the prompts, or of their partners; and its logits."""
+        intervener, aside = self.intervener, self.replay.aside
+        self.replay.aside = 0
+        run = Run()
+        intervener.run, intervener.wanted = run, wanted
+        try:
+            return run, self._pass(batch, other=other)
+        finally:
+            intervener.run, intervener.wanted, self.replay.aside = None, {}, aside
+
+    def _changed(self, batch: Batch, sites: Sequence[Asked], put: Any, *, other: bool, copies: int) -> Tensor:
+        """The logits with each site changed in a copy of the batch."""
+        count, spans = len(batch.prompts), [one.spans for one in batch.prompts]
+        self.intervener.set(
+            [
+                Change(replace(one.site, kind=one.kind), put, slice(at * count, (at + 1) * count), spans)
+                for at, one in enumerate(sites)
+            ]
+        )
+        try:
+            return self._pass(batch, other=other, copies=copies)
+        finally:
+            self.intervener.set(())
+
+    def _pass(self, batch: Batch, *, other: bool = False, copies: int = 1) -> Tensor:
+        logits = self.plan.forward(batch, other=other, copies=copies)
+        if self.intervener.error is not None:
+            raise self.intervener.error
+        return logits
+
+    def _measured(self, batch: Batch, measure: Measure, logits: Tensor, unchanged: Tensor, other: Tensor | None) -> Tensor:
+        return measure(self.plan.forward.seen(batch, measure, logits, unchanged, other)).cpu()
+
+
+def _wanted(sites: Sequence[Asked]) -> Wanted:
+    """The parts that have to be kept for these sites."""
+    found: dict[str, set[tuple[str, int]] | None] = {}
+    for asked in sites:
+        site = asked.site
+        if isinstance(site, Edges):
+            continue
+        if isinstance(site, Heads) and site.others:
+            found[site.part] = None
+        elif (layers := found.setdefault(site.part, set())) is not None:
+            places = [one[0] for one in site.places] if isinstance(site, Heads) else list(site.places)
+            layers |= {(asked.kind, layer) for layer in places}
+    return {part: None if layers is None else frozenset(layers) for part, layers in found.items()}
+
+
+def _rows(
+    sites: Sequence[Asked],
+    measure: str,
+    batch: Batch,
+    places: Sequence[Place],
+    draw: int,
+    unchanged: Tensor,
+    other: Tensor | None,
+    changed: Tensor,
+) -> Records:
+    """The rows of one measure: a site after another, and of each the prompts."""
+    sizes, count = len(sites), len(batch.prompts)
+    beside = [float("nan")] * count if other is None else other.tolist()
+    return Records(
+        site=[one.name for one in sites for _ in range(count)],
+        kind=[one.kind for one in sites for _ in range(count)],
+        layer=[one.layer for one in sites for _ in range(count)],
+        head=[one.head for one in sites for _ in range(count)],
+        measure=[measure] * (sizes * count),
+        file=[file for file, _ in places] * sizes,
+        line=[line for _, line in places] * sizes,
+        group=[one.group for one in batch.prompts] * sizes,
+        draw=[draw] * (sizes * count),
+        unchanged=unchanged.tolist() * sizes,
+        other=beside * sizes,
+        changed=changed[:sizes].flatten().tolist(),
+        tokens=[one.tokens for one in batch.prompts] * sizes,
+    )

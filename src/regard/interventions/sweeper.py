@@ -1,0 +1,153 @@
+"""One sweep of a model: what it goes through, what it measures, and which prompts fit."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from regard.arguments import whole_number
+from regard.errors import OptionError
+from regard.interventions.asked import checked_what
+from regard.interventions.batches import Forward, batches_of
+from regard.interventions.changes import Change
+from regard.interventions.intervener import Intervener
+from regard.interventions.measures import Measure
+from regard.interventions.reading import Read
+from regard.interventions.records import Records
+from regard.interventions.replacements import Patch, checked
+from regard.interventions.running import Place, Running
+from regard.interventions.sites import Edges
+from regard.progress import bar
+from regard.recording.kinds import Kinds
+from regard.recording.observe import observe
+
+
+@dataclass
+class Work:
+    """What a sweep has cost so far.
+
+    Attributes:
+        layer_passes: layers that ran, times the prompts in each; 0 where they cannot be counted.
+        installed: how often hooks were put on the model.
+        replays: whether layers before a site stood aside.
+    """
+
+    layer_passes: int = 0
+    installed: int = 0
+    replays: bool = False
+
+
+class Sweeper:
+    """One sweep, for as many lists of prompts as come.
+
+    Each change is compared with the same batch unchanged, at the same place of it, so that what changes nothing has an effect
+    of exactly 0.
+
+    Args:
+        model: in evaluation mode.
+        measures: what is measured.
+        what: "heads", "layers", "positions", or sites.
+        replacement: what stands in each site's place.
+        kind: of the attention whose heads or layers are meant; that of the model where it has one only.
+        batch_tokens: of one pass: sites are gone through side by side where a batch of prompts has fewer.
+
+    Raises:
+        OptionError: a part of the model in training, sites and a replacement that do not go together, no such kind.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        measures: Sequence[Measure],
+        *,
+        replacement: Any,
+        what: Any = "heads",
+        kind: str | None = None,
+        batch_tokens: int = 2048,
+    ) -> None:
+        refuse_training(model)
+        self.model, self.measures = model, tuple(measures)
+        self.what, self.replacement = checked_what(what), checked(replacement)
+        self.batch_tokens = whole_number("batch_tokens", batch_tokens, 1)
+        kinds = Kinds(model)
+        named = [] if isinstance(self.what, str) else [(site, site.kind or kind) for site in self.what.values()]
+        for site, own in named:
+            kinds.checked(own)
+            Change(site, self.replacement)  # what does not go together is refused before anything runs
+        self.kind = kinds.checked(kind) if not named else kinds.checked(named[0][1])
+        self.forward = Forward(model, measures)
+        self.work = Work()
+
+    def check(self, prompt: Read, place: str) -> None:
+        """Refuse a prompt that has not what is asked of it.
+
+        Raises:
+            OptionError: which one, and what it needs.
+        """
+        needs = {need: measure.name for measure in self.measures for need in measure.needs}
+        for name in ("answer", "wrong"):
+            if name in needs and not getattr(prompt, name):
+                raise OptionError(f"{place}.{name}: expected one, as {needs[name]} needs it, got none; Prompt({name}=...)")
+        if prompt.other is None and (self.is_paired or "other" in needs):
+            asking = "patch()" if self.is_paired else needs["other"]
+            raise OptionError(f"{place}.other: expected a partner, as {asking} needs its run, got none; Prompt(other=...)")
+        for site in () if isinstance(self.what, str) else self.what.values():
+            size = (
+                prompt.tokens if prompt.source is not None and (site.kind or self.kind) in ("encoder", "cross") else prompt.text
+            )
+            for where in (site.keys, site.queries) if isinstance(site, Edges) else (site.at,):
+                if isinstance(where, str) and where not in prompt.spans:
+                    raise OptionError(f"{place}.spans: expected a span {where!r}, as {site} needs it, got none; spans={{...}}")
+                if isinstance(where, tuple) and (wrong := [one for one in where if not -size <= one < size]):
+                    raise OptionError(
+                        f"{place}: expected a text with a place {wrong[0]}, as {site} needs it, got {size} tokens"
+                    )
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether what is put at a site comes from each prompt's partner."""
+        return isinstance(self.replacement, Patch) and self.replacement.run is None
+
+    def records(self, prompts: Sequence[tuple[Place, Read]]) -> list[Records]:
+        """The rows of some prompts, in blocks.
+
+        Args:
+            prompts: with their file and line, read and checked.
+
+        Raises:
+            OptionError: sites that the model has not; RecordingError: attention that cannot be changed there.
+        """
+        made: list[Records] = []
+        device = next((one.device for one in self.model.parameters()), torch.device("cpu"))
+        batches = list(batches_of([read for _, read in prompts], self.batch_tokens, device))
+        if not batches:
+            return made
+        intervener = Intervener(self.model, unpadded=True)
+        with torch.no_grad(), observe(self.model, intervener), ExitStack() as installed:
+            self.work.installed += 1
+            running = Running(self, intervener, batches[0])
+            installed.enter_context(running.replay.installed())
+            running.check_replay(batches[0])
+            with bar(total=len(prompts), desc="replacing", unit="prompt", delay=1, leave=False) as shown:
+                for batch in batches:
+                    made += running.records(batch, [prompts[number][0] for number in batch.numbers])
+                    shown.update(len(batch.prompts))
+            self.work.layer_passes += running.replay.ran
+            self.work.replays = running.replays
+        return made
+
+
+def refuse_training(model: nn.Module) -> None:
+    """Refuse a model of which a part is in training.
+
+    Raises:
+        OptionError: one is.
+    """
+    if training := [name or type(part).__name__ for name, part in model.named_modules() if part.training]:
+        raise OptionError(
+            f"model: expected all of it in evaluation mode, got {training[0]} in training, where it may drop out at random; "
+            "call model.eval()"
+        )
