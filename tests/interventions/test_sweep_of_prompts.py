@@ -10,7 +10,22 @@ from torch.testing import assert_close
 
 import regard
 from regard.errors import DtypeError, OptionError, ShapeError
-from regard.interventions import Measure, Prompt, add, edges, heads, hide, layers, loss, patch, put, running_mean, scale, zero
+from regard.interventions import (
+    Measure,
+    Prompt,
+    add,
+    edges,
+    heads,
+    hide,
+    layers,
+    loss,
+    patch,
+    put,
+    resample,
+    running_mean,
+    scale,
+    zero,
+)
 from regard.interventions.effects import Effects
 from regard.interventions.measures import measures_of
 from regard.interventions.sweep import read_prompts
@@ -105,6 +120,34 @@ def test_the_same_in_any_batch_any_order_and_any_number_of_lists():
     every = read_prompts(plan, prompts)
     parts = columns([*plan.records(every[:2]), *plan.records(every[2:])])
     assert_close([parts[one][2] for one in whole], [one[2] for one in whole.values()], atol=1e-4, rtol=1e-5)
+
+
+# -- what is drawn
+
+
+def test_resampled_is_patched_from_a_text_that_the_place_chooses():
+    model, prompts = tiny("gpt2"), prompts_of()
+    reference = [*drawn(6, 5, seed=50), *drawn(6, 6, seed=51), *drawn(6, 7, seed=52)]
+    plan = Sweeper(model, measures_of("logit_difference"), replacement=resample(reference, draws=2, seed=3))
+    rows = [block.columns() for block in plan.records(read_prompts(plan, prompts))]
+    found = {
+        (site, line, draw): after
+        for one in rows
+        for site, line, draw, after in zip(one["site"], one["line"], one["draw"], one["changed"], strict=True)
+    }
+    assert len(found) == 6 * len(prompts) * 2
+    chosen = {}
+    for line, prompt in enumerate(prompts):
+        for draw in range(2):
+            read = plan.pool.partnered(plan.read(prompt, ("", line)), ("", line), draw, 3)
+            chosen[line, draw] = read.other
+            other = torch.tensor(read.other[: read.text])
+            alone, _ = swept(model, [Prompt(prompt.text, other, prompt.answer, prompt.wrong)], replacement=patch())
+            for site in ("0.0", "2.1"):
+                assert_close(found[site, line, draw], alone[site, 0][2], atol=1e-4, rtol=1e-4)
+    assert len(set(chosen.values())) > 5
+    with pytest.raises(OptionError, match=r"over\[0\]: expected a reference text of 5 tokens other than itself, got 1"):
+        regard.sweep(model, prompts, ["kl"], replace=resample([prompts[0].text]))
 
 
 # -- what changes nothing

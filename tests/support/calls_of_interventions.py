@@ -39,6 +39,7 @@ CALLS: dict[str, Call] = {
     "regard.interventions.loss": call(interventions.loss, tokens="answer"),
     "regard.interventions.patch": call(interventions.patch, run=None, direction="noise"),
     "regard.interventions.put": call(interventions.put, tensor=lambda: torch.zeros(3)),
+    "regard.interventions.resample": call(interventions.resample, reference=lambda: [[3, 4]], draws=2, seed=1),
     "regard.interventions.running_mean": call(interventions.running_mean),
     "regard.interventions.scale": call(interventions.scale, factor=0.5),
     "regard.interventions.zero": call(interventions.zero),

@@ -2,7 +2,7 @@
 
 from regard.interventions.measures import MEASURES, Measure, Seen, loss
 from regard.interventions.prompts import Prompt
-from regard.interventions.replacements import add, hide, patch, put, running_mean, scale, zero
+from regard.interventions.replacements import add, hide, patch, put, resample, running_mean, scale, zero
 from regard.interventions.sites import all_but, edges, heads, layers
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "loss",
     "patch",
     "put",
+    "resample",
     "running_mean",
     "scale",
     "zero",

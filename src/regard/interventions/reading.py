@@ -87,7 +87,7 @@ class Reader:
 
     def _continued(self, prompt: Prompt, place: str) -> Read:
         """A text that goes on with its answer, or in which the answer is masked."""
-        ids = self._ids(prompt.text, f"{place}.text")
+        ids = self.ids(prompt.text, f"{place}.text")
         masked = getattr(self.tokenizer, "mask_token_id", None)
         rows = tuple(at for at, one in enumerate(ids) if one == masked) if masked is not None else ()
         if rows:
@@ -96,23 +96,23 @@ class Reader:
                 raise OptionError(
                     f"{place}.answer: expected as many tokens as the text has masks, {len(rows)}, got {len(answer)}; mask each"
                 )
-            other = None if prompt.other is None else self._ids(prompt.other, f"{place}.other")
+            other = None if prompt.other is None else self.ids(prompt.other, f"{place}.other")
             return self._read(prompt, place, ids, len(ids), rows, answer, wrong, other)
         answer, wrong = (self._following(prompt.text, ids, one, f"{place}.{name}") for name, one in self._answers(prompt))
         whole = (*ids, *answer[:-1])
         other = None
         if prompt.other is not None:
-            other = (*self._ids(prompt.other, f"{place}.other"), *answer[:-1])
+            other = (*self.ids(prompt.other, f"{place}.other"), *answer[:-1])
         return self._read(prompt, place, whole, len(ids), tuple(range(len(ids) - 1, len(whole))), answer, wrong, other)
 
     def _written(self, prompt: Prompt, place: str) -> Read:
         """A text that an encoder reads, and an answer that a decoder writes."""
-        source = self._ids(prompt.text, f"{place}.text")
+        source = self.ids(prompt.text, f"{place}.text")
         answer, wrong = (self._target(one, f"{place}.{name}") for name, one in self._answers(prompt))
         if not answer:
             raise OptionError(f"{place}.answer: expected what the decoder writes, got none; Prompt(text, answer=...)")
         ids = (self.start, *answer[:-1])
-        other_source = None if prompt.other is None else self._ids(prompt.other, f"{place}.other")
+        other_source = None if prompt.other is None else self.ids(prompt.other, f"{place}.other")
         self._check_partner(place, source, other_source)
         return Read(
             ids,
@@ -153,7 +153,7 @@ class Reader:
                 "position in the place of the same one"
             )
 
-    def _ids(self, text: Text, name: str) -> tuple[int, ...]:
+    def ids(self, text: Text, name: str) -> tuple[int, ...]:
         """The ids of a text, with whatever special tokens the tokenizer puts around it."""
         found = self._encoded(text, name) if isinstance(text, str) else _given_ids(text, name)
         if not found:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from regard.arguments import float_tensor, number, one_of, whole_number
+from regard.arguments import float_tensor, number, one_of, several, whole_number
 from regard.errors import DtypeError, OptionError, ShapeError
 from regard.interventions.pieces import LAYER, Piece
 from regard.interventions.runs import Run, run_of
@@ -136,6 +136,30 @@ class Patch(Replacement):
         return "patch" if self.direction == "noise" else "patch, denoising"
 
 
+@dataclass(frozen=True, eq=False)
+class Resample(Replacement):
+    """What stood there in runs of other texts.
+
+    Attributes:
+        reference: these texts.
+        draws: how many times one is drawn for each prompt.
+        seed: which ones.
+    """
+
+    reference: Any
+    draws: int = 1
+    seed: int = 0
+
+    def of(self, piece: Piece) -> Tensor:  # noqa: ARG002 - as the others
+        """A sweep draws a run for each prompt first."""
+        raise OptionError(
+            "resample: expected a sweep, which runs another text beside each prompt, got a block; patch(recording)"
+        )
+
+    def __str__(self) -> str:
+        return f"resample, seed {self.seed}"
+
+
 @dataclass(frozen=True)
 class Hide(Replacement):
     """Edges of attention, as a mask hides them."""
@@ -206,6 +230,24 @@ def patch(run: Any = None, direction: Direction = "noise") -> Patch:
     """
     one_of("direction", direction, ("noise", "denoise"))
     return Patch(None if run is None else run_of(run), direction)
+
+
+def resample(reference: Any, draws: int = 1, seed: int = 0) -> Resample:
+    """What stood there in a run of another text, of as many tokens: activations that the model really has.
+
+    Which text a prompt gets follows from the seed, the draw and the prompt's place, so that no batch, order or worker changes
+    it. Chan et al. 2022, "Causal scrubbing", resample so.
+
+    Args:
+        reference: texts, their ids, or prompts; where prompts have groups, texts of the same group are taken first.
+        draws: how many times for each prompt.
+        seed: of the choice.
+
+    Raises:
+        DtypeError: no list; OptionError: no such number.
+    """
+    listed = several("reference", reference, "texts", advice="for example resample(prompts)")
+    return Resample(tuple(listed), whole_number("draws", draws, 1), whole_number("seed", seed, 0))
 
 
 def hide() -> Hide:

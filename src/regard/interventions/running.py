@@ -12,8 +12,9 @@ from regard.interventions.batches import Batch, Forward
 from regard.interventions.changes import Change
 from regard.interventions.intervener import Intervener, Wanted
 from regard.interventions.measures import Measure
+from regard.interventions.pool import Pool
 from regard.interventions.records import Records
-from regard.interventions.replacements import Patch, draws_of
+from regard.interventions.replacements import Patch, Resample, draws_of
 from regard.interventions.replay import Replay
 from regard.interventions.runs import Run
 from regard.interventions.sites import Edges, Heads, Site
@@ -32,6 +33,7 @@ class Plan(Protocol):
     kind: str
     batch_tokens: int
     forward: Forward
+    pool: Pool | None
 
 
 class Running:
@@ -83,7 +85,7 @@ class Running:
         aside = self.replays and self.replay.kept()
         made: list[Records] = []
         for draw in range(draws_of(plan.replacement)):
-            put, other = self._drawn(batch, sites, other=not denoise)
+            put, other = self._drawn(batch, sites, places, draw)
             for start in range(0, len(sites), copies):
                 some = sites[start : start + copies]
                 self.replay.aside = min(map(self._depth, some)) if aside else 0
@@ -104,13 +106,18 @@ class Running:
         """How many layers stand before a site."""
         return self.depths.get((asked.kind, asked.depth), 0)
 
-    def _drawn(self, batch: Batch, sites: Sequence[Asked], *, other: bool) -> tuple[Any, Tensor | None]:
-        """What is put at the sites; and the logits of the run that it comes from, where there is one."""
-        replacement = self.plan.replacement
+    def _drawn(self, batch: Batch, sites: Sequence[Asked], places: Sequence[Place], draw: int) -> tuple[Any, Tensor | None]:
+        """What is put at the sites; and the logits of the partners' run, where there is one."""
+        replacement, pool = self.plan.replacement, self.plan.pool
+        if isinstance(replacement, Resample) and pool is not None:
+            pairs = zip(batch.prompts, places, strict=True)
+            others = tuple(pool.partnered(prompt, place, draw, replacement.seed) for prompt, place in pairs)
+            run, _ = self.kept(replace(batch, prompts=others), _wanted(sites), other=True)
+            return Patch(run), None
         if not isinstance(replacement, Patch) or replacement.run is not None:
             return replacement, None
-        run, logits = self.kept(batch, _wanted(sites), other=other)
-        return replace(replacement, run=run), logits
+        run, logits = self.kept(batch, _wanted(sites), other=replacement.direction == "noise")
+        return Patch(run), logits
 
     def kept(self, batch: Batch, wanted: Wanted, *, other: bool) -> tuple[Run, Tensor]:
         """What stands at the wanted parts in a run of the prompts, or of their partners; and its logits."""

@@ -12,7 +12,7 @@ from regard.interventions.effects import Effects
 from regard.interventions.fingerprint import fingerprint
 from regard.interventions.measures import Measure, measures_of
 from regard.interventions.prompts import Prompt
-from regard.interventions.reading import Read, Reader
+from regard.interventions.reading import Read
 from regard.interventions.replacements import zero
 from regard.interventions.running import Place
 from regard.interventions.sweeper import Sweeper
@@ -89,24 +89,20 @@ def sweep(
         what=what,
         replacement=zero() if replace is None else replace,
         kind=kind,
+        tokenizer=tokenizer,
         batch_tokens=batch_tokens,
     )
-    prompts = read_prompts(plan, over, tokenizer)
+    prompts = read_prompts(plan, over)
     return Effects.of(plan.records(prompts), about(plan))
 
 
-def read_prompts(plan: Sweeper, over: Any, tokenizer: Any = None) -> list[tuple[Place, Read]]:
+def read_prompts(plan: Sweeper, over: Any) -> list[tuple[Place, Read]]:
     """Prompts in tokens, each with its place in the list: all of them, or none where one does not fit.
 
     Raises:
         OptionError: one that does not fit, with its place; DtypeError: what is no prompt.
     """
-    reader, found = Reader(plan.model, tokenizer), []
-    for line, prompt in enumerate(_prompts(over)):
-        read = reader.read(prompt, f"over[{line}]")
-        plan.check(read, f"over[{line}]")
-        found.append((("", line), read))
-    return found
+    return [(("", line), plan.read(prompt, ("", line))) for line, prompt in enumerate(_prompts(over))]
 
 
 def about(plan: Sweeper) -> dict[str, Any]:

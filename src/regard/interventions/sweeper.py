@@ -15,9 +15,11 @@ from regard.interventions.batches import Forward, batches_of
 from regard.interventions.changes import Change
 from regard.interventions.intervener import Intervener
 from regard.interventions.measures import Measure
-from regard.interventions.reading import Read
+from regard.interventions.pool import Pool
+from regard.interventions.prompts import Prompt
+from regard.interventions.reading import Read, Reader
 from regard.interventions.records import Records
-from regard.interventions.replacements import Patch, checked
+from regard.interventions.replacements import Patch, Resample, checked
 from regard.interventions.running import Place, Running
 from regard.interventions.sites import Edges
 from regard.progress import bar
@@ -52,6 +54,7 @@ class Sweeper:
         what: "heads", "layers", "positions", or sites.
         replacement: what stands in each site's place.
         kind: of the attention whose heads or layers are meant; that of the model where it has one only.
+        tokenizer: of prompts and of texts that are resampled.
         batch_tokens: of one pass: sites are gone through side by side where a batch of prompts has fewer.
 
     Raises:
@@ -66,6 +69,7 @@ class Sweeper:
         replacement: Any,
         what: Any = "heads",
         kind: str | None = None,
+        tokenizer: Any = None,
         batch_tokens: int = 2048,
     ) -> None:
         refuse_training(model)
@@ -79,14 +83,24 @@ class Sweeper:
             Change(site, self.replacement)  # what does not go together is refused before anything runs
         self.kind = kinds.checked(kind) if not named else kinds.checked(named[0][1])
         self.forward = Forward(model, measures)
+        self.reader = Reader(model, tokenizer)
+        self.pool = Pool(self.replacement.reference, self.reader) if isinstance(self.replacement, Resample) else None
         self.work = Work()
 
-    def check(self, prompt: Read, place: str) -> None:
-        """Refuse a prompt that has not what is asked of it.
+    def read(self, prompt: Prompt, place: Place) -> Read:
+        """A prompt in tokens, refused where it has not what is asked of it.
 
         Raises:
             OptionError: which one, and what it needs.
         """
+        where = f"{place[0]}:{place[1] + 1}" if place[0] else f"over[{place[1]}]"
+        read = self.reader.read(prompt, where)
+        self._check(read, where)
+        if self.pool is not None:
+            self.pool.partnered(read, place, 0, 0)
+        return read
+
+    def _check(self, prompt: Read, place: str) -> None:
         needs = {need: measure.name for measure in self.measures for need in measure.needs}
         for name in ("answer", "wrong"):
             if name in needs and not getattr(prompt, name):
@@ -115,7 +129,7 @@ class Sweeper:
         """The rows of some prompts, in blocks.
 
         Args:
-            prompts: with their file and line, read and checked.
+            prompts: with their file and line, as ``read`` has them.
 
         Raises:
             OptionError: sites that the model has not; RecordingError: attention that cannot be changed there.
