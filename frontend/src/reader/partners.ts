@@ -111,7 +111,15 @@ function list(
   if (order.length === 0) made.append(element("li", "partners-left", "nothing"));
   else if (whole && rest.length > 0) {
     const sum = rest.reduce((total, at) => total + values[at], 0);
-    made.append(element("li", "partners-left", `and ${countText(rest.length)} others, ${sizeText(sum)} together`));
+    made.append(
+      element(
+        "li",
+        "partners-left",
+        rest.length === 1
+          ? `and 1 other, ${sizeText(sum)}`
+          : `and ${countText(rest.length)} others, ${sizeText(sum)} together`,
+      ),
+    );
   }
   return made;
 }

@@ -360,11 +360,14 @@ export class ImageView implements MountedView {
   }
 }
 
+/** What of the largest weight is next to nothing: a scale that goes down so far begins with 0. */
+const NOTHING = 1e-3;
+
 /** The least and the largest of the weights that are there; null where they are all the same. */
 function spanOf(values: Float32Array): [number, number] | null {
   const there = values.filter((value) => value > 0);
   const [low, high] = [Math.min(...there), Math.max(...there)];
-  return low < high ? [low, high] : null;
+  return low < high ? [low < NOTHING * high ? 0 : low, high] : null;
 }
 
 function input(type: string, attributes: Record<string, string>): HTMLInputElement {

@@ -266,7 +266,10 @@ export class StepsView implements MountedView {
     const sink = { name: "sink", of: (stage: Stage) => stage.sink?.(this.row) ?? null };
     const sum = { name: "Σ", of: (stage: Stage) => stage.sum?.(this.row) ?? null };
     const left = this.info.keys - this.places.length;
-    const others = { name: `+ ${countText(left)} others`, of: (stage: Stage) => stage.others?.(this.row) ?? null };
+    const others = {
+      name: `+ ${countText(left)} ${left === 1 ? "other" : "others"}`,
+      of: (stage: Stage) => stage.others?.(this.row) ?? null,
+    };
     return [...(left > 0 ? [others] : []), ...(this.steps?.sink == null ? [] : [sink]), sum];
   }
 
