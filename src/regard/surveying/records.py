@@ -37,8 +37,8 @@ class Refusal:
     what: str
 
 
-Item = tuple[str, str | None] | Refusal
-"""A text with its target, where it has one; or why there is none."""
+Item = tuple[str | None, ...] | Refusal
+"""What a record says, column by column: a text, and its target where it has one; or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,33 @@ class Columns:
         checked_text("column", self.text)
         if self.target is not None:
             checked_text("target_column", self.target)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of a table that are read."""
+        return (self.text,) if self.target is None else (self.text, self.target)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Those without which a table is refused."""
+        return self.texts
+
+    def of_line(self, line: str) -> Item:
+        """What a line of text says."""
+        if self.pairs and "\t" in line:
+            source, target = line.split("\t")[:2]  # what follows, as in Tatoeba's own exports, says where they are from
+            return source, target
+        return line, None
+
+    def of_row(self, row: Any) -> Item:
+        """What a row of a table, or an object of JSON, says."""
+        found: list[str | None] = []
+        for column in (self.text, self.target):
+            text = None if column is None else text_at(row, column)
+            if isinstance(text, Refusal):
+                return text
+            found.append(text)
+        return found[0] or "", found[1]
 
 
 def format_of(name: str) -> str | None:
@@ -106,11 +133,7 @@ def _text_lines(file: BinaryIO, columns: Columns) -> Iterator[Item]:
             yield line
             continue
         text = _decoded(line)
-        if isinstance(text, str) and columns.pairs and "\t" in text:
-            source, target = text.split("\t")[:2]  # what follows, as in Tatoeba's own exports, says where they are from
-            yield source, target
-        else:
-            yield text if isinstance(text, Refusal) else (text, None)
+        yield text if isinstance(text, Refusal) else columns.of_line(text)
 
 
 def _json_lines(file: BinaryIO, columns: Columns) -> Iterator[Item]:
@@ -127,7 +150,7 @@ def _json_lines(file: BinaryIO, columns: Columns) -> Iterator[Item]:
         except (ValueError, RecursionError) as error:
             yield Refusal("not JSON", f"{error}: {text[:40]!r}")
             continue
-        yield _item(row, columns)
+        yield columns.of_row(row)
 
 
 def _parquet_rows(file: BinaryIO, columns: Columns) -> Iterator[Item]:
@@ -136,9 +159,7 @@ def _parquet_rows(file: BinaryIO, columns: Columns) -> Iterator[Item]:
     table = parquet.ParquetFile(file)
     wanted = _present(table.schema_arrow.names, columns)
     # A text that repeats is written once, however long it is: it stays so until it is known how long a row becomes.
-    table = parquet.ParquetFile(
-        file, metadata=table.metadata, read_dictionary=[columns.text, *([columns.target] if columns.target else [])]
-    )
+    table = parquet.ParquetFile(file, metadata=table.metadata, read_dictionary=list(columns.texts))
     for group in range(table.num_row_groups):  # one after another: that is the memory that is needed
         if isinstance(getattr(file, "fs", None), LocalFileSystem):  # elsewhere each header would be a request
             _check_pages(file, table.metadata.row_group(group), wanted)
@@ -175,14 +196,14 @@ def _arrow_rows(file: BinaryIO, columns: Columns) -> Iterator[Item]:
 
 def _present(names: list[str], columns: Columns) -> list[str]:
     """The columns of a table that are read."""
-    wanted = [column.split(".")[0] for column in (columns.text, columns.target) if column is not None]
-    for name in wanted:
+    for name in (column.split(".")[0] for column in columns.needed):
         if name not in names:
             raise MissingColumnError(
                 f"expected a column {name!r}, got a table with {', '.join(names)}; say which has the text: column='...', "
                 "or --column on the command line"
             )
-    return list(dict.fromkeys(wanted))
+    wanted = (column.split(".")[0] for column in columns.texts)
+    return [name for name in dict.fromkeys(wanted) if name in names]
 
 
 def _rows(batch: Any, columns: Columns) -> Iterator[Item]:
@@ -190,13 +211,13 @@ def _rows(batch: Any, columns: Columns) -> Iterator[Item]:
     sizes = [_sizes(batch.column(at)) for at in range(batch.num_columns)]
     if not sizes or sum(int(found.sum()) for found in sizes) <= LONGEST_LINE:
         for row in _as_bytes(batch).to_pylist():
-            yield _item(row, columns)
+            yield columns.of_row(row)
         return
     for at, size in enumerate(np.sum(sizes, 0).tolist()):
         if size > LONGEST_LINE:
             yield Refusal("too long", f"a row of {size:,} bytes")
         else:
-            yield _item(_as_bytes(batch.slice(at, 1)).to_pylist()[0], columns)
+            yield columns.of_row(_as_bytes(batch.slice(at, 1)).to_pylist()[0])
 
 
 def _sizes(array: Any) -> Integers:
@@ -240,30 +261,24 @@ def _as_bytes(batch: Any) -> Any:
     return batch.cast(pa.schema([pa.field(field.name, plain(field.type)) for field in batch.schema]))
 
 
-def _item(row: Any, columns: Columns) -> Item:
-    """The text of a row and its target."""
-    found: list[str | None] = []
-    for column in (columns.text, columns.target):
-        if column is None:
-            found.append(None)
-            continue
-        value = row
-        for name in column.split("."):
-            if not isinstance(value, Mapping) or name not in value:
-                got = ", ".join(map(str, value))[:80] if isinstance(value, Mapping) else type(value).__name__
-                return Refusal("missing field", f"no {column!r} in {got or 'an empty row'}")
-            value = value[name]
-        if value is None:
-            return Refusal("missing field", f"{column!r} is null")
-        text = _decoded(value) if isinstance(value, bytes) else value
-        if isinstance(text, Refusal):
-            return text
-        if not isinstance(text, str):
-            return Refusal("not text", f"{column!r} is of type {type(text).__name__}")
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            return Refusal("not UTF-8", f"half of a surrogate pair in {column!r}")
-        found.append(text)
-    return found[0] or "", found[1]
+def text_at(row: Any, column: str) -> str | Refusal:
+    """The text of a row in a column; dots lead into rows within rows."""
+    value = row
+    for name in column.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            got = ", ".join(map(str, value))[:80] if isinstance(value, Mapping) else type(value).__name__
+            return Refusal("missing field", f"no {column!r} in {got or 'an empty row'}")
+        value = value[name]
+    if value is None:
+        return Refusal("missing field", f"{column!r} is null")
+    text = _decoded(value) if isinstance(value, bytes) else value
+    if isinstance(text, Refusal):
+        return text
+    if not isinstance(text, str):
+        return Refusal("not text", f"{column!r} is of type {type(text).__name__}")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        return Refusal("not UTF-8", f"half of a surrogate pair in {column!r}")
+    return text
 
 
 def _decoded(line: bytes) -> str | Refusal:

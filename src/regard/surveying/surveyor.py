@@ -122,7 +122,7 @@ class Surveyor:
             if isinstance(item, Refusal):
                 tally.leave_out(item.reason, place, item.what)
                 continue
-            source, target = item[0], item[1] if self.answers else None
+            source, target = item[0] or "", item[1] if self.answers else None
             if not source.strip() or (target is not None and not target.strip()):
                 tally.leave_out("empty", place, "no text" if not source.strip() else "no target")
                 continue
