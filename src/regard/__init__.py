@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from regard.figures.heads_grid import heads_grid
     from regard.figures.heatmap import heatmap
     from regard.figures.token_scores import token_scores
+    from regard.interventions.effects import Effects
+    from regard.interventions.estimates.attribute import attribute
     from regard.interventions.intervene import intervene
     from regard.interventions.sweep import sweep
     from regard.maps.attention_map import AttentionMap
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Alignment": "analysis.alignment.align",
     "AttentionMap": "maps.attention_map",
+    "Effects": "interventions.effects",
     "Mask": "masks",
     "MultiHeadAttention": "mechanisms.attention_layers",
     "Recording": "recording.recording",
@@ -61,6 +64,7 @@ _HOME = {
     "align": "analysis.alignment.align",
     "attention": "mechanisms.softmax_attention",
     "attention_flow": "analysis.flow.attention_flow",
+    "attribute": "interventions.estimates.attribute",
     "catalogue": "mechanisms.catalogue",
     "flow_diagram": "analysis.flow.figure",
     "generate": "recording.generation",
@@ -91,6 +95,7 @@ _HOME = {
 __all__ = [
     "Alignment",
     "AttentionMap",
+    "Effects",
     "Mask",
     "MultiHeadAttention",
     "Recording",
@@ -104,6 +109,7 @@ __all__ = [
     "align",
     "attention",
     "attention_flow",
+    "attribute",
     "catalogue",
     "flow_diagram",
     "generate",

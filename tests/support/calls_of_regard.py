@@ -1,18 +1,27 @@
 """Every public name of Regard with arguments that work: the rows of the battery of wrong calls."""
 
-from support import calls_of_findings, calls_of_interventions, calls_of_maps, calls_of_models, calls_of_pictures
+from support import (
+    calls_of_effects,
+    calls_of_findings,
+    calls_of_interventions,
+    calls_of_maps,
+    calls_of_models,
+    calls_of_pictures,
+)
 from support.wrong_calls import Call
 
 CALLS: dict[str, Call] = (
     calls_of_maps.CALLS
     | calls_of_models.CALLS
     | calls_of_findings.CALLS
+    | calls_of_effects.CALLS
     | calls_of_interventions.CALLS
     | calls_of_pictures.CALLS
 )
 
 DATA = {
     "regard.Alignment",
+    "regard.Effects",
     "regard.Survey",
     "regard.Sweep",
     "regard.Trace",

@@ -1,5 +1,9 @@
 """Sites, replacements and measures: what a model's answers become when a part of it is changed. ``__all__`` is public."""
 
+from regard.interventions.estimates.circuits import circuits, composition, copying, matching
+from regard.interventions.estimates.direct_logits import direct_logits
+from regard.interventions.estimates.hidden_keys import hidden_keys
+from regard.interventions.estimates.importance import head_importance
 from regard.interventions.measures import MEASURES, Measure, Seen, loss
 from regard.interventions.prompts import Prompt
 from regard.interventions.replacements import add, hide, patch, put, resample, running_mean, scale, zero
@@ -12,11 +16,18 @@ __all__ = [
     "Seen",
     "add",
     "all_but",
+    "circuits",
+    "composition",
+    "copying",
+    "direct_logits",
     "edges",
+    "head_importance",
     "heads",
+    "hidden_keys",
     "hide",
     "layers",
     "loss",
+    "matching",
     "patch",
     "put",
     "resample",

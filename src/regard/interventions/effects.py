@@ -153,15 +153,13 @@ class Effects(Pictured):
             means = np.nanmean(grid.values, axis=1) if grid.values.size else np.zeros(0)
         return float(np.nanmean(means)) if len(means) else float("nan")
 
-    def values(self, site: str, measure: str | None = None) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """The effects of one site on each of the ``prompts``; NaN where one has none.
+    def grid(self, measure: str | None = None) -> Grid:
+        """One measure's effects as they were found: ``values`` is (prompts, sites), the mean over draws of each.
 
         Raises:
-            OptionError: no such site or measure.
+            OptionError: no such measure.
         """
-        grid = self._table.grid(self._measure(measure))
-        names = [one.name for one in grid.sites]
-        return grid.values[:, names.index(one_of("site", site, names))]
+        return self._table.grid(self._measure(measure))
 
     def summary(self, measure: str | None = None, *, confidence: float = 0.95) -> list[SiteEffect]:
         """Each site by itself, in the order of the model: mean, error, interval, p, d_z, share of the other sign, extremes.
@@ -214,7 +212,7 @@ class Effects(Pictured):
             0.1    +0.75     0.14  +0.129 to +1.371  +3.00  0.035    0.035*          0%
         """
         name = self._measure(measure)
-        grid = self._table.grid(name)
+        grid = self.grid(name)
         options: dict[str, Any] = {"split": split, "confidence": confidence, "interval": interval, "alpha": alpha, "seed": seed}
         found = sites_tested(name, grid, self._levels(name, grid), adjust=adjust, margin=margin, **options)
         return replace(found, estimated=self.estimated)
@@ -222,7 +220,7 @@ class Effects(Pictured):
     def strongest(self, count: int = 1, measure: str | None = None) -> list[Any]:
         """The sites that change a measure most, in either direction: (layer, head) of heads of one kind, names otherwise."""
         whole_number("count", count, 0)
-        grid = self._table.grid(self._measure(measure))
+        grid = self.grid(measure)
         with np.errstate(invalid="ignore"):
             sizes = np.abs(_means(grid.values))
         order = np.argsort(-np.nan_to_num(sizes, nan=-1.0), kind="stable")[:count].tolist()
@@ -275,7 +273,7 @@ class Effects(Pictured):
             raise DtypeError(f"other: expected effects, got {in_short(other)}; Effects.load reads them")
         name = self._measure(measure)
         one_of("measure", name, other.measures)
-        mine, theirs = self._table.grid(name), other._table.grid(name)
+        mine, theirs = self.grid(name), other.grid(name)
         sites = [site for site in mine.sites if site in theirs.sites]
         row_of = {place: row for row, place in enumerate(theirs.places)}
         rows = [row for row, place in enumerate(mine.places) if place in row_of]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
-from regard.arguments import number, one_of, whole_number
+from regard.arguments import number, one_of, text, whole_number
 from regard.errors import OptionError
 from regard.interventions.site_effects import ADJUSTED, PRINTED, Adjust, Ends, Extreme, SiteEffect, TestedSites
 from regard.interventions.statistics.bootstrap import bootstrap_interval
@@ -91,6 +91,8 @@ class EffectTests(TestedSites, Pictured):
         from regard.interventions.figure import effects_figure
 
         whole_number("strongest", strongest, 0)
+        if title is not None:
+            text("title", title)
         return effects_figure(self, title=title, strongest=strongest, width=width, font=font, theme=theme, ax=ax)
 
 
