@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from regard.analysis.flow.figure import flow_diagram
     from regard.analysis.flow.rollout import rollout
     from regard.analysis.heads.table import heads
+    from regard.analysis.mixtures.contacts import contacts
+    from regard.analysis.mixtures.mixture import mixture
+    from regard.analysis.mixtures.word_times import word_times
     from regard.analysis.weighted.norms import norm_weighted
     from regard.analysis.weighted.relevance import gradient_weighted, relevance
     from regard.figures.heads_grid import heads_grid
@@ -66,6 +69,7 @@ _HOME = {
     "attention_flow": "analysis.flow.attention_flow",
     "attribute": "interventions.estimates.attribute",
     "catalogue": "mechanisms.catalogue",
+    "contacts": "analysis.mixtures.contacts",
     "flow_diagram": "analysis.flow.figure",
     "generate": "recording.generation",
     "gradient_weighted": "analysis.weighted.relevance",
@@ -77,6 +81,7 @@ _HOME = {
     "lessons": "",
     "load": "recording.recording_file",
     "measures": "",
+    "mixture": "analysis.mixtures.mixture",
     "norm_weighted": "analysis.weighted.norms",
     "online_attention": "mechanisms.online_softmax",
     "page": "viewer.page.page",
@@ -90,6 +95,7 @@ _HOME = {
     "token_scores": "figures.token_scores",
     "trace": "mechanisms.softmax_attention",
     "translate": "translation.translator",
+    "word_times": "analysis.mixtures.word_times",
 }
 
 __all__ = [
@@ -111,6 +117,7 @@ __all__ = [
     "attention_flow",
     "attribute",
     "catalogue",
+    "contacts",
     "flow_diagram",
     "generate",
     "gradient_weighted",
@@ -122,6 +129,7 @@ __all__ = [
     "lessons",
     "load",
     "measures",
+    "mixture",
     "norm_weighted",
     "online_attention",
     "page",
@@ -135,6 +143,7 @@ __all__ = [
     "token_scores",
     "trace",
     "translate",
+    "word_times",
 ]
 
 

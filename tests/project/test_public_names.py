@@ -111,6 +111,7 @@ def test_public_modules_are_few():
         "regard.analysis.alignment",
         "regard.analysis.flow",
         "regard.analysis.heads",
+        "regard.analysis.mixtures",
         "regard.errors",
         "regard.interventions",
         "regard.lessons",
