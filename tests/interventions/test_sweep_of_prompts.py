@@ -20,6 +20,7 @@ from regard.interventions import (
     layers,
     loss,
     patch,
+    path,
     put,
     resample,
     running_mean,
@@ -282,6 +283,85 @@ def test_the_circuit_of_the_induction_model(induction):
     together = effects(model, prompts, replace=patch(), what=first | {"three": heads((1, 1), (1, 2), (1, 3))})
     of = {row.site: row.effect for row in together.tests().rows}
     assert of["three"] > 8 * (of["1.1"] + of["1.2"] + of["1.3"])  # they stand in for each other
+
+
+def through_hooks(model, prompts, parts):
+    """The witness: what head 0.3 would say on the other prompt, added to what some projections of the next layer are given."""
+    ids, others = (torch.stack([getattr(one, name) for one in prompts]) for name in ("text", "other"))
+    said, layer = [], model.layers[1]
+    hook = model.layers[0].out.register_forward_pre_hook(lambda _, given: said.append(given[0][..., 48:]))
+    with torch.no_grad():
+        before = losses(model(ids), prompts)
+        model(others)
+        hook.remove()
+        added = (said[1] - said[0]) @ model.layers[0].out.weight[:, 48:].T
+        read = {"query": layer.query, "key": layer.key, "value": layer.value, "logits": model.unembed}
+        hooks = [read[part].register_forward_pre_hook(lambda _, given: (given[0] + added,)) for part in parts]
+        changed = losses(model(ids), prompts)
+    for one in hooks:
+        one.remove()
+    return changed - before
+
+
+def losses(logits, prompts):
+    every = []
+    for row, one in zip(logits, prompts, strict=True):
+        span = range(*one.spans["known"])
+        chances = row[span.start - 1 : span.stop - 1].double().log_softmax(-1)
+        every.append(-chances.gather(1, one.text[span.start : span.stop, None]).mean())
+    return torch.stack(every)
+
+
+@pytest.mark.slow
+def test_paths_of_the_induction_model(induction):
+    model, prompts = induction
+    source, every = heads((0, 3)), [(1, head) for head in range(4)]
+    what = {part: path(source, heads(*every, part=part)) for part in ("query", "key", "value")}
+    found = effects(model, prompts, replace=patch(), what=what | {"logits": path(source, "logits"), "whole": source})
+    of = {name: torch.from_numpy(found.values(name)) for name in (*what, "logits", "whole")}
+    for part in (*what, "logits"):
+        assert_close(of[part], through_hooks(model, prompts, [part]), atol=1e-4, rtol=1e-4)
+    assert_close(of["whole"], through_hooks(model, prompts, [*what, "logits"]), atol=1e-4, rtol=1e-4)
+    assert abs(float(of["key"].mean()) - 3.86) < 0.01
+    assert abs(float(of["query"].mean()) - 2.87) < 0.01
+    assert abs(float(of["value"].mean())) < 0.01
+
+
+def test_a_path_past_feed_forward_layers_and_norms():
+    """Into the logits: beside a run in which hooks put back every later head, and where asked every feed-forward layer."""
+    model, prompts = tiny("gpt2"), [Prompt(*pair, answer=[3], wrong=[4]) for pair in drawn(3, 2, 6)]
+    what = [path(heads((0, 1)), "logits"), path(heads((0, 1)), "logits", through="nothing")]
+    found, _ = swept(model, prompts, replacement=patch(), what=what)
+    blocks = model.transformer.h
+    for line, one in enumerate(prompts):
+        for asked in what:
+            kept, of_other = {}, []
+            places = [block.attn.c_proj for block in blocks]
+            places += [block.mlp.c_proj for block in blocks] if asked.through == "nothing" else []
+
+            def keep(place, given, kept=kept):
+                kept[place] = given[0]
+
+            hooks = [place.register_forward_pre_hook(keep) for place in places]
+            with torch.no_grad():
+                model(one.text[None])
+            for hook in hooks:
+                hook.remove()
+            hook = blocks[0].attn.c_proj.register_forward_pre_hook(lambda _, given, of=of_other: of.append(given[0]))
+            with torch.no_grad():
+                model(one.other[None])
+            hook.remove()
+            source = kept[blocks[0].attn.c_proj].clone()
+            source[..., 11:] = of_other[0][..., 11:]
+            put_back = kept | {blocks[0].attn.c_proj: source}
+            hooks = [
+                place.register_forward_pre_hook(lambda place, _, put_back=put_back: (put_back[place],)) for place in places
+            ]
+            with torch.no_grad():
+                logits = model(one.text[None]).logits[0, -1].double()
+            for hook in hooks:
+                hook.remove()
+            assert_close(found[str(asked), line][2], float(logits[3] - logits[4]), atol=1e-4, rtol=1e-4)
 
 
 # -- what is gone through

@@ -38,6 +38,9 @@ CALLS: dict[str, Call] = {
     ),
     "regard.interventions.loss": call(interventions.loss, tokens="answer"),
     "regard.interventions.patch": call(interventions.patch, run=None, direction="noise"),
+    "regard.interventions.path": call(
+        interventions.path, source=lambda: heads((0, 1)), into=lambda: heads((1, 0), part="key"), through="nothing"
+    ),
     "regard.interventions.put": call(interventions.put, tensor=lambda: torch.zeros(3)),
     "regard.interventions.resample": call(interventions.resample, reference=lambda: [[3, 4]], draws=2, seed=1),
     "regard.interventions.running_mean": call(interventions.running_mean),

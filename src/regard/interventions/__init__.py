@@ -7,7 +7,7 @@ from regard.interventions.estimates.importance import head_importance
 from regard.interventions.measures import MEASURES, Measure, Seen, loss
 from regard.interventions.prompts import Prompt
 from regard.interventions.replacements import add, hide, patch, put, resample, running_mean, scale, zero
-from regard.interventions.sites import all_but, edges, heads, layers
+from regard.interventions.sites import all_but, edges, heads, layers, path
 
 __all__ = [
     "MEASURES",
@@ -29,6 +29,7 @@ __all__ = [
     "loss",
     "matching",
     "patch",
+    "path",
     "put",
     "resample",
     "running_mean",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from regard.arguments import one_of, several, text
 from regard.errors import OptionError, in_short
 from regard.interventions.intervene import checked_site
-from regard.interventions.sites import Edges, Heads, Layers, Site, layers
+from regard.interventions.sites import Edges, Heads, Layers, Path, Site, layers
 
 WHAT = ("heads", "layers", "positions")
 
@@ -24,14 +24,14 @@ class Asked(NamedTuple):
     """
 
     name: str
-    site: Site
+    site: Site | Path
     kind: str
     layer: int
     head: int
     depth: int
 
 
-def checked_what(what: Any) -> str | dict[str, Site]:
+def checked_what(what: Any) -> str | dict[str, Site | Path]:
     """What is gone through: one of the words, or sites by name.
 
     Raises:
@@ -39,12 +39,12 @@ def checked_what(what: Any) -> str | dict[str, Site]:
     """
     if isinstance(what, str):
         return one_of("what", what, WHAT, advice="or a list of sites, or a dict of them by name")
-    if isinstance(what, Heads | Layers | Edges):
+    if isinstance(what, Heads | Layers | Edges | Path):
         what = [what]
     if isinstance(what, Mapping):
-        found = {text("what", name): checked_site(site) for name, site in what.items()}
+        found = {text("what", name): _checked(site) for name, site in what.items()}
     else:
-        listed = [checked_site(site) for site in several("what", what, "sites")]
+        listed = [_checked(site) for site in several("what", what, "sites")]
         found = {str(site): site for site in listed}
         if len(found) < len(listed):
             raise OptionError(f"what: expected sites that differ, got {in_short(listed)}")
@@ -53,7 +53,13 @@ def checked_what(what: Any) -> str | dict[str, Site]:
     return found
 
 
-def sites_of(what: str | Mapping[str, Site], kind: str, heads: Mapping[tuple[str, int], int], positions: int) -> list[Asked]:
+def _checked(site: Any) -> Site | Path:
+    return site if isinstance(site, Path) else checked_site(site)
+
+
+def sites_of(
+    what: str | Mapping[str, Site | Path], kind: str, heads: Mapping[tuple[str, int], int], positions: int
+) -> list[Asked]:
     """The sites of a model whose layers have these numbers of heads.
 
     Args:
@@ -83,7 +89,12 @@ def _of_word(what: str, kind: str, own: Mapping[int, int], positions: int) -> It
             yield from (layers(layer, part="stream", at=at) for at in range(positions))
 
 
-def _asked(name: str, site: Site, kind: str, own: Mapping[int, int], heads: Mapping[tuple[str, int], int]) -> Asked:
+def _asked(name: str, site: Site | Path, kind: str, own: Mapping[int, int], heads: Mapping[tuple[str, int], int]) -> Asked:
+    if isinstance(site, Path):
+        asked = _asked(name, site.source, kind, own, heads)
+        if not isinstance(site.into, str):
+            _asked(name, site.into, kind, own, heads)
+        return asked._replace(site=site)
     kind = site.kind or kind
     own = {layer: count for (one, layer), count in heads.items() if one == kind}
     places: Sequence[tuple[int, int]]

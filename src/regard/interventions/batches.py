@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -43,22 +44,40 @@ class Batch:
 
     def ids(self, *, other: bool = False, copies: int = 1) -> Tensor:
         """What the model is given, or its decoder, (copies · prompts, positions)."""
-        return self._tensor([one.other or one.ids if other else one.ids for one in self.prompts], copies)
+        return (self._others if other else self._ids).repeat(copies, 1)
+
+    @cached_property
+    def _ids(self) -> Tensor:
+        return self._tensor([one.ids for one in self.prompts])
+
+    @cached_property
+    def _others(self) -> Tensor:
+        return self._tensor([one.other or one.ids for one in self.prompts])
+
+    @cached_property
+    def _answers(self) -> Tensor | None:
+        return self._tensor([one.answer for one in self.prompts]) if self.first.answer else None
+
+    @cached_property
+    def _wrong(self) -> Tensor | None:
+        return self._tensor([one.wrong[:1] for one in self.prompts])[:, 0] if self.first.wrong else None
 
     def source(self, *, other: bool = False, copies: int = 1) -> Tensor | None:
         """What an encoder is given, likewise."""
         if self.first.source is None:
             return None
-        return self._tensor([(one.other_source if other else one.source) or () for one in self.prompts], copies)
+        return self._tensor([(one.other_source if other else one.source) or () for one in self.prompts]).repeat(copies, 1)
 
-    def answer(self, name: str, copies: int = 1) -> Tensor | None:
-        """Ids of the answers, (copies · prompts, rows), or the first ids of the wrong ones, (copies · prompts,)."""
-        if name == "answer":
-            return self._tensor([one.answer for one in self.prompts], copies) if self.first.answer else None
-        return self._tensor([one.wrong[:1] for one in self.prompts], copies)[:, 0] if self.first.wrong else None
+    def answers(self, copies: int = 1) -> Tensor | None:
+        """Ids of the answers, (copies · prompts, rows)."""
+        return None if self._answers is None else self._answers.repeat(copies, 1)
 
-    def _tensor(self, rows: Sequence[Sequence[int]], copies: int) -> Tensor:
-        return torch.tensor([list(one) for one in rows], device=self.device).repeat(copies, 1)
+    def wrong(self, copies: int = 1) -> Tensor | None:
+        """The first ids of the wrong answers, (copies · prompts,)."""
+        return None if self._wrong is None else self._wrong.repeat(copies)
+
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        return torch.tensor([list(one) for one in rows], device=self.device)
 
 
 def batches_of(prompts: Sequence[Read], batch_tokens: int, device: torch.device) -> Iterator[Batch]:
@@ -123,8 +142,8 @@ class Forward:
             batch.ids(copies=copies),
             rows,
             own(logits),  # type: ignore[arg-type]
-            batch.answer("answer", copies),
-            batch.answer("wrong", copies),
+            batch.answers(copies),
+            batch.wrong(copies),
             [one.spans for one in batch.prompts] * copies,
             own(unchanged),
             own(other if other is None or len(other) == len(logits) else other.repeat(copies, 1, 1)),

@@ -9,7 +9,7 @@ from regard.errors import DtypeError, in_short
 from regard.interventions.changes import Change
 from regard.interventions.intervener import Intervener
 from regard.interventions.replacements import Replacement, checked
-from regard.interventions.sites import Edges, Heads, Layers, Site
+from regard.interventions.sites import Edges, Heads, Layers, Path, Site
 from regard.recording.block import once
 from regard.recording.observe import observe
 
@@ -60,6 +60,8 @@ def checked_site(given: Any) -> Site:
     Raises:
         DtypeError: it is none.
     """
+    if isinstance(given, Path):
+        raise DtypeError(f"site: expected one that is changed in a single run, got the path {given}; sweep(what=[path(...)])")
     if not isinstance(given, Heads | Layers | Edges):
         raise DtypeError(
             f"site: expected heads(...), layers(...) or edges(...), got {in_short(given)}; for example heads((0, 3))"

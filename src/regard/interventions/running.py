@@ -17,7 +17,7 @@ from regard.interventions.records import Records
 from regard.interventions.replacements import Patch, Resample, draws_of
 from regard.interventions.replay import Replay
 from regard.interventions.runs import Run
-from regard.interventions.sites import Edges, Heads, Site
+from regard.interventions.sites import Edges, Heads, Layers, Path, Site
 
 Place = tuple[str, int]
 """File and line of a prompt."""
@@ -28,7 +28,7 @@ class Plan(Protocol):
 
     model: nn.Module
     measures: tuple[Measure, ...]
-    what: str | dict[str, Site]
+    what: str | dict[str, Site | Path]
     replacement: Any
     kind: str
     batch_tokens: int
@@ -47,6 +47,7 @@ class Running:
 
     def __init__(self, plan: Plan, intervener: Intervener, batch: Batch) -> None:
         self.plan, self.intervener, self.replays = plan, intervener, False
+        self._unchanged = Run()
         self._pass(batch.alone())
         blocks = {at: intervener.layers.blocks(name) for at, name in intervener.attended.items()}
         names: list[str] = []
@@ -81,23 +82,27 @@ class Running:
         denoise = isinstance(plan.replacement, Patch) and plan.replacement.direction == "denoise"
         if self.replays:
             self.replay.keep()
-        unchanged = self._pass(batch, other=denoise, copies=copies)
+        self._unchanged, unchanged = self.kept(batch, _frozen(sites), other=denoise, copies=copies)
         aside = self.replays and self.replay.kept()
         made: list[Records] = []
         for draw in range(draws_of(plan.replacement)):
             put, other = self._drawn(batch, sites, places, draw)
+            before = {one.name: self._measured(batch, one, unchanged, unchanged, other) for one in plan.measures}
+            beside = (
+                {}
+                if other is None
+                else {one.name: self._measured(batch, one, other, unchanged[:count], other) for one in plan.measures}
+            )
             for start in range(0, len(sites), copies):
                 some = sites[start : start + copies]
                 self.replay.aside = min(map(self._depth, some)) if aside else 0
                 logits = self._changed(batch, some, put, other=denoise, copies=copies)
                 for measure in plan.measures:
-                    before, after = (
-                        self._measured(batch, measure, one, unchanged, other).unflatten(0, (copies, count))
-                        for one in (unchanged, logits)
-                    )
-                    after = torch.where(after == before, before[:1], after)  # all rows of a prompt share what is unchanged
-                    beside = None if other is None else self._measured(batch, measure, other, unchanged[:count], other)
-                    made.append(_rows(some, measure.name, batch, places, draw, before[0], beside, after))
+                    still = before[measure.name]
+                    changed = self._measured(batch, measure, logits, unchanged, other)
+                    shared = still[:count]  # all rows of a prompt share what is unchanged
+                    changed = torch.where(changed == still, shared.repeat(copies), changed).unflatten(0, (copies, count))
+                    made.append(_rows(some, measure.name, batch, places, draw, shared, beside.get(measure.name), changed))
         self.replay.forget()
         self.intervener.goes_on = None
         return made
@@ -119,30 +124,74 @@ class Running:
         run, logits = self.kept(batch, _wanted(sites), other=replacement.direction == "noise")
         return Patch(run), logits
 
-    def kept(self, batch: Batch, wanted: Wanted, *, other: bool) -> tuple[Run, Tensor]:
+    def kept(self, batch: Batch, wanted: Wanted, *, other: bool, copies: int = 1) -> tuple[Run, Tensor]:
         """What stands at the wanted parts in a run of the prompts, or of their partners; and its logits."""
         intervener, aside = self.intervener, self.replay.aside
         self.replay.aside = 0
         run = Run()
         intervener.run, intervener.wanted = run, wanted
         try:
-            return run, self._pass(batch, other=other)
+            return run, self._pass(batch, other=other, copies=copies)
         finally:
             intervener.run, intervener.wanted, self.replay.aside = None, {}, aside
 
     def _changed(self, batch: Batch, sites: Sequence[Asked], put: Any, *, other: bool, copies: int) -> Tensor:
         """The logits with each site changed in a copy of the batch."""
         count, spans = len(batch.prompts), [one.spans for one in batch.prompts]
-        self.intervener.set(
-            [
-                Change(replace(one.site, kind=one.kind), put, slice(at * count, (at + 1) * count), spans)
-                for at, one in enumerate(sites)
-            ]
-        )
+        own = [(one, slice(at * count, (at + 1) * count)) for at, one in enumerate(sites)]
+        paths = [(one, one.site, part) for one, part in own if isinstance(one.site, Path)]
+        changes = [
+            Change(replace(one.site, kind=one.kind), put, part, spans) for one, part in own if not isinstance(one.site, Path)
+        ]
+        first = list(changes)
+        for one, path, part in paths:
+            first.append(Change(replace(path.source, kind=one.kind), put, part, spans))
+            first += self._others_as_they_were(one, path, part)
+        read: Wanted = {}
+        for one, path, _ in paths:
+            if not isinstance(path.into, str):
+                own_layers = {(one.kind, at) for at, _ in path.into.places}
+                read[path.into.part] = (read.get(path.into.part) or frozenset()) | own_layers
+        logits, run = self._run_with(first, batch, read, other=other, copies=copies)
+        for one, path, part in paths:
+            if not isinstance(path.into, str):
+                changes.append(Change(replace(path.into, kind=one.kind), Patch(run.of_sequences(part)), part, spans))
+        if not read:
+            return logits
+        again, _ = self._run_with(changes, batch, {}, other=other, copies=copies)
+        for _, path, part in paths:
+            if path.into == "logits":
+                again[part] = logits[part]
+        return again
+
+    def _run_with(
+        self, changes: Sequence[Change], batch: Batch, wanted: Wanted, *, other: bool, copies: int
+    ) -> tuple[Tensor, Run]:
+        """The logits of a run with these changes, and what stands then at the wanted parts."""
+        run = Run()
+        self.intervener.set(changes)
+        self.intervener.run, self.intervener.wanted = (run, wanted) if wanted else (None, {})
         try:
-            return self._pass(batch, other=other, copies=copies)
+            return self._pass(batch, other=other, copies=copies), run
         finally:
             self.intervener.set(())
+            self.intervener.run, self.intervener.wanted = None, {}
+
+    def _others_as_they_were(self, asked: Asked, path: Path, part: slice) -> list[Change]:
+        """All heads between the source of a path and its reader, and what is fed forward where nothing may pass that."""
+        kind, unchanged = asked.kind, Patch(self._unchanged.of_sequences(part))
+        start = min(layer for layer, _ in path.source.places)
+        stop = None if isinstance(path.into, str) else max(layer for layer, _ in path.into.places)
+        changes = []
+        for (one, layer), count in self.intervener.heads.items():
+            if one != kind or layer < start or (stop is not None and layer >= stop):
+                continue
+            others = tuple((layer, head) for head in range(count) if (layer, head) not in path.source.places)
+            if others:
+                changes.append(Change(Heads(others, kind=kind), unchanged, part))
+            if path.through == "nothing":
+                changes.append(Change(Layers((layer,), "feed_forward", kind=kind), unchanged, part))
+        return changes
 
     def _pass(self, batch: Batch, *, other: bool = False, copies: int = 1) -> Tensor:
         logits = self.plan.forward(batch, other=other, copies=copies)
@@ -154,11 +203,18 @@ class Running:
         return measure(self.plan.forward.seen(batch, measure, logits, unchanged, other)).cpu()
 
 
+def _frozen(sites: Sequence[Asked]) -> Wanted:
+    """The parts that paths hold as they were."""
+    paths = [one.site for one in sites if isinstance(one.site, Path)]
+    wanted: Wanted = {"output": None} if paths else {}
+    return wanted | ({"feed_forward": None} if any(one.through == "nothing" for one in paths) else {})
+
+
 def _wanted(sites: Sequence[Asked]) -> Wanted:
     """The parts that have to be kept for these sites."""
     found: dict[str, set[tuple[str, int]] | None] = {}
     for asked in sites:
-        site = asked.site
+        site = asked.site.source if isinstance(asked.site, Path) else asked.site
         if isinstance(site, Edges):
             continue
         if isinstance(site, Heads) and site.others:

@@ -35,6 +35,14 @@ class Run:
             self.values[spot] = found.detach().clone(memory_format=torch.contiguous_format)
         self.places[spot] = places
 
+    def of_sequences(self, sequences: slice) -> "Run":
+        """Of some sequences: views."""
+        return Run(
+            {spot: one[sequences] for spot, one in self.values.items()},
+            {},
+            {spot: one.of_sequences(sequences) for spot, one in self.places.items()},
+        )
+
     def put_into(self, piece: Piece) -> Tensor:
         """What stood in this run where a piece stands, (sequences, heads, positions, dim).
 

@@ -12,6 +12,9 @@ Part = Literal["output", "query", "key", "value", "pattern"]
 Sublayer = Literal["attention", "feed_forward", "stream"]
 """Of a layer."""
 
+Through = Literal["feed_forward", "nothing"]
+"""What a path may go through on its way."""
+
 Where = tuple[int, ...] | str | None
 """Places in a text, the name of a span, or everywhere."""
 
@@ -72,6 +75,24 @@ class Edges:
         said += [] if self.heads is None else ["heads", "+".join(f"{layer}.{head}" for layer, head in self.heads)]
         said += [] if self.layers is None else ["layers", "+".join(map(str, self.layers))]
         return " ".join(said)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Some heads, as one reader sees them: see ``path``."""
+
+    source: Heads
+    into: Heads | Literal["logits"]
+    through: Through = "feed_forward"
+
+    @property
+    def kind(self) -> str | None:
+        """Of the attention."""
+        return self.source.kind
+
+    def __str__(self) -> str:
+        between = "" if self.through == "feed_forward" else ", through nothing"
+        return f"{self.source} into {self.into}{between}"
 
 
 Site = Heads | Layers | Edges
@@ -147,6 +168,41 @@ def edges(keys: Any, queries: Any = None, heads: Any = None, layers: Any = None,
     pairs = None if heads is None else _pairs("heads", heads)
     some = None if layers is None else tuple(whole_number("layers", one, 0) for one in several("layers", layers, "layers"))
     return Edges(where, _where("queries", queries), pairs, some, _kind(kind))
+
+
+def path(source: Heads, into: Heads | Literal["logits"], *, through: Through = "feed_forward") -> Path:
+    """Some heads, changed only as one reader sees them; of sweeps.
+
+    A first run has the source replaced and every other head as it was, up to the reader: what the reader is then given goes
+    into a second run, in which nothing else is replaced (Wang et al. 2022, arXiv 2211.00593, section 3). Norms on the way are
+    computed anew, as the reader would see them. In models without an encoder.
+
+    Args:
+        source: outputs of heads.
+        into: queries, keys or values of heads in later layers; or "logits", past all later heads.
+        through: "feed_forward", the layers between compute anew what they add, as in that paper; "nothing", they add what they
+            added.
+
+    Raises:
+        OptionError: a source that is no output, or a reader that is not behind it.
+
+    Example:
+        >>> print(path(heads((0, 3)), into=heads((1, 1), (1, 2), part="key")))
+        0.3 into key 1.1+1.2
+    """
+    if not isinstance(source, Heads) or source.part != "output" or source.others:
+        raise OptionError(
+            f"source: expected the outputs of heads, got {in_short(source)}; for example path(heads((0, 3)), ...)"
+        )
+    one_of("through", through, get_args(Through))
+    if not isinstance(into, Heads) or into.part not in ("query", "key", "value") or into.others:
+        if not isinstance(into, str) or into != "logits":
+            raise OptionError(
+                f"into: expected queries, keys or values of heads, or 'logits', got {in_short(into)}; heads((1, 2), part='key')"
+            )
+    elif min(layer for layer, _ in into.places) <= max(layer for layer, _ in source.places):
+        raise OptionError(f"into: expected heads in layers after {source}, got {into}; what is not behind it does not see it")
+    return Path(source, into, through)
 
 
 def all_but(site: Heads) -> Heads:

@@ -21,7 +21,7 @@ from regard.interventions.reading import Read, Reader
 from regard.interventions.records import Records
 from regard.interventions.replacements import Patch, Resample, checked
 from regard.interventions.running import Place, Running
-from regard.interventions.sites import Edges
+from regard.interventions.sites import Edges, Path, Site, Where
 from regard.progress import bar
 from regard.recording.kinds import Kinds
 from regard.recording.observe import observe
@@ -80,7 +80,10 @@ class Sweeper:
         named = [] if isinstance(self.what, str) else [(site, site.kind or kind) for site in self.what.values()]
         for site, own in named:
             kinds.checked(own)
-            Change(site, self.replacement)  # what does not go together is refused before anything runs
+            if isinstance(site, Path) and kinds.both_halves:
+                raise OptionError(f"{site}: expected a model without an encoder, got {type(model).__name__}; sweep its heads")
+            changed = site.source if isinstance(site, Path) else site
+            Change(changed, self.replacement)  # what does not go together is refused before anything runs
         self.kind = kinds.checked(kind) if not named else kinds.checked(named[0][1])
         self.forward = Forward(model, measures)
         self.reader = Reader(model, tokenizer)
@@ -112,7 +115,7 @@ class Sweeper:
             size = (
                 prompt.tokens if prompt.source is not None and (site.kind or self.kind) in ("encoder", "cross") else prompt.text
             )
-            for where in (site.keys, site.queries) if isinstance(site, Edges) else (site.at,):
+            for where in _places_of(site):
                 if isinstance(where, str) and where not in prompt.spans:
                     raise OptionError(f"{place}.spans: expected a span {where!r}, as {site} needs it, got none; spans={{...}}")
                 if isinstance(where, tuple) and (wrong := [one for one in where if not -size <= one < size]):
@@ -152,6 +155,13 @@ class Sweeper:
             self.work.layer_passes += running.replay.ran
             self.work.replays = running.replays
         return made
+
+
+def _places_of(site: Site | Path) -> list[Where]:
+    """The places that a site names."""
+    if isinstance(site, Path):
+        return [site.source.at, None if isinstance(site.into, str) else site.into.at]
+    return [site.keys, site.queries] if isinstance(site, Edges) else [site.at]
 
 
 def refuse_training(model: nn.Module) -> None:

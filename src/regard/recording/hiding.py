@@ -18,7 +18,10 @@ ROUNDING = 1e-4
 """Rows of given weights that sum to 1 less this have lost nothing to a sink."""
 
 BLOCK = 2**24
-"""Scores that stand in memory together."""
+"""Scores, or answers of a mask, that stand in memory together."""
+
+ROWS = 512
+"""Rows that go through the kernel together: more of them see keys that only some may see, fewer keep it from its pace."""
 
 
 @torch.no_grad()
@@ -39,7 +42,8 @@ def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries:
     asked = queries.any(0).nonzero().flatten()  # (rows,)
     if not len(asked) or not heads or not bool(keys.any()):
         return
-    step = max(1, BLOCK // (batch * len(heads) * columns))
+    together = batch * columns * (1 if _runs_on_kernel(amap.factors) else len(heads))
+    step = min(ROWS, max(1, BLOCK // together))
     some = keys.any(0).nonzero().flatten().tolist()
     for block in asked.split(step):
         rows = block.tolist()
@@ -50,6 +54,11 @@ def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries:
             for at, head in enumerate(heads):
                 own = moved[:, at % moved.shape[1], :, None]
                 seen[:, head, block] = torch.where(own, made[:, at], seen[:, head, block])
+
+
+def _runs_on_kernel(factors: Factors | None) -> bool:
+    """Whether the fused kernel computes these rows: no scores stand in memory then."""
+    return factors is not None and factors.softcap is None and factors.sinks is None and factors.bias is None
 
 
 def _allowed(factors: Factors | None, heads: list[int], rows: list[int], keys: Sequence[int]) -> Tensor:
@@ -73,7 +82,7 @@ def _without(amap: AttentionMap, value: Tensor, keys: Tensor, rows: list[int], h
         return weights / left.masked_fill(left == 0, 1) @ value.to(weights)
     seen = _seen(factors, heads, rows)
     hidden, value = hidden[..., seen], value[:, :, seen]
-    if factors.softcap is None and factors.sinks is None and factors.bias is None:
+    if _runs_on_kernel(factors):
         visible = _allowed(factors, heads, rows, range(seen.start, seen.stop)).to(hidden.device) & ~hidden
         query = take(factors.query[:, heads], 2, positions_of(rows))
         key = factors.key[:, [head // factors.group for head in heads]][:, :, seen]
