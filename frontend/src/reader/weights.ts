@@ -32,6 +32,9 @@ export function sameToken(manifest: Manifest, state: Pick<State, "map" | "rowAxi
   return info.rowAxes.includes(info.columnAxis) ? 1 : null;
 }
 
+/** Columns of one question: where each of more words begins and ends is a longer text than a server listens to. */
+const AT_ONCE = 1 << 15;
+
 export class PartnerWeights {
   private subject = "";
   private whole: Float32Array | null = null;
@@ -79,7 +82,11 @@ export class PartnerWeights {
     }
     const ask = async (one: readonly [number, number], two: readonly [number, number]) =>
       (await source.region(unitsRequest(state, shown, one, two), signal)).values;
-    if (row >= 0 && columns <= MOST_COLUMNS) found.ofQuery = await ask([row, row + 1], [0, columns]);
+    if (row >= 0 && columns <= MOST_COLUMNS) {
+      const parts = Array.from({ length: Math.ceil(columns / AT_ONCE) }, (_, at) => at * AT_ONCE);
+      const read = parts.map((first) => ask([row, row + 1], [first, Math.min(first + AT_ONCE, columns)]));
+      found.ofQuery = joined(await Promise.all(read));
+    }
     if (column >= 0 && !signal.aborted) {
       if (rows <= MOST_ROWS) found.ofKey = await ask([0, rows], [column, column + 1]);
       else if (state.query === null)
@@ -92,4 +99,14 @@ export class PartnerWeights {
     const { map, heads, unit, special, renormalise, rowAxis } = this.app.store.state;
     return JSON.stringify([map, heads, unit, special === "hidden" && [renormalise], rowAxis]);
   }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
