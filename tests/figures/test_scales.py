@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 mpl.use("Agg")
 
-from regard import heads_grid, heatmap, save
+from regard import flow_diagram, heads_grid, heatmap, save, token_scores
 from regard.errors import DtypeError, OptionError, ScoreError
 from regard.figures.scales import scale_of
 from regard.figures.themes import THEMES
@@ -141,6 +141,19 @@ def test_colour_maps():
 def test_what_no_picture_can_be_told(draw, options, error, message):
     with pytest.raises(error, match=message):
         draw(sharp(), **options)
+
+
+@pytest.mark.parametrize("title", [None, 3, ["a"], torch.eye(3), b"a"])
+def test_a_title_is_a_text(title):
+    if title is not None:  # which leaves the map's own
+        with pytest.raises(DtypeError, match=r"title: expected a text, got .*; write str\(\) around it"):
+            heatmap(sharp(), title=title)
+        with pytest.raises(DtypeError, match="titles: expected a text, got"):
+            heads_grid([sharp()], titles=[title])
+    with pytest.raises(DtypeError, match="title: expected a text, got"):
+        token_scores([0.5, 0.25], ["a", "b"], title=title)
+    with pytest.raises(DtypeError, match="title: expected a text, got"):
+        flow_diagram(torch.rand(1, 3, 3), ["a", "b", "c"], title=title)
 
 
 @pytest.mark.parametrize("draw", [heatmap, heads_grid])

@@ -14,7 +14,7 @@ from regard.errors import OptionError, in_short
 from regard.figures.canvas import canvas_for, width_for
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import Labels, Matrices, Weights, layers_of, read_matrices, said
+from regard.figures.matrices import Labels, Matrices, Weights, layers_of, read_matrices, title_said
 from regard.figures.panels import EDGE, PAD, Side, bar_room, draw_bar, draw_cells, room_for_name, side_of, write_sides
 from regard.figures.scales import Scale, scale_of
 
@@ -196,7 +196,8 @@ def _panels(found: list[Matrices], titles: Sequence[str] | None, names: Sequence
         return panels
     if not isinstance(titles, list | tuple) or len(titles) != len(panels):
         raise OptionError(f"titles: expected a list of {len(panels)}, one a head, layer by layer, got {in_short(titles)}")
-    return [replace(panel, title=said(title), short=said(title)) for panel, title in zip(panels, titles, strict=True)]
+    told = [title_said(title, "titles") for title in titles]
+    return [replace(panel, title=title, short=title) for panel, title in zip(panels, told, strict=True)]
 
 
 def _check_highlight(highlight: tuple[int, int] | None, panels: list[_Panel]) -> None:

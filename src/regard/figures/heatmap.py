@@ -11,7 +11,7 @@ from regard.arguments import truth
 from regard.errors import OptionError
 from regard.figures.fonts import lettered
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import Head, Labels, Weights, of_one_text, read_matrices, said
+from regard.figures.matrices import Head, Labels, Weights, of_one_text, read_matrices, said, title_said
 from regard.figures.matrix import Drawn, Layout, draw_matrix
 from regard.figures.panels import number_size, write_numbers
 from regard.figures.scales import scale_of
@@ -101,7 +101,7 @@ def heatmap(
             "take head='mean', or draw them all with heads_grid()"
         )
     chosen = scale_of([found.weights[0]], look.theme, scale=scale, vmin=vmin, vmax=vmax, cmap=cmap)
-    words = said(found.title if title is None else title)
+    words = said(found.title) if title is None else title_said(title)
     with lettered([*(found.queries or ()), *(found.keys or ()), *found.sides, words]):
         drawn = draw_matrix(found, chosen, look, Layout(words, special, colorbar))
         _write_numbers(drawn, found.weights[0], look, annotate)

@@ -279,6 +279,17 @@ def said(text: object) -> str:
     return visible(str(text)) if str(text) else ""
 
 
+def title_said(title: object, name: str = "title") -> str:
+    """A title that somebody gives, as pictures show it.
+
+    Raises:
+        DtypeError: it is no text.
+    """
+    if not isinstance(title, str):
+        raise DtypeError(f"{name}: expected a text, got {in_short(title)}; write str() around it")
+    return said(title)
+
+
 def fitting_labels(
     name: str, given: Labels, own: Labels, count: int, sequence: int = 0, batch: int = 1
 ) -> tuple[str, ...] | None:

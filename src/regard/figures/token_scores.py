@@ -16,7 +16,7 @@ from regard.figures.drawings import amount_text, draw_page, write_line
 from regard.figures.figure_files import figure_of
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import MAX_TOKENS, Labels, as_array, check_amounts, checked_index, checked_labels, said
+from regard.figures.matrices import MAX_TOKENS, Labels, as_array, check_amounts, checked_index, checked_labels, said, title_said
 from regard.figures.panels import EDGE, PAD
 from regard.figures.themes import Theme
 from regard.tokens.special import checked_special, is_special
@@ -77,7 +77,7 @@ def token_scores(
     [count] = lengths
     words = checked_labels("tokens", tokens, None, count) or tuple(map(str, range(count)))
     marked = None if token is None else checked_index("token", token, count)
-    title = said(title)
+    title = title_said(title)
     with lettered([*words, *named, title]):
         return _draw(named, words, marked, title, look, special)
 

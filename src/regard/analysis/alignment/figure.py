@@ -21,7 +21,7 @@ from regard.figures.drawings import CURVE, s_curve
 from regard.figures.figure_files import figure_of
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import read_matrices, said
+from regard.figures.matrices import read_matrices, title_said
 from regard.figures.matrix import Layout, draw_matrix
 from regard.figures.panels import EDGE, PAD, title_room, wrapped_title, write_title
 from regard.figures.scales import scale_of
@@ -115,7 +115,7 @@ def alignment_figure(
             )
     gold = None if certain is None else (certain, allowed - certain)
     shown = [tuple(visible(str(word)) for word in words) for words in (source_words, target_words)]
-    drawing = _Drawing(links, weights, shown[0], shown[1], gold, said(title), rows, look)
+    drawing = _Drawing(links, weights, shown[0], shown[1], gold, title_said(title), rows, look)
     with lettered([*shown[0], *shown[1], drawing.title, rows]):
         return _matrix(drawing, scale, cmap) if kind == "matrix" else _ribbons(drawing)
 

@@ -18,7 +18,7 @@ from regard.figures.drawings import amount_text, draw_page, s_curve, write_line
 from regard.figures.figure_files import figure_of
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import Labels, as_array, check_amounts, checked_index, checked_labels, said
+from regard.figures.matrices import Labels, as_array, check_amounts, checked_index, checked_labels, title_said
 from regard.figures.panels import EDGE, PAD, wrapped_title
 from regard.tokens.special import checked_special, is_special
 
@@ -81,7 +81,7 @@ def flow_diagram(
     flows = _checked_edges(edges, batch)
     count = flows.shape[1]
     words = checked_labels("tokens", tokens, getattr(edges, "tokens", None), count) or tuple(map(str, range(count)))
-    title = said(title)
+    title = title_said(title)
     with lettered([*words, title]):
         return _draw(flows, words, least, title, look, special)
 

@@ -14,7 +14,7 @@ from regard.errors import OptionError
 from regard.figures.canvas import canvas_for, width_for
 from regard.figures.fonts import lettered, shortened, text_width
 from regard.figures.looks import Look, look_of
-from regard.figures.matrices import said
+from regard.figures.matrices import title_said
 from regard.figures.panels import (
     EDGE,
     PAD,
@@ -77,7 +77,7 @@ def error_rates_figure(
     grid = [[(rows, method) for method in columns] for rows in lines]
     if len(columns) == 1:
         grid = [[panel for line in grid for panel in line]]
-    title = said(title)
+    title = title_said(title)
     with lettered([title, *(_name(panel) for panel in rates)]):
         return _draw(rates, grid, (layers, heads), title, look)
 
