@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from regard.interventions.effects import Effects
     from regard.interventions.estimates.attribute import attribute
     from regard.interventions.intervene import intervene
+    from regard.interventions.reference import reference
     from regard.interventions.sweep import sweep
     from regard.maps.attention_map import AttentionMap
     from regard.masks import Mask
@@ -86,6 +87,7 @@ _HOME = {
     "online_attention": "mechanisms.online_softmax",
     "page": "viewer.page.page",
     "record": "recording.record",
+    "reference": "interventions.reference",
     "relevance": "analysis.weighted.relevance",
     "rollout": "analysis.flow.rollout",
     "save": "viewer.saving",
@@ -134,6 +136,7 @@ __all__ = [
     "online_attention",
     "page",
     "record",
+    "reference",
     "relevance",
     "rollout",
     "save",

@@ -318,7 +318,8 @@ def test_paths_of_the_induction_model(induction):
     source, every = heads((0, 3)), [(1, head) for head in range(4)]
     what = {part: path(source, heads(*every, part=part)) for part in ("query", "key", "value")}
     found = effects(model, prompts, replace=patch(), what=what | {"logits": path(source, "logits"), "whole": source})
-    of = {name: torch.from_numpy(found.values(name)) for name in (*what, "logits", "whole")}
+    grid = found.grid()
+    of = {site.name: torch.from_numpy(grid.values[:, at]) for at, site in enumerate(grid.sites)}
     for part in (*what, "logits"):
         assert_close(of[part], through_hooks(model, prompts, [part]), atol=1e-4, rtol=1e-4)
     assert_close(of["whole"], through_hooks(model, prompts, [*what, "logits"]), atol=1e-4, rtol=1e-4)

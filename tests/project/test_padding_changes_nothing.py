@@ -327,7 +327,7 @@ ALSO = {
     "page": {"show"},
     "norm_weighted": {"gradient_weighted"},
     "align": {"aer", "Alignment", "rank_heads"},
-    "intervene": {"interventions"},
+    "intervene": {"interventions", "reference"},
     "sweep": {"Sweep", "measures"},
 }
 """Those that are asked beside it."""

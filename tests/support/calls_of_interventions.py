@@ -17,6 +17,15 @@ def ran(**given):
 
 CALLS: dict[str, Call] = {
     "regard.intervene": call(ran, model=model, changes=lambda: {heads((0, 1)): zero()}),
+    "regard.reference": call(
+        regard.reference,
+        own=("tokenizer",),
+        model=model,
+        texts=lambda: [[3, 4], [5, 6, 7]],
+        tokenizer=None,
+        parts=lambda: ["output", "key"],
+        batch_tokens=16,
+    ),
     "regard.interventions.Measure": call(
         interventions.Measure,
         own=("function",),
@@ -37,6 +46,7 @@ CALLS: dict[str, Call] = {
         lambda place, **given: interventions.layers(place, **given), place=1, part="stream", at="a", kind="self"
     ),
     "regard.interventions.loss": call(interventions.loss, tokens="answer"),
+    "regard.interventions.mean": call(interventions.mean, reference=lambda: [[3, 4]], by="all", first="keep"),
     "regard.interventions.patch": call(interventions.patch, run=None, direction="noise"),
     "regard.interventions.path": call(
         interventions.path, source=lambda: heads((0, 1)), into=lambda: heads((1, 0), part="key"), through="nothing"

@@ -4,6 +4,7 @@ from regard.interventions.estimates.circuits import circuits, composition, copyi
 from regard.interventions.estimates.direct_logits import direct_logits
 from regard.interventions.estimates.hidden_keys import hidden_keys
 from regard.interventions.estimates.importance import head_importance
+from regard.interventions.means import mean
 from regard.interventions.measures import MEASURES, Measure, Seen, loss
 from regard.interventions.prompts import Prompt
 from regard.interventions.replacements import add, hide, patch, put, resample, running_mean, scale, zero
@@ -28,6 +29,7 @@ __all__ = [
     "layers",
     "loss",
     "matching",
+    "mean",
     "patch",
     "path",
     "put",

@@ -111,6 +111,14 @@ class Forward:
 
     def __call__(self, batch: Batch, *, other: bool = False, copies: int = 1) -> Tensor:
         """The logits of the rows that write answers, (copies · prompts, rows, words); of all positions where one is needed."""
+        rows, length = batch.first.rows, len(batch.first.ids)
+        logits = _logits(self.output(batch, other=other, copies=copies))
+        if self.everywhere or logits.shape[1] == len(rows) < length:
+            return logits
+        return logits[:, list(rows)]
+
+    def output(self, batch: Batch, *, other: bool = False, copies: int = 1) -> Any:
+        """What the model returns."""
         ids, rows = batch.ids(other=other, copies=copies), batch.first.rows
         source = batch.source(other=other, copies=copies)
         options = dict(self._options)
@@ -118,15 +126,8 @@ class Forward:
         if self._keeps and at_end:
             options["logits_to_keep"] = len(rows)
         if source is not None:
-            output = self.model(input_ids=source, decoder_input_ids=ids, **options)
-        elif self._named:
-            output = self.model(input_ids=ids, **options)
-        else:
-            output = self.model(ids, **options)
-        logits = _logits(output)
-        if self.everywhere or logits.shape[1] == len(rows) < ids.shape[1]:
-            return logits
-        return logits[:, list(rows)]
+            return self.model(input_ids=source, decoder_input_ids=ids, **options)
+        return self.model(input_ids=ids, **options) if self._named else self.model(ids, **options)
 
     def seen(self, batch: Batch, measure: Measure, logits: Tensor, unchanged: Tensor | None, other: Tensor | None) -> Seen:
         """What a measure is shown, of as many copies of the batch as the logits have."""

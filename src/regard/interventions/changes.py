@@ -123,7 +123,16 @@ def put(
     if met is not None and site.part == "pattern":
         pattern, multiplied = met.pattern(change.sequences, heads)
     piece = Piece(
-        spot, tuple(heads), values, places.of_sequences(change.sequences), site.at, chosen, text_rows, pattern, multiplied
+        spot,
+        tuple(heads),
+        values,
+        places.of_sequences(change.sequences),
+        site.at,
+        chosen,
+        text_rows,
+        change.spans,
+        pattern,
+        multiplied,
     )
     made = change.replacement.of(piece).to(values)
     meant = chosen[:, None].expand(-1, len(heads), -1)

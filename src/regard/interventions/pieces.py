@@ -1,6 +1,6 @@
 """What stands at a site in one call, and what a replacement is asked about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -38,6 +38,7 @@ class Piece:
         places: where the positions stand in their texts.
         at: the places that are meant, or the name of a span; None for everywhere.
         chosen: the positions that are meant, (sequences, positions).
+        spans: the positions of the names of each sequence, where there are any.
         text_rows: who of the rows may look at whom.
         pattern: of the part "pattern": the weights, whose product with the values of the call is ``values``.
         multiplied: of the part "pattern": what weights are multiplied with, as (sequences, heads, keys, dim).
@@ -50,6 +51,7 @@ class Piece:
     at: Where
     chosen: Tensor
     text_rows: Callable[[], TextRows]
+    spans: Sequence[Mapping[str, Sequence[int]]] = ()
     pattern: AttentionMap | None = None
     multiplied: Tensor | None = None
 

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from regard.interventions.asked import Asked, sites_of
-from regard.interventions.batches import Batch, Forward
+from regard.interventions.batches import Batch, Forward, batches_of
 from regard.interventions.changes import Change
 from regard.interventions.intervener import Intervener, Wanted
+from regard.interventions.means import Mean
 from regard.interventions.measures import Measure
 from regard.interventions.pool import Pool
+from regard.interventions.reading import Reader
 from regard.interventions.records import Records
+from regard.interventions.reference import Reference, read_texts, reference_of
 from regard.interventions.replacements import Patch, Resample, draws_of
 from regard.interventions.replay import Replay
 from regard.interventions.runs import Run
@@ -34,6 +37,9 @@ class Plan(Protocol):
     batch_tokens: int
     forward: Forward
     pool: Pool | None
+    reader: Reader
+    references: dict[Any, Reference]
+    device: torch.device
 
 
 class Running:
@@ -114,6 +120,8 @@ class Running:
     def _drawn(self, batch: Batch, sites: Sequence[Asked], places: Sequence[Place], draw: int) -> tuple[Any, Tensor | None]:
         """What is put at the sites; and the logits of the partners' run, where there is one."""
         replacement, pool = self.plan.replacement, self.plan.pool
+        if isinstance(replacement, Mean):
+            return self._mean(replacement, sites), None
         if isinstance(replacement, Resample) and pool is not None:
             pairs = zip(batch.prompts, places, strict=True)
             others = tuple(pool.partnered(prompt, place, draw, replacement.seed) for prompt, place in pairs)
@@ -123,6 +131,20 @@ class Running:
             return replacement, None
         run, logits = self.kept(batch, _wanted(sites), other=replacement.direction == "noise")
         return Patch(run), logits
+
+    def _mean(self, replacement: Mean, sites: Sequence[Asked]) -> Mean:
+        """With the means at these sites, which are made once."""
+        if isinstance(replacement.reference, Reference):
+            return replacement
+        wanted, known = _wanted(sites), self.plan.references
+        key = frozenset(wanted.items())
+        if key not in known:
+            goes_on, self.intervener.goes_on = self.intervener.goes_on, None
+            reads = read_texts(replacement.reference, self.plan.reader)
+            batches = batches_of(reads, self.plan.batch_tokens, self.plan.device)
+            known[key] = reference_of(reads, batches, lambda batch: self.kept(batch, wanted, other=False)[0])
+            self.intervener.goes_on = goes_on
+        return replace(replacement, reference=known[key])
 
     def kept(self, batch: Batch, wanted: Wanted, *, other: bool, copies: int = 1) -> tuple[Run, Tensor]:
         """What stands at the wanted parts in a run of the prompts, or of their partners; and its logits."""

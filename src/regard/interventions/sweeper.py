@@ -19,6 +19,7 @@ from regard.interventions.pool import Pool
 from regard.interventions.prompts import Prompt
 from regard.interventions.reading import Read, Reader
 from regard.interventions.records import Records
+from regard.interventions.reference import Reference
 from regard.interventions.replacements import Patch, Resample, checked
 from regard.interventions.running import Place, Running
 from regard.interventions.sites import Edges, Path, Site, Where
@@ -86,6 +87,8 @@ class Sweeper:
             Change(changed, self.replacement)  # what does not go together is refused before anything runs
         self.kind = kinds.checked(kind) if not named else kinds.checked(named[0][1])
         self.forward = Forward(model, measures)
+        self.device = next((one.device for one in model.parameters()), torch.device("cpu"))
+        self.references: dict[Any, Reference] = {}
         self.reader = Reader(model, tokenizer)
         self.pool = Pool(self.replacement.reference, self.reader) if isinstance(self.replacement, Resample) else None
         self.work = Work()
@@ -138,8 +141,7 @@ class Sweeper:
             OptionError: sites that the model has not; RecordingError: attention that cannot be changed there.
         """
         made: list[Records] = []
-        device = next((one.device for one in self.model.parameters()), torch.device("cpu"))
-        batches = list(batches_of([read for _, read in prompts], self.batch_tokens, device))
+        batches = list(batches_of([read for _, read in prompts], self.batch_tokens, self.device))
         if not batches:
             return made
         intervener = Intervener(self.model, unpadded=True)
