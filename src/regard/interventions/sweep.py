@@ -1,21 +1,22 @@
 """``regard.sweep``: each part of a model replaced by itself, and what its answers become, prompt by prompt."""
 
+import os
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 from torch import Tensor, nn
 
-from regard.arguments import several
+from regard.arguments import one_of, several, truth
 from regard.errors import DtypeError, OptionError, in_short
+from regard.files import checked_path
+from regard.interventions.corpus_sweep import ENGINES, is_addresses, sweep_corpus
 from regard.interventions.effects import Effects
-from regard.interventions.fingerprint import fingerprint
 from regard.interventions.measures import Measure, measures_of
 from regard.interventions.prompts import Prompt
 from regard.interventions.reading import Read
 from regard.interventions.replacements import zero
 from regard.interventions.running import Place
-from regard.interventions.sweeper import Sweeper
+from regard.interventions.sweeper import Sweeper, about
 from regard.recording.ablation import Replacement as How
 from regard.recording.sweep import Sweep
 from regard.recording.sweep import sweep as sweep_of_one_batch
@@ -31,6 +32,12 @@ def sweep(
     kind: str | None = None,
     tokenizer: Any = None,
     batch_tokens: int = 2048,
+    columns: Mapping[str, str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    engine: str = "process",
+    workers: int | None = None,
+    cluster: str | None = None,
+    restart: bool = False,
     how: How = "zero",
     run: Any = None,
 ) -> Any:
@@ -42,8 +49,9 @@ def sweep(
 
     Args:
         model: in evaluation mode, with all of its parts.
-        over: prompts, or ids (prompts, positions) with an ``attention_mask`` where some are padding, as a tensor or by name.
-            With a function that measures one batch: whatever inputs the model takes.
+        over: prompts, or ids (prompts, positions) with an ``attention_mask`` where some are padding, as a tensor or by name; or
+            addresses of JSON lines, Parquet or texts, local or anywhere that fsspec reaches, of which lines that do not fit are
+            left out, counted and named. With a function that measures one batch: whatever inputs the model takes.
         measures: names, of ``regard.interventions.MEASURES``, or measures of your own; one run serves them all. Or a function
             of the model's output, as of ``regard.measures``: the batch is then one number, without an error.
         what: "heads"; "layers", what attention and what feed-forward add to the stream; "positions", the stream after each
@@ -53,6 +61,13 @@ def sweep(
         kind: as in ``intervene``: of the heads or layers that are gone through.
         tokenizer: of prompts that are texts.
         batch_tokens: of one pass through the model. Prompts of one shape go together, and none is padded.
+        columns: of addresses: where text, other, answer, wrong, group and spans stand, if not in columns of these names.
+        output: the Parquet file to write. Of addresses, what is done is kept beside it in ``OUTPUT.parts``; a run that was
+            interrupted goes on from there, to the same bytes. Memory does not grow with their number.
+        engine: of addresses: "process", or "ray" for several workers on this machine or a cluster.
+        workers: of Ray; one a CPU where not given.
+        cluster: address of a Ray cluster; one is started on this machine where not given.
+        restart: begin again where there are parts.
         how: for a function of one batch: as in ``ablate``.
         run: likewise: how the model is run on the inputs, such as ``lambda model, inputs: model.generate(**inputs)``.
 
@@ -79,21 +94,31 @@ def sweep(
         return _of_one_batch(model, over, measures, kind, how, run, {"what": (what, "heads"), "replace": (replace, None)})
     if not isinstance(model, nn.Module):
         raise DtypeError(f"model: expected a torch module, got {in_short(model)}")
+    one_of("engine", engine, ENGINES)
+    restart, path = truth("restart", restart), None if output is None else checked_path(output)
     if run is not None or how != "zero":
         raise OptionError(
             "how: expected replace= for measures of prompts, and no run=, got one of a function of one batch; replace=zero()"
         )
-    plan = Sweeper(
-        model,
-        measures_of(measures),
-        what=what,
-        replacement=zero() if replace is None else replace,
-        kind=kind,
-        tokenizer=tokenizer,
-        batch_tokens=batch_tokens,
-    )
+    options = {
+        "measures": measures_of(measures),
+        "what": what,
+        "replacement": zero() if replace is None else replace,
+        "kind": kind,
+        "tokenizer": tokenizer,
+        "batch_tokens": batch_tokens,
+    }
+    if is_addresses(over):
+        where: dict[str, Any] = {"engine": engine, "workers": workers, "cluster": cluster}
+        return sweep_corpus(model, over, options, columns=columns, output=path, restart=restart, **where)
+    if columns is not None or engine != "process" or workers is not None or cluster is not None:
+        raise OptionError("columns: expected columns, workers and engines of addresses, got prompts; over='prompts.jsonl'")
+    plan = Sweeper(model, **options)
     prompts = read_prompts(plan, over)
-    return Effects.of(plan.records(prompts), about(plan))
+    found = Effects.of(plan.records(prompts), about(plan))
+    if path is not None:
+        found.save(path)
+    return found
 
 
 def read_prompts(plan: Sweeper, over: Any) -> list[tuple[Place, Read]]:
@@ -103,20 +128,6 @@ def read_prompts(plan: Sweeper, over: Any) -> list[tuple[Place, Read]]:
         OptionError: one that does not fit, with its place; DtypeError: what is no prompt.
     """
     return [(("", line), plan.read(prompt, ("", line))) for line, prompt in enumerate(_prompts(over))]
-
-
-def about(plan: Sweeper) -> dict[str, Any]:
-    """What is to be known of effects: on which model, of what, by what."""
-    return {
-        "model": str(getattr(plan.model, "name_or_path", None) or type(plan.model).__name__),
-        "fingerprint": fingerprint(plan.model),
-        "what": plan.what if isinstance(plan.what, str) else {name: str(site) for name, site in plan.what.items()},
-        "kind": plan.kind,
-        "replacement": str(plan.replacement),
-        "measures": [one.name for one in plan.measures],
-        "higher_is_better": {one.name: one.higher_is_better for one in plan.measures},
-        "versions": {package: version(package) for package in ("regard", "torch")},
-    }
 
 
 def _of_one_batch(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from regard.errors import OptionError
 from regard.interventions.asked import checked_what
 from regard.interventions.batches import Forward, batches_of
 from regard.interventions.changes import Change
+from regard.interventions.fingerprint import fingerprint
 from regard.interventions.intervener import Intervener
 from regard.interventions.measures import Measure
 from regard.interventions.pool import Pool
@@ -164,6 +167,22 @@ def _places_of(site: Site | Path) -> list[Where]:
     if isinstance(site, Path):
         return [site.source.at, None if isinstance(site.into, str) else site.into.at]
     return [site.keys, site.queries] if isinstance(site, Edges) else [site.at]
+
+
+def about(plan: Sweeper) -> dict[str, Any]:
+    """What is to be known of effects: on which model, of what, by what."""
+    name = str(getattr(plan.model, "name_or_path", None) or "")
+    place = PurePath(name)  # of a folder the last part, for a file may travel
+    return {
+        "model": (place.name if place.is_absolute() else name) or type(plan.model).__name__,
+        "fingerprint": fingerprint(plan.model),
+        "what": plan.what if isinstance(plan.what, str) else {name: str(site) for name, site in plan.what.items()},
+        "kind": plan.kind,
+        "replacement": str(plan.replacement),
+        "measures": [one.name for one in plan.measures],
+        "higher_is_better": {one.name: one.higher_is_better for one in plan.measures},
+        "versions": {package: version(package) for package in ("regard", "torch")},
+    }
 
 
 def refuse_training(model: nn.Module) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from regard.errors import OptionError, RegardError
 from regard.surveying.corpus import Corpus
-from regard.surveying.surveyor import Loader, described
+from regard.surveying.surveyor import Loader
 from regard.surveying.tally import Done, ReadChunk
 
 WORKER_CPUS, READER_CPUS = 0.9, 0.1
@@ -101,8 +101,7 @@ def _chunks(rows: Columns, corpus: Corpus, done: Done) -> Iterator[Columns]:
 
 
 def _describe(loader: Loader) -> tuple[dict[str, Any], bool]:
-    surveyor = loader.load()
-    return described(surveyor.model), surveyor.answers
+    return loader.load().described()
 
 
 @contextmanager

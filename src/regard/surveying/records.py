@@ -159,7 +159,9 @@ def _parquet_rows(file: BinaryIO, columns: Columns) -> Iterator[Item]:
     table = parquet.ParquetFile(file)
     wanted = _present(table.schema_arrow.names, columns)
     # A text that repeats is written once, however long it is: it stays so until it is known how long a row becomes.
-    table = parquet.ParquetFile(file, metadata=table.metadata, read_dictionary=list(columns.texts))
+    leaves = {table.schema.column(at).path for at in range(len(table.schema))}
+    texts = [column for column in columns.texts if column in leaves]
+    table = parquet.ParquetFile(file, metadata=table.metadata, read_dictionary=texts)
     for group in range(table.num_row_groups):  # one after another: that is the memory that is needed
         if isinstance(getattr(file, "fs", None), LocalFileSystem):  # elsewhere each header would be a request
             _check_pages(file, table.metadata.row_group(group), wanted)

@@ -118,7 +118,7 @@ def survey(
         require_pyarrow("to write a survey")
     corpus = find_corpus(text, Columns(column, target_column))
     if path is not None:
-        _check_output(path, corpus)
+        check_output(path, corpus)
     loader = Loader(*_named(model, tokenizer), dtype, device, settings)
     if engine == "process":
         surveyor = loader.load()
@@ -151,7 +151,7 @@ def _check(engine: str, dtype: str, workers: int | None, checkpoint: int, cluste
         raise OptionError("expected workers and cluster with engine='ray' only, got them with engine='process'")
 
 
-def _check_output(path: Path, corpus: Corpus) -> None:
+def check_output(path: Path, corpus: Corpus) -> None:
     """Refuse an output that cannot be written, or that would replace what is read, before hours of work."""
     for source in corpus.sources:
         if source.address.startswith("file://") and path.exists() and path.samefile(source.address.removeprefix("file://")):

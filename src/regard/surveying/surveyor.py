@@ -96,6 +96,10 @@ class Surveyor:
             self.ends = set(torch.as_tensor(config.eos_token_id if ends is None else ends).flatten().tolist())
         self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0  # masked: any token will do
 
+    def described(self) -> tuple[dict[str, Any], bool]:
+        """What the model is, and whether it answers texts."""
+        return described(self.model), self.answers
+
     def read(self, chunk: Chunk) -> Tally:
         """What the records of a chunk add up to."""
         tally = Tally(digests={chunk.file: chunk.digest})

@@ -22,8 +22,8 @@ from regard.interventions.replacements import Patch, Resample, draws_of, zero
 from regard.interventions.running import Place
 from regard.interventions.runs import run_of
 from regard.interventions.sites import Heads
-from regard.interventions.sweep import about, read_prompts
-from regard.interventions.sweeper import Sweeper
+from regard.interventions.sweep import read_prompts
+from regard.interventions.sweeper import Sweeper, about
 from regard.progress import bar
 from regard.recording.means import TextRows
 from regard.recording.record import recorder_of
