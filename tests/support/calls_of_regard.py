@@ -5,6 +5,7 @@ from support import (
     calls_of_findings,
     calls_of_interventions,
     calls_of_maps,
+    calls_of_mixtures,
     calls_of_models,
     calls_of_pictures,
 )
@@ -14,6 +15,7 @@ CALLS: dict[str, Call] = (
     calls_of_maps.CALLS
     | calls_of_models.CALLS
     | calls_of_findings.CALLS
+    | calls_of_mixtures.CALLS
     | calls_of_effects.CALLS
     | calls_of_interventions.CALLS
     | calls_of_pictures.CALLS

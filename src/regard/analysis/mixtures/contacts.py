@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from regard.analysis.mixtures.mixture import Head, layers_of, maps_of_heads
-from regard.arguments import dense_tensor, number, whole_number
+from regard.arguments import dense_tensor, number, several, whole_number
 from regard.axes.axis import Axis
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
@@ -202,7 +202,8 @@ def _regression(weights: Any, layers: Mapping[int, AttentionMap], bias: float) -
 def _residues(amap: AttentionMap, given: Sequence[int] | None) -> Positions:
     size = amap.shape[2]
     if given is not None:
-        places = [whole_number("residues", one, -size, size - 1) % size for one in given]
+        chosen = several("residues", given, "positions", advice="such as range(1, 9)")
+        places = [whole_number("residues", one, -size, size - 1) % size for one in chosen]
         if not places:
             raise OptionError("residues: expected at least one position, got none")
         return positions_of(places)

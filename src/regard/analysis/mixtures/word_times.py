@@ -12,7 +12,7 @@ from regard.analysis.mixtures.mixture import Head, maps_of_heads
 from regard.analysis.mixtures.warping import warping_path
 from regard.arguments import number, several, whole_number
 from regard.axes.places import Seconds
-from regard.errors import OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def word_times(
         median: frames that are smoothed over, an odd number.
 
     Raises:
-        OptionError: heads that are not there, an unknown prompt or an unknown length of a position; ShapeError: several
-        sequences.
+        OptionError: heads that are not there, an unknown prompt or an unknown length of a position; DtypeError: heads that are
+        no pairs; ShapeError: several sequences.
 
     Example:
         >>> import regard
@@ -126,7 +126,11 @@ def word_times(
         >>> [one.start for one in word_times([amap], [(0, 0)], prompt=0, seconds=0.02, median=1).tokens]
         [0.0, 0.02, 0.04]
     """
-    chosen = maps_of_heads(recording, dict.fromkeys(several("heads", heads, "(layer, head)"), 1.0), "cross")
+    asked = several("heads", heads, "(layer, head)", advice="as in model.generation_config.alignment_heads")
+    pairs = [tuple(one) if isinstance(one, list) else one for one in asked]  # as configurations have them
+    if strange := [one for one in pairs if not isinstance(one, tuple)]:
+        raise DtypeError(f"heads: expected (layer, head) for each, got {in_short(strange[0])}")
+    chosen = maps_of_heads(recording, dict.fromkeys(map(_whole, pairs), 1.0), "cross")
     first = chosen[0][0]
     if first.shape[0] != 1:
         raise ShapeError(f"recording: expected one sequence, got {first.shape[0]}; take one: recording.sample(0)")
@@ -145,6 +149,13 @@ def word_times(
     entropy = torch.special.entr(mean / mean.sum(-1, keepdim=True).clamp(min=torch.finfo(mean.dtype).tiny)).sum(-1)
     path = tuple(rows.tolist()), tuple(columns.tolist())
     return WordTimes(tokens, _words(first, tokens, start), entropy.float(), found.float(), path, step)
+
+
+def _whole(pair: tuple[Any, ...]) -> Head:
+    if len(pair) != 2:
+        raise DtypeError(f"heads: expected (layer, head) for each, got {in_short(pair)}")
+    layer, head = (whole_number("heads", one, 0, advice="give (layer, head), counted from 0") for one in pair)
+    return layer, head
 
 
 def _standardised(weights: Tensor) -> Tensor:
