@@ -1,5 +1,7 @@
 """Queries and keys of a head in one plane (``answers/joint.py``); the cases of the front end hold both engines to its axes."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from regard.errors import OptionError
 from regard.viewer.answers.joint import MOST_PLACES
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
+from support.viewer_driving import Opened, rounded
 
 
 def asked(amap, **request):
@@ -64,3 +67,26 @@ def test_what_is_not_there_is_refused(request_):
 def test_weights_have_no_queries_and_keys():
     with pytest.raises(OptionError, match="expected one that is kept as queries and keys"):
         asked(torch.eye(4)[None, None])
+
+
+@pytest.mark.browser
+def test_a_page_places_them_and_says_what_the_plane_has_of_the_score(browser, tmp_path):
+    query, key = torch.randn(2, 1, 2, 9, 2, generator=torch.Generator().manual_seed(2))
+    amap = regard.AttentionMap(query, key, scale=0.5)
+    amap.queries = amap.keys = list("abcdefghi")
+    regard.page(amap, tmp_path / "x.html", view="steps", heads=1, query="c", key="f")
+    opened = Opened(browser, (tmp_path / "x.html").as_uri())
+    opened.page.get_by_text("Queries and keys in one plane").click()
+    plane = opened.page.locator(".steps-joint svg")
+    plane.wait_for()
+    assert (plane.locator("circle").count(), plane.locator("rect").count()) == (9, 9)
+    said = opened.page.locator(".steps-joint-said").text_content()
+    assert "which have 100 % of it" in said
+    score = 0.5 * query[0, 1, 2] @ (key[0, 1, 5] - key[0, 1].mean(0))
+    assert rounded(re.search(r"“c” and “f” ([^,]+),", said)[1].replace("−", "-"), score)
+    plane.locator("rect[data-at='7']").hover()
+    assert "h" in plane.locator("text").all_text_contents()
+    plane.locator("rect[data-at='7']").click()
+    opened.rest()
+    assert opened.address()["key"] == "7"
+    opened.finish()

@@ -1,12 +1,13 @@
 /** A token that is looked at alone, and not with another: its row, or its column. */
 
-import type { Palette, State } from "../../contract";
+import type { State } from "../../contract";
 import { brief } from "../../labels";
 import type { Measure } from "../../screen";
 import type { Shown } from "../../shown";
 import type { Surface } from "../../surface";
-import { boxOf, LABEL_SIZE, type Layout, onPlot } from "./layout";
+import { boxOf, onPlot } from "./layout";
 import { shortened } from "./marks";
+import { drawRowName } from "./overlay";
 import { drawColumnLabel, drawRowLabel, type Scene } from "./picture";
 
 export function drawAlone(
@@ -30,22 +31,12 @@ export function drawAlone(
   if (row >= 0) {
     const mark = rowMarks.named ? rowMarks.marks.find(({ unit }) => unit === row) : undefined;
     if (mark) drawRowLabel(surface, layout, mark, palette.accent, false);
-    else
-      tag(
-        surface,
-        layout,
-        palette,
-        plot.y + (row + 0.5 - frame.view.top) * frame.y,
-        shortened(brief(rows.label(row)), layout.rowRoom, measure),
-      );
+    else {
+      const y = plot.y + (row + 0.5 - frame.view.top) * frame.y;
+      drawRowName(surface, layout, palette, y, shortened(brief(rows.label(row)), layout.rowRoom, measure));
+    }
     return;
   }
   const mark = columnMarks.named ? columnMarks.marks.find(({ unit }) => unit === column) : undefined;
   if (mark) drawColumnLabel(surface, layout, mark, palette.accent, false);
-}
-
-/** The name of a row where the axis has numbers or leaves it out. */
-function tag(surface: Surface, { plot, rowRoom }: Layout, palette: Palette, y: number, text: string): void {
-  surface.rect({ x: plot.x - 8 - rowRoom, y: y - 8, width: rowRoom + 3, height: 16 }, palette.background);
-  surface.text(plot.x - 6, y, text, { size: LABEL_SIZE, colour: palette.accent, anchor: "end" });
 }

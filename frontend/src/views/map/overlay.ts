@@ -117,6 +117,15 @@ function crosshairBox(
   return { x: exact.x - (width - exact.width) / 2, y: exact.y - (height - exact.height) / 2, width, height };
 }
 
+/** The name of a row where the axis has numbers or leaves it out; those that it would touch give way to it. */
+export function drawRowName(surface: Surface, layout: Layout, palette: Palette, y: number, text: string): void {
+  const { plot, rowMarks, rowRoom } = layout;
+  for (const at of [y, ...near(rowMarks.marks, y - plot.y, LINE_HEIGHT).map((mark) => plot.y + mark.at)]) {
+    surface.rect({ x: plot.x - 8 - rowRoom, y: at - 8, width: rowRoom + 3, height: 16 }, palette.background);
+  }
+  surface.text(plot.x - 6, y, text, { size: LABEL_SIZE, colour: palette.accent, anchor: "end" });
+}
+
 function drawNames(
   surface: Surface,
   layout: Layout,
@@ -131,13 +140,7 @@ function drawNames(
   const y = plot.y + (row + 0.5 - frame.view.top) * frame.y;
   const x = plot.x + (column + 0.5 - frame.view.left) * frame.x;
   if (rowMark) drawRowLabel(surface, layout, rowMark, palette.accent, false);
-  else {
-    const text = shortened(rowText, rowRoom, measure);
-    for (const at of [y, ...near(rowMarks.marks, y - plot.y, LINE_HEIGHT).map((mark) => plot.y + mark.at)]) {
-      surface.rect({ x: plot.x - 8 - rowRoom, y: at - 8, width: rowRoom + 3, height: 16 }, palette.background);
-    }
-    surface.text(plot.x - 6, y, text, { size: LABEL_SIZE, colour: palette.accent, anchor: "end" });
-  }
+  else drawRowName(surface, layout, palette, y, shortened(rowText, rowRoom, measure));
   if (columnMark) drawColumnLabel(surface, layout, columnMark, palette.accent, false);
   else {
     const text = shortened(columnText, columnRoom, measure);
