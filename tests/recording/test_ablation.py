@@ -361,6 +361,53 @@ def test_an_edge_off_is_a_mask_of_one_head(name, attention):
     assert not torch.allclose(found, plain, atol=1e-2)
 
 
+@each_attention
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_a_span_off_is_a_mask(name, attention):
+    model, inputs = tiny(name, attention), tiny_inputs(name)
+    ids = inputs["input_ids"][:1]
+    allowed = torch.ones(7, 7, dtype=torch.bool)
+    allowed = allowed.tril() if name == "gpt2" else allowed
+    allowed[4:, 1:3] = False
+    mask = torch.zeros(1, 1, 7, 7).masked_fill(~allowed, torch.finfo(torch.float32).min)
+    with torch.no_grad():
+        truth = model(input_ids=ids, attention_mask=mask)[0]
+        plain = model(input_ids=ids)[0]
+        with ablate(model, keys=[1, 2], queries=[4, 5, -1]):
+            found = model(input_ids=ids)[0]
+        assert_close(found, truth, atol=1e-4, rtol=1e-4)
+        assert torch.equal(found[:, :4], plain[:, :4]) == (name == "gpt2")
+        for options in ({"layers": [1]}, {"heads": [(1, 0), (1, 1)]}):
+            with ablate(model, keys=[1, 2], queries=[4, 5, -1], **options):
+                found = model(input_ids=ids)[0]
+            edges = [(1, head, query, key) for head in range(2) for query in (4, 5, 6) for key in (1, 2)]
+            with ablate(model, edges=edges):
+                assert_close(found, model(input_ids=ids)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_a_span_of_a_padded_batch_stands_where_the_text_does():
+    model, inputs = tiny("llama"), tiny_inputs("llama")  # the second text is padded on the left
+    with torch.no_grad():
+        with ablate(model, keys=[0, -2], queries=-1):
+            found = model(**inputs)[0]
+            alone = model(inputs["input_ids"][1:, 3:])[0]
+        with ablate(model, edges=[(layer, head, 6, key) for layer in range(3) for head in range(6) for key in (3, 5)]):
+            edges = model(**inputs)[0]
+    assert_close(found[1, 3:], alone[0], atol=1e-4, rtol=1e-4)
+    assert_close(found[1, 3:], edges[1, 3:], atol=1e-4, rtol=1e-4)
+
+
+def test_spans_that_are_not_there():
+    model, inputs = tiny("gpt2"), tiny_inputs("gpt2")
+    with pytest.raises(OptionError, match="queries: expected keys= beside it, got none"):
+        ablate(model, queries=[1]).__enter__()
+    with pytest.raises(OptionError, match="layers: expected heads or layers, got both"):
+        ablate(model, [(0, 1)], keys=1, layers=[0]).__enter__()
+    refused = pytest.raises(OptionError, match="expected self layers that ran, 0 to 2, got layer 3")
+    with refused, torch.no_grad(), ablate(model, keys=1, layers=[3]):
+        model(**inputs)
+
+
 def test_a_row_that_sees_nothing_else_is_zero():
     query, key, value = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
     with ablate(model := Fused(), edges=[(0, 1, 0, 0), (0, 1, 1, 0)]):

@@ -56,6 +56,9 @@ CALLS: dict[str, Call] = {
     "regard.ablate": call(
         regard.ablate, model=model, heads=lambda: [(0, 1)], kind="self", edges=lambda: [(0, 0, 2, 1)], how="zero"
     ),
+    "regard.ablate of a span": call(
+        regard.ablate, model=model, keys=lambda: [1, 2], queries=-1, layers=lambda: [0], kind="self", how="zero"
+    ),
     "regard.sweep": call(
         regard.sweep,
         own=("measures", "run", "over"),

@@ -6,7 +6,7 @@ queries and keys; everything else is the kernel's. So both work at any length.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from regard.recording.hiding import hide
 from regard.recording.layers import listed
 from regard.recording.means import TextRows
 from regard.recording.observe import observe
-from regard.recording.observer import AttentionCall, Observer
+from regard.recording.observer import AttentionCall
+from regard.recording.text_positions import TextObserver
 from regard.recording.torch_modules import unseen
 
 Head = tuple[int, int]
@@ -36,8 +37,11 @@ def ablate(
     kind: str | None = None,
     edges: Collection[Edge] = (),
     how: Replacement = "zero",
+    keys: Collection[int] | int | None = None,
+    queries: Collection[int] | int | None = None,
+    layers: Collection[int] | None = None,
 ) -> Iterator[None]:
-    """Switch heads, or single edges, of a model off for everything that it computes inside the block.
+    """Switch heads, or edges, of a model off for everything that it computes inside the block.
 
     The model runs on its own kernel, and is left as it was found, also after an error. With nothing to switch off its output is
     the same to the bit. Blocks may be nested, to switch off heads of several kinds, and inside or outside of ``record``.
@@ -54,6 +58,11 @@ def ablate(
             none of the future: where a row sees nothing later than itself, over the text up to it. The rows of
             cross-attention are those of the decoder's self-attention before it. Each call has its own mean, so does each of
             several images.
+        keys: places in the text, negative ones from its end, that are hidden as a mask hides them, in ``heads``, or in all
+            heads where none are named. Padding has no place. Rows that saw one of them are computed once more, in blocks, with
+            memory O(n).
+        queries: places of those that the keys are hidden from; all, where not given.
+        layers: of those heads, where none are named; all, where not given.
 
     Raises:
         OptionError: heads or edges that the model does not have, which for layers is known when the block ends; a mean where
@@ -71,13 +80,32 @@ def ablate(
         ...     bool((without == model(ids).logits).all())
         False
     """
-    switch = HeadSwitch(model, heads, edges, kind=kind, how=how)
+    switch = HeadSwitch(model, heads, edges, kind=kind, how=how, span=_span(heads, keys, queries, layers))
     with observe(model, switch):
         yield
     switch.check_met()
 
 
-class HeadSwitch(Observer):
+class Span(NamedTuple):
+    """Keys that are hidden: places in the text, those of queries, and where; all for None."""
+
+    keys: tuple[int, ...]
+    queries: tuple[int, ...] | None
+    heads: tuple[Head, ...] | None
+    layers: tuple[int, ...] | None
+
+    def heads_in(self, layer: int, count: int) -> list[int]:
+        """In which heads of a layer."""
+        if self.heads is not None:
+            return [head for at, head in self.heads if at == layer]
+        return list(range(count)) if self.layers is None or layer in self.layers else []
+
+    def named(self) -> set[int]:
+        """The layers that somebody named."""
+        return {layer for layer, _ in self.heads or ()} | set(self.layers or ())
+
+
+class HeadSwitch(TextObserver):
     """Sees every attention call, and changes the output of those that it is told to.
 
     Attributes:
@@ -93,16 +121,17 @@ class HeadSwitch(Observer):
         *,
         kind: str | None = None,
         how: Replacement = "zero",
+        span: Span | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise DtypeError(f"model: expected a torch module, got {type(model).__name__}")
-        super().__init__(model)
+        super().__init__(model, unpadded=span is None)
+        self.span = span
         self.how = one_of("how", how, get_args(Replacement))
         self.kind = self.kinds.checked(kind)
         self.heads: dict[int, int] = {}
         self._off: dict[int, list[int]] = {}  # layer to heads
-        for place in several("heads", heads, "(layer, head)", advice="for example heads=[(0, 3)]"):
-            layer, head = _whole_numbers("heads", place, "(layer, head)")
+        for layer, head in _pairs(heads) if span is None else ():
             self._off.setdefault(layer, []).append(head)
         self._cut: dict[int, dict[tuple[int, int], list[int]]] = {}  # layer to (head, query) to keys
         for edge in several("edges", edges, "(layer, head, query, key)", advice="for example edges=[(0, 3, 7, 2)]"):
@@ -126,12 +155,13 @@ class HeadSwitch(Observer):
         with unseen():
             self.heads[layer] = 1 if call.heads_first is None else call.heads_first(call.output).shape[1]
             heads, edges = self._off.get(layer, []), self._cut.get(layer, {})
-            if heads or edges:
+            if heads or edges or (self.span is not None and self.span.heads_in(layer, self.heads[layer])):
                 call.output = self._changed(call, layer, heads, edges)
 
     def check_met(self) -> None:
         """Refuse heads of layers that never ran, where the model did."""
-        if missing := (self._off.keys() | self._cut.keys()) - self.heads.keys():
+        hidden = set() if self.span is None else self.span.named()
+        if missing := (self._off.keys() | self._cut.keys() | hidden) - self.heads.keys():
             if not self.heads and not self.passes:
                 return  # nothing ran at all
             raise OptionError(
@@ -158,6 +188,11 @@ class HeadSwitch(Observer):
         seen = call.heads_first(changed)  # (batch, heads, queries, dim), a view
         if edges:
             self._cut_edges(call, seen, value, layer, edges)
+        if self.span is not None and (hidden := self.span.heads_in(layer, seen.shape[1])):
+            self._check_heads(layer, hidden)
+            own, columns = self.places(call, self.kind)
+            queries = own.are(self.span.queries) & (own.place >= 0)
+            hide(seen, call.make_map(Copies()), value, columns.are(self.span.keys), queries, hidden)
         rows = self._rows(call, seen.shape) if heads and self.how == "mean" else None
         for head in heads:
             seen[:, head] = 0 if rows is None else rows.mean(seen[:, head])
@@ -200,6 +235,37 @@ class HeadSwitch(Observer):
             f"how: expected self-attention over the same {sizes[2]} rows before {self.names[id(call.module)]}, got none, so "
             "that it is not known whether they may see each other; take how='zero'"
         )
+
+
+def _pairs(heads: Any) -> list[Head]:
+    """Heads as whole numbers."""
+    listed = several("heads", heads, "(layer, head)", advice="for example heads=[(0, 3)]")
+    return [(layer, head) for layer, head in (_whole_numbers("heads", place, "(layer, head)") for place in listed)]
+
+
+def _span(heads: Any, keys: Any, queries: Any, layers: Any) -> Span | None:
+    """What is hidden; None where no keys are named."""
+    if keys is None:
+        for name, given in (("queries", queries), ("layers", layers)):
+            if given is not None:
+                raise OptionError(f"{name}: expected keys= beside it, got none; keys=[3] are hidden from queries, in layers")
+        return None
+    pairs = tuple(_pairs(heads)) or None
+    if pairs is not None and layers is not None:
+        raise OptionError("layers: expected heads or layers, got both; a head says its layer")
+    return Span(
+        _places("keys", keys),
+        None if queries is None else _places("queries", queries),
+        pairs,
+        None if layers is None else tuple(whole_number("layers", one, 0) for one in several("layers", layers, "layers")),
+    )
+
+
+def _places(name: str, given: Any) -> tuple[int, ...]:
+    """Places in a text: one, or several."""
+    single = hasattr(given, "__index__") and not getattr(given, "ndim", False)
+    listed = [given] if single else several(name, given, "places in the text", advice=f"for example {name}=[3, -1]")
+    return tuple(whole_number(name, one, advice="places in the text, from 0, or from −1 back") for one in listed)
 
 
 def _whole_numbers(name: str, given: Any, axes: str) -> tuple[int, ...]:
