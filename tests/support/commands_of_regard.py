@@ -12,6 +12,8 @@ import regard
 from regard import lessons
 from regard.cli import main
 from regard.cli.parser import commands
+from regard.interventions.effects import Effects
+from support.effects import columns_of
 from support.survey_models import saved_model
 from support.surveys import drawn, survey_of, write
 
@@ -34,6 +36,10 @@ COMMANDS = {
     "survey": ["survey", "bert", "--text", "corpus.txt", "-o", "out.parquet"],
     "survey show": ["survey", "show", "one.parquet"],
     "survey diff": ["survey", "diff", "one.parquet", "two.parquet"],
+    "sweep": ["sweep", "gpt2", "--over", "prompts.jsonl", "--measure", "margin", "-o", "out.parquet"],
+    "sweep show": ["sweep", "show", "effects.parquet"],
+    "sweep diff": ["sweep", "diff", "effects.parquet", "effects.parquet"],
+    "sweep pairs": ["sweep", "pairs", "prompts.jsonl", "--model", "gpt2"],
     "verify": ["verify"],
 }
 """In the folder that ``furnish`` makes."""
@@ -58,6 +64,9 @@ WRONG = (*NUMBERS, *WORDS, *PLACES)
 def furnish(folder: Path) -> None:
     """What the commands name: a model, a recording, two surveys, a corpus; and files that are none."""
     saved_model("bert", folder / "bert")
+    saved_model("gpt2", folder / "gpt2")
+    write(folder / "prompts.jsonl", ['{"text": "w5 w6", "other": "w7 w6", "answer": " w8"}', '{"text": "w6", "answer": " w9"}'])
+    Effects.of(columns_of(5, 1, 2)).save(folder / "effects.parquet")
     query = torch.randn(1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
     amap = regard.AttentionMap(query, query, causal=True)
     amap.queries = amap.keys = ["the", "cat", "sat", "on", "it"]

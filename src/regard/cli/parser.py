@@ -5,25 +5,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.lesson_options import add_lessons
+from regard.cli.sweep_options import SWEEP_READERS, add_sweep, sweep_readers
 from regard.version import __version__
 
 EXIT_CODES = """exit status: 0 done; 1 something could not be done, or only in part, and standard error says what; 2 options
 that no command has; 130 interrupted."""
 
 READERS = ("show", "diff")
-"""Commands of ``regard survey`` that read a survey; any other word after it is a model."""
+"""Commands of ``regard survey`` that read a survey; any other word after it is a model. Likewise of ``regard sweep``."""
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command; ``options.module`` is the module of this room that runs it."""
     if arguments[:1] == ["survey"] and arguments[1:2] and arguments[1] in READERS:
         return _survey_readers().parse_args(arguments[1:])
+    if arguments[:1] == ["sweep"] and arguments[1:2] and arguments[1] in SWEEP_READERS:
+        return sweep_readers().parse_args(arguments[1:])
     return _parser().parse_args(arguments)
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """Every command by its name, as it is typed: ``survey`` and ``survey show``."""
-    return _inside("", _parser()) | _inside("survey ", _survey_readers())
+    return _inside("", _parser()) | _inside("survey ", _survey_readers()) | _inside("sweep ", sweep_readers())
 
 
 def _inside(prefix: str, parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -50,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_view(commands)
     _add_serve(commands)
     _add_survey(commands)
+    add_sweep(commands)
     verify = commands.add_parser(
         "verify",
         help="check the embedded model's files",

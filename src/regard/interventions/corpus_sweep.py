@@ -212,12 +212,8 @@ class _Parts:
         self.done, self.digests = Done(), dict[tuple[int, int], int]()
         if restart and self.folder.exists():
             shutil.rmtree(self.folder)
-        self.folder.mkdir(exist_ok=True)
-        said, place = json.dumps(begun, ensure_ascii=True), self.folder / "about.json"
-        if not place.exists():
-            with written_whole(place) as file:
-                file.write(said.encode())
-        elif (other := place.read_text(encoding="utf-8")) != said:
+        self._begun, self._about = json.dumps(begun, ensure_ascii=True), self.folder / "about.json"
+        if self._about.exists() and (other := self._about.read_text(encoding="utf-8")) != self._begun:
             self.refuse(f"those of another sweep ({_difference(other, begun)})")
         for path in sorted(self.folder.glob("*.parquet")):
             file_number, number = map(int, path.stem.split("-"))
@@ -235,7 +231,11 @@ class _Parts:
         return found
 
     def add(self, place: tuple[int, int], part: Part) -> None:
-        """Keep a part."""
+        """Keep a part; nothing stands there before there is one."""
+        if not self._about.exists():
+            self.folder.mkdir(exist_ok=True)
+            with written_whole(self._about) as file:
+                file.write(self._begun.encode())
         schema = schema_of({"digest": str(part.digest), "left_out": part.left_out})
         write_rows(self._path(place), arrow_of(part.table, schema), schema)
 
