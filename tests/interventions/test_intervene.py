@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import regard
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError
@@ -169,6 +170,31 @@ def test_hidden_keys_are_a_mask_of_the_model(name):
     assert_close(run(model, {"input_ids": ids}, alone), truth, atol=2e-5, rtol=1e-4)
     overlapping = {edges([2, 3], queries=[8, 9, 10]): hide(), edges([3, 4], queries=[8, 9, 10]): hide()}
     assert_close(run(model, {"input_ids": ids}, overlapping), truth, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_hidden_span_needs_no_matrix():
+    """16,384 keys by as many queries are 256 MiB as truth values alone; 12 heads of weights are 12 GiB."""
+    length = 16_384
+    query = torch.randn(1, 12, length, 2, generator=torch.Generator().manual_seed(0))
+    model, span = Fused(), range(length - 300, length - 200)
+    tracer = Largest()
+    with torch.no_grad(), regard.intervene(model, {edges(span, queries=range(span.stop, length)): hide()}), tracer:
+        model(query, query, query, is_causal=True)
+    assert tracer.largest <= 2**25
+
+
+class Largest(TorchDispatchMode):
+    """The most numbers that any tensor had which was made inside the block."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for one in made if isinstance(made, tuple) else (made,):
+            if isinstance(one, torch.Tensor):
+                self.largest = max(self.largest, one.untyped_storage().nbytes() // one.element_size())
+        return made
 
 
 def test_a_row_whose_weights_were_all_hidden_is_zero_and_one_weight_of_nearly_1_is_exact():

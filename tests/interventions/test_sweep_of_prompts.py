@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
+from transformers import GPT2Config, GPT2LMHeadModel
 
 import regard
 from regard.errors import DtypeError, OptionError, ShapeError
@@ -201,6 +202,18 @@ def test_layers_before_a_site_do_not_run_again():
     assert work.layer_passes == sum(passes) - 3
     assert work.installed == 1
     assert not any("forward" in vars(block) for block in model.transformer.h)
+
+
+@pytest.mark.slow
+def test_144_heads_need_half_of_the_passes():
+    """Of the loop: a pass for each head, one that is unchanged, and one of the partners."""
+    config = GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=12, n_head=12, n_positions=16, bos_token_id=1, eos_token_id=2)
+    model, ids = GPT2LMHeadModel(config).eval(), drawn(2, 64, 5)
+    prompts = [Prompt(one, other=other, answer=[3], wrong=[4]) for one, other in zip(*ids, strict=True)]
+    found, work = swept(model, prompts, replacement=patch(), batch_tokens=64 * 5)
+    assert len(found) == 144 * 64
+    assert work.layer_passes <= 0.55 * (144 + 2) * 12 * 64
+    assert work.installed == 1
 
 
 class Shared(nn.Module):

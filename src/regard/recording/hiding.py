@@ -33,7 +33,7 @@ def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries:
     Args:
         seen: the output, (batch, heads, queries, dim): the rows of these heads are written.
         amap: of the call.
-        value: (batch, kv_heads, keys, dim).
+        value: (batch, kv_heads, keys, dim), of the call.
         keys: which keys are hidden, (batch, keys), true where they are.
         queries: from which queries, (batch, queries).
         heads: in which heads.
@@ -45,15 +45,20 @@ def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries:
     together = batch * columns * (1 if _runs_on_kernel(amap.factors) else len(heads))
     step = min(ROWS, max(1, BLOCK // together))
     some = keys.any(0).nonzero().flatten().tolist()
+    group = amap.shape[1] // value.shape[1]
+    value = take(value, 1, positions_of([head // group for head in heads]))  # once: a copy where heads share them
     for block in asked.split(step):
         rows = block.tolist()
         could = _allowed(amap.factors, heads, rows, some).to(keys.device)  # (batch or 1, heads or 1, rows, some keys)
         moved = (could & keys[:, None, None, some]).any(-1) & queries[:, None, block]  # (batch, heads or 1, rows)
         if bool(moved.any()):
             made = _without(amap, value, keys, rows, heads).to(seen)
-            for at, head in enumerate(heads):
-                own = moved[:, at % moved.shape[1], :, None]
-                seen[:, head, block] = torch.where(own, made[:, at], seen[:, head, block])
+            part = take(take(seen, 1, positions_of(heads)), 2, positions_of(rows))
+            made = torch.where(moved[..., None], made, part)
+            if isinstance(positions_of(heads), range) and isinstance(positions_of(rows), range):
+                part.copy_(made)
+            else:
+                seen[:, torch.tensor(heads, device=seen.device)[:, None], block] = made
 
 
 def _runs_on_kernel(factors: Factors | None) -> bool:
@@ -70,9 +75,11 @@ def _allowed(factors: Factors | None, heads: list[int], rows: list[int], keys: S
 
 
 def _without(amap: AttentionMap, value: Tensor, keys: Tensor, rows: list[int], heads: list[int]) -> Tensor:
-    """The output of some rows without some keys, (batch, heads, rows, dim); 0 where nothing is left to see."""
-    factors, group = amap.factors, amap.shape[1] // value.shape[1]
-    value = value[:, [head // group for head in heads]]
+    """The output of some rows without some keys, (batch, heads, rows, dim); 0 where nothing is left to see.
+
+    The values are those that each of the heads reads, (batch, heads, keys, dim).
+    """
+    factors = amap.factors
     hidden = keys[:, None, None]  # (batch, 1, 1, keys)
     if factors is None:
         weights = amap.select(heads=heads, queries=rows).dense()
@@ -84,8 +91,8 @@ def _without(amap: AttentionMap, value: Tensor, keys: Tensor, rows: list[int], h
     hidden, value = hidden[..., seen], value[:, :, seen]
     if _runs_on_kernel(factors):
         visible = _allowed(factors, heads, rows, range(seen.start, seen.stop)).to(hidden.device) & ~hidden
-        query = take(factors.query[:, heads], 2, positions_of(rows))
-        key = factors.key[:, [head // factors.group for head in heads]][:, :, seen]
+        query = take(take(factors.query, 1, positions_of(heads)), 2, positions_of(rows))
+        key = take(factors.key[:, :, seen], 1, positions_of([head // factors.group for head in heads]))
         made = functional.scaled_dot_product_attention(query, key, value.to(key), attn_mask=visible, scale=factors.scale)
         return made.masked_fill(~visible.any(-1, keepdim=True), 0)
     scores = factors.scores(range(factors.shape[0]), tuple(heads), positions_of(rows), range(seen.start, seen.stop))
