@@ -101,12 +101,12 @@ function axisOf(spread: Float64Array, dim: number): { axis: Float64Array; value:
         next[i * dim + j] = next[j * dim + i] = product(row(power, i), row(power, j)) / (size * size);
     power = next;
   }
+  // What is left is the axis times itself: of its columns the one with the largest on the diagonal has that component above 0.
   let most = 0;
   for (let at = 1; at < dim; at++) if (power[at * dim + at] > power[most * dim + most]) most = at;
   const axis = row(power, most).slice();
   const length = Math.sqrt(product(axis, axis));
-  const peak = axis.reduce((found, value) => (Math.abs(value) > Math.abs(found) ? value : found), 0);
-  for (let at = 0; at < dim && length > 0; at++) axis[at] /= peak < 0 ? -length : length;
+  for (let at = 0; at < dim && length > 0; at++) axis[at] /= length;
   const value = axis.reduce((sum, one, at) => sum + one * product(row(spread, at), axis), 0);
   for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) spread[i * dim + j] -= value * axis[i] * axis[j];
   return { axis, value };
