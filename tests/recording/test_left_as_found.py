@@ -414,6 +414,7 @@ POINTS = range(1, 700, 17)
 EVERY = pytest.param(range(1, 100_000), marks=[pytest.mark.exhaustive, pytest.mark.slow])
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # where a generator is put away, Python drops it
 @pytest.mark.parametrize("name", ["record", "ablate", "mean"])
 @pytest.mark.parametrize("points", [POINTS, EVERY], ids=["some", "every"])
 def test_an_interrupt_at_any_line(name, points):
@@ -431,6 +432,22 @@ def test_an_interrupt_at_any_line(name, points):
     with regard.record(model) as recording:
         run(model)
     assert len(recording.maps) == 1
+
+
+def test_an_interrupt_as_gradients_come_back():
+    """The end of a user's ``torch.no_grad()`` is a call that the mode sees: cut there, it leaves them off."""
+
+    def cut(frame, _event, _arg):
+        ends = frame.f_code.co_name == "__torch_function__" and frame.f_locals.get("func") is torch._C._set_grad_enabled
+        if ends and frame.f_locals["args"] == (True,):
+            sys.settrace(tracer)
+            raise KeyboardInterrupt
+
+    model, tracer = Small().eval(), sys.gettrace()
+    with pytest.raises(KeyboardInterrupt), regard.record(model):  # noqa: PT012 - the trace begins inside
+        sys.settrace(cut)
+        run(model)
+    assert torch.is_grad_enabled()
 
 
 def test_an_interrupt_in_what_is_unseen(model):

@@ -36,7 +36,7 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
         )
     torch_calls = TorchCalls(observer)
     batches = Batches(model, observer.owner, observer.follows_replays)
-    way_out = WayOut()
+    way_out, gradients = WayOut(), torch.is_grad_enabled()
     try:
         way_out.then(observer.owner.leave)
         observer.owner.enter()
@@ -47,6 +47,10 @@ def observe(model: nn.Module, observer: Observer) -> Iterator[TorchCalls]:
         way_out.then(torch_calls.take_off)
         torch_calls.put_on()
         yield torch_calls
+    except KeyboardInterrupt:
+        # Under a mode the end of a torch.no_grad() is a call as any other: an interrupt there keeps it from its work.
+        torch.set_grad_enabled(gradients)
+        raise
     finally:
         try:
             way_out.leave()
