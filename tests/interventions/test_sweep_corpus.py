@@ -238,18 +238,22 @@ def run(folder, place, output, engine="process", stop=0):
     )
 
 
+def ended(program):
+    program.communicate(timeout=900)
+    return program.returncode
+
+
 @pytest.mark.slow
 def test_killed_and_gone_on_it_is_the_same_file(tmp_path):
     folder, place = saved_model("llama", tmp_path / "model"), written(tmp_path / "p.jsonl", rows_of(13))
-    assert run(folder, place, tmp_path / "whole.parquet").wait(300) == 0
+    assert ended(run(folder, place, tmp_path / "whole.parquet")) == 0
     for stop in (2, 3):
         killed = run(folder, place, tmp_path / "x.parquet", stop=stop)
         assert killed.stdout.readline() == "now\n"
         os.kill(killed.pid, signal.SIGKILL)
-        assert killed.wait() == -signal.SIGKILL
-        killed.stdout.close()
+        assert ended(killed) == -signal.SIGKILL
     assert len(list((tmp_path / "x.parquet.parts").glob("*.parquet"))) == 3
-    assert run(folder, place, tmp_path / "x.parquet").wait(300) == 0
+    assert ended(run(folder, place, tmp_path / "x.parquet")) == 0
     assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
 
 
@@ -259,7 +263,7 @@ def test_killed_and_gone_on_it_is_the_same_file(tmp_path):
 def test_workers_write_the_file_that_one_process_writes(tmp_path):
     folder, place = saved_model("gpt2", tmp_path / "model"), written(tmp_path / "p.jsonl", rows_of(13))
     for engine in ("process", "ray"):
-        assert run(folder, place, tmp_path / f"{engine}.parquet", engine).wait(900) == 0
+        assert ended(run(folder, place, tmp_path / f"{engine}.parquet", engine)) == 0
     one, other = (Effects.load(tmp_path / f"{engine}.parquet") for engine in ("process", "ray"))
     assert (tmp_path / "process.parquet").read_bytes() == (tmp_path / "ray.parquet").read_bytes(), (one.about, other.about)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from regard.arguments import whole_number
+from regard.arguments import one_of, whole_number
 from regard.errors import FileFormatError, OptionError, RegardError, TooLongError
 from regard.files import written_whole
 from regard.interventions.effects import Effects
@@ -19,6 +19,7 @@ from regard.interventions.running import Place
 from regard.interventions.sweeper import Sweeper, about
 from regard.interventions.tables import Table
 from regard.progress import bar
+from regard.recording.pretrained import DTYPES, load_text_model
 from regard.surveying.corpus import Chunk, Corpus, require_pyarrow
 from regard.surveying.records import Refusal
 from regard.surveying.survey import check_output
@@ -65,8 +66,6 @@ class SweepLoader:
         """
         model, options = self.model, dict(self.options)
         if isinstance(model, str):
-            from regard.recording.pretrained import load_text_model
-
             model, options["tokenizer"] = load_text_model(model, generates=True, dtype=self.dtype, device=self.device)
         return CorpusSweeper(Sweeper(model, options.pop("measures"), **options), self.corpus)
 
@@ -133,6 +132,7 @@ def sweep_corpus(
         raise OptionError("expected workers and cluster with engine='ray' only, got them with engine='process'")
     if workers is not None:
         whole_number("workers", workers, 1)
+    one_of("dtype", dtype, DTYPES)
     if output is not None:
         require_pyarrow("to write effects")
     corpus = prompt_corpus(over, columns)

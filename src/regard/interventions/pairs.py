@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from torch import nn
 
+from regard.arguments import text
 from regard.errors import RegardError
 from regard.interventions.prompt_corpus import prompt_corpus, prompts_of
 from regard.interventions.reading import Reader
-from regard.recording.pretrained import load_tokenizer
+from regard.recording.pretrained import known_name, load_tokenizer, read_from
 from regard.surveying.records import Refusal
 
 FIRST = 20
@@ -67,8 +68,10 @@ def check_pairs(model: str, over: str | Sequence[str], columns: Mapping[str, str
     """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model)
-    reader = Reader(cast("nn.Module", SimpleNamespace(config=config)), load_tokenizer(model))
+    name = known_name(text("model", model))
+    with read_from(name, "a model of texts with its tokenizer"):
+        config, tokenizer = AutoConfig.from_pretrained(name), load_tokenizer(name)
+    reader = Reader(cast("nn.Module", SimpleNamespace(config=config)), tokenizer)
     unfit: list[str] = []
     tokens: list[int] = []
     differ: list[int] = []
