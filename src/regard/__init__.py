@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regard import interventions, lessons, measures
     from regard.analysis.alignment.align import Alignment, align
     from regard.analysis.alignment.error_rates import aer
+    from regard.analysis.caching.cache import cache
     from regard.analysis.flow.attention_flow import attention_flow
     from regard.analysis.flow.figure import flow_diagram
     from regard.analysis.flow.rollout import rollout
@@ -69,6 +70,7 @@ _HOME = {
     "attention": "mechanisms.softmax_attention",
     "attention_flow": "analysis.flow.attention_flow",
     "attribute": "interventions.estimates.attribute",
+    "cache": "analysis.caching.cache",
     "catalogue": "mechanisms.catalogue",
     "contacts": "analysis.mixtures.contacts",
     "flow_diagram": "analysis.flow.figure",
@@ -118,6 +120,7 @@ __all__ = [
     "attention",
     "attention_flow",
     "attribute",
+    "cache",
     "catalogue",
     "contacts",
     "flow_diagram",

@@ -1,11 +1,11 @@
-"""The calls of mixtures: heads together, contacts, times."""
+"""The calls of mixtures, contacts, times, and of what caches keep."""
 
 from typing import Any
 
 import torch
 
 import regard
-from regard.analysis import mixtures
+from regard.analysis import caching, mixtures
 from support.calls_of_things import PICTURE, amap, call
 from support.wrong_calls import Call
 
@@ -25,7 +25,24 @@ def sounds() -> Any:
     return regard.Recording.of([torch.rand(1, 2, 4, 6).softmax(-1)], kind="cross")
 
 
+def kept() -> caching.CacheReport:
+    return regard.cache([amap()], ["tova"], [2], prompt=3)
+
+
 CALLS: dict[str, Call] = {
+    "regard.cache": call(
+        regard.cache,
+        recording=lambda: [amap()],
+        policies=("snapkv", "streaming"),
+        budgets=lambda: [0.5, 2],
+        prompt=3,
+        kind=None,
+        window=2,
+        sinks=1,
+    ),
+    "regard.analysis.caching.CacheReport.budget": call(lambda **given: kept().budget(**given), share=0.5),
+    "regard.analysis.caching.CacheReport.nbytes": call(lambda **given: kept().nbytes(**given), budget=2),
+    "regard.analysis.caching.CacheReport.figure": call(lambda **given: kept().figure(**given), title="t", **PICTURE),
     "regard.mixture": call(
         regard.mixture, own=("each",), recording=lambda: [amap()], heads=lambda: dict(HEADS), kind=None, each=lambda one: one
     ),
