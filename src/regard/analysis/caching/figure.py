@@ -9,6 +9,7 @@ from regard.figures.canvas import canvas_for
 from regard.figures.figure_files import figure_of
 from regard.figures.fonts import lettered
 from regard.figures.looks import POINTS, look_of
+from regard.figures.matrices import said
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of Okabe and Ito, told apart by all eyes."""
@@ -25,7 +26,7 @@ def cache_figure(
     ax: Axes | None = None,
 ) -> Figure:
     """Draws for each policy its mean, and the tenth of the heads that keeps least."""
-    look = look_of(theme, width, font, ax)
+    look, title = look_of(theme, width, font, ax), said(title)
     with lettered([title, *lines]):
         if ax is None:
             across = (5.6 * POINTS) if look.width is None else look.width
