@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regard.figures.canvas import canvas_for
+from regard.figures.canvas import canvas_for, width_for
 from regard.figures.figure_files import figure_of
 from regard.figures.fonts import lettered
 from regard.figures.looks import POINTS, look_of
-from regard.figures.matrices import said
+from regard.figures.matrices import title_said
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of Okabe and Ito, told apart by all eyes."""
@@ -26,10 +26,10 @@ def cache_figure(
     ax: Axes | None = None,
 ) -> Figure:
     """Draws for each policy its mean, and the tenth of the heads that keeps least."""
-    look, title = look_of(theme, width, font, ax), said(title)
+    look, title = look_of(theme, width, font, ax), title_said(title)
     with lettered([title, *lines]):
         if ax is None:
-            across = (5.6 * POINTS) if look.width is None else look.width
+            across = max(width_for(look, 5.6 * POINTS), 20 * look.font)  # narrower, its sides have no room
             canvas = canvas_for(across, 0.62 * across, look)
             ax = canvas.axes(5 * look.font, 3.5 * look.font, across - 6.5 * look.font, 0.62 * across - 8 * look.font)
         figure_of(ax).set_facecolor(look.theme.background)
