@@ -89,6 +89,9 @@ CALLS: dict[str, Call] = {
         interventions.direct_logits, model=model, inputs=lambda: torch.tensor([[5, 6, 7]]), answer=5, wrong=6, at=-1
     ),
     "regard.interventions.head_importance": call(interventions.head_importance, effects=found, measure="loss", normalise=True),
+    "regard.interventions.random_groups": call(
+        interventions.random_groups, group=lambda: [(0, 1), (1, 0)], heads=lambda: {0: 2, 1: 3}, count=2, seed=1
+    ),
     "regard.interventions.hidden_keys": call(
         interventions.hidden_keys, recording=lambda: recorded()[0], score=lambda: recorded()[1]
     ),

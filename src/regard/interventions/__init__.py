@@ -9,6 +9,7 @@ from regard.interventions.measures import MEASURES, Measure, Seen, loss
 from regard.interventions.prompts import Prompt
 from regard.interventions.replacements import add, hide, patch, put, resample, running_mean, scale, zero
 from regard.interventions.sites import all_but, edges, heads, layers, path
+from regard.interventions.statistics.controls import random_groups
 
 __all__ = [
     "MEASURES",
@@ -33,6 +34,7 @@ __all__ = [
     "patch",
     "path",
     "put",
+    "random_groups",
     "resample",
     "running_mean",
     "scale",

@@ -80,10 +80,11 @@ class CorpusSweeper:
 
     def __init__(self, plan: Sweeper, corpus: Corpus) -> None:
         self.plan, self.corpus = plan, corpus
+        self.about = about(plan)
 
     def described(self) -> tuple[dict[str, Any], bool]:
         """What is to be known of the effects; and that lines of text are no pairs."""
-        return about(self.plan), False
+        return self.about, False
 
     def read(self, chunk: Chunk) -> Part:
         """The effects on the prompts of a chunk; lines that are none are left out, counted and named."""
@@ -97,7 +98,7 @@ class CorpusSweeper:
                 prompts.append(((file, line), self.plan.read(prompt, (file, line))))
             except RegardError as error:
                 _leave_out(left_out, "too long" if isinstance(error, TooLongError) else "unfit", str(error))
-        return Part(Table.of(self.plan.records(prompts), about(self.plan)), left_out, chunk.digest)
+        return Part(Table.of(self.plan.records(prompts), self.about), left_out, chunk.digest)
 
 
 def _leave_out(left_out: LeftOut, reason: str, what: str, count: int = 1) -> None:
