@@ -7,6 +7,7 @@ every way that a batch may hold it.
 import json
 import pickle
 import re
+import warnings
 from dataclasses import dataclass
 
 import pytest
@@ -289,6 +290,33 @@ def of_sweeps(seen):
     return [regard.sweep(tiny(seen.name), alone, logit_difference(3, 5, mask=mask), kind=kind).differences]
 
 
+def of_effects(seen):
+    """Of prompts of one batch, each by itself: the loss without each head, and what gradients say of it."""
+    if seen.name != "llama":
+        return []
+    alone = {name: seen.given[name][seen.item : seen.item + 1] for name in ("input_ids", "attention_mask")}
+    run = regard.sweep(tiny("llama"), alone, ["loss"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a loss at its optimum: numbers are compared here, not believed
+        estimated = regard.attribute(tiny("llama"), alone, ["loss"])
+    return [run.differences, estimated.differences]
+
+
+def of_mixtures(seen):
+    sample = seen.one_pass.sample(seen.item)
+    some = {(0, 1): 0.75, (1, 0): -2.0}
+    found = [regard.mixture(stack(seen, sample), some).dense()]
+    touching = regard.contacts(stack(seen, sample), some, residues=range(1, len(TEXT))).map
+    found += [touching.dense(), touching[0, 0, 1:3, :2]]
+    if seen.name == "marian":
+        times = regard.word_times(sample, [(0, 1), (1, 0)], prompt=1, seconds=0.5, median=1)
+        found += [[one.start for one in times.tokens], times.entropy]
+    if seen.name == "llama":
+        kept = regard.cache(sample, budgets=[1, 2], prompt=3, window=2, sinks=1)
+        found += [kept.retained, kept.change]
+    return found
+
+
 def of_alignments(seen):
     if seen.name != "marian":
         return []
@@ -318,6 +346,8 @@ REPORTS = {
     "ablate": of_ablation,
     "intervene": of_interventions,
     "sweep": of_sweeps,
+    "attribute": of_effects,
+    "mixture": of_mixtures,
     "align": of_alignments,
 }
 """What is reported, by the public function that it is asked of."""
@@ -329,6 +359,8 @@ ALSO = {
     "align": {"aer", "Alignment", "rank_heads"},
     "intervene": {"interventions", "reference"},
     "sweep": {"Sweep", "measures"},
+    "attribute": {"Effects"},
+    "mixture": {"contacts", "word_times", "cache"},
 }
 """Those that are asked beside it."""
 

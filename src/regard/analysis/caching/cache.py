@@ -12,6 +12,7 @@ from regard.analysis.mixtures.mixture import layers_of
 from regard.arguments import number, one_of, several, whole_number
 from regard.errors import OptionError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.positions import take
 from regard.progress import bar
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _of_layer(
         share = left / mass.clamp(min=torch.finfo(mass.dtype).tiny)
         retained[:, mine] = share.mean(1).unflatten(1, (len(names), -1)).transpose(0, 1).cpu()
         if value is not None and change is not None:
-            ours = value[0, key_head * value.shape[1] // kv_heads].to(later.device, later.dtype)  # (keys, dim)
+            ours = _value(later, value)  # (keys, dim)
             change[:, mine] = (
                 _changes(later, ours, keep, left + torch.where(1 - mass > ROUNDING, 1 - mass, 0))
                 .unflatten(1, (len(names), -1))
@@ -234,6 +235,13 @@ def _of_layer(
         return retained, change, torch.nan
     width = factors.key.shape[3] + (factors.key.shape[3] if value is None else value.shape[3])
     return retained, change, float(kv_heads * width * factors.key.element_size())
+
+
+def _value(amap: AttentionMap, value: Tensor) -> Tensor:
+    """What the keys that a map shows carry, for heads that share them: a call's values are all that its source has."""
+    view = amap.view
+    group = view.source.shape[1] // value.shape[1]
+    return take(value[view.batch[0], view.heads[0] // group], 0, view.keys).to(amap.device, amap.dtype)
 
 
 def _kept(score: Tensor, counts: Sequence[int], total: int) -> Tensor:
