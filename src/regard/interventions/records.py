@@ -18,8 +18,9 @@ class Records:
         line: its place in that file, or in the list, from 0.
         group: prompts that are not independent of each other share one; "" for a prompt that stands alone.
         draw: which of several draws of the replacement it is, from 0.
-        unchanged: the measure of the model as it is.
-        other: of the prompt's partner; NaN where there is none.
+        unchanged: the measure of the run that is changed, as it is: the prompt's; with ``patch(direction="denoise")`` its
+            partner's.
+        other: of the run whose activations go in: the partner's; with "denoise" the prompt's. NaN where there is none.
         changed: of the model with its site replaced.
         tokens: how many the prompt has.
     """

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace as replace_fields
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -216,8 +216,7 @@ def _estimates(
 
 def _of_site(asked: Asked, batch: Batch, estimates: dict[tuple[str, int], Tensor]) -> Tensor:
     """The estimate of a site for each prompt: the sum over its heads and its positions."""
-    site = asked.site
-    assert isinstance(site, Heads)  # noqa: S101 - checked above
+    site = cast("Heads", asked.site)  # attribute takes no others
     total = torch.zeros(len(batch.prompts), dtype=torch.float64)
     for layer, head in site.places:
         each = estimates[asked.kind, layer][:, head]  # (batch, positions)
