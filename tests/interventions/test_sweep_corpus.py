@@ -261,6 +261,7 @@ def test_killed_and_gone_on_it_is_the_same_file(tmp_path):
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(find_spec("ray") is None, reason='it needs pip install "regard[ray]"')
+@pytest.mark.exhaustive
 def test_workers_write_the_file_that_one_process_writes(tmp_path):
     folder, place = saved_model("gpt2", tmp_path / "model"), written(tmp_path / "p.jsonl", rows_of(13))
     for engine in ("process", "ray"):
@@ -270,6 +271,7 @@ def test_workers_write_the_file_that_one_process_writes(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_memory_does_not_grow_with_the_corpus(tmp_path, monkeypatch):
     """What is held after each chunk is as much at the end as near the beginning, but for the names of parts."""
     monkeypatch.setattr(prompt_corpus, "CHUNK_PROMPTS", 5)

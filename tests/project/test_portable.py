@@ -87,7 +87,7 @@ print(sys.flags.optimize, regard.__version__)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
 def test_the_package_works_without_asserts_and_docstrings(level, tmp_path):
     done = subprocess.run(
         [sys.executable, "-" + "O" * level, "-W", "error::SyntaxWarning", "-c", SMOKE],

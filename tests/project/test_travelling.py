@@ -75,6 +75,7 @@ def test_a_process_that_was_spawned(made, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_workers_of_joblib_and_of_a_data_loader(made, expected):
     joblib = pytest.importorskip("joblib")
     few = {name: made[name] for name in ("recording", "map", "mask", "survey", "translation", "card of grouped-query")}

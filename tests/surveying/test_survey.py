@@ -310,6 +310,7 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
+@pytest.mark.exhaustive
 def test_memory_does_not_grow_with_the_corpus(tmp_path):
     program = MEMORY.replace("TESTS", str(Path(__file__).parents[1])).replace("FOLDER", str(tmp_path))
     lines = 48_000  # a program of the same size differs by some megabytes from run to run: fewer lines would drown in them

@@ -170,6 +170,7 @@ def test_through_the_messages_of_a_widget(browser, amap, tmp_path):
     opened.finish()
 
 
+@pytest.mark.exhaustive
 def test_from_a_server(browser, amap, tmp_path):
     path = tmp_path / "<img src=x onerror=alert(1)>.safetensors"
     amap.save(path)

@@ -180,6 +180,7 @@ def lab(tmp_path_factory):
 
 @pytest.mark.browser
 @pytest.mark.long
+@pytest.mark.exhaustive
 def test_in_jupyterlab(lab, browser):
     folder, address = lab
     translation = regard.translate("The cat sat on the mat.")

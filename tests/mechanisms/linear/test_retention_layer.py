@@ -79,7 +79,7 @@ def test_divisors_before_the_norm_change_nothing(layer):
 def test_what_is_refused():
     with pytest.raises(OptionError, match=r"expected dim to be a multiple of 2·heads, got dim=9 and heads=3"):
         MultiScaleRetention(9, 3)
-    with pytest.raises(OptionError, match="value_factor: expected a whole number of at least 1, got 0"):
+    with pytest.raises(OptionError, match="value_factor: expected a whole number from 1 to 87,381, got 0"):
         MultiScaleRetention(12, 3, value_factor=0)
     with pytest.raises(OptionError, match="start: expected a whole number of at least 0, got -1"):
         MultiScaleRetention(12, 3).recurrent(torch.ones(1, 2, 12), start=-1)

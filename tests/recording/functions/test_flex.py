@@ -275,6 +275,7 @@ def test_uncompiled_code_does_not_look_at_the_list():
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # those of the compiler
+@pytest.mark.exhaustive
 def test_the_compiled_kernel_keeps_running():
     """The list is obeyed, the output is the same to the bit, and nothing is compiled that was not before."""
     compiled = torch.compile(flex_attention)
