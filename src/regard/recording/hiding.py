@@ -12,10 +12,8 @@ from torch.nn import functional
 
 from regard.maps.attention_map import AttentionMap
 from regard.maps.factors import Factors
+from regard.maps.sinks import taken_by_sinks
 from regard.positions import positions_of, take
-
-ROUNDING = 1e-4
-"""Rows of given weights that sum to 1 less this have lost nothing to a sink."""
 
 BLOCK = 2**24
 """Scores, or answers of a mask, that stand in memory together."""
@@ -83,9 +81,9 @@ def _without(amap: AttentionMap, value: Tensor, keys: Tensor, rows: list[int], h
     hidden = keys[:, None, None]  # (batch, 1, 1, keys)
     if factors is None:
         weights = amap.select(heads=heads, queries=rows).dense()
-        sunk = 1 - weights.sum(-1, keepdim=True)
+        sunk = taken_by_sinks(weights.sum(-1, keepdim=True))
         weights = weights.masked_fill(hidden, 0)
-        left = weights.sum(-1, keepdim=True) + torch.where(sunk > ROUNDING, sunk, 0)
+        left = weights.sum(-1, keepdim=True) + sunk
         return weights / left.masked_fill(left == 0, 1) @ value.to(weights)
     seen = _seen(factors, heads, rows)
     hidden, value = hidden[..., seen], value[:, :, seen]

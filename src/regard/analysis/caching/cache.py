@@ -12,14 +12,12 @@ from regard.analysis.mixtures.mixture import layers_of
 from regard.arguments import number, one_of, several, whole_number
 from regard.errors import OptionError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.sinks import taken_by_sinks
 from regard.positions import take
 from regard.progress import bar
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Axes, Figure
-
-ROUNDING = 1e-4
-"""Rows that sum to 1 less this have lost nothing to a sink."""
 
 
 @dataclass(frozen=True)
@@ -226,10 +224,7 @@ def _of_layer(
         if value is not None and change is not None:
             ours = _value(later, value)  # (keys, dim)
             change[:, mine] = (
-                _changes(later, ours, keep, left + torch.where(1 - mass > ROUNDING, 1 - mass, 0))
-                .unflatten(1, (len(names), -1))
-                .transpose(0, 1)
-                .cpu()
+                _changes(later, ours, keep, left + taken_by_sinks(mass)).unflatten(1, (len(names), -1)).transpose(0, 1).cpu()
             )
     if factors is None:
         return retained, change, torch.nan

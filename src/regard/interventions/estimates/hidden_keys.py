@@ -10,6 +10,7 @@ from regard.analysis.weighted.output_gradients import output_gradients
 from regard.analysis.weighted.weighted_maps import Weighted, key_heads, map_of
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
+from regard.maps.sinks import taken_by_sinks
 from regard.maps.source import Ranges, Source
 from regard.positions import Positions, take
 
@@ -18,9 +19,6 @@ _STRONG = 0.5
 
 _CELLS = 2**20
 """Weights of whole rows that stand in memory for them at once."""
-
-_ROUNDING = 1e-4
-"""Rows that sum to 1 less this have lost nothing to a sink."""
 
 
 def hidden_keys(recording: Any, score: Tensor) -> list[AttentionMap]:
@@ -110,7 +108,7 @@ class _Hidden:
         keys = range(self.source.shape[3])
         weights = self.source.weights(batch, heads, queries, keys).double()[0, 0]
         carried = self._carried(batch, heads, queries, keys)[0, 0]
-        sunk = 1 - weights.sum(dim=1)  # what a sink takes; else rounding
+        sunk = taken_by_sinks(weights.sum(dim=1))
         weights[range(len(queries)), list(strongest)] = 0
-        left = weights.sum(dim=1) + torch.where(sunk > _ROUNDING, sunk, 0)
+        left = weights.sum(dim=1) + sunk
         return (weights * carried).sum(dim=1) / left.masked_fill(left == 0, 1)
