@@ -29,6 +29,7 @@ from regard.interventions.sites import Edges, Path, Site, Where
 from regard.progress import bar
 from regard.recording.kinds import Kinds
 from regard.recording.observe import observe
+from regard.recording.sweep import refuse_training
 
 
 @dataclass
@@ -183,16 +184,3 @@ def about(plan: Sweeper) -> dict[str, Any]:
         "higher_is_better": {one.name: one.higher_is_better for one in plan.measures},
         "versions": {package: version(package) for package in ("regard", "torch")},
     }
-
-
-def refuse_training(model: nn.Module) -> None:
-    """Refuse a model of which a part is in training.
-
-    Raises:
-        OptionError: one is.
-    """
-    if training := [name or type(part).__name__ for name, part in model.named_modules() if part.training]:
-        raise OptionError(
-            f"model: expected all of it in evaluation mode, got {training[0]} in training, where it may drop out at random; "
-            "call model.eval()"
-        )

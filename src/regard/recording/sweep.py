@@ -137,11 +137,7 @@ def sweep(
     for name, function in (("measure", measure), ("run", run)):
         if not callable(function) and not (name == "run" and function is None):
             raise DtypeError(f"{name}: expected a function, got {in_short(function)}; regard.measures has some of the output")
-    if training := [name or type(part).__name__ for name, part in model.named_modules() if part.training]:
-        raise OptionError(
-            f"model: expected all of it in evaluation mode, got {training[0]} in training, where it may drop out at random; "
-            "call model.eval()"
-        )
+    refuse_training(model)
     if run is None:
         run = _one_pass
         if isinstance(inputs, Mapping) and (strange := [name for name in inputs if not isinstance(name, str)]):
@@ -160,6 +156,19 @@ def sweep(
         with torch.no_grad(), ablate(model, [(layer, head)], kind=counting.kind, how=how):
             measured[layer, head] = _number(measure(run(model, inputs)))
     return Sweep(counting.kind, baseline, measured)
+
+
+def refuse_training(model: nn.Module) -> None:
+    """Refuse a model of which a part is in training.
+
+    Raises:
+        OptionError: one is.
+    """
+    if training := [name or type(part).__name__ for name, part in model.named_modules() if part.training]:
+        raise OptionError(
+            f"model: expected all of it in evaluation mode, got {training[0]} in training, where it may drop out at random; "
+            "call model.eval()"
+        )
 
 
 def _one_pass(model: Any, inputs: Any) -> Any:
