@@ -104,6 +104,16 @@ def test_a_table_and_a_picture(recording):
     assert list(lines[0].get_ydata()) == pytest.approx(report.retained[0].flatten(0, 1).mean(0).tolist())
 
 
+@pytest.mark.parametrize("width", [None, 3.3])
+def test_all_of_a_picture_is_on_it(recording, width):
+    figure = regard.cache(recording, ["tova", "snapkv"], [4, 8], prompt=PROMPT).figure(width=width)
+    figure.draw_without_rendering()
+    drawn, (across, down) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0) >= 0, drawn
+    assert drawn.x1 <= across, drawn
+    assert drawn.y1 <= down, drawn
+
+
 def test_what_has_no_answer_is_refused(recording):
     with pytest.raises(OptionError, match="some rows have to come after it"):
         regard.cache(recording, prompt=TOKENS)

@@ -10,6 +10,7 @@ from regard.figures.figure_files import figure_of
 from regard.figures.fonts import lettered
 from regard.figures.looks import POINTS, look_of
 from regard.figures.matrices import title_said
+from regard.figures.panels import EDGE, title_room, wrapped_title
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Of Okabe and Ito, told apart by all eyes."""
@@ -30,8 +31,10 @@ def cache_figure(
     with lettered([title, *lines]):
         if ax is None:
             across = max(width_for(look, 5.6 * POINTS), 20 * look.font)  # narrower, its sides have no room
-            canvas = canvas_for(across, 0.62 * across, look)
-            ax = canvas.axes(5 * look.font, 3.5 * look.font, across - 6.5 * look.font, 0.62 * across - 8 * look.font)
+            title = wrapped_title(title, look.title, across - 6.5 * look.font - EDGE)
+            plot, above = 0.62 * across - 8 * look.font, max(2.2 * look.font, title_room(title, look) + EDGE)
+            canvas = canvas_for(across, above + plot + 5.5 * look.font, look)
+            ax = canvas.axes(5 * look.font, above, across - 6.5 * look.font, plot)
         figure_of(ax).set_facecolor(look.theme.background)
         ax.set_facecolor(look.theme.background)
         for (name, (mean, low)), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
@@ -46,8 +49,9 @@ def cache_figure(
             ax.spines[side].set_visible(False)
         for side in ("left", "bottom"):
             ax.spines[side].set_color(look.theme.text)
-        ax.set_xlabel("keys of the prompt that a head keeps", fontsize=look.small, color=look.theme.text)
-        ax.set_ylabel("weight left; below, the tenth that keeps least", fontsize=look.small, color=look.theme.text)
+        below = "keys of the prompt that a head keeps\nband: to the tenth of heads that keeps least"
+        ax.set_xlabel(below, fontsize=look.small, color=look.theme.text)
+        ax.set_ylabel("share of weight left", fontsize=look.small, color=look.theme.text)
         ax.set_title(title, fontsize=look.title, color=look.theme.text, loc="left")
-        ax.legend(fontsize=look.small, frameon=False, labelcolor=look.theme.text, loc="lower right")
+        ax.legend(fontsize=look.small, frameon=False, labelcolor=look.theme.text, loc="best")
         return figure_of(ax)
