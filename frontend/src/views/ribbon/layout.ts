@@ -63,7 +63,7 @@ export function layOut(
     };
   }
   const widest = widths.map((side) => Math.min(Math.max(0, ...side), 260));
-  const between = Math.max(140, Math.min(420, width - widest[0] - widest[1] - 2 * (MARGIN + NUMBER)));
+  const between = Math.max(90, Math.min(420, width - widest[0] - widest[1] - 2 * (MARGIN + NUMBER)));
   const whole = Math.max(width, widest[0] + widest[1] + between + 2 * (MARGIN + NUMBER));
   const left = (whole - between - widest[0] - widest[1]) / 2 + widest[0];
   const rows = Math.max(keys.length, queries.length);
