@@ -232,7 +232,8 @@ class Effects(Pictured):
         """How much of the way from the partner's measure is left: Σ (changed − other) / Σ (unchanged − other).
 
         A ratio of means, with Fieller's interval: 1 where replacing the site changes nothing, 0 where it makes the prompt as
-        its partner. (A mean of ratios is ruled by prompts that hardly differ from their partner.)
+        its partner. Where the partner runs (``patch(direction="denoise")``), 1 − the share is what the site brings back.
+        (A mean of ratios is ruled by prompts that hardly differ from their partner.)
 
         Raises:
             OptionError: prompts without partners, or that differ so little from them that the sum below may be 0.
