@@ -57,6 +57,14 @@ def test_sites_that_are_no_heads_have_no_cells():
     assert len(Effects.of(columns).figure().axes) == 1
 
 
+def test_several_sites_at_one_head_have_no_cell():
+    columns = columns_of(5, 1, 3)
+    columns["head"] = [min(head, 1) for head in columns["head"]]  # 0.2 as a path from 0.1 would be
+    matrix, whiskers = Effects.of(columns).figure().axes
+    assert matrix.collections[0].get_array().shape[-1] == 1
+    assert len(whiskers.get_yticklabels()) == 3
+
+
 def test_one_prompt_is_drawn_without_intervals():
     matrix, whiskers = Effects.of(columns_of(1)).figure().axes
     assert matrix.collections

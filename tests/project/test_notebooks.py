@@ -22,7 +22,8 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 2_500_000
 BESIDE = "induction_model"  # a folder that notebooks find beside them
 
-WITHOUT_PICTURES = WITHOUT_EXERCISES = ("0_pytorch",)
+WITHOUT_PICTURES = ("0_pytorch",)
+WITHOUT_EXERCISES = ("0_pytorch", "5_does_it_matter")
 
 LEARNED = {
     "1_introduction": ("reverser-check", "reverser-map-check"),

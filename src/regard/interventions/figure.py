@@ -1,6 +1,7 @@
 """Effects as a picture: layers by heads in colours symmetric about 0, and beside them the strongest with their intervals."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,7 +49,7 @@ def _title(found: TestedSites) -> str:
 
 def _draw(found: TestedSites, rows: Sequence[SiteEffect], title: str, look: Look) -> Figure:
     letters, unit = look.small, look.unit
-    heads = [row for row in found.rows if row.place.is_head]
+    heads = _with_cells(found.rows)
     layers = sorted({(row.kind, row.layer) for row in heads})
     kinds = {kind for kind, _ in layers}
     names = [f"{kind} {layer}" if len(kinds) > 1 else str(layer) for kind, layer in layers]
@@ -83,6 +84,13 @@ def _draw(found: TestedSites, rows: Sequence[SiteEffect], title: str, look: Look
         _draw_strongest(whiskers, found, rows, labels, look)
     canvas.write(EDGE, canvas.size[1] - EDGE, notes, color=look.theme.dimmed, fontsize=0.9 * letters, va="bottom")
     return canvas.figure
+
+
+def _with_cells(rows: Sequence[SiteEffect]) -> list[SiteEffect]:
+    """Heads that are one site: of several at one head, such as its paths, none can have the cell."""
+    heads = [row for row in rows if row.place.is_head]
+    places = Counter((row.kind, row.layer, row.head) for row in heads)
+    return [row for row in heads if places[row.kind, row.layer, row.head] == 1]
 
 
 def _note(found: TestedSites, *, heads: bool, rows: bool) -> str:
