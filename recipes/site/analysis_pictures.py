@@ -8,10 +8,12 @@ The bars of error rates are ``measure_alignment.py``'s. Letters look as this mac
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 import regard
@@ -65,7 +67,20 @@ def word_links() -> Drawing:
     return lambda theme: found.figure(gold.sure, gold.possible, theme=theme)
 
 
-DRAWINGS = {heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200}  # dots an inch
+def passages_read() -> Drawing:
+    """Four words and one of them again, read by a transformer that copies: passages.md."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tables"))
+    from passages_found import LETTERS, WORDS, model_that_copies, prompt
+
+    model, alphabet = model_that_copies()
+    ids, spans, _ = prompt(torch.Generator().manual_seed(1))
+    with torch.no_grad(), regard.record(model, tokenizer=alphabet) as recording:
+        model(torch.tensor([ids]))
+    found = regard.passages(recording, spans, answer=range(2 + WORDS * LETTERS, len(ids)))
+    return lambda theme: found.figure(theme=theme)
+
+
+DRAWINGS = {heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200, passages_read: 160}  # dots an inch
 
 
 def main() -> None:

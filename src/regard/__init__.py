@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from regard.analysis.mixtures.contacts import contacts
     from regard.analysis.mixtures.mixture import mixture
     from regard.analysis.mixtures.word_times import word_times
+    from regard.analysis.passages.passages import passages
+    from regard.analysis.passages.retrieval import retrieval_heads
     from regard.analysis.weighted.norms import norm_weighted
     from regard.analysis.weighted.relevance import gradient_weighted, relevance
+    from regard.axes.spans import Spans
     from regard.figures.heads_grid import heads_grid
     from regard.figures.heatmap import heatmap
     from regard.figures.token_scores import token_scores
@@ -60,6 +63,7 @@ _HOME = {
     "MultiHeadAttention": "mechanisms.attention_layers",
     "Recording": "recording.recording",
     "SimpleAttention": "mechanisms.attention_layers",
+    "Spans": "axes.spans",
     "Survey": "surveying.survey_file",
     "Sweep": "recording.sweep",
     "Trace": "mechanisms.softmax_attention",
@@ -88,9 +92,11 @@ _HOME = {
     "norm_weighted": "analysis.weighted.norms",
     "online_attention": "mechanisms.online_softmax",
     "page": "viewer.page.page",
+    "passages": "analysis.passages.passages",
     "record": "recording.record",
     "reference": "interventions.reference",
     "relevance": "analysis.weighted.relevance",
+    "retrieval_heads": "analysis.passages.retrieval",
     "rollout": "analysis.flow.rollout",
     "save": "viewer.saving",
     "show": "viewer.notebook.show",
@@ -110,6 +116,7 @@ __all__ = [
     "MultiHeadAttention",
     "Recording",
     "SimpleAttention",
+    "Spans",
     "Survey",
     "Sweep",
     "Trace",
@@ -138,9 +145,11 @@ __all__ = [
     "norm_weighted",
     "online_attention",
     "page",
+    "passages",
     "record",
     "reference",
     "relevance",
+    "retrieval_heads",
     "rollout",
     "save",
     "show",

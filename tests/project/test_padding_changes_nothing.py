@@ -314,6 +314,11 @@ def of_mixtures(seen):
     if seen.name == "llama":
         kept = regard.cache(sample, budgets=[1, 2], prompt=3, window=2, sinks=1)
         found += [kept.retained, kept.change]
+    answer, places = ([2], ([0], [1])) if seen.name == "marian" else ([3, 4], ([0, 1], [2]))
+    read = regard.passages(stack(seen, sample), regard.Spans(("one", "other"), places), answer=answer)
+    found += [read.mass, read.lift, read.lift_without_sinks]
+    if seen.name != "marian":
+        found.append(regard.retrieval_heads(stack(seen, sample), [0, 1, 2], answer=answer))
     return found
 
 
@@ -360,7 +365,7 @@ ALSO = {
     "intervene": {"interventions", "reference"},
     "sweep": {"Sweep", "measures"},
     "attribute": {"Effects"},
-    "mixture": {"contacts", "word_times", "cache"},
+    "mixture": {"contacts", "word_times", "cache", "passages", "retrieval_heads", "Spans"},
 }
 """Those that are asked beside it."""
 

@@ -113,6 +113,7 @@ def test_public_modules_are_few():
         "regard.analysis.flow",
         "regard.analysis.heads",
         "regard.analysis.mixtures",
+        "regard.analysis.passages",
         "regard.errors",
         "regard.interventions",
         "regard.lessons",

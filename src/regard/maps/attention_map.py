@@ -263,7 +263,7 @@ class AttentionMap(MapStatistics, Pictured):
 
         Args:
             queries: "words", "characters", a unit that the axis has; a list of words, or a function that cuts a text into
-                them; or spans: ranges or lists of positions. Rows as they are where not given.
+                them; or spans: ``Spans``, ranges or lists of positions. Rows as they are where not given.
             keys: likewise, for the columns.
 
         Raises:

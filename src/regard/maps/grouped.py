@@ -12,13 +12,14 @@ from torch import Tensor
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
 from regard.axes.line import Groups
+from regard.axes.spans import Spans
 from regard.errors import OptionError, ShapeError, in_short
 from regard.maps.reading.parts import BLOCK_BYTES
 from regard.maps.view import MapData, MapView
 from regard.positions import Positions
 from regard.tokens.words import Words
 
-Asked = Words | Callable[[str], Iterable[str]] | str | Sequence[str] | Sequence[Sequence[int]]
+Asked = Words | Spans | Callable[[str], Iterable[str]] | str | Sequence[str] | Sequence[Sequence[int]]
 """How positions are put together: a unit, words that are given or a function that cuts a text into them, or spans."""
 
 
@@ -38,8 +39,8 @@ def _groups(name: str, own: Axis | None, asked: Asked | None, size: int) -> tupl
     axis = own or Axis.unknown(size)
     if asked is None:
         return tuple((at,) for at in range(size)), axis
-    if isinstance(asked, Words):
-        units = asked
+    if isinstance(asked, Words | Spans):
+        units = asked.words if isinstance(asked, Spans) else asked
     elif not isinstance(asked, str) and isinstance(asked, Sequence) and asked and not isinstance(asked[0], str):
         units = _of_spans(name, asked, axis)
     else:

@@ -1,0 +1,363 @@
+"""How much of an answer's attention each passage of a prompt has, beside what chance would give it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from regard.analysis.heads.visibility import visible_counts
+from regard.analysis.mixtures.mixture import Head, layers_of
+from regard.analysis.passages.answers import rows_of
+from regard.arguments import number, one_of, whole_number
+from regard.axes.spans import Parts, Spans
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
+from regard.maps.attention_map import AttentionMap
+from regard.pictured import Pictured
+from regard.progress import bar
+
+if TYPE_CHECKING:
+    from regard.figures.figure_files import Axes, Figure
+
+STATISTICS = ("lift", "lift_without_sinks", "mass", "mass_without_sinks", "density")
+"""What a passage may be ranked by."""
+
+SINK = 0.1
+"""A key that so much of a row goes to, in the mean of rows that have nothing to do with the answer, may be a sink."""
+
+TIMES = 5.0
+"""It is one if that is so many times what it had if attention were spread evenly."""
+
+LISTENED = 256
+"""Rows in which sinks are looked for: evenly chosen from the second half of those before the answer."""
+
+FEWEST = 16
+"""Rows that have to see a key before it can be called a sink."""
+
+
+class Ranked(NamedTuple):
+    """A passage among others: its value, how many of the heads rank it first, and how many tokens it has."""
+
+    name: str
+    value: float
+    first: int
+    tokens: int
+
+
+@dataclass(frozen=True, repr=False)
+class Passages(Pictured):
+    """Attention from the rows of an answer to passages.
+
+    Tensors are (layers, heads, passages and the rest); NaN where a layer has fewer heads. The rest is what belongs to none.
+
+    Attributes:
+        spans: the passages.
+        layers: which layers.
+        rows: of the answer.
+        keys: how many there are.
+        mass: mean over rows t of Σ_{k∈S} w_tk. With the rest they sum to a row's mass, if no token is in two passages.
+        lift: mass / mean over t of #(S ∩ V(t)) / #V(t), where V(t) are the keys that row t may see: 1 where attention is spread
+            evenly, whatever the length of the passage and wherever it stands.
+        mass_without_sinks: the share of what does not go to sinks.
+        lift_without_sinks: lift, with sinks counted neither as seen nor as mass.
+        density: mass / #S.
+        sinks: whether a key is a sink of a head, (layers, heads, keys).
+    """
+
+    spans: Spans
+    layers: tuple[int, ...]
+    rows: tuple[int, ...]
+    keys: int
+    mass: Tensor
+    lift: Tensor
+    mass_without_sinks: Tensor
+    lift_without_sinks: Tensor
+    density: Tensor
+    sinks: Tensor
+
+    def ranked(self, by: str = "lift", *, heads: Mapping[Head, float] | None = None) -> list[Ranked]:
+        """The passages, the strongest first; last, with NaN, those that none of the rows may see.
+
+        Args:
+            by: one of ``STATISTICS``.
+            heads: what each head counts, {(layer, head): weight}, as retrieval heads by their score; where not given the mean
+                of all, which is no more than a first look.
+
+        Raises:
+            OptionError: another statistic, a head that is not there, or weights of which none is above 0.
+
+        Example:
+            >>> import regard
+            >>> amap = regard.AttentionMap(torch.randn(1, 2, 9, 4), torch.randn(1, 2, 9, 4), causal=True)
+            >>> found = passages(amap, Spans(("first", "second"), (range(0, 3), range(3, 6))), answer=[7, 8])
+            >>> sorted(line.name for line in found.ranked())
+            ['first', 'second']
+        """
+        values, counts = self._chosen(by, heads)
+        of_heads = values[:, : len(self.spans)]
+        firsts = of_heads.nan_to_num(nan=-1).argmax(1).bincount(minlength=len(self.spans)).tolist()
+        lines = [
+            Ranked(name, mean, first, len(places))
+            for name, mean, first, places in zip(
+                self.spans.names, _means(of_heads, counts), firsts, self.spans.places, strict=True
+            )
+        ]
+        return sorted(lines, key=lambda line: (math.isnan(line.value), -line.value))
+
+    def contrast(self, neutral: "Passages") -> Tensor:
+        """The mass over that under a neutral prompt, (layers, heads, passages): what a question adds to what heads always do.
+
+        Args:
+            neutral: the same passages and heads under a prompt that asks for nothing in particular.
+
+        Raises:
+            OptionError: other passages; ShapeError: other heads.
+        """
+        if not isinstance(neutral, Passages):
+            raise DtypeError(f"neutral: expected passages under another prompt, got {in_short(neutral)}; call regard.passages")
+        if neutral.spans.names != self.spans.names:
+            raise OptionError(f"neutral: expected passages {in_short(self.spans.names)}, got {in_short(neutral.spans.names)}")
+        if neutral.mass.shape != self.mass.shape:
+            raise ShapeError(f"neutral: expected heads of {tuple(self.mass.shape)}, got those of {tuple(neutral.mass.shape)}")
+        return self.mass[..., :-1] / neutral.mass[..., :-1]
+
+    def agreement(self, effects: Mapping[str, float], by: str = "lift", *, heads: Mapping[Head, float] | None = None) -> float:
+        """Spearman's rank correlation of a statistic with what hiding each passage costs: 1 − 6 Σ d² / (n³ − n) without ties.
+
+        Attention is not importance. A passage's effect is the measure with it hidden − with it seen, ``regard.sweep`` with
+        ``edges(keys=…)`` and ``hide()``; here effects count by how much is lost, −effect.
+
+        Args:
+            effects: of each passage, by its name.
+            by: one of ``STATISTICS``.
+            heads: as for ``ranked``.
+
+        Raises:
+            OptionError: effects of other passages, or of fewer than three.
+        """
+        if not isinstance(effects, Mapping) or set(effects) != set(self.spans.names):
+            raise OptionError(f"effects: expected one by name for {in_short(self.spans.names)}, got {in_short(effects)}")
+        if len(effects) < 3:
+            raise OptionError(f"effects: expected those of at least 3 passages, got {len(effects)}; fewer say nothing of ranks")
+        found = {line.name: line.value for line in self.ranked(by, heads=heads)}
+        lost = {name: -number(f"effects[{name!r}]", effect) for name, effect in effects.items()}
+        one, other = (_ranks(torch.tensor([values[name] for name in self.spans.names])) for values in (found, lost))
+        one, other = one - one.mean(), other - other.mean()
+        return float(one @ other / (one.norm() * other.norm()))
+
+    def table(self) -> Iterator[Sequence[object]]:
+        """A line for each head and passage, for ``regard.save(found, "x.csv")``."""
+        yield ["layer", "head", "passage", "tokens", *STATISTICS]
+        sizes = [*map(len, self.spans.places), len(self.spans.rest(self.keys))]
+        for at, layer in enumerate(self.layers):
+            for head in range(self.mass.shape[1]):
+                if math.isnan(self.mass[at, head, 0].item()):
+                    continue
+                for which, name in enumerate([*self.spans.names, "rest"]):
+                    values = [float(getattr(self, statistic)[at, head, which]) for statistic in STATISTICS]
+                    yield [layer, head, name, sizes[which], *values]
+
+    def __str__(self) -> str:
+        heads = int((~self.mass[..., 0].isnan()).sum())
+        mass = {line.name: line.value for line in self.ranked("mass")}
+        bare = {line.name: line.value for line in self.ranked("lift_without_sinks")}
+        lines = [
+            f"{len(self.rows)} rows of the answer, means of all {heads} heads; lift is 1 where attention is spread evenly",
+            f"{'passage':<40}{'tokens':>8}{'lift':>8}{'no sinks':>10}{'mass':>8}  first in",
+        ]
+        for name, lift, first, tokens in self.ranked():
+            said = name if len(name) <= 38 else name[:37] + "…"
+            lines.append(f"{said:<40}{tokens:>8,}{lift:>8.2f}{bare[name]:>10.2f}{mass[name]:>8.3f}  {first} of {heads}")
+        rest = self.mass[..., -1]
+        lines.append(f"{'rest':<40}{len(self.spans.rest(self.keys)):>8,}{'':>18}{rest.nanmean().item():>8.3f}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def figure(
+        self,
+        by: str = "lift",
+        *,
+        heads: Mapping[Head, float] | None = None,
+        title: str | None = None,
+        width: float | None = None,
+        font: float | None = None,
+        theme: str = "light",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
+        """The prompt from its first to its last token: each passage where it stands, as high as its value, with its name.
+
+        Args:
+            by: one of ``STATISTICS``.
+            heads: as for ``ranked``.
+            title: above the picture.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
+            theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
+
+        Raises:
+            OptionError: another statistic or theme, or a head that is not there.
+        """
+        from regard.analysis.passages.figure import passages_figure
+
+        values, counts = self._chosen(by, heads)
+        means = [0.0 if math.isnan(mean) else mean for mean in _means(values[:, :-1], counts)]
+        who = f"mean of all {len(values)} heads" if heads is None else f"{len(values)} chosen heads"
+        said = f"{by.replace('_', ' ')} of the prompt's passages, {who}" if title is None else title
+        even = 1.0 if by.startswith("lift") else None
+        return passages_figure(
+            self.spans, means, self.keys, by.replace("_", " "), even, title=said, width=width, font=font, theme=theme, ax=ax
+        )
+
+    def _chosen(self, by: str, heads: Mapping[Head, float] | None) -> tuple[Tensor, Tensor]:
+        """The values of some heads, (heads, passages and rest), and what each counts, (heads,)."""
+        values: Tensor = getattr(self, one_of("by", by, STATISTICS))
+        if heads is None:
+            there = values[~self.mass[..., 0].isnan()]
+            return there, torch.ones(len(there), dtype=torch.float64)
+        if not isinstance(heads, Mapping) or not heads:
+            raise OptionError(f"heads: expected what each counts, {{(layer, head): weight}}, got {in_short(heads)}")
+        found, counts = [], []
+        for place, weight in heads.items():
+            if not isinstance(place, tuple) or len(place) != 2:
+                raise DtypeError(f"heads: expected (layer, head) for each, got {in_short(place)}")
+            layer = whole_number("heads", place[0], 0)
+            head = whole_number("heads", place[1], 0)
+            at = self.layers.index(layer) if layer in self.layers else -1
+            if at < 0 or head >= values.shape[1] or bool(self.mass[at, head, 0].isnan()):
+                raise OptionError(f"heads: expected heads of layers {', '.join(map(str, self.layers))}, got {place}")
+            found.append(values[at, head])
+            counts.append(number("heads", weight, least=0, advice="a weight of 0 or more"))
+        if sum(counts) <= 0:
+            raise OptionError("heads: expected at least one weight above 0, got none")
+        return torch.stack(found), torch.tensor(counts, dtype=torch.float64)
+
+
+@torch.no_grad()
+def passages(
+    recording: Any, spans: Spans | Parts, *, answer: str | Sequence[int], kind: str | None = None, sink: float = SINK
+) -> Passages:
+    """mass(S) = mean over rows t of the answer of Σ_{k∈S} w_tk, and lift(S) = mass(S) / mean over t of #(S ∩ V(t)) / #V(t).
+
+    Which passage did this answer look at? Mass favours what is long, and what stands early in a causal text; lift takes both
+    out, and is what passages are ranked by. One streaming pass over the rows of the answer, at any length.
+
+    Sinks are found, not supposed: a key is one of a head where it takes ``sink`` of a row or more, and five times its even
+    share, in the mean of up to 256 rows from the second half of those before the answer. What looks like a passage that was
+    read may be the sink in it.
+
+    Attention is not importance: hide the passages too, and see whether the two agree (``Passages.agreement``).
+
+    Args:
+        recording: a recording or maps of one sequence, prompt and answer in one pass.
+        spans: the passages: ``Spans``, or texts as they stand in the prompt, or texts by name.
+        answer: positions of its tokens, or its text.
+        kind: as in ``regard.mixture``.
+        sink: from which mean mass on a key is one.
+
+    Raises:
+        OptionError: passages or an answer that are not there; ShapeError: several sequences, or spans beyond the map.
+
+    Example:
+        >>> import regard
+        >>> recording = regard.translate("The cat sat on the mat.").recording
+        >>> found = passages(recording, ["the cat", "on the mat"], answer="chat", kind="cross")
+        >>> found.ranked()[0][0]
+        'the cat'
+    """
+    layers = layers_of(recording, kind)
+    number("sink", sink, above=0, most=1, advice="such as 0.1")
+    first = layers[min(layers)]
+    for layer, amap in layers.items():
+        if amap.shape[0] != 1:
+            raise ShapeError(f"recording: expected one sequence, got {amap.shape[0]}; take one: recording.sample(0)")
+        if amap.shape[2:] != first.shape[2:]:
+            raise ShapeError(
+                f"recording: expected maps of one size, got {first.shape[2:]} and {amap.shape[2:]} in layer {layer}"
+            )
+    if not isinstance(spans, Spans):
+        spans = Spans.found(first.keys, spans)
+    if not len(spans):
+        raise OptionError("spans: expected at least one passage, got none")
+    size = first.shape[3]
+    if (beyond := max(at for one in spans.places for at in one)) >= size:
+        raise ShapeError(f"spans: expected positions from 0 to {size - 1}, the map's, got {beyond}")
+    rows = rows_of(first, answer)
+    order = bar(sorted(layers), desc="reading the answer", unit="layer", delay=1, leave=False)
+    found = [_of_layer(layers[layer], spans, rows, sink) for layer in order]
+    heads = max(one[0].shape[0] for one in found)
+    mass, lift, bare, bare_lift, sinks = (torch.stack([_widened(one[at], heads) for one in found]) for at in range(5))
+    counted = torch.tensor([*map(len, spans.places), len(spans.rest(size))], dtype=torch.float64)
+    names = tuple(sorted(layers))
+    return Passages(spans, names, rows, size, mass, lift, bare, bare_lift, mass / counted, sinks.nan_to_num() > 0)
+
+
+def _of_layer(amap: AttentionMap, spans: Spans, rows: tuple[int, ...], sink: float) -> tuple[Tensor, ...]:
+    """Mass, lift and both without sinks, (heads, passages and rest) each, and which keys are sinks, (heads, keys)."""
+    size, count = amap.shape[3], len(spans) + 1
+    real = torch.tensor(amap.keys.present)
+    belongs = torch.zeros(size, count, dtype=torch.float64)
+    for at, places in enumerate([*spans.places, spans.rest(size)]):
+        belongs[list(places), at] = 1
+    belongs *= real[:, None]  # padding is in no passage
+    part = amap.select(queries=list(rows))
+    sinks = _sinks(amap, rows, sink)
+    chosen = torch.stack([belongs.expand(len(sinks), -1, -1), belongs * ~sinks[..., None]])  # (2, heads, keys, passages)
+    masses = torch.zeros(2, amap.shape[1], count, dtype=torch.float64)
+    for block in part.rows(progress=None):
+        weights = block.weights[0].double().cpu().sum(1)  # (heads, keys of the block): sums over the answer's rows
+        masses[:, block.heads] += torch.einsum("hk,nhkp->nhp", weights, chosen[:, block.heads, block.columns])
+    masses /= len(rows)
+    expected = _expected(part, chosen)
+    total = masses[1].sum(-1, keepdim=True)
+    bare = torch.where(total > 0, masses[1] / total, 0)
+    return masses[0], masses[0] / expected[0], bare, bare / expected[1], sinks.double()
+
+
+def _expected(part: AttentionMap, chosen: Tensor) -> Tensor:
+    """What attention that is spread evenly would give, with and without sinks: mean over t of #(S ∩ V(t)) / #V(t)."""
+    _, heads, rows, _ = part.shape
+    total = torch.zeros_like(chosen[:, :, 0])
+    for row in range(rows):
+        of = torch.einsum("hk,nhkp->nhp", _seen(part, row).expand(heads, -1), chosen)
+        total += of / of.sum(-1, keepdim=True)
+    return total / rows
+
+
+def _sinks(amap: AttentionMap, rows: tuple[int, ...], sink: float) -> Tensor:
+    """Which keys are sinks of which heads, (heads, keys), by rows before the answer."""
+    before = [row for row in range(min(rows) // 2, min(rows)) if amap.queries.present[row]]
+    heard = before[:: max(1, math.ceil(len(before) / LISTENED))]
+    if len(heard) < FEWEST:
+        return torch.zeros(amap.shape[1], amap.shape[3], dtype=torch.bool)
+    part = amap.select(queries=heard)
+    count = even = torch.zeros(1, amap.shape[3], dtype=torch.float64)  # rows that see each key, and its even share of them
+    for row in range(len(heard)):
+        seen = _seen(part, row)
+        count, even = count + seen, even + seen / seen.sum(-1, keepdim=True).clamp(min=1)
+    taken = part.received()[0].double().cpu()
+    return (taken >= sink * count) & (taken >= TIMES * even) & (count >= FEWEST)
+
+
+def _seen(part: AttentionMap, row: int) -> Tensor:
+    """1 for each key that a row may see, (heads or 1, keys)."""
+    return visible_counts(part.select(queries=row), torch.ones(1, 1, dtype=torch.bool)).rows[0].double()
+
+
+def _widened(values: Tensor, heads: int) -> Tensor:
+    return torch.cat([values, values.new_full((heads - len(values), *values.shape[1:]), torch.nan)])
+
+
+def _means(values: Tensor, counts: Tensor) -> list[float]:
+    """Weighted means over heads, a number a passage; NaN where none of them may see it."""
+    there = ~values.isnan()
+    means: list[float] = ((counts[:, None] * values.nan_to_num()).sum(0) / (counts[:, None] * there).sum(0)).tolist()
+    return means
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Ranks, ties sharing their mean."""
+    return ((values[:, None] > values).sum(1) + ((values[:, None] == values).sum(1) + 1) / 2).double()

@@ -1,0 +1,301 @@
+"""Parts of a text, of pictures or of a sound, by name: the positions of each along one side of a map."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, overload
+
+from regard.arguments import number, several, text, whole_number, with_all
+from regard.axes.axis import Axis
+from regard.axes.places import Patch, Seconds
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
+from regard.tokens.decoded import Character, text_runs
+from regard.tokens.words import Words
+
+Parts = Sequence[str] | Mapping[str, str | tuple[int, int]]
+"""Parts of a text as they stand in it, or by name; or where they begin and end, in characters."""
+
+_END_OF_SENTENCE = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n\s*\n")
+
+
+@dataclass(frozen=True)
+class Spans(Sequence[str]):
+    """Named groups of positions. They read as a sequence of their names.
+
+    Spans may overlap, nest, or leave gaps: ``rest`` gives what belongs to none. ``amap.by(keys=spans)`` is the map to them.
+
+    Attributes:
+        names: of the spans.
+        places: the positions of each, in ascending order.
+
+    Example:
+        >>> spans = Spans(("question", "answer"), (range(0, 3), range(3, 5)))
+        >>> spans.names, spans.places
+        (('question', 'answer'), ((0, 1, 2), (3, 4)))
+    """
+
+    names: tuple[str, ...]
+    places: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        names = tuple(text("names", name) for name in several("names", self.names, "texts"))
+        places = tuple(
+            tuple(sorted({whole_number("places", at, 0) for at in several("places", one, "positions, as range(3, 8)")}))
+            for one in several("places", self.places, "positions of each span, as [range(3, 8)]")
+        )
+        if len(names) != len(places):
+            raise ShapeError(f"expected positions for each name, got {len(names)} names and {len(places)} lists of positions")
+        if again := [name for at, name in enumerate(names) if name in names[:at]]:
+            raise OptionError(f"names: expected each once, got {in_short(again[0])} twice; number them")
+        if empty := [name for name, one in zip(names, places, strict=True) if not one]:
+            raise ShapeError(f"places: expected at least one position for each span, got none for {in_short(empty[0])}")
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "places", places)
+
+    # -- where spans come from -------------------------------------------------------------------------------------
+
+    @classmethod
+    def found(cls, axis: Axis, parts: Parts) -> "Spans":
+        """Parts of the text that the tokens of a side spell: passages of a prompt, sentences, its question.
+
+        Blanks, case, accents and forms of characters do not count, as tokenizers change them. A token with characters of two
+        parts belongs to both.
+
+        Args:
+            axis: of one sequence, with texts: ``amap.keys``.
+            parts: texts, or texts by name; or (begin, end) in characters of that text.
+
+        Raises:
+            OptionError: a part that stands there twice or not at all, or positions without texts.
+
+        Example:
+            >>> import regard
+            >>> keys = regard.translate("The cat sat on the mat.").recording.cross[0].keys
+            >>> Spans.found(keys, {"who": "the cat", "where": "on the mat"}).places
+            ((0, 1), (3, 4, 5, 6))
+        """
+        letters = [one for run in _runs(axis) for one in run]
+        return cls._of_characters("".join(one.text for one in letters), [one.owners for one in letters], parts)
+
+    @classmethod
+    def in_text(cls, prompt: str, offsets: Any, parts: Parts) -> "Spans":
+        """Parts of a prompt by what a tokenizer says of its tokens: ``tokenizer(prompt, return_offsets_mapping=True)``.
+
+        Args:
+            prompt: the whole text that was tokenized.
+            offsets: (begin, end) of each token in it, in characters; (0, 0) for tokens that stand for none.
+            parts: as for ``found``.
+
+        Raises:
+            OptionError: a part that stands there twice or not at all, or offsets beyond the text.
+
+        Example:
+            >>> Spans.in_text("red fox. blue jay.", [(0, 3), (3, 7), (7, 8), (8, 13), (13, 17), (17, 18)], ["red fox", "jay"])
+            Spans(names=('red fox', 'jay'), places=((0, 1), (4,)))
+        """
+        text("prompt", prompt)
+        owners: list[tuple[int, ...]] = [()] * len(prompt)
+        for at, pair in enumerate(several("offsets", offsets, "(begin, end) of each token")):
+            begin, end = _pair("offsets", pair, len(prompt))
+            for letter in range(begin, end):
+                owners[letter] += (at,)
+        return cls._of_characters(prompt, owners, parts)
+
+    @classmethod
+    def sentences(cls, axis: Axis) -> "Spans":
+        """The sentences of the text that the tokens of a side spell.
+
+        One ends at ``.``, ``!``, ``?`` or ``…`` before a blank, at ``。``, ``！`` or ``？``, or at an empty line. That takes
+        "Dr. Who" for two: give ``found`` sentences of a segmenter where it matters.
+
+        Args:
+            axis: as for ``found``.
+
+        Raises:
+            OptionError: positions without texts.
+
+        Example:
+            >>> Spans.sentences(Axis.unknown(6).with_text(["▁It", "▁rains", ".", "▁We", "▁stay", "."])).places
+            ((0, 1, 2), (3, 4, 5))
+        """
+        names: list[str] = []
+        places = []
+        for run in _runs(axis):
+            said = "".join(one.text for one in run)
+            ends = [0, *(match.end() for match in _END_OF_SENTENCE.finditer(said)), len(said)]
+            for begin, end in pairwise(ends):
+                owners = tuple({at: None for one in run[begin:end] for at in one.owners})
+                if owners and said[begin:end].strip():
+                    names.append(f"{len(names) + 1}: {' '.join(said[begin:end].split())}")
+                    places.append(owners)
+        return cls(tuple(names), tuple(places))
+
+    @classmethod
+    def chat(cls, messages: Sequence[Mapping[str, Any]], tokenizer: Any, **template: Any) -> "Spans":
+        """The turns of ``tokenizer.apply_chat_template(messages, **template)``, with what opens and ends each.
+
+        A turn is what the rendered text has more than without it; templates that change earlier turns are refused.
+
+        Args:
+            messages: {"role": …, "content": …} each.
+            tokenizer: with a chat template, and one that says offsets (a fast one).
+            template: what else the template is given, as ``tools`` or ``add_generation_prompt``.
+
+        Raises:
+            OptionError: a template that changes earlier turns once there are more; DtypeError: no such tokenizer.
+        """
+        with_all("tokenizer", tokenizer, "a tokenizer with a chat template", ("apply_chat_template",))
+        turns = several("messages", messages, "messages, {'role': …, 'content': …} each")
+        if wrong := [one for one in turns if not isinstance(one, Mapping) or not isinstance(one.get("role"), str)]:
+            raise DtypeError(f"messages: expected {{'role': …, 'content': …}} each, got {in_short(wrong[0])}")
+        asked = template.pop("add_generation_prompt", False)
+        whole = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asked, **template)
+        begin, names, borders = 0, list[str](), list[tuple[int, int]]()
+        for at, message in enumerate(turns):
+            early = tokenizer.apply_chat_template(turns[: at + 1], tokenize=False, **template)
+            if not whole.startswith(early) or len(early) <= begin:
+                raise OptionError(
+                    f"messages: expected a template that only adds turns, got one that changes those before turn {at + 1}; "
+                    "give Spans.in_text the characters of each turn"
+                )
+            names.append(f"{at + 1}: {message['role']}")
+            borders.append((begin, len(early)))
+            begin = len(early)
+        encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+        return cls.in_text(whole, encoded["offset_mapping"], dict(zip(names, borders, strict=True)))
+
+    @classmethod
+    def images(cls, axis: Axis) -> "Spans":
+        """The patches of each picture, "image 0" on, by the places that the axis carries.
+
+        Raises:
+            OptionError: no position is known to be a patch.
+        """
+        found: dict[int, list[int]] = {}
+        for at, place in enumerate(_axis(axis).place or ()):
+            if isinstance(place, Patch):
+                found.setdefault(place.image, []).append(at)
+        if not found:
+            raise OptionError("axis: expected positions that are patches of pictures, got none; record with the model's inputs")
+        return cls(tuple(f"image {image}" for image in sorted(found)), tuple(tuple(found[image]) for image in sorted(found)))
+
+    @classmethod
+    def seconds(cls, axis: Axis, parts: Mapping[str, tuple[float, float]]) -> "Spans":
+        """Stretches of a sound by name, (begin, end) in seconds: the frames whose middle lies in them.
+
+        Raises:
+            OptionError: no position is known to be a moment of a sound, or none lies in a stretch.
+        """
+        frames = {at: (one.start + one.stop) / 2 for at, one in enumerate(_axis(axis).place or ()) if isinstance(one, Seconds)}
+        if not frames:
+            raise OptionError("axis: expected positions that are moments of a sound, got none; record with the model's inputs")
+        if not isinstance(parts, Mapping):
+            raise DtypeError(f"parts: expected (begin, end) in seconds by name, got {in_short(parts)}")
+        places = []
+        for name, pair in parts.items():
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise DtypeError(f"parts: expected (begin, end) in seconds, got {in_short(pair)} for {in_short(name)}")
+            begin, end = (number(f"parts[{name!r}]", one, least=0) for one in pair)
+            inside = tuple(at for at, middle in frames.items() if begin <= middle < end)
+            if not inside:
+                last = max(one.stop for one in axis.place or () if isinstance(one, Seconds))
+                raise OptionError(
+                    f"parts: expected stretches of {last:g} s of sound, got {in_short(pair)} for {in_short(name)}"
+                )
+            places.append(inside)
+        return cls(tuple(parts), tuple(places))
+
+    @classmethod
+    def _of_characters(cls, whole: str, owners: Sequence[tuple[int, ...]], parts: Parts) -> "Spans":
+        asked = parts if isinstance(parts, Mapping) else {one: one for one in several("parts", parts, "parts of the text")}
+        searched = _Searched(whole)
+        places = []
+        for part in asked.values():
+            begin, end = searched.find(part) if isinstance(part, str) else _pair("parts", part, len(whole))
+            found = tuple({at: None for letter in range(begin, end) for at in owners[letter]})
+            if not found:
+                raise OptionError(f"parts: expected parts that tokens stand for, got {in_short(part)}, which none does")
+            places.append(found)
+        return cls(tuple(text("parts", name, advice="names are texts") for name in asked), tuple(places))
+
+    # -- what is made of them --------------------------------------------------------------------------------------
+
+    def rest(self, size: int) -> tuple[int, ...]:
+        """The positions of so many that belong to no span."""
+        taken = {at for one in self.places for at in one}
+        return tuple(at for at in range(whole_number("size", size, 0)) if at not in taken)
+
+    @property
+    def words(self) -> Words:
+        """As words, which maps are grouped by."""
+        return Words(self.names, self.places)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, at: int | slice) -> str | tuple[str, ...]:
+        return self.names[at]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+
+def _axis(axis: object) -> Axis:
+    if not isinstance(axis, Axis):
+        raise DtypeError(f"axis: expected a side of a map, as amap.keys, got {in_short(axis)}")
+    return axis
+
+
+def _runs(axis: object) -> list[list[Character]]:
+    """The characters that the tokens of a side spell, between special tokens."""
+    line = _axis(axis).line
+    if line.spelled is None:
+        raise OptionError("axis: expected positions with texts, got none; give labels: amap.keys = tokens")
+    named = {token for token, out in zip(line.spelled, line.specials, strict=True) if out}
+    return text_runs(line.spelled, named, line.kind)
+
+
+class _Searched:
+    """A text in which parts are found whatever blanks, cases and accents they have."""
+
+    def __init__(self, whole: str) -> None:
+        self.whole = whole
+        folded = [(part, at) for at, letter in enumerate(whole) for part in _folded(letter)]
+        self.text, self.letters = "".join(part for part, _ in folded), [at for _, at in folded]
+
+    def find(self, part: str) -> tuple[int, int]:
+        """Where a part begins and ends."""
+        if (exact := self.whole.find(part)) >= 0 and part.strip() and self.whole.find(part, exact + 1) < 0:
+            return exact, exact + len(part)
+        wanted = "".join(_folded(text("parts", part)))
+        begin = self.text.find(wanted) if wanted else -1
+        if begin < 0:
+            raise OptionError(f"parts: expected parts of the text, got {in_short(part)}, which does not stand there")
+        if self.text.find(wanted, begin + 1) >= 0:
+            raise OptionError(
+                f"parts: expected parts that stand there once, got {in_short(part)}, which stands there several times; "
+                "give more of it, or where it begins and ends, in characters: {name: (begin, end)}"
+            )
+        return self.letters[begin], self.letters[begin + len(wanted) - 1] + 1
+
+
+def _folded(letter: str) -> list[str]:
+    """What is compared: without blanks, cases, accents and forms."""
+    return [
+        part
+        for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold())
+        if not part.isspace() and not unicodedata.combining(part)
+    ]
+
+
+def _pair(name: str, pair: Any, most: int) -> tuple[int, int]:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise DtypeError(f"{name}: expected (begin, end), got {in_short(pair)}")
+    begin = whole_number(name, pair[0], 0, most, advice="in characters of the text")
+    return begin, whole_number(name, pair[1], begin, most, advice="in characters of the text")
