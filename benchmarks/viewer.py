@@ -43,6 +43,9 @@ sys.path.insert(0, str(HERE.parent / "recipes" / "site"))
 PEERS = ("bertviz", "circuitsvis", "inspectus")
 PEER_PYTHON = HERE / ".peers" / "viewers" / "bin" / "python"
 CLIENTS, TILES = 8, 25
+PATIENCE = 400
+"""Seconds for reading ahead, which takes 170 s of two cores."""
+
 FLAGS = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
 Found = dict[str, Any]
@@ -157,11 +160,14 @@ def served() -> Found:
             try:
                 line = process.stdout.readline() if process.stdout else ""
                 address = line.split()[-1]
-                found = seen(address, "map")
+                before = os.getloadavg()[0]
+                found = seen(address, "map") | {"load": before}
                 region = address + "documents/long/region"
+                _say(f"first view after {found['first_seconds']:.2f} s; {CLIENTS} clients ask for {TILES} tiles each")
                 found["tile_ms"], found["whole_tile_ms"] = _many(region, seed=0)
+                _say(f"pictures: {_row(found['tile_ms'])}")
                 start = time.perf_counter()
-                _until_idle(process.pid)
+                found["all_ahead"] = _until_idle(process.pid)
                 found["ahead_seconds"] = time.perf_counter() - start
                 found["later_tile_ms"], found["later_whole_tile_ms"] = _many(region, seed=100)
                 found |= {"server_bytes": _peak(process.pid), "file_bytes": path.stat().st_size}
@@ -170,12 +176,17 @@ def served() -> Found:
         return found
 
 
-def _until_idle(pid: int) -> None:
-    """Until the server has read ahead, which it does between questions."""
-    used = -1.0
+def _until_idle(pid: int) -> bool:
+    """Until the server has read ahead, which it does between questions, or for ``PATIENCE``; whether it has."""
+    used, start = -1.0, time.perf_counter()
     while (now := _cpu_seconds(pid)) - used > 0.1:
+        passed = time.perf_counter() - start
+        _say(f"the server reads ahead: for {passed:.0f} s of at most {PATIENCE} s")
+        if passed > PATIENCE:
+            return False
         used = now
-        time.sleep(2)
+        time.sleep(10)
+    return True
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -230,6 +241,10 @@ def _asked(address: str, question: Found) -> Found:
     with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
         meta: Found = unpack(answer.read())[0]
         return meta
+
+
+def _say(what: str) -> None:
+    print(f"  {what}", file=sys.stderr, flush=True)
 
 
 def _peak(pid: int) -> int:
@@ -320,13 +335,14 @@ def report(found: Found) -> str:
             f"{len(one['tile_ms'])} tiles of 256 × 256 cells, at zooms from 256 to 65,536 tokens, of all heads, for {CLIENTS} "
             "clients at once, each asking for the next when it has one. Cells of more than one query read one of them, and all "
             "its keys. A picture is there when one row of cells in a few has been read, "
-            "which it says; the whole tile when all have.",
+            f"which it says; the whole tile when all have. Load of the machine before: {one['load']:.1f}.",
             "",
             "| | median | 95 % within | all within |",
             "|---|---|---|---|",
             f"| at once: a picture | {_row(one['tile_ms'])} |",
             f"| at once: the whole tile | {_row(one['whole_tile_ms'])} |",
-            f"| {one['ahead_seconds']:.0f} s later, the server having read ahead: a picture | {_row(one['later_tile_ms'])} |",
+            f"| {one['ahead_seconds']:.0f} s later, the server having read {'' if one['all_ahead'] else 'some '}ahead: "
+            f"a picture | {_row(one['later_tile_ms'])} |",
             f"| the whole tile | {_row(one['later_whole_tile_ms'])} |",
             "",
             f"Peak memory of the server's own: {_mb(one['server_bytes'])}.",

@@ -2,7 +2,7 @@
 
 import type { Axis, How, Manifest, MapInfo, RegionRequest, State, UnitName } from "./contract";
 import { brief } from "./labels";
-import { beginsOf, Units } from "./units";
+import { beginsOf, type Units, unitsOf } from "./units";
 
 export interface Shown {
   info: MapInfo;
@@ -44,13 +44,13 @@ export function shownBy(
   };
   return {
     info,
-    rows: new Units(rows, state.unit, hidden, part(rows, 0)),
-    columns: new Units(columns, state.unit, hidden, part(columns, 2)),
+    rows: unitsOf(rows, state.unit, hidden, part(rows, 0)),
+    columns: unitsOf(columns, state.unit, hidden, part(columns, 2)),
   };
 }
 
 /** The units that a map can be shown in: its axes know where they begin. */
-export function unitsOf(manifest: Manifest, info: MapInfo): UnitName[] {
+export function unitNamesOf(manifest: Manifest, info: MapInfo): UnitName[] {
   const axes = [...info.rowAxes, info.columnAxis].map((name) => manifest.axes[name]);
   const names: UnitName[] = ["tokens", "words", "characters"];
   return names.filter((unit) => unit === "tokens" || axes.some((axis) => beginsOf(axis, unit) !== null));

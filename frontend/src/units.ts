@@ -7,12 +7,25 @@ export function beginsOf(axis: Axis, unit: UnitName): number[] | null {
   return { tokens: null, words: axis.words, characters: axis.characters }[unit];
 }
 
+const made = new WeakMap<Axis, Map<string, Units>>();
+
+/** The units of an axis, made once: of a long text they take some milliseconds, and every part of the viewer asks for them. */
+export function unitsOf(axis: Axis, unit: UnitName, hidden: boolean, part: readonly [number, number] | null): Units {
+  const known = made.get(axis) ?? new Map<string, Units>();
+  made.set(axis, known);
+  const name = `${unit} ${hidden} ${part}`;
+  const units = known.get(name) ?? new Units(axis, unit, hidden, part);
+  known.set(name, units);
+  return units;
+}
+
 export class Units {
   /** How many are shown. */
   readonly count: number;
-  private readonly starts: Int32Array | null;
-  private readonly stops: Int32Array | null;
-  private readonly runs: Int32Array | null;
+  /** Of each unit; null where every token is one. */
+  private readonly starts: Int32Array | null = null;
+  private readonly stops: Int32Array | null = null;
+  private readonly runs: Int32Array | null = null;
   private readonly specials: Set<number>;
 
   constructor(
@@ -24,21 +37,23 @@ export class Units {
   ) {
     this.specials = new Set(axis.special);
     const size = axis.tokens.length;
-    const begin = beginsOf(axis, unit);
-    if (begin === null && part === null && !(hidden && this.specials.size > 0)) {
-      this.count = size;
-      this.starts = this.stops = this.runs = null;
-      return;
+    const begins = beginsOf(axis, unit);
+    const runs = begins?.length ?? size;
+    const [from, until] = part ?? [0, size];
+    const [starts, stops, kept] = [new Int32Array(runs), new Int32Array(runs), new Int32Array(runs)];
+    let count = 0;
+    for (let run = 0; run < runs; run++) {
+      const start = begins ? begins[run] : run;
+      if ((hidden && this.specials.has(start)) || start < from || start >= until) continue;
+      starts[count] = start;
+      stops[count] = begins ? (begins[run + 1] ?? size) : run + 1;
+      kept[count++] = run;
     }
-    const begins = begin ?? Array.from({ length: size }, (_, at) => at);
-    const kept = begins
-      .map((start, run) => ({ start, run }))
-      .filter(({ start }) => !(hidden && this.specials.has(start)))
-      .filter(({ start }) => part === null || (start >= part[0] && start < part[1]));
-    this.count = kept.length;
-    this.starts = Int32Array.from(kept, ({ start }) => start);
-    this.stops = Int32Array.from(kept, ({ run }) => begins[run + 1] ?? size);
-    this.runs = Int32Array.from(kept, ({ run }) => run);
+    this.count = count;
+    if (count === size) return;
+    this.starts = starts.subarray(0, count);
+    this.stops = stops.subarray(0, count);
+    this.runs = kept.subarray(0, count);
   }
 
   /** First token of a unit. */
@@ -55,7 +70,7 @@ export class Units {
   label(unit: number): string {
     const { wordTexts, characterTexts } = this.axis;
     const texts = { tokens: null, words: wordTexts, characters: characterTexts }[this.unit];
-    return texts && this.runs ? texts[this.runs[unit]] : this.axis.tokens[this.start(unit)];
+    return texts ? texts[this.runs ? this.runs[unit] : unit] : this.axis.tokens[this.start(unit)];
   }
 
   /** Its tokens as their tokenizer spells them. */

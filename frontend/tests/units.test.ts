@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cellEnds, Units } from "../src/units";
+import { cellEnds, Units, unitsOf } from "../src/units";
 import { smallExample } from "./dense_source";
 
 const { manifest } = smallExample();
@@ -47,5 +47,34 @@ describe("units of an axis", () => {
     expect(units.count).toBe(6);
     expect(units.unitOf(8)).toBe(-1);
     expect(new Units(axis, "tokens", true).count).toBe(8);
+  });
+
+  it("are a span where every token is a word, so that a question about a long row stays short", () => {
+    const words = Array.from({ length: 7 }, (_, at) => at);
+    const plain = {
+      title: "tokens",
+      tokens: words.map((at) => `token${at}`),
+      spellings: null,
+      special: [2],
+      words,
+      wordTexts: words.map((at) => `word${at}`),
+      characters: null,
+      characterTexts: null,
+    };
+    const units = new Units(plain, "words", false);
+    expect(units.cells(1, 6, 5)).toEqual({ start: 1, stop: 6, count: 5 });
+    expect([units.label(3), units.unitOf(3), units.special(2)]).toEqual(["word3", 3, true]);
+    expect(new Units(plain, "words", true).cells(1, 3, 2)).toEqual({ starts: [1, 3], stops: [2, 4] });
+  });
+
+  it("are made once for each way of showing an axis", () => {
+    const words = unitsOf(axis, "words", false, null);
+    expect(unitsOf(axis, "words", false, null)).toBe(words);
+    const others = [
+      unitsOf(axis, "tokens", false, null),
+      unitsOf(axis, "words", true, null),
+      unitsOf(axis, "words", false, [0, 4]),
+    ];
+    expect(others.map(({ count }) => count)).toEqual([9, 6, 3]);
   });
 });

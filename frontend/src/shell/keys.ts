@@ -2,7 +2,7 @@
 
 import type { App, State } from "../contract";
 import { goTo, neighbourLayer } from "../places";
-import { mapText, unitsOf } from "../shown";
+import { mapText, unitNamesOf } from "../shown";
 
 const CYCLES = {
   s: ["special", ["shown", "dimmed", "hidden"]],
@@ -36,7 +36,7 @@ export function changedByKey(key: string, { manifest, store, say }: App): boolea
     const now = mapText(manifest.maps[store.state.map], store.state.heads);
     say(next === null ? `${now}: there is no ${key === "}" ? "later" : "earlier"} layer` : now);
   } else if (key === "w") {
-    const known = unitsOf(manifest, info);
+    const known = unitNamesOf(manifest, info);
     store.set({ unit: known[(known.indexOf(state.unit) + 1) % known.length] });
     say(known.length > 1 ? store.state.unit : "where words begin is not known");
   } else if (key in CYCLES) {

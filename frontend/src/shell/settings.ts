@@ -2,7 +2,7 @@
 
 import type { App, SettingName, State, UnitName } from "../contract";
 import { choice, element, fill, tick } from "../elements";
-import { isOfPair, unitsOf } from "../shown";
+import { isOfPair, unitNamesOf } from "../shown";
 import { views } from "../views";
 
 /** A shorter map has a pixel for every weight on any screen: nothing is to be said of cells of several. */
@@ -66,7 +66,7 @@ export class Settings {
     for (const [name, control] of Object.entries(this.controls)) control.value = String(state[name as keyof State]);
     const acts = new Set<SettingName>(views.find(({ name }) => name === state.view)?.settings);
     for (const [name, control] of Object.entries(this.controls)) hide(control, !acts.has(name as SettingName));
-    const known = unitsOf(manifest, info);
+    const known = unitNamesOf(manifest, info);
     const units = this.controls.unit!;
     units.disabled = known.length === 1;
     units.title = units.disabled ? "where words begin is not known" : "";

@@ -33,6 +33,7 @@ PAGE = """<!doctype html>
 <title>Regard</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="site.css">
+<link rel="modulepreload" href="regard.js">
 </head>
 <body>
 <main id="regard"></main>
