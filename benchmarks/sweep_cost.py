@@ -1,10 +1,10 @@
 """What a sweep costs beside a plain loop of hooks and beside TransformerLens; what a hidden span costs beside a plain pass.
 
-    python benchmarks/sweep_cost.py [--quick] [--heads 1] [--output benchmarks/SWEEP.md]
+    python benchmarks/sweep_cost.py [--quick] [--only heads] [--pairs 64] [--output benchmarks/SWEEP.md]
 
-GPT-2's size with random weights, 64 pairs of 24 tokens, what each head says patched from the other prompt, the logit difference
-of each. ``--heads`` goes through so many heads of each layer only: layers are then replayed as much as with all of them. The
-loop is what most people write: a hook before the projection, one pass for each head. Times are those of the processor.
+GPT-2's size with random weights, pairs of 24 tokens, what each of 144 heads says patched from the other prompt, the logit
+difference of each. The loop is what most people write: a hook before the projection, one pass for each head. Times are those of
+the processor, of ways that take turns; ``--only`` measures one of the two again and leaves the other as it stands in the file.
 """
 
 from __future__ import annotations
@@ -32,39 +32,60 @@ from regard.interventions.sweep import read_prompts
 from regard.interventions.sweeper import Sweeper
 
 GOAL, GOAL_HIDDEN, GOAL_PASSES = 2.0, 1.5, 0.55
-PAIRS, TOKENS = 64, 24
+TOKENS = 24
+HEADING = "# What a sweep costs"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="smaller models, to see that it runs")
+    parser.add_argument("--only", choices=("heads", "span"), help="one of the two measurements")
     parser.add_argument("--heads", type=int, default=12, help="of each layer")
+    parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "SWEEP.md")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    parts = [
-        "# What a sweep costs",
-        f"Written by `benchmarks/sweep_cost.py`; do not edit. {platform.machine()}, one thread, PyTorch {torch.__version__}, "
-        f"Regard {regard.__version__}. Seconds of the processor, medians of {arguments.rounds} rounds, taken in turn.",
-        *patched(arguments),
-        *hidden(arguments),
+    made = [
+        *([] if arguments.only == "span" else [patched(arguments)]),
+        *([] if arguments.only == "heads" else [hidden(arguments)]),
     ]
-    arguments.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    kept = [
+        one for one in _sections(arguments.output) if one.partition("\n")[0] not in {new.partition("\n")[0] for new in made}
+    ]
+    sections = sorted([*kept, *made], key=lambda one: "span" in one.partition("\n")[0])
+    first = (
+        f"{HEADING}\n\nWritten by `benchmarks/sweep_cost.py`; do not edit. Seconds of the processor, one thread, on a machine "
+        "that others use: ways take turns, and their medians are compared."
+    )
+    arguments.output.write_text("\n\n".join([first, *sections]) + "\n", encoding="utf-8")
     print(arguments.output.read_text(encoding="utf-8"))
+
+
+def _sections(path: Path) -> list[str]:
+    """What stands in the file, a text for each measurement."""
+    said = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [f"## {one.strip()}" for one in said.split("\n## ")[1:]]
+
+
+def _how(arguments: argparse.Namespace) -> str:
+    return (
+        f"{platform.machine()}, PyTorch {torch.__version__}, Regard {regard.__version__}, "
+        f"{arguments.rounds} round{'' if arguments.rounds == 1 else 's'}."
+    )
 
 
 # -- heads
 
 
-def patched(arguments: argparse.Namespace) -> list[str]:
+def patched(arguments: argparse.Namespace) -> str:
     """Each head patched: by a loop, by a sweep, by TransformerLens."""
     sizes = {"n_layer": 4, "n_embd": 96, "n_head": 4, "vocab_size": 997} if arguments.quick else {"n_layer": 12}
     model = GPT2LMHeadModel(GPT2Config(n_positions=64, initializer_range=0.05, **sizes)).eval()
     layers, words = model.config.n_layer, model.config.vocab_size
-    ids, others = torch.randint(1, words, (2, PAIRS, TOKENS))
-    right, wrong = torch.randint(1, words, (2, PAIRS))
+    ids, others = torch.randint(1, words, (2, arguments.pairs, TOKENS))
+    right, wrong = torch.randint(1, words, (2, arguments.pairs))
     places = [(layer, head) for layer in range(layers) for head in range(min(arguments.heads, model.config.n_head))]
     prompts = [Prompt(*pair, answer=[int(r)], wrong=[int(w)]) for *pair, r, w in zip(ids, others, right, wrong, strict=True)]
     plan = Sweeper(
@@ -72,7 +93,7 @@ def patched(arguments: argparse.Namespace) -> list[str]:
         measures_of("logit_difference"),
         replacement=patch(),
         what=[heads(place) for place in places],
-        batch_tokens=PAIRS * TOKENS,
+        batch_tokens=arguments.pairs * TOKENS,
     )
     read = read_prompts(plan, prompts)
 
@@ -98,12 +119,13 @@ def patched(arguments: argparse.Namespace) -> list[str]:
             seconds[name].append(time.process_time() - start)
     medians = {name: statistics.median(one) for name, one in seconds.items()}
     own = medians["regard.sweep"]
-    naive = (len(places) + 2) * layers * PAIRS
+    naive = (len(places) + 2) * layers * arguments.pairs
     ratio = plan.work.layer_passes / arguments.rounds / naive
     least = min(medians[name] / own for name in ways if name != "regard.sweep")
-    return [
-        f"## {len(places)} heads patched",
-        f"{layers} layers, {PAIRS} pairs of {TOKENS} tokens, {model.num_parameters():,} weights.",
+    parts = [
+        "## Heads patched",
+        f"{len(places)} heads in {layers} layers, {arguments.pairs} pairs of {TOKENS} tokens, {model.num_parameters():,} "
+        f"weights. {_how(arguments)}",
         "\n".join(
             [
                 "| | s | times a sweep | largest difference to the loop |",
@@ -119,6 +141,7 @@ def patched(arguments: argparse.Namespace) -> list[str]:
         f"is {GOAL_PASSES}: {'met' if ratio <= GOAL_PASSES else 'not met'}. At least {least:.2f} times faster; the goal is "
         f"{GOAL}: {'met' if least >= GOAL else 'not met'}.",
     ]
+    return "\n\n".join(parts)
 
 
 @torch.no_grad()
@@ -199,7 +222,7 @@ class Layer(nn.Module):
 
 
 @torch.no_grad()
-def hidden(arguments: argparse.Namespace) -> list[str]:
+def hidden(arguments: argparse.Namespace) -> str:
     """A pass with a span hidden from all that comes after it, beside a plain pass."""
     lengths = (512, 1024) if arguments.quick else (16_384,)
     dim = 64 if arguments.quick else 2048
@@ -222,9 +245,9 @@ def hidden(arguments: argparse.Namespace) -> list[str]:
         plain, other = (min(seconds[name]) for name in ("plain", "hidden"))
         rows.append((length, plain, other, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
     worst = rows[-1][2] / rows[-1][1]
-    return [
+    parts = [
         "## A hidden span",
-        f"One layer of {dim}, {dim // 64} heads, causal; 64 keys hidden from all later rows.",
+        f"One layer of {dim}, {dim // 64} heads, causal; 64 keys hidden from all later rows. {_how(arguments)}",
         "\n".join(
             [
                 "| tokens | a plain pass, s | with the span hidden, s | times | peak of the process, MiB |",
@@ -238,6 +261,7 @@ def hidden(arguments: argparse.Namespace) -> list[str]:
         f"{worst:.2f} plain passes at {rows[-1][0]:,} tokens; the goal is {GOAL_HIDDEN}: "
         f"{'met' if worst <= GOAL_HIDDEN else 'not met'}.",
     ]
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

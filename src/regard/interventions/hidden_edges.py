@@ -25,19 +25,21 @@ class Hidden(NamedTuple):
 
 def hide_edges(met: Met, seen: Tensor, changes: Sequence[Change]) -> None:
     """Hide keys from queries, in place, in an output (batch, heads, queries, dim)."""
-    every = [_of(met, seen, change) for change in changes]
+    every, sums = [_of(met, seen, change) for change in changes], met.call.row_sums()
     if _are_apart([one.sequences for one in every]):
         for one in every:
             part = slice(one.sequences.start, one.sequences.stop)
-            hide(seen[part], met.amap.select(batch=one.sequences), met.value[part], one.keys, one.queries, one.heads)
+            amap, own = met.amap.select(batch=one.sequences), None if sums is None else sums[part]
+            hide(seen[part], amap, met.value[part], one.keys, one.queries, one.heads, own)
         return
     for item in range(len(seen)):
         amap, value = met.amap.select(batch=item), met.value[item : item + 1]
+        own = None if sums is None else sums[item : item + 1]
         for head in range(seen.shape[1]):
             mine = [one for one in every if item in one.sequences and head in one.heads]
             if mine:
                 for keys, queries in _together([(one.keys[one.sequences.index(item)], one) for one in mine], item):
-                    hide(seen[item : item + 1], amap, value, keys[None], queries[None], [head])
+                    hide(seen[item : item + 1], amap, value, keys[None], queries[None], [head], own)
 
 
 def _of(met: Met, seen: Tensor, change: Change) -> Hidden:

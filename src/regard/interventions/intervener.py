@@ -51,6 +51,11 @@ class Intervener(TextObserver):
         """From now on, replace this and nothing else."""
         self.changes = [(change, self.kinds.checked(change.site.kind)) for change in changes]
 
+    @property
+    def asks_sums(self) -> bool:
+        """For rows that lose keys."""
+        return any(isinstance(change.site, Edges) for change, _ in self.changes)
+
     def look_at(self, call: AttentionCall) -> None:
         """Replace what is to be replaced in a call."""
         place, _ = self.placed(call)

@@ -59,8 +59,8 @@ def ablate(
             cross-attention are those of the decoder's self-attention before it. Each call has its own mean, so does each of
             several images.
         keys: places in the text, negative ones from its end, that are hidden as a mask hides them, in ``heads``, or in all
-            heads where none are named. Padding has no place. Rows that saw one of them are computed once more, in blocks, with
-            memory O(n).
+            heads where none are named. Padding has no place. Rows lose them by the sums of the kernel, or are computed
+            once more, in blocks, with memory O(n).
         queries: places of those that the keys are hidden from; all, where not given.
         layers: of those heads, where none are named; all, where not given.
 
@@ -139,6 +139,11 @@ class HeadSwitch(TextObserver):
             self._cut.setdefault(layer, {}).setdefault((head, query), []).append(key)
         self._before: AttentionCall | None = None  # self-attention over the same rows, before cross-attention
 
+    @property
+    def asks_sums(self) -> bool:
+        """For rows that lose keys."""
+        return self.span is not None
+
     def enter_outermost(self, module: nn.Module, given: tuple[Any, ...]) -> None:
         """Nothing else of the model runs."""
         super().enter_outermost(module, given)
@@ -192,7 +197,8 @@ class HeadSwitch(TextObserver):
             self._check_heads(layer, hidden)
             own, columns = self.places(call, self.kind)
             queries = own.are(self.span.queries) & (own.place >= 0)
-            hide(seen, call.make_map(Copies()), value, columns.are(self.span.keys), queries, hidden)
+            sums = None if edges else call.row_sums()  # which rows without an edge have no more
+            hide(seen, call.make_map(Copies()), value, columns.are(self.span.keys), queries, hidden, sums)
         rows = self._rows(call, seen.shape) if heads and self.how == "mean" else None
         for head in heads:
             seen[:, head] = 0 if rows is None else rows.mean(seen[:, head])

@@ -1,10 +1,15 @@
-"""Keys hidden from queries of an attention call, as a mask would: only the rows that saw them are computed once more.
+"""Keys hidden from queries of an attention call, as a mask would: only the rows that saw them are changed.
 
 What a row gives to hidden keys goes to the others in proportion, for softmax is taken over those that are left. A sink keeps
 its logit in the denominator. Rows that saw none of the keys keep what the kernel made of them, to the bit.
+
+Where the kernel has said the log-sum-exp L of its rows, the weights p = exp(s − L) of the hidden keys are all that is needed:
+a row becomes (o − Σ p·v) / (1 − Σ p), at a cost of (rows × hidden keys). Where little is left, and the quotient would lose what
+the kernel has rounded, or L is not known, rows are computed once more.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,12 +26,43 @@ BLOCK = 2**24
 ROWS = 512
 """Rows that go through the kernel together: more of them see keys that only some may see, fewer keep it from its pace."""
 
+SHARE = 4
+"""Of a row's keys one in so many may be hidden before it is cheaper to compute the row once more."""
+
+LEFT = {torch.float64: 0.125, torch.float32: 0.125}
+"""Weight that has to be left to a row: it is divided by it, and so are its roundings; of narrower types half."""
+
+
+class Call(NamedTuple):
+    """What is known of the call whose rows are changed.
+
+    Attributes:
+        amap: its map.
+        value: (batch, heads, keys, dim), as each of the heads reads them.
+        heads: which these are.
+        sums: the log-sum-exp of each row of these heads, (batch, heads, queries); None where it is not known.
+    """
+
+    amap: AttentionMap
+    value: Tensor
+    heads: list[int]
+    sums: Tensor | None
+
 
 @torch.no_grad()
-def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries: Tensor, heads: list[int]) -> None:
-    """Compute rows of an output once more, in place, as if a mask had hidden some keys from them.
+def hide(
+    seen: Tensor,
+    amap: AttentionMap,
+    value: Tensor,
+    keys: Tensor,
+    queries: Tensor,
+    heads: list[int],
+    sums: Tensor | None = None,
+) -> None:
+    """Change rows of an output, in place, as if a mask had hidden some keys from them.
 
-    Time is that of the rows that saw one of the keys, memory O(n): rows are read in blocks.
+    Time is that of the rows that saw one of the keys, and where their sums are known, of these keys only; memory O(n): rows are
+    read in blocks.
 
     Args:
         seen: the output, (batch, heads, queries, dim): the rows of these heads are written.
@@ -35,28 +71,63 @@ def hide(seen: Tensor, amap: AttentionMap, value: Tensor, keys: Tensor, queries:
         keys: which keys are hidden, (batch, keys), true where they are.
         queries: from which queries, (batch, queries).
         heads: in which heads.
+        sums: the log-sum-exp of each row, (batch, heads, queries), as the kernel has said it of the output.
     """
     batch, _, _, columns = amap.shape
     asked = queries.any(0).nonzero().flatten()  # (rows,)
     if not len(asked) or not heads or not bool(keys.any()):
         return
-    together = batch * columns * (1 if _runs_on_kernel(amap.factors) else len(heads))
-    step = min(ROWS, max(1, BLOCK // together))
     some = keys.any(0).nonzero().flatten().tolist()
     group = amap.shape[1] // value.shape[1]
     value = take(value, 1, positions_of([head // group for head in heads]))  # once: a copy where heads share them
-    for block in asked.split(step):
+    call = Call(amap, value, heads, _trusted(sums, amap.factors, heads, asked.tolist(), some))
+    together = batch * columns * (1 if _runs_on_kernel(amap.factors) else len(heads))
+    if call.sums is not None:
+        together = batch * len(some) * len(heads)
+    for block in asked.split(min(ROWS, max(1, BLOCK // together))):
         rows = block.tolist()
         could = _allowed(amap.factors, heads, rows, some).to(keys.device)  # (batch or 1, heads or 1, rows, some keys)
         moved = (could & keys[:, None, None, some]).any(-1) & queries[:, None, block]  # (batch, heads or 1, rows)
-        if bool(moved.any()):
-            made = _without(amap, value, keys, rows, heads).to(seen)
-            part = take(take(seen, 1, positions_of(heads)), 2, positions_of(rows))
-            made = torch.where(moved[..., None], made, part)
-            if isinstance(positions_of(heads), range) and isinstance(positions_of(rows), range):
-                part.copy_(made)
-            else:
-                seen[:, torch.tensor(heads, device=seen.device)[:, None], block] = made
+        if not bool(moved.any()):
+            continue
+        part = take(take(seen, 1, positions_of(heads)), 2, positions_of(rows))
+        made = _rows_without(call, part, keys, rows, some, moved)
+        made = torch.where(moved[..., None], made, part)
+        if isinstance(positions_of(heads), range) and isinstance(positions_of(rows), range):
+            part.copy_(made)
+        else:
+            seen[:, torch.tensor(heads, device=seen.device)[:, None], block] = made
+
+
+def _rows_without(call: Call, part: Tensor, keys: Tensor, rows: list[int], some: list[int], moved: Tensor) -> Tensor:
+    """The output of some rows without some keys, (batch, heads, rows, dim): only those that are moved are right."""
+    factors = call.amap.factors
+    if call.sums is None or factors is None:
+        return _without(call.amap, call.value, keys, rows, call.heads).to(part)
+    scores = factors.scores(range(factors.shape[0]), tuple(call.heads), positions_of(rows), positions_of(some))
+    row_sums = take(call.sums, 2, positions_of(rows)).unsqueeze(-1).to(scores)
+    lost = (scores - row_sums).exp().masked_fill(~keys[:, None, None, some], 0)  # (batch, heads, rows, some keys)
+    left = 1 - lost.sum(-1, keepdim=True)
+    made = ((part.to(lost) - lost @ take(call.value, 2, positions_of(some)).to(lost)) / left).to(part)
+    again = moved & ~(left.squeeze(-1) >= LEFT.get(part.dtype, 0.5))  # of NaN, too
+    if bool(again.any()):
+        heads, own = (again.any(2).any(0).nonzero().flatten(), again.any(0).any(0).nonzero().flatten())
+        named, numbered = [call.heads[head] for head in heads.tolist()], [rows[row] for row in own.tolist()]
+        of_heads = take(call.value, 1, positions_of(heads.tolist()))
+        made[:, heads[:, None], own] = _without(call.amap, of_heads, keys, numbered, named).to(made)
+    return made
+
+
+def _trusted(sums: Tensor | None, factors: Factors | None, heads: list[int], rows: list[int], some: list[int]) -> Tensor | None:
+    """The sums of these heads, where they are worth it, and are what one row is found to have: kernels are other people's."""
+    if sums is None or factors is None or factors.sinks is not None or len(some) * SHARE > factors.shape[3]:
+        return None
+    sums = take(sums, 1, positions_of(heads))
+    last = rows[-1]
+    scores = factors.scores(range(factors.shape[0]), tuple(heads), range(last, last + 1), range(factors.shape[3]))
+    found, said = scores.logsumexp(-1).squeeze(-1), sums[:, :, last].to(scores)  # (batch, heads)
+    there = found > -torch.inf
+    return sums if torch.allclose(said[there], found[there], rtol=1e-3, atol=1e-2) else None
 
 
 def _runs_on_kernel(factors: Factors | None) -> bool:

@@ -22,6 +22,7 @@ from regard.recording.layers import Layers
 from regard.recording.living import Living
 from regard.recording.origins import Running, is_given_heads, keys_from
 from regard.recording.owner import Owner
+from regard.recording.row_sums import RowSums
 from regard.recording.way_out import WayOut
 
 _hooking = threading.RLock()
@@ -79,6 +80,7 @@ class AttentionCall:
         inputs: queries, keys and values as they were given, (batch, heads or kv_heads, positions, dim); None where the weights
             were computed by the model itself, or the axes are not known.
         again: what the same kernel returns for other ones, in the output's own layout; None likewise.
+        sums: what the kernel has said of its rows beside the output, where an observer asks for it; None elsewhere.
     """
 
     module: nn.Module
@@ -95,6 +97,12 @@ class AttentionCall:
     under: tuple[Any, ...] = ()
     inputs: Callable[[], Inputs] | None = None
     again: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    sums: RowSums | None = None
+
+    def row_sums(self) -> Tensor | None:
+        """The log-sum-exp of each row, (batch, heads, queries); None where it is not known of the output as it is now."""
+        known = self.sums is not None and self.heads_first is not None and self.doubt is None
+        return self.sums.of(self.output, self.heads_first) if known else None  # type: ignore[union-attr, arg-type]
 
     def size(self) -> tuple[int, int, int]:
         """(batch, queries, keys), as far as the model has them in these axes."""
@@ -125,6 +133,11 @@ class Observer(ABC):
     """
 
     follows_replays = False
+
+    @property
+    def asks_sums(self) -> bool:
+        """Whether kernels are asked for the log-sum-exp of their rows, too."""
+        return False
 
     def __init__(self, model: nn.Module) -> None:
         self.modules = dict(model.named_modules())

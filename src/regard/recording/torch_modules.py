@@ -10,7 +10,7 @@ Both are seen through a torch function mode, which is shown every call of a torc
 import threading
 import types
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ from regard.recording.living import Living
 from regard.recording.modes import BlockMode
 from regard.recording.observer import AttentionCall, Observer
 from regard.recording.reshapes import PRODUCTS, RESHAPES, TRACKED, Reshapes
+from regard.recording.row_sums import RowSums
 from regard.recording.softmax_by_hand import HANDLED, MULTIPLIED, QUOTIENTS, SoftmaxByHand, axis_of_quotient
 from regard.recording.softmax_inputs import (
     CHANNELS,
@@ -123,14 +124,18 @@ class TorchCalls(BlockMode):
                 result, call = read_operator(func, module, args)
             self.observer.see(call)
             return (call.output, *result[1:])
-        result = func(*args, **given)
+        sums = RowSums() if func is FUSED and self.observer.asks_sums else None
+        with sums or nullcontext():
+            result = func(*args, **given)
         try:
-            return self._seen(func, module, args, given, result)
+            return self._seen(func, module, args, given, result, sums)
         except Exception as error:  # noqa: BLE001 - it is no matter of the model
             self.observer.fail(error)
             return result
 
-    def _seen(self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any) -> Any:
+    def _seen(
+        self, func: Any, module: nn.Module, args: tuple[Any, ...], given: dict[str, Any], result: Any, sums: RowSums | None
+    ) -> Any:
         """Show what is attention; what the model goes on with."""
         if isinstance(result, Tensor) and torch._C._functorch.is_batchedtensor(result):
             if func is FUSED or func in SOFTMAX:
@@ -140,6 +145,7 @@ class TorchCalls(BlockMode):
             self.reshapes.see(func, args, given, result)
         if func is FUSED:
             call = fused_call(module, FusedArguments(*args, **given), result, self.reshapes)
+            call.sums = sums
             self.observer.see(call)
             return call.output
         if is_varlen(func):

@@ -6,6 +6,7 @@ and shows the call to the observers. The model keeps its name, its kernel and it
 three for the modules that look at it.
 """
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from regard.recording.functions.eager import read_eager
 from regard.recording.functions.given import AttentionFunction, Given
 from regard.recording.functions.known import place_of, reader_of
 from regard.recording.observer import Observer
+from regard.recording.row_sums import RowSums
 from regard.recording.stand_ins import StandIns
 from regard.recording.torch_modules import unseen
 from regard.recording.way_out import WayOut
@@ -91,7 +93,10 @@ class Shown:
                 read = reader_of(self.function) or (read_eager if self.name in ("eager", None) else None)
                 if read is None:
                     raise unread(self.name, self.function)
-                result, call = read(self.function, given)
+                sums = RowSums() if any(one.asks_sums for one in watching) else None
+                with sums or nullcontext():
+                    result, call = read(self.function, given)
+                call.sums = sums
             except Exception as error:
                 if given.began and given.result is None:
                     raise  # the function itself
