@@ -22,6 +22,10 @@ COMMANDS = {
     "record": ["record", "bert", "--text", "w5 w6", "-o", "out.safetensors"],
     "info": ["info", "rec.safetensors"],
     "heads": ["heads", "rec.safetensors"],
+    "passages": ["passages", "rec.safetensors", "--passages", "the cat", "--answer", "it"],
+    "cache": ["cache", "rec.safetensors", "--prompt", "3", "--budgets", "2"],
+    "times": ["times", "said.safetensors", "--heads", "0.1", "--prompt", "0", "--seconds", "0.02"],
+    "contacts": ["contacts", "rec.safetensors", "--weights", "weights.json", "--apart", "1"],
     "mechanisms": ["mechanisms", "scaled-dot"],
     "align": ["align", "No.", "Non."],
     "lessons": ["lessons"],
@@ -72,6 +76,9 @@ def furnish(folder: Path) -> None:
     amap.queries = amap.keys = ["the", "cat", "sat", "on", "it"]
     amap.save(folder / "rec.safetensors")
     (folder / "cut.safetensors").write_bytes((folder / "rec.safetensors").read_bytes()[:-99])
+    weights = torch.rand(1, 2, 4, 6, generator=torch.Generator().manual_seed(1)).softmax(-1)
+    regard.Recording.of([weights], kind="cross").save(folder / "said.safetensors")
+    (folder / "weights.json").write_text('{"0.0": 1.5, "0.1": -1, "bias": 0.5}', encoding="utf-8")
     for name, seed in (("one", 0), ("two", 1)):
         survey_of(drawn(31, seed=seed)).save(folder / f"{name}.parquet")
     write(folder / "corpus.txt", ["w5 w6 w7", "w8"])

@@ -20,6 +20,10 @@ Parts = Sequence[str] | Mapping[str, str | tuple[int, int]]
 _END_OF_SENTENCE = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n\s*\n")
 
 
+MOST = 2**24
+"""Positions of a side of which a list is made."""
+
+
 @dataclass(frozen=True)
 class Spans(Sequence[str]):
     """Named groups of positions. They read as a sequence of their names.
@@ -209,23 +213,25 @@ class Spans(Sequence[str]):
 
     @classmethod
     def _of_characters(cls, whole: str, owners: Sequence[tuple[int, ...]], parts: Parts) -> "Spans":
-        asked = parts if isinstance(parts, Mapping) else {one: one for one in several("parts", parts, "parts of the text")}
+        if not isinstance(parts, Mapping):
+            parts = {text("parts", one): one for one in several("parts", parts, "parts of the text")}
         searched = _Searched(whole)
         places = []
-        for part in asked.values():
+        for part in parts.values():
             begin, end = searched.find(part) if isinstance(part, str) else _pair("parts", part, len(whole))
             found = tuple({at: None for letter in range(begin, end) for at in owners[letter]})
             if not found:
                 raise OptionError(f"parts: expected parts that tokens stand for, got {in_short(part)}, which none does")
             places.append(found)
-        return cls(tuple(text("parts", name, advice="names are texts") for name in asked), tuple(places))
+        return cls(tuple(text("parts", name, advice="names are texts") for name in parts), tuple(places))
 
     # -- what is made of them --------------------------------------------------------------------------------------
 
     def rest(self, size: int) -> tuple[int, ...]:
         """The positions of so many that belong to no span."""
+        whole_number("size", size, 0, MOST, advice="the number of positions along one side of a map")
         taken = {at for one in self.places for at in one}
-        return tuple(at for at in range(whole_number("size", size, 0)) if at not in taken)
+        return tuple(at for at in range(size) if at not in taken)
 
     @property
     def words(self) -> Words:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from regard.cli.finding_options import add_findings
 from regard.cli.lesson_options import add_lessons
 from regard.cli.sweep_options import SWEEP_READERS, add_sweep, sweep_readers
 from regard.version import __version__
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_record(commands)
     _add_info(commands)
     _add_heads(commands)
+    add_findings(commands)
     _add_mechanisms(commands)
     add_lessons(commands)
     _add_align(commands)

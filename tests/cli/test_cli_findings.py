@@ -1,0 +1,96 @@
+"""Commands that read maps in their users' units say what the functions say."""
+
+import csv
+import json
+
+import pytest
+
+import regard
+from regard.cli import main
+from support.commands_of_regard import furnish
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("findings")
+    furnish(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def said(capsys, *words):
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_passages(capsys, folder):
+    words = ["passages", "rec.safetensors", "--passages", "the cat", "sat", "--answer", "it"]
+    found = regard.passages(regard.load("rec.safetensors"), ["the cat", "sat"], answer="it")
+    rows = said(capsys, *words)
+    assert [row["lift"] for row in rows if row["passage"] == "the cat"] == pytest.approx(found.lift[0, :, 0].tolist())
+    assert said(capsys, "passages", "rec.safetensors", "--passages", "the cat", "sat", "--answer-tokens", "4", "5") == rows
+    (folder / "parts.json").write_text('{"who": "the cat", "what": "sat"}', encoding="utf-8")
+    named = said(capsys, "passages", "rec.safetensors", "--passages-file", "parts.json", "--answer", "it")
+    assert [row | {"passage": ""} for row in named] == [row | {"passage": ""} for row in rows]
+    assert {row["passage"] for row in named} == {"who", "what", "rest"}
+    whole = said(capsys, "passages", "rec.safetensors", "--sentences", "--answer", "it")
+    assert {row["passage"] for row in whole} == {"1: the cat sat on it", "rest"}
+    assert main(words) == 0
+    assert capsys.readouterr().out.strip() == str(found)
+    assert main([*words, "--heads", "0.1"]) == 0
+    assert f"{found.ranked(heads={(0, 1): 1.0})[0].value:.2f}" in capsys.readouterr().out
+
+
+def test_cache(capsys):
+    found = regard.cache(regard.load("rec.safetensors"), ["tova"], [0.5, 3], prompt=4)
+    rows = said(capsys, "cache", "rec.safetensors", "--prompt", "4", "--policies", "tova", "--budgets", "0.5", "3")
+    assert [(row["budget"], row["retained"]) for row in rows] == [
+        (budget, pytest.approx(found.retained[0, 0, head, at].item()))
+        for head in range(2)
+        for at, budget in enumerate(found.budgets)
+    ]
+    assert {row["change"] for row in rows} == {None}
+
+
+def test_times(capsys):
+    found = regard.word_times(regard.load("said.safetensors"), [(0, 1), (0, 0)], prompt=0, seconds=0.02)
+    rows = said(capsys, "times", "said.safetensors", "--heads", "0.1", "0.0", "--prompt", "0", "--seconds", "0.02")
+    assert [(row["start"], row["stop"]) for row in rows] == [(one.start, one.stop) for one in found.tokens]
+
+
+def test_contacts(capsys):
+    found = regard.contacts(regard.load("rec.safetensors"), {(0, 0): 1.5, (0, 1): -1.0}, 0.5)
+    rows = said(capsys, "contacts", "rec.safetensors", "--weights", "weights.json", "--apart", "2", "--top", "3")
+    assert [(*row["residues"], row["probability"]) for row in rows] == [tuple(one) for one in found.strongest(3, apart=2)]
+
+
+def test_pictures_and_tables_are_saved(capsys, folder):
+    words = ["passages", "rec.safetensors", "--passages", "the cat", "--answer", "it", "--save", "x.png", "x.csv"]
+    assert main(words) == 0
+    assert "saved: x.png, x.csv" in capsys.readouterr().err
+    assert len(list(csv.reader((folder / "x.csv").read_text(encoding="utf-8").splitlines()))) == 1 + 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["passages", "rec.safetensors", "--passages", "a dog", "--answer", "it"], "'a dog', which does not stand there"),
+        (
+            ["passages", "rec.safetensors", "--passages", "sat", "--answer", "it", "--heads", "1"],
+            "expected LAYER.HEAD, as 3.11",
+        ),
+        (["passages", "rec.safetensors", "--sentences", "--answer", "it", "--kind", "cross"], "see regard info"),
+        (["passages", "rec.safetensors", "--passages-file", "junk", "--answer", "it"], "expected JSON in UTF-8"),
+        (["passages", "rec.safetensors", "--passages-file", "gone", "--answer", "it"], "gone"),
+        (["cache", "rec.safetensors", "--prompt", "3", "--budgets", "1.5"], "whole numbers of keys"),
+        (["cache", "rec.safetensors", "--prompt", "5"], "some rows have to come after it"),
+        (["contacts", "rec.safetensors", "--weights", "tries.json"], "a JSON object of numbers"),
+    ],
+)
+def test_what_cannot_be_done_is_told(capsys, words, message):
+    assert main(words) == 1
+    assert message in capsys.readouterr().err
