@@ -1,5 +1,5 @@
-// Bundles the viewer into one ES module, and its worker into a text inside it: no host has to serve a second file. The exhibits of
-// the site are a module of their own.
+// Bundles the viewer into one ES module, which is its own worker: no host has to serve a second file. The exhibits of the site are a
+// program of their own.
 import { readFile } from "node:fs/promises";
 import { build, transform } from "esbuild";
 
@@ -26,12 +26,10 @@ const shared = {
 const out = process.argv[2] ?? "../src/regard/viewer/static/regard.js";
 const exhibits = process.argv[3] ?? "../docs/assets/exhibits.js";
 
-const worker = await build({ ...shared, entryPoints: ["src/engine/worker.ts"], format: "iife", write: false });
 await build({
   ...shared,
   entryPoints: ["src/main.ts"],
   format: "esm",
-  define: { WORKER_CODE: JSON.stringify(worker.outputFiles[0].text) },
   outfile: out,
 });
 

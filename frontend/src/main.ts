@@ -3,6 +3,7 @@
 import { pageTransport } from "./engine/page_transport";
 import { manifestOf, sourceOver } from "./engine/source";
 import { widgetTransport } from "./engine/widget_transport";
+import { inWorker, listen } from "./engine/worker";
 import { follow, lookedAt, type NotebookModel } from "./notebook/looks";
 import { stillOf } from "./notebook/still";
 import { type MountedViewer, mountViewer } from "./shell";
@@ -83,4 +84,5 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-if (globalThis.document?.getElementById("regard-manifest")) void mountPage();
+if (inWorker) listen();
+else if (globalThis.document?.getElementById("regard-manifest")) void mountPage();

@@ -66,6 +66,7 @@ def test_the_picture_is_there_and_can_be_looked_around_in(browser, page_text, ho
     frame.locator(".map-canvas").focus()
     page.keyboard.press("ArrowRight")
     frame.get_by_text(re.compile("weight ")).first.wait_for(timeout=60_000)
+    assert len(page.workers) == 1, "what it computes, it computes beside the page"
     page.wait_for_timeout(300)
     page.screenshot(path=tmp_path / f"{host}.png")  # pytest --basetemp keeps it, for whoever looks
     problems = [one for one in watched.problems if "can escape its sandboxing" not in one]  # said of the host

@@ -1,6 +1,9 @@
 """The offline page of a translation, opened from disk: its map shows the weights that torch computed, whatever is chosen."""
 
 import io
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -303,3 +306,17 @@ def test_copied_as_a_table(opened, opening):
     assert lines[0].split("\t") == ["query", "tokens produced", "key", "source tokens", "weight"]
     assert len(lines) == 1 + weights.numel()
     assert rounded(lines[1].split("\t")[-1], weights[0, 0])
+
+
+def test_numbers_are_computed_by_a_worker_that_the_program_of_the_page_is(opened):
+    assert [one.url.partition("/")[0] for one in opened.page.workers] == ["blob:null"]  # it would be gone if it had failed
+
+
+def test_a_page_whose_program_was_cut_short_says_so(browser, page_address, tmp_path):
+    text = Path(url2pathname(urlsplit(page_address).path)).read_text()
+    before, mark, after = text.partition('data-regard="program">')
+    (tmp_path / "cut.html").write_text(before + mark + after[:400] + after[after.index("</script>") :])
+    page = browser.new_page()
+    page.goto((tmp_path / "cut.html").as_uri())
+    page.get_by_text("The program of this page cannot be opened").wait_for()
+    page.close()

@@ -104,13 +104,22 @@ function workerAnswerer(
   });
 }
 
+/** What ends the program of a page: what other hosts call. */
+const EXPORTS = /export\s*\{[^{}]*\};?\s*$/;
+
+/**
+ * The page's own program once more, which in a worker listens instead of drawing: it is in the page once. It runs as a script, since
+ * browsers make no worker of a module where a page has no origin, as files and locked frames have none.
+ */
 function workerOfPage(): WorkerLike {
-  if (typeof WORKER_CODE === "undefined") throw new Error("expected the worker's program in the bundle, got none");
-  const address = URL.createObjectURL(new Blob([WORKER_CODE], { type: "text/javascript" }));
+  const program = document.getElementById("regard-program")?.textContent;
+  if (!program) throw new Error("expected the program in the page (#regard-program), got none");
+  const script = `"use strict";${program.replace(EXPORTS, "")}`;
+  const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   try {
     return new Worker(address);
   } finally {
-    // Its program is fetched later than it is made; the address may go once it cannot be needed any more.
+    // It is fetched later than the worker is made; the address may go once it cannot be needed any more.
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   }
 }

@@ -7,10 +7,15 @@ interface Scope {
   postMessage(message: FromWorker, transfer: ArrayBuffer[]): void;
 }
 
-const scope = globalThis as unknown as Scope;
-scope.onmessage = ({ data }) => {
-  if (!("shapes" in data)) return;
-  const hear = serve(data.shapes, (message, transfer) => scope.postMessage(message, transfer));
-  scope.onmessage = ({ data }) => hear(data);
-  scope.postMessage({ ready: true }, []);
-};
+/** Whether this is the program's second run, in the worker that the page has made of it. */
+export const inWorker = "DedicatedWorkerGlobalScope" in globalThis;
+
+export function listen(): void {
+  const scope = globalThis as unknown as Scope;
+  scope.onmessage = ({ data }) => {
+    if (!("shapes" in data)) return;
+    const hear = serve(data.shapes, (message, transfer) => scope.postMessage(message, transfer));
+    scope.onmessage = ({ data }) => hear(data);
+    scope.postMessage({ ready: true }, []);
+  };
+}
