@@ -8,6 +8,18 @@ import { press, stageOf } from "./mounting";
 const paths = (root: HTMLElement) => [...root.querySelectorAll(".ribbon-stage path")];
 const seen = (root: HTMLElement) => paths(root).filter((path) => !path.classList.contains("faint-curve"));
 
+describe("the columns of a ribbon", () => {
+  it("stand in the column of a page with all of their labels", () => {
+    const words = ["daughter.", "histoire"];
+    const wide = (text: string) => 8 * text.length;
+    const { direction, width, keys, queries } = layOut(words, words, 346, 400, wide, "columns");
+    expect([direction, width]).toEqual(["columns", 346]);
+    expect(keys.every(({ x, width }) => x - width >= 0)).toBe(true);
+    expect(queries.every(({ x, width }) => x + width <= 346)).toBe(true);
+    expect(layOut(["a".repeat(30)], words, 346, 400, wide, "columns").width).toBeGreaterThan(346); // it scrolls
+  });
+});
+
 describe("the ribbon", () => {
   it("draws a curve for each weight from the threshold up", async () => {
     const stage = stageOf(view, { threshold: 0.2 });

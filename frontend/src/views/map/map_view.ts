@@ -85,6 +85,7 @@ export class MapView implements MountedView {
       in: () => this.pointing.zoomAtCrosshair(ZOOM_STEP),
       whole: () => this.app.store.set({ viewport: null }),
     });
+    this.elements.element.toggleAttribute("data-reading", true); // from the start, until there is something to see
     this.pointing = new Pointing(app, this.elements, this.pointed, {
       scene: () => this.scene,
       shown: () => this.shown,
