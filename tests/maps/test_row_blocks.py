@@ -145,9 +145,23 @@ def test_pools_from_chunks_of_keys(suite, chunks):
     assert bool(chunks) == (amap.factors is not None)
 
 
-def test_pools_of_part_of_the_keys_take_the_general_path(chunks):
+@pytest.mark.parametrize("suite", KINDS, ids=lambda suite: suite.__name__)
+def test_statistics_of_much_of_long_rows(suite, long_rows):
+    made = suite()
+    keys = slice(1, made.make_map().shape[3] - 1)
+    amap, truth = made.make_map().select(keys=keys), made.dense_map()[..., keys]
+    found = amap.summary(pool=(2, 2), how=("mean",), topk=2)
+    assert bool(long_rows) == (amap.factors is not None and 2 * truth.shape[3] >= made.dense_map().shape[3])
+    made.close(found.received, truth.sum(2), factor=truth.shape[2])
+    made.close(found.entropy, torch.special.entr(truth).sum(3), factor=20)
+    made.close(found.topk.values, truth.topk(2).values)
+    made.close(found.topk.values, truth.gather(3, found.topk.keys))
+    made.close(amap.received(), truth.sum(2), factor=truth.shape[2])
+
+
+def test_pools_of_few_of_the_keys_take_the_general_path(chunks):
     query = torch.randn(1, 1, 5, 4)
-    AttentionMap(query, query).select(keys=slice(1, None)).pool(2, 2)
+    AttentionMap(query, query).select(keys=slice(3, None)).pool(2, 2)
     count = len(chunks)  # its denominators are those of whole rows
     AttentionMap.from_dense(torch.eye(5)).pool(2, 2)
     assert len(chunks) == count

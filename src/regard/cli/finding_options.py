@@ -31,7 +31,9 @@ def add_findings(commands: "Commands[argparse.ArgumentParser]") -> None:
         "Show the share of weight that policies keep of the attention of what came after a prompt, by how many keys they keep.",
     )
     cache.add_argument("--prompt", type=int, required=True, metavar="N", help="how many tokens the prompt has")
-    cache.add_argument("--policies", nargs="+", metavar="NAME", help="of streaming, observed, snapkv, tova; all where left out")
+    cache.add_argument(
+        "--policies", nargs="+", metavar="NAME", help="of streaming, observed, snapkv, pyramidkv, tova; all where left out"
+    )
     cache.add_argument("--budgets", nargs="+", type=float, metavar="N", help="keys that are kept, or shares below 1")
 
     times = _command(

@@ -168,11 +168,23 @@ class MapView:
         keys = self.source.shape[3]
         return self.keys == range(keys) and is_long(keys)
 
+    def _is_much_of_long_rows(self) -> bool:
+        """Whether reading rows whole, and taking these keys of them, costs less than their sums and then the weights."""
+        keys, size = self.keys, self.source.shape[3]
+        return is_long(size) and isinstance(keys, range) and keys.step == 1 and 2 * len(keys) >= size
+
+    def _of_view(self, columns: slice, weights: Tensor) -> tuple[slice, Tensor]:
+        """Of weights of some of the source's keys those of the view's, and where they stand in it."""
+        first = self.keys[0]
+        start, stop = max(columns.start, first), max(columns.start, first, min(columns.stop, self.keys[-1] + 1))
+        return slice(start - first, stop - first), weights[..., start - columns.start : stop - columns.start]
+
     def _reader(self, entropy: bool, run: int) -> Callable[[Block], Iterator[Rows]]:
         """How a block of the view becomes rows."""
         source = self.source
-        if isinstance(source, SoftmaxWeights) and self._is_whole_long_rows():
-            long_rows = LongRows(source.factors.within, run, entropy=entropy)
+        if isinstance(source, SoftmaxWeights) and self._is_much_of_long_rows():
+            whole = self._is_whole_long_rows()
+            long_rows = LongRows(source.factors.within, run, entropy=entropy and whole)
 
             def long(block: Block) -> Iterator[Rows]:
                 b, h, q = block  # of one sequence and head, but where few rows are read
@@ -182,8 +194,13 @@ class MapView:
                         found = long_rows.read(*at)
                     if found.denominators is not None:
                         source.remember(*at, found.denominators)
-                    places = slice(one, one + 1), slice(head, head + 1), q, found.columns
-                    yield Rows(*places, found.weights, found.entropy, found.maxima)
+                    places = slice(one, one + 1), slice(head, head + 1), q
+                    if whole:
+                        yield Rows(*places, found.columns, found.weights, found.entropy, found.maxima)
+                        continue
+                    columns, weights = self._of_view(found.columns, found.weights)
+                    nats = torch.special.entr(weights).sum(3) if entropy else None
+                    yield Rows(*places, columns, weights, nats, None)
 
             return long
 

@@ -6,6 +6,7 @@ from torch.nn.functional import avg_pool1d
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import regard
+from regard.analysis.caching.policies import pyramid
 from regard.errors import OptionError, RecordingError, ShapeError
 
 TOKENS, PROMPT = 60, 40
@@ -59,6 +60,25 @@ def test_it_is_what_the_matrix_says(recording, policy):
             assert float(report.retained[0, layer, head, 0]) == pytest.approx(float(kept.sum(-1).mean()), abs=1e-6)
             moved = ((left - whole).norm(dim=-1) / whole.norm(dim=-1)).mean()
             assert float(report.change[0, layer, head, 0]) == pytest.approx(float(moved), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("budget", "kept"),
+    [(132, [227, 164, 100, 37]), (32, [32, 32, 32, 32]), (20, [20, 20, 20, 20]), (800, [1000, 867, 733, 600])],
+)
+def test_a_pyramid_falls_evenly_and_costs_what_it_says(budget, kept):
+    assert [pyramid([budget], layer, 4, 1000, 32)[0] for layer in range(4)] == kept
+    assert sum(kept) == 4 * budget
+
+
+def test_layers_of_a_pyramid_are_snapkvs_with_their_own_budgets(recording):
+    report = regard.cache(recording, ["pyramidkv"], [16], prompt=PROMPT, window=6)
+    of_layers = [pyramid([16], layer, 2, PROMPT, 6)[0] for layer in range(2)]
+    assert of_layers == [26, 6]
+    other = regard.cache(recording, ["snapkv"], of_layers, prompt=PROMPT, window=6)
+    for layer in range(2):
+        torch.testing.assert_close(report.retained[0, layer, :, 0], other.retained[0, layer, :, layer])
+        torch.testing.assert_close(report.change[0, layer, :, 0], other.change[0, layer, :, layer])
 
 
 def test_what_moves_is_what_the_lost_keys_carried(recording):

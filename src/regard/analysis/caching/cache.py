@@ -1,13 +1,13 @@
 """What a model would still see if its cache kept fewer keys: measured on the rows that came after."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from regard.analysis.caching.policies import POLICIES, Prompt
+from regard.analysis.caching.policies import POLICIES, Prompt, pyramid
 from regard.analysis.mixtures.mixture import layers_of
 from regard.arguments import number, one_of, several, whole_number
 from regard.errors import OptionError, RecordingError, ShapeError
@@ -26,7 +26,7 @@ class CacheReport:
 
     Attributes:
         policies: their names.
-        budgets: how many keys of the prompt are kept by each key head.
+        budgets: how many keys of the prompt are kept by each key head; in the mean of layers for PyramidKV.
         layers: which layers.
         prompt: how many keys the prompt has.
         retained: the share of a later row's weight that is left, the mean over these rows, (policies, layers, heads,
@@ -145,7 +145,8 @@ def cache(
         (torch.Size([2, 1, 4, 2]), (10, 40))
     """
     layers = layers_of(recording, kind)
-    names = [one_of("policies", name, POLICIES) for name in several("policies", policies, "names of policies")]
+    asked = several("policies", policies, "names of policies")
+    names = list(dict.fromkeys(one_of("policies", name, POLICIES) for name in asked))
     if not names:
         raise OptionError(f"policies: expected at least one of {', '.join(POLICIES)}, got none")
     first = next(iter(layers.values()))
@@ -158,7 +159,9 @@ def cache(
     found = []
     for layer, amap in bar(sorted(layers.items()), desc="asking policies", unit="layer", delay=1, leave=False):
         _check(amap, layer)
-        found.append(_of_layer(amap, values.get(id(amap)), size, names, counts, listened))
+        falling = pyramid(counts, sorted(layers).index(layer), len(layers), size, listened[0])
+        kept = {name: falling if name == "pyramidkv" else counts for name in names}
+        found.append(_of_layer(amap, values.get(id(amap)), size, kept, listened))
     heads = max(kept.shape[1] for kept, _, _ in found)
     retained = torch.stack([_widened(kept, heads) for kept, _, _ in found], 1)
     changes = [change for _, change, _ in found if change is not None]
@@ -200,31 +203,30 @@ def _of_layer(
     amap: AttentionMap,
     value: Tensor | None,
     size: int,
-    names: Sequence[str],
-    counts: Sequence[int],
+    counts: Mapping[str, Sequence[int]],
     listened: tuple[int, int],
 ) -> tuple[Tensor, Tensor | None, float]:
-    """Of one layer: what is retained and what changes, (policies, heads, budgets) each, and bytes a key."""
+    """Of one layer, by how many keys each policy keeps: what is retained and what changes, (policies, heads, budgets) each."""
     factors, heads, total = amap.factors, amap.shape[1], amap.shape[3]
     kv_heads = heads if factors is None else factors.key.shape[1]
     group = heads // kv_heads
     early = Prompt(amap.select(queries=slice(0, size), keys=slice(0, size)), kv_heads, *listened)
-    scores = [POLICIES[name](early) for name in names]
-    retained = torch.full((len(names), heads, len(counts)), torch.nan, dtype=torch.float64)
+    scores = {name: POLICIES[name](early) for name in counts}
+    retained = torch.full((len(counts), heads, len(next(iter(counts.values())))), torch.nan, dtype=torch.float64)
     change = None if value is None else retained.clone()
     for key_head in range(kv_heads):
         mine = slice(key_head * group, (key_head + 1) * group)
         later = amap.select(heads=mine, queries=slice(size, None))
-        kept = [_kept(score[key_head], counts, total) for score in scores]
+        kept = [_kept(score[key_head], counts[name], total) for name, score in scores.items()]
         keep = torch.cat([*kept, torch.ones(total, 1)], 1).to(later.device, later.dtype)
         found = (later @ keep)[0].double()  # (group, rows, policies · budgets, and all keys)
         left, mass, keep = found[..., :-1], found[..., -1:], keep[:, :-1]
         share = left / mass.clamp(min=torch.finfo(mass.dtype).tiny)
-        retained[:, mine] = share.mean(1).unflatten(1, (len(names), -1)).transpose(0, 1).cpu()
+        retained[:, mine] = share.mean(1).unflatten(1, (len(counts), -1)).transpose(0, 1).cpu()
         if value is not None and change is not None:
             ours = _value(later, value)  # (keys, dim)
             change[:, mine] = (
-                _changes(later, ours, keep, left + taken_by_sinks(mass)).unflatten(1, (len(names), -1)).transpose(0, 1).cpu()
+                _changes(later, ours, keep, left + taken_by_sinks(mass)).unflatten(1, (len(counts), -1)).transpose(0, 1).cpu()
             )
     if factors is None:
         return retained, change, torch.nan

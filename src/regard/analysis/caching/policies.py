@@ -1,6 +1,6 @@
 """What a policy of a cache thinks of the keys of a prompt, from the attention of the prompt alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +12,9 @@ from regard.maps.attention_map import AttentionMap
 
 KERNEL = 5
 """Over how many keys SnapKV averages a score."""
+
+STEEPNESS = 20
+"""Of PyramidKV: β of the authors' program."""
 
 
 class Prompt(NamedTuple):
@@ -74,6 +77,27 @@ POLICIES: dict[str, Callable[[Prompt], Tensor]] = {
     "streaming": streaming,
     "observed": observed,
     "snapkv": snapkv,
+    "pyramidkv": snapkv,
     "tova": tova,
 }
 """By name: a score of each key, (kv_heads, prompt); the keys with the largest stay."""
+
+
+def pyramid(budgets: Sequence[int], at: int, layers: int, prompt: int, window: int) -> list[int]:
+    """How many keys layer ``at`` keeps where all keep so many in the mean: many in the first layer, falling evenly to the last.
+
+    Of what a budget has beyond the last queries' own keys, the last layer has one part in ``STEEPNESS``, and the first as much
+    more than the mean; if that is more than there are keys, the last has what is left. A budget within the window is the same
+    in all layers. PyramidKV, Cai et al. 2024 (arXiv 2406.02069), section 4.
+    """
+    found = []
+    for budget in budgets:
+        spare = budget - min(window, prompt)
+        if spare <= 0 or layers == 1:
+            found.append(budget)
+            continue
+        least = spare // STEEPNESS
+        most = min(2 * spare - least, prompt - window)
+        least = 2 * spare - most
+        found.append(window + round(most - at * (most - least) / (layers - 1)))
+    return found

@@ -1,5 +1,6 @@
 """What the mask of a map lets see: how many keys each row, and how many rows each key."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -39,8 +40,7 @@ def visible_counts(amap: AttentionMap, real: Tensor) -> Visible:
     if not isinstance(source, SoftmaxWeights):
         return _from_weights(amap, real)
     factors = source.factors
-    hides = factors.bias is not None and bool((factors.bias <= _hidden(factors)).any())
-    by_head = hides or (factors.mask is not None and factors.mask.pattern.differs_by_head)
+    hides, by_head = _asked(factors)
     heads = view.heads if by_head else view.heads[:1]
     shape = len(view.batch), len(heads)
     keys = torch.zeros(*shape, len(view.queries), dtype=torch.int64)
@@ -54,6 +54,35 @@ def visible_counts(amap: AttentionMap, real: Tensor) -> Visible:
                     keys[item, at, part] += seen.sum(1)
                     rows[item, at, columns] += seen[real[item, part]].sum(0)
     return Visible(keys, rows)
+
+
+def visible_keys(amap: AttentionMap) -> Iterator[tuple[slice, Tensor]]:
+    """Which keys each row of one text may see: blocks of rows, (heads or 1, rows, keys); weights that exist say it where not 0.
+
+    Args:
+        amap: (1, heads, queries, keys).
+    """
+    source, view = amap.view.source, amap.view
+    while isinstance(source, Weighted | HeadsTogether):
+        source = source.source
+    step = max(1, _TILE // max(1, amap.shape[3]))
+    for start in range(0, amap.shape[2], step):
+        part = slice(start, min(start + step, amap.shape[2]))
+        if not isinstance(source, SoftmaxWeights):
+            yield part, (amap.select(queries=part).dense(max_bytes=2**62)[0] > 0).cpu()
+            continue
+        factors, (hides, by_head) = source.factors, _asked(source.factors)
+        seen = torch.zeros(len(view.heads) if by_head else 1, part.stop - part.start, len(view.keys), dtype=torch.bool)
+        for at, head in enumerate(view.heads[: len(seen)]):
+            for columns, there in _seen(factors, view.batch[0], head, view.queries[part], view.keys, hides=hides):
+                seen[at, :, columns] = there
+        yield part, seen
+
+
+def _asked(factors: Factors) -> tuple[bool, bool]:
+    """Whether a bias hides keys, and whether heads see different ones."""
+    hides = factors.bias is not None and bool((factors.bias <= _hidden(factors)).any())
+    return hides, hides or (factors.mask is not None and factors.mask.pattern.differs_by_head)
 
 
 def _from_weights(amap: AttentionMap, real: Tensor) -> Visible:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from regard.analysis.heads.visibility import visible_counts
+from regard.analysis.heads.visibility import visible_keys
 from regard.analysis.mixtures.mixture import Head, layers_of
 from regard.analysis.passages.answers import rows_of
 from regard.arguments import number, one_of, whole_number
@@ -297,34 +297,36 @@ def passages(
 
 def _of_layer(amap: AttentionMap, spans: Spans, rows: tuple[int, ...], sink: float) -> tuple[Tensor, ...]:
     """Mass, lift and both without sinks, (heads, passages and rest) each, and which keys are sinks, (heads, keys)."""
-    size, count = amap.shape[3], len(spans) + 1
-    real = torch.tensor(amap.keys.present)
-    belongs = torch.zeros(size, count, dtype=torch.float64)
+    size, heads = amap.shape[3], amap.shape[1]
+    belongs = torch.zeros(size, len(spans) + 1, dtype=torch.float64)
     for at, places in enumerate([*spans.places, spans.rest(size)]):
         belongs[list(places), at] = 1
-    belongs *= real[:, None]  # padding is in no passage
+    belongs *= torch.tensor(amap.keys.present)[:, None]  # padding is in no passage
     part = amap.select(queries=list(rows))
     sinks = _sinks(amap, rows, sink)
-    chosen = torch.stack([belongs.expand(len(sinks), -1, -1), belongs * ~sinks[..., None]])  # (2, heads, keys, passages)
-    masses = torch.zeros(2, amap.shape[1], count, dtype=torch.float64)
+    taken = torch.zeros(heads, size, dtype=torch.float64)  # by each key, from all rows of the answer
     for block in part.rows(progress=None):
-        weights = block.weights[0].double().cpu().sum(1)  # (heads, keys of the block): sums over the answer's rows
-        masses[:, block.heads] += torch.einsum("hk,nhkp->nhp", weights, chosen[:, block.heads, block.columns])
-    masses /= len(rows)
-    expected = _expected(part, chosen)
-    total = masses[1].sum(-1, keepdim=True)
-    bare = torch.where(total > 0, masses[1] / total, 0)
-    return masses[0], masses[0] / expected[0], bare, bare / expected[1], sinks.double()
+        taken[block.heads, block.columns] += block.weights[0].double().cpu().sum(1)
+    mass, in_sinks = (each @ belongs / len(rows) for each in (taken, taken * sinks))
+    even, bare_even = _even(part, belongs, sinks)
+    bare = mass - in_sinks
+    total = bare.sum(-1, keepdim=True)
+    bare = torch.where(total > 0, bare / total, 0)
+    return mass, mass / even, bare, bare / bare_even, sinks.double()
 
 
-def _expected(part: AttentionMap, chosen: Tensor) -> Tensor:
-    """What attention that is spread evenly would give, with and without sinks: mean over t of #(S ∩ V(t)) / #V(t)."""
-    _, heads, rows, _ = part.shape
-    total = torch.zeros_like(chosen[:, :, 0])
-    for row in range(rows):
-        of = torch.einsum("hk,nhkp->nhp", _seen(part, row).expand(heads, -1), chosen)
-        total += of / of.sum(-1, keepdim=True)
-    return total / rows
+def _even(part: AttentionMap, belongs: Tensor, sinks: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over t of #(S ∩ V(t)) / #V(t), what even attention would give: with and without sinks, (heads, passages) each."""
+    heads = len(sinks)
+    some = sinks.any(0).nonzero()[:, 0]  # few keys, and each a sink of some heads only
+    with_sinks, without = (torch.zeros(heads, belongs.shape[1], dtype=torch.float64) for _ in range(2))
+    for _, seen in visible_keys(part):
+        seen = seen.double()
+        count = (seen @ belongs).expand(heads, -1, -1)  # (heads, rows, passages)
+        with_sinks += (count / count.sum(-1, keepdim=True).clamp(min=1)).sum(1)
+        count = count - (seen[..., some] * sinks[:, None, some]) @ belongs[some]
+        without += (count / count.sum(-1, keepdim=True).clamp(min=1)).sum(1)
+    return with_sinks / part.shape[2], without / part.shape[2]
 
 
 def _sinks(amap: AttentionMap, rows: tuple[int, ...], sink: float) -> Tensor:
@@ -335,16 +337,12 @@ def _sinks(amap: AttentionMap, rows: tuple[int, ...], sink: float) -> Tensor:
         return torch.zeros(amap.shape[1], amap.shape[3], dtype=torch.bool)
     part = amap.select(queries=heard)
     count = even = torch.zeros(1, amap.shape[3], dtype=torch.float64)  # rows that see each key, and its even share of them
-    for row in range(len(heard)):
-        seen = _seen(part, row)
-        count, even = count + seen, even + seen / seen.sum(-1, keepdim=True).clamp(min=1)
+    for _, seen in visible_keys(part):
+        seen = seen.double()
+        count = count + seen.sum(1)
+        even = even + (seen / seen.sum(-1, keepdim=True).clamp(min=1)).sum(1)
     taken = part.received()[0].double().cpu()
     return (taken >= sink * count) & (taken >= TIMES * even) & (count >= FEWEST)
-
-
-def _seen(part: AttentionMap, row: int) -> Tensor:
-    """1 for each key that a row may see, (heads or 1, keys)."""
-    return visible_counts(part.select(queries=row), torch.ones(1, 1, dtype=torch.bool)).rows[0].double()
 
 
 def _widened(values: Tensor, heads: int) -> Tensor:
