@@ -47,21 +47,18 @@ def main() -> None:
     for name, seconds in took.items():
         middle = statistics.median(seconds)
         lines.append(f"| {name} | {middle:.2f} | **{middle / plain:.2f}** |")
-    table = "\n".join(lines)
+    how = (
+        f"{platform.machine()}, PyTorch {torch.__version__}, Regard {regard.__version__}, one thread; medians of "
+        f"{arguments.rounds} rounds of the processor's seconds, ways taking turns on a machine that others use."
+    )
+    what = (
+        f"{arguments.tokens:,} tokens, 8 heads of 64, causal, float32; an answer of {ANSWER} tokens, {PASSAGES} passages, four "
+        f"budgets. Goal: {GOAL} times one SDPA call. A dense map would take {8 * arguments.tokens**2 * 4 / 2**30:.0f} GiB."
+    )
+    first = "Written by `benchmarks/units_cost.py`; do not edit."
+    table = "\n".join(["| | seconds | / SDPA |", "|---|---:|---:|", *lines])
     arguments.output.write_text(
-        f"""# What answers in users' units cost
-
-Written by `benchmarks/units_cost.py`; do not edit. {platform.machine()}, PyTorch {torch.__version__}, Regard
-{regard.__version__}, one thread, medians of {arguments.rounds} rounds of the processor's seconds, ways taking turns on a machine that others use.
-
-{arguments.tokens:,} tokens, 8 heads of 64, causal, float32; an answer of {ANSWER} tokens, {PASSAGES} passages, four budgets.
-Goal: {GOAL} times one SDPA call. A dense map would take {8 * arguments.tokens**2 * 4 / 2**30:.0f} GiB.
-
-| | seconds | / SDPA |
-|---|---:|---:|
-{table}
-""",
-        encoding="utf-8",
+        f"# What answers in users' units cost\n\n{first} {how}\n\n{what}\n\n{table}\n", encoding="utf-8"
     )
     print(arguments.output.read_text(encoding="utf-8"))
 
