@@ -43,7 +43,7 @@ sys.path.insert(0, str(HERE.parent / "recipes" / "site"))
 PEERS = ("bertviz", "circuitsvis", "inspectus")
 PEER_PYTHON = HERE / ".peers" / "viewers" / "bin" / "python"
 CLIENTS, TILES = 8, 25
-PATIENCE = 400
+PATIENCE = 900
 """Seconds for reading ahead, which takes 170 s of two cores."""
 
 FLAGS = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -169,6 +169,7 @@ def served() -> Found:
                 start = time.perf_counter()
                 found["all_ahead"] = _until_idle(process.pid)
                 found["ahead_seconds"] = time.perf_counter() - start
+                _say("the clients ask again")
                 found["later_tile_ms"], found["later_whole_tile_ms"] = _many(region, seed=100)
                 found |= {"server_bytes": _peak(process.pid), "file_bytes": path.stat().st_size}
             finally:

@@ -73,6 +73,15 @@ export class Units {
     return texts ? texts[this.runs ? this.runs[unit] : unit] : this.axis.tokens[this.start(unit)];
   }
 
+  /** What it is called where there is room for more than a label: a patch by where it is in the picture. */
+  name(unit: number): string {
+    const { patches } = this.axis;
+    const patch = this.stop(unit) - this.start(unit) === 1 ? patches?.[this.start(unit)] : null;
+    if (!patches || !patch) return this.label(unit);
+    const several = patches.some((other) => other && other[0] !== patch[0]);
+    return `patch ${patchName({ row: patch[1], column: patch[2] })}${several ? ` of picture ${patch[0] + 1}` : ""}`;
+  }
+
   /** Its tokens as their tokenizer spells them. */
   spelling(unit: number): string {
     return (this.axis.spellings ?? this.axis.tokens).slice(this.start(unit), this.stop(unit)).join(" ");
@@ -107,6 +116,11 @@ export class Units {
     }
     return { starts, stops };
   }
+}
+
+/** Where a patch is in its picture, counted from 0 as positions are. */
+export function patchName({ row, column }: { row: number; column: number }): string {
+  return `row ${row}, column ${column}`;
 }
 
 /** Ends of each cell. */

@@ -152,7 +152,7 @@ describe("the image view", () => {
       const { rows } = await stage.view.table();
       expect(rows.length).toBe(ROWS * COLUMNS);
       for (const [row, column, token, weight] of rows) {
-        expect(Number(token)).toBe(2 + (Number(row) - 1) * COLUMNS + Number(column) - 1);
+        expect(Number(token)).toBe(2 + Number(row) * COLUMNS + Number(column));
         expect(Number(weight)).toBeCloseTo(value(Number(token)), 3);
       }
       const shown = rows.map((row) => value(Number(row[2])));
@@ -162,14 +162,14 @@ describe("the image view", () => {
     press(stage.view, "ArrowDown");
     const token = 2 + 3 * COLUMNS + 3;
     expect(stage.app.store.state.query).toBe(token);
-    expect(stage.said.at(-1)).toMatch(/^what row 4, column 4 attends to/);
+    expect(stage.said.at(-1)).toMatch(/^what row 3, column 3 attends to/);
     await drawn();
     await check((key) => mean(token, key));
     press(stage.view, "d");
     expect(stage.app.store.state).toMatchObject({ direction: "to", key: token });
     await drawn();
     await check((query) => mean(query, token));
-    expect(said(stage.root)).toMatch(/^what attends to row 4, column 4: .* on average · mean of 2 heads$/);
+    expect(said(stage.root)).toMatch(/^what attends to row 3, column 3: .* on average · mean of 2 heads$/);
   });
 
   it("reads a small map once, however many patches are looked at", async () => {
@@ -181,7 +181,7 @@ describe("the image view", () => {
     for (let step = 0; step < 6; step++) press(stage.view, "ArrowUp");
     await drawn();
     expect(region).toHaveBeenCalledTimes(1);
-    expect(said(stage.root)).toMatch(/^what row 1, column 1 attends to: 0\.\d\d/);
+    expect(said(stage.root)).toMatch(/^what row 0, column 0 attends to: 0\.\d\d/);
   });
 
   it("reads the row alone of a large one, and drops what comes too late", async () => {
@@ -211,7 +211,7 @@ describe("the image view", () => {
       { start: 9, stop: 10, count: 1 },
     ]);
     expect(asked[0].signal?.aborted).toBe(true);
-    expect(said(stage.root)).toMatch(/column 9 attends to: 0\.51 of/);
+    expect(said(stage.root)).toMatch(/column 8 attends to: 0\.51 of/);
   });
 
   it("keeps a token by Enter and by its button, and lets it go by Escape", async () => {
@@ -282,9 +282,9 @@ describe("the image view", () => {
     const second = [...stage.root.querySelectorAll("button")].find((one) => one.textContent === "picture 2");
     second?.click();
     await drawn();
-    expect(said(stage.root)).toMatch(/^what row 1, column 3 attends to/);
+    expect(said(stage.root)).toMatch(/^what row 0, column 2 attends to/);
     const { rows } = await stage.view.table();
-    expect(rows.map(([row, column, token]) => [row, column, token].join()).sort()).toEqual(["1,1,7", "1,3,9", "2,3,4"]);
+    expect(rows.map(([row, column, token]) => [row, column, token].join()).sort()).toEqual(["0,0,7", "0,2,9", "1,2,4"]);
     for (const [, , token, weight] of rows) expect(Number(weight)).toBeCloseTo(weights[0][9 * SIZE + Number(token)], 3);
     const names = [...stage.root.querySelectorAll("button")].map((one) => one.textContent);
     expect(names).not.toContain(made.manifest.axes.patches.tokens[3]); // a patch, though of the other picture

@@ -67,6 +67,20 @@ describe("units of an axis", () => {
     expect(new Units(plain, "words", true).cells(1, 3, 2)).toEqual({ starts: [1, 3], stops: [2, 4] });
   });
 
+  it("are called by their place where they are patches of a picture", () => {
+    const patches: [number, number, number][] = [
+      [0, 2, 3],
+      [0, 2, 4],
+    ];
+    const one = new Units({ ...axis, patches: [null, ...patches, ...Array(6).fill(null)] }, "tokens", false);
+    expect([one.name(0), one.name(1)]).toEqual([axis.tokens[0], "patch row 2, column 3"]);
+    const two = new Units({ ...axis, patches: [[1, 0, 0], ...patches, ...Array(6).fill(null)] }, "tokens", false);
+    expect([two.name(0), two.name(1)]).toEqual([
+      "patch row 0, column 0 of picture 2",
+      "patch row 2, column 3 of picture 1",
+    ]);
+  });
+
   it("are made once for each way of showing an axis", () => {
     const words = unitsOf(axis, "words", false, null);
     expect(unitsOf(axis, "words", false, null)).toBe(words);

@@ -127,6 +127,18 @@ def test_places_of_the_axis_are_where_the_patches_are():
     assert sides(manifest, picture=1)[1] == {"rows": 3, "columns": 1, "tokens": [8, 9, 10], "patches": [0, 1, 2]}
 
 
+def test_an_axis_says_which_of_its_positions_are_patches():
+    mixed = [None, Patch(0, 0, 0), Patch(0, 0, 1), Patch(1, 0, 0)]
+    manifest = document(located(2, 4, mixed)).manifest
+    axis = manifest["axes"][manifest["maps"][0]["columnAxis"]]
+    assert axis["patches"] == [None, [0, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert axis["title"] != "patches", "there is a word among them"
+    alone = document(located(2, 3, mixed[1:])).manifest
+    axis = alone["axes"][alone["maps"][0]["columnAxis"]]
+    assert (axis["title"], axis["words"]) == ("patches", None)
+    assert "patches" not in alone["axes"][alone["maps"][0]["rowAxes"][0]]
+
+
 def test_windows_are_parts_of_one_picture():
     left = located(2, 4, [Patch(0, row, column) for row in (0, 1) for column in (0, 1)])
     right = located(2, 2, [Patch(0, row, 2) for row in (0, 1)])

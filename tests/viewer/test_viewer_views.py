@@ -295,7 +295,7 @@ class TestImage:
         assert columns == ["row", "column", "token", "weight"]
         assert len(rows) == 15
         for row, column, token, weight in rows:
-            assert int(token) == 1 + 5 * (int(row) - 1) + int(column) - 1
+            assert int(token) == 1 + 5 * int(row) + int(column)
             assert rounded(weight, expected[int(token)])
         opened.close_table()
 
@@ -304,17 +304,34 @@ class TestImage:
         assert pictured.page.get_by_role("tab", name="Image").get_attribute("aria-selected") == "true"
         self.assert_patches(pictured, weights[0])  # [CLS], where nothing is chosen
         canvas = pictured.page.locator(".image-canvas")
-        canvas.click()  # its middle is the middle patch: row 2, column 3
+        canvas.click()  # its middle is the middle patch: row 1, column 2
         pictured.rest()
-        assert "what row 2, column 3 attends to" in self.told(pictured)
+        assert "what row 1, column 2 attends to" in self.told(pictured)
         self.assert_patches(pictured, weights[8])
         canvas.focus()
         pictured.press("ArrowRight", "ArrowUp")
-        assert "what row 1, column 4 attends to" in pictured.said()
+        assert "what row 0, column 3 attends to" in pictured.said()
         self.assert_patches(pictured, weights[4])
         pictured.press("d")
-        assert "what attends to row 1, column 4" in self.told(pictured)
+        assert "what attends to row 0, column 3" in self.told(pictured)
         self.assert_patches(pictured, weights[:, 4])
+
+    def test_the_reader_calls_patches_by_their_place_and_shows_them(self, pictured):
+        page = pictured.page
+        pictured.view("Map")
+        assert "Each row is a patch of the picture" in page.locator(".meaning-said").text_content()
+        page.locator(".map-canvas").focus()
+        pictured.press("Home", "ArrowDown")
+        pictured.press(*["ArrowRight"] * 7)
+        assert "patches (query): patch row 0, column 0" in pictured.said()
+        assert "patches (key): patch row 1, column 1" in pictured.said()
+        assert page.locator(".reader-partners h3").first.text_content() == "patch row 0, column 0 (1)"
+        seen = page.locator(".reader-partners h3 .patch-seen")
+        assert seen.count() == 2
+        place = "one => [getComputedStyle(one).backgroundSize, getComputedStyle(one).backgroundPosition]"
+        assert seen.nth(1).evaluate(place) == ["500% 300%", "25% 50%"]
+        assert page.locator(".partner-name", has_text="row ").count() > 5
+        pictured.view("Image")
 
     def test_the_picture_lies_under_the_weights_and_is_saved(self, pictured):
         canvas = pictured.pixels(".image-canvas")
@@ -334,7 +351,7 @@ class TestImage:
         amap.keys = Axis((Line(16, place=tuple(places)),))
         regard.page(amap, tmp_path / "two.html", image=[np.zeros((9, 9, 3)), np.zeros((30, 80, 3))])
         opened = Opened(browser, (tmp_path / "two.html").as_uri())
-        opened.page.get_by_role("button", name="picture 2").click()
+        opened.page.get_by_role("button", name="picture 2", exact=True).click()
         opened.rest()
         assert self.told(opened).startswith("what 0 attends to: 1.00 of its weight is on the picture")
         canvas = opened.pixels(".image-canvas")[..., :3].astype(int)

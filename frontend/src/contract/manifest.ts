@@ -23,6 +23,8 @@ export interface Axis {
   wordTexts: string[] | null;
   /** Named spans, in order and apart from each other: sentences, turns, passages; one of each kind. */
   bands?: Bands[];
+  /** Which patch of which picture a position is: (picture, row, column), counted from 0; null where it is none. */
+  patches?: ([number, number, number] | null)[];
   /** Where characters begin, as words do; null where each token is whole characters, and tokens will do. */
   characters: number[] | null;
   characterTexts: string[] | null;

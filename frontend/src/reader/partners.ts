@@ -5,6 +5,7 @@ import { button, element } from "../elements";
 import { brief, countText, isolated, weightText } from "../labels";
 import type { Units } from "../units";
 import css from "./partners.css";
+import { patchSeen } from "./patch_seen";
 import { PartnerWeights, sameToken, type Weights } from "./weights";
 
 const SHOWN = 6;
@@ -54,7 +55,8 @@ function show(root: HTMLElement, app: App, { shown, query, key, ofQuery, ofKey, 
   const unit = query !== null ? shown.rows.unitOf(query) : key !== null ? shown.columns.unitOf(key) : -1;
   if (unit < 0) parts.push(element("p", "partners-none", "Point at a word, or choose one, to read whom it looks at."));
   const heading = (units: Units, at: number) => {
-    const title = element("h3", "partners-title", isolated(brief(units.label(at))));
+    const title = element("h3", "partners-title", isolated(brief(units.name(at))));
+    title.prepend(...patchSeen(app, units, units.start(at)));
     title.append(" ", element("small", "", `(${countText(units.start(at))})`));
     title.title = units.spelling(at);
     parts.push(title);
@@ -91,7 +93,7 @@ function list(
   const first = order.slice(0, SHOWN);
   const most = Math.max(...first.map((at) => Math.abs(values[at])), Number.MIN_VALUE);
   for (const at of first) {
-    const name = isolated(brief(units.label(at)));
+    const name = isolated(brief(units.name(at)));
     const entry = button("", `${name}, position ${countText(units.start(at))}`, () =>
       app.store.set({ ...walk(units.start(at)), pinned: false }),
     );
@@ -100,7 +102,8 @@ function list(
     filled.style.width = `${((100 * Math.abs(values[at])) / most).toFixed(1)}%`;
     bar.setAttribute("aria-hidden", "true");
     bar.append(filled);
-    const label = element("span", "partner-name", name);
+    const label = element("span", "partner-name", name.replace(/^patch /, ""));
+    label.prepend(...patchSeen(app, units, units.start(at)));
     if (units.count > FEW) label.append(" ", element("small", "", countText(units.start(at))));
     entry.append(label, bar, element("span", "partner-weight", sizeText(values[at])));
     const line = element("li");

@@ -93,7 +93,7 @@ function named({ manifest, store }: App, pin: Pin): { text: string; shown: Shown
   const shown = shownBy(manifest, { ...state, map });
   const label = (units: Shown["rows"], token: number) => {
     const unit = units.unitOf(token);
-    return isolated(brief(unit < 0 ? units.axis.tokens[token] : units.label(unit), 24));
+    return isolated(brief(unit < 0 ? units.axis.tokens[token] : units.name(unit), 32));
   };
   const query = pin.query === null ? "" : label(shown.rows, pin.query);
   const key = pin.key === null ? "" : `→ ${label(shown.columns, pin.key)}`;

@@ -10,6 +10,7 @@ const ROLES: Record<string, (unit: string, written: string, source: string | nul
   "tokens consumed": (_, written) => `${written} that the model had read`,
   "tokens produced": (_, written) => `${written} that the model wrote`,
   tokens: (unit) => `${unit} of the text`,
+  patches: () => "a patch of the picture",
   queries: () => "a query",
   keys: () => "a key",
 };
@@ -17,7 +18,8 @@ const ROLES: Record<string, (unit: string, written: string, source: string | nul
 export function sidesOf({ manifest, store, palette }: Pick<App, "manifest" | "store" | "palette">): Sides {
   const { state } = store;
   const { info, rows, columns } = shownBy(manifest, state);
-  const unit = [rows, columns].some(({ axis }) => beginsOf(axis, state.unit)) ? state.unit.slice(0, -1) : "token";
+  const single = rows.axis.title === "patches" ? "patch" : "token";
+  const unit = [rows, columns].some(({ axis }) => beginsOf(axis, state.unit)) ? state.unit.slice(0, -1) : single;
   const [from, to] = manifest.languages?.[info.item] ?? [null, null];
   const [source, target] = [languageText(from), languageText(to)];
   const role = (title: string) =>

@@ -85,7 +85,7 @@ function worth(units: Units, unit: number): boolean {
   return (
     unit >= 0 &&
     !units.special(unit) &&
-    (units.label(unit) === String(units.start(unit)) || LETTER.test(units.label(unit)))
+    (units.label(unit) === String(units.start(unit)) || LETTER.test(units.name(unit)))
   );
 }
 

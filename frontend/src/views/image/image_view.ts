@@ -8,8 +8,9 @@ import { between, prepared, type Size } from "../../screen";
 import { mapText } from "../../shown";
 import { strongest } from "../../strongest";
 import { CanvasSurface, pngOf, SvgSurface } from "../../surface";
+import { patchName } from "../../units";
 import { drawImageScene, type ImageScene, patchAt } from "./drawing";
-import { chosenSide, firstToken, type Looked, looked, otherTokens, patchName, shownSide, tokenName } from "./patches";
+import { chosenSide, firstToken, type Looked, looked, otherTokens, shownSide, tokenName } from "./patches";
 import { type Direction, PatchWeights } from "./weights";
 
 /** Buttons for tokens that are no patches. */
@@ -120,7 +121,7 @@ export class ImageView implements MountedView {
       columns: ["row", "column", "token", "weight"],
       rows: strongest(values, TABLE_ROWS).map((at) => {
         const [row, column] = [Math.floor(at / columns), at % columns];
-        return [String(row + 1), String(column + 1), String(side.token(row, column)), text(values[at])];
+        return [String(row), String(column), String(side.token(row, column)), text(values[at])];
       }),
     };
   }

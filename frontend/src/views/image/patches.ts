@@ -2,6 +2,7 @@
 
 import type { ImageInfo, Manifest, MapInfo, PatchPlaces, State } from "../../contract";
 import { brief } from "../../labels";
+import { patchName } from "../../units";
 import type { Direction } from "./weights";
 
 /** Where patches are, and the other way round. */
@@ -101,15 +102,10 @@ export function firstToken(found: Looked, direction: Direction): number | undefi
   return last + 1 < size ? last + 1 : otherTokens(found, direction, 1)[0];
 }
 
-/** A token as people know it: "row 2, column 5" of the picture, or its text. */
+/** A token as people know it: "row 1, column 4" of the picture, or its text. */
 export function tokenName(manifest: Manifest, found: Looked, direction: Direction, token: number): string {
   const patch = chosenSide(found, direction)?.patch(token);
   if (patch) return patchName(patch);
   const axis = manifest.axes[direction === "from" ? found.info.rowAxes[0] : found.info.columnAxis];
   return brief(axis.tokens[token] ?? String(token));
-}
-
-/** Counted from 1, as people count. */
-export function patchName({ row, column }: { row: number; column: number }): string {
-  return `row ${row + 1}, column ${column + 1}`;
 }

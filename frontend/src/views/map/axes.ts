@@ -7,7 +7,7 @@ import type { Units } from "../../units";
 
 /** What a row says under each of its axes; the first is the one that labels it. */
 export function rowNames(manifest: Manifest, axes: Shown, unit: number): { title: string; text: string }[] {
-  const first = { title: axes.rows.axis.title, text: brief(axes.rows.label(unit)) };
+  const first = { title: axes.rows.axis.title, text: brief(axes.rows.name(unit)) };
   const others = axes.info.rowAxes
     .map((id) => manifest.axes[id])
     .filter((axis) => axis.title !== axes.rows.axis.title)

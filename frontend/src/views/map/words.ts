@@ -89,7 +89,7 @@ export function readOut(
   const position = (first: number, stop: number) =>
     stop - first > 1 ? `${countText(first)}–${countText(stop - 1)}` : countText(first);
   names[0] += `  (${position(shown.rows.start(at.row), shown.rows.stop(at.row))})`;
-  const column = isolated(brief(shown.columns.label(at.column)));
+  const column = isolated(brief(shown.columns.name(at.column)));
   const place = position(shown.columns.start(at.column), shown.columns.stop(at.column));
   const lines = [...names, `${as(columnTitle, "key")}: ${column}  (${place})`];
   const single = cell && cell.rows[1] - cell.rows[0] === 1 && cell.columns[1] - cell.columns[0] === 1;

@@ -252,8 +252,8 @@ export class Ribbon implements MountedView {
     const drawn = this.drawn as Drawn;
     const name = (side: Side, at: number) =>
       side === "query"
-        ? isolated(brief(drawn.shown.rows.label(drawn.rows[0] + at)))
-        : isolated(brief(drawn.shown.columns.label(drawn.columns[0] + at)));
+        ? isolated(brief(drawn.shown.rows.name(drawn.rows[0] + at)))
+        : isolated(brief(drawn.shown.columns.name(drawn.columns[0] + at)));
     const other: Side = chosen.side === "query" ? "key" : "query";
     const head = ({ of }: Link) => (drawn.heads.length > 0 ? ` (head ${drawn.heads[of]})` : "");
     const list = mine.slice(0, 6).map((link) => `${name(other, link[other])} ${weightText(link.weight)}${head(link)}`);

@@ -312,7 +312,7 @@ export class RunningText implements MountedView {
     const { side, first, weights } = this.reading;
     const units = this.unitsOf(side);
     return [...weights]
-      .map((weight, at) => ({ label: brief(units.label(first + at)), weight, unit: first + at }))
+      .map((weight, at) => ({ label: brief(units.name(first + at)), weight, unit: first + at }))
       .filter(({ weight }) => weight !== 0)
       .sort((one, two) => Math.abs(two.weight) - Math.abs(one.weight));
   }
@@ -322,7 +322,7 @@ export class RunningText implements MountedView {
     const where = mapText(this.shown.info, state.heads, areColoured(state));
     const chosen = this.chosen();
     if (!chosen || !this.reading) return `${where}: point at a token, or go to one with the arrow keys`;
-    const label = isolated(brief(this.unitsOf(chosen.side).label(chosen.unit)));
+    const label = isolated(brief(this.unitsOf(chosen.side).name(chosen.unit)));
     const list = this.strongest().slice(0, 6);
     const verb = chosen.side === "query" ? "attends to" : "is attended by";
     return `${where}: ${label} ${verb} ${list.map((one) => `${isolated(one.label)} ${weightText(one.weight)}`).join(", ") || "nothing here"}`;

@@ -106,6 +106,8 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     made |= {"special": [], "words": None, "wordTexts": None, "characters": None, "characterTexts": None}
     if bands := [band for name, groups in tokens.groups if (band := bands_of(name, groups)) is not None]:
         made["bands"] = bands
+    if tokens.patches:
+        made["patches"] = [None if patch is None else list(patch) for patch in tokens.patches]
     if tokens.labels is None:
         return made
     kind = words if isinstance(words, str) else tokens.kind
@@ -118,7 +120,7 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     spellings = list(map(visible, spelled))
     if spellings != texts:
         made["spellings"] = spellings
-    if words is False:
+    if words is False or tokens.is_picture:
         return made
     found, characters = words_and_characters(spelled, named, kind=kind)
     made["words"], made["wordTexts"] = unit_runs(texts, found, " ")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from regard.analysis.alignment.align import Alignment
 from regard.axes.axis import Axis
 from regard.axes.line import Groups
+from regard.axes.places import Patch
 from regard.axes.roles import titles
 from regard.errors import DtypeError, RecordingError, ShapeError
 from regard.maps.attention_map import AttentionMap
@@ -48,12 +49,21 @@ class ShownAxis:
     special: tuple[int, ...] = ()
     kind: str | None = None  #: how the tokenizer marks words
     groups: tuple[tuple[str, Groups], ...] = ()  #: named spans: sentences, turns, passages
+    patches: tuple[Patch | None, ...] = ()  #: of pictures, where some of its positions are
 
     @classmethod
     def of(cls, axis: Axis, title: str) -> "ShownAxis":
         """What an axis of one sequence says."""
         special = tuple(at for at, out in enumerate(axis.special) if out)
-        return cls(title, axis.text, len(axis), axis.spelled, special, axis.line.kind, tuple(axis.group.items()))
+        places = tuple(one if isinstance(one, Patch) else None for one in axis.place or ())
+        patches = places if any(places) else ()
+        made = cls(title, axis.text, len(axis), axis.spelled, special, axis.line.kind, tuple(axis.group.items()), patches)
+        return replace(made, title="patches") if made.is_picture else made
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether all but its special tokens are patches: then it has no words."""
+        return bool(self.patches) and all(place or at in self.special for at, place in enumerate(self.patches))
 
 
 @dataclass(frozen=True)
