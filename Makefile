@@ -5,7 +5,7 @@
 # make test-all  all of that, more cases of the same kinds and longer training (tests marked exhaustive); before a release
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # Node comes with the test tools, so that every machine builds with the same.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 # Tests beside each other, those of a file together; what follows is how many at a time.
@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numpr
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo check test test-all compat lint types layers frontend tests docs wheel format bundle bench bench-viewer bench-server pictures notebooks clean
+.PHONY: demo check test test-all compat lint types layers frontend tests docs wheel dist release-check format bundle bench bench-viewer bench-server pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
@@ -64,9 +64,18 @@ docs: $(VENV)/.tests
 wheel: $(VENV)/.tests
 	rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
-	$(BIN)/pip install --quiet --no-deps --target build/wheel dist/*.whl
+	$(BIN)/python -m pip install --quiet --no-deps --target build/wheel dist/*.whl
 	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "from regard.lessons.exercises import weights as found; assert 'wheel' in found.__file__ and '.zip' in found.__file__, found.__file__"
 	PYTHONPATH=build/wheel $(BIN)/python -m pytest tests/translation/test_translate.py tests/cli/test_cli.py tests/cli/test_cli_lessons.py
+
+# What is released: an archive of the sources, and the wheel that is built from it.
+dist: $(VENV)/.tests
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+# Whether a tag, as v0.2.0, is the version that the package, CITATION.cff and the changelog say.
+release-check: $(VENV)/.tests
+	$(BIN)/python recipes/package/check_release.py "$(TAG)"
 
 # An environment for each file of compat/, and the tests of recording in it. Models that a version does not have are skipped.
 compat: $(patsubst compat/%.txt,compat-%,$(wildcard compat/*.txt))
@@ -105,20 +114,20 @@ pictures: $(VENV)/.tests $(VENV)/.chromium
 notebooks: $(VENV)/.tests
 	$(BIN)/python recipes/site/run_notebooks.py notebooks/*.ipynb
 
-$(VENV)/bin/pip:
+$(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
 		|| { echo "Regard needs Python 3.11 or newer, got $$($(PYTHON) --version); call make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip || { rm $@; exit 1; }
 
-$(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/bin/pip
+$(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	@echo "Installing Regard into $(VENV) (once; PyTorch is large) ..."
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/pip
+$(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	@echo "Installing Regard and its test tools into $(VENV) (once; PyTorch is large) ..."
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@ $(VENV)/.package
 
 # The viewer is tested in a browser.
