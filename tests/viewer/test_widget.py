@@ -4,11 +4,6 @@ import base64
 import contextlib
 import json
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
 
 import nbformat
 import pytest
@@ -23,6 +18,7 @@ from regard.viewer.notebook import show as showing
 from regard.viewer.notebook.still import still_picture
 from regard.viewer.notebook.widget import ViewerWidget
 from support.browser import Watched
+from support.notebook_servers import jupyter
 from support.viewer_driving import rounded
 
 pytestmark = pytest.mark.slow
@@ -148,34 +144,9 @@ def lab(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "look.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {
-        "ServerApp.root_dir": folder,
-        "ServerApp.port": port,
-        "ServerApp.ip": "127.0.0.1",
-        "IdentityProvider.token": "regard-test",
-        "LabApp.news_url": "",
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-    }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *(f"--{k}={v}" for k, v in options.items())]
-    with (folder / "lab.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        address = f"http://127.0.0.1:{port}"
-        try:
-            for _ in range(120):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.5)
-            yield folder, address
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(8)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    options = {"LabApp.news_url": "", "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate"}
+    with jupyter("jupyterlab", folder, **options) as address:
+        yield folder, address
 
 
 @pytest.mark.browser

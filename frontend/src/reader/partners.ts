@@ -129,5 +129,5 @@ function list(
 
 /** What is next to nothing needs no digits. */
 function sizeText(weight: number): string {
-  return Math.abs(weight) < 0.0005 ? "< 0.001" : weightText(weight);
+  return Math.abs(weight) < 0.00095 ? "< 0.001" : weightText(weight);
 }
