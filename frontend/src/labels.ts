@@ -1,5 +1,7 @@
 /** Tokens as people can read them. The manifest has their texts with everything in them visible; here they are cut. */
 
+import type { MapInfo } from "./contract";
+
 const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** A text of at most `limit` characters, as people count them: no emoji and no letter with its marks is cut in two. */
@@ -30,6 +32,12 @@ export function weightText(weight: number): string {
   if (size >= 0.0995) return weight.toFixed(2);
   if (size >= 0.00095) return weight.toFixed(3);
   return weight.toExponential(1);
+}
+
+/** A number of a head, with its error where it has one. */
+export function statisticText(info: Pick<MapInfo, "errors">, name: string, head: number, value: number): string {
+  const error = info.errors?.[name]?.[head];
+  return error === undefined || error === null ? weightText(value) : `${weightText(value)} ± ${weightText(error)}`;
 }
 
 /** All of a number that is kept in float32: the fewest digits that read back as it. */

@@ -91,6 +91,17 @@ export function mapText(info: MapInfo, heads: readonly number[], apart = false):
   return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;
 }
 
+/** What the rows of a map of effects are called. */
+export const SITES = "sites";
+
+/** Whether a map is of effects: its rows are sites and its columns prompts, and nobody looks at anything. */
+export function isOfEffects(manifest: Manifest, { map }: Pick<State, "map">): boolean {
+  const { rowAxes, probabilities } = manifest.maps[map];
+  return !probabilities && manifest.axes[rowAxes[0]].title === SITES;
+}
+
+export const NO_ATTENTION = "effects are no attention";
+
 /** At most `limit` neighbouring units around what the viewport shows. */
 export function stretch(first: number, last: number, count: number, limit: number): readonly [number, number] {
   const start = Math.max(0, Math.min(Math.floor(first), count - 1));

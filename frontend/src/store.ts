@@ -44,7 +44,8 @@ export function makeStore(start: State): Store {
       const changed = new Set(names.filter((name) => !same(state[name], change[name])));
       if (changed.size === 0) return;
       state = { ...state, ...change };
-      for (const listener of [...listeners]) listener(state, changed);
+      // Who has left because of this change, as a view that another takes the place of, hears no more of it.
+      for (const listener of [...listeners]) if (listeners.has(listener)) listener(state, changed);
     },
     subscribe(listener) {
       listeners.add(listener);

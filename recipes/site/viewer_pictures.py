@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ from torch.nn import functional
 
 import regard
 from install_chromium import found
+from regard.interventions import Prompt, resample
+from regard.translation import load_translator
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -95,6 +98,23 @@ def patches_map(picture: Image.Image, patches: int = 28) -> regard.AttentionMap:
     return amap
 
 
+def translator_effects() -> regard.Effects:
+    """What each cross-attention head of the embedded translator does, made to say what it says of another sentence."""
+    subjects = {"cat": "chat", "dog": "chien", "horse": "cheval", "fish": "poisson"}
+    colours = {"black": "noir", "white": "blanc", "red": "rouge", "green": "vert"}
+    verbs = {"sleeps": "dort", "eats": "mange", "runs": "court"}
+    pairs = [
+        (f"The {colour} {one} {verb} here.", f"Le {subjects[one]} {colours[colour]} {verbs[verb]} ici.")
+        for one, colour, verb in itertools.product(subjects, colours, verbs)
+    ]
+    asked, others = pairs[::2], [english for english, _ in pairs[1::2]]
+    translator = load_translator()
+    prompts = [Prompt(english, answer=french) for english, french in asked]
+    options = {"replace": resample(others), "kind": "cross", "tokenizer": translator.tokenizer}
+    effects: regard.Effects = regard.sweep(translator.model, prompts, "log_probability", **options)
+    return effects
+
+
 # -- what is photographed -------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +159,7 @@ SHOTS = (
     Shot("text", "sentence", "view=text&query=5&pinned=1", 420),
     Shot("steps", "cat", "view=steps&query=7", 930, open_plane),
     Shot("image", "landscape", "view=image&query=134&pinned=1", 700),
+    Shot("effects", "effects", "", 620),
     Shot("playground", "playground", "", 700, choose_mechanism),
 )
 
@@ -148,6 +169,7 @@ def write_pages(folder: Path) -> dict[str, str]:
     picture = landscape()
     subjects: dict[str, tuple[Any, dict[str, Any]]] = {
         "sentence": (regard.translate(SENTENCE), {}),
+        "effects": (regard.translate(SENTENCE), {"effects": translator_effects()}),
         "cat": (regard.translate("The cat sat on the mat."), {}),
         "licence": (licence_map(), {"title": "Two heads made by hand, over the Apache License"}),
         "landscape": (patches_map(picture), {"title": "Patches by colour and by place", "image": picture, "grid": (28, 28)}),

@@ -67,7 +67,7 @@ def test_what_is_asked_for(shown, asked, opening):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"view": "Text"}, "view: expected one of map, heads, ribbon, text, steps, image, got 'Text'"),
+        ({"view": "Text"}, "view: expected one of map, heads, ribbon, text, steps, image, effects, got 'Text'"),
         ({"view": "image"}, "got 'image': there is no picture; give it as image="),
         ({"map": 4}, "map: expected a whole number from -4 to 3, got 4; there are 4 maps, counted from 0"),
         ({"map": "self layer 7"}, "map: expected a number below 4 or one of self layer 0, self layer 1, got 'self layer 7'"),

@@ -50,6 +50,15 @@ function languagesOf({ items, languages }: Manifest) {
   return items.map((_, item) => languages?.[item] ?? null);
 }
 
+/** The effects of either: of two sweeps, the first one's have error bars, and both are maps. */
+function effectsOf(one: Manifest, two: Manifest): Pick<Manifest, "effects"> {
+  if (one.effects || !two.effects) return one.effects ? { effects: one.effects } : {};
+  const after = (map: number) => map + one.maps.length;
+  const sites = two.effects.sites.map((site) => ({ ...site, map: site.map === null ? null : after(site.map) }));
+  const measures = two.effects.measures.map((measure) => ({ ...measure, map: after(measure.map) }));
+  return { effects: { ...two.effects, sites, measures } };
+}
+
 function joined(one: Manifest, two: Manifest, first: string, second: string): Manifest {
   const [maps, items] = [one.maps.length, one.items.length];
   const axis = (name: string) => `beside-${name}`;
@@ -82,6 +91,7 @@ function joined(one: Manifest, two: Manifest, first: string, second: string): Ma
       })),
     ],
     languages: [...languagesOf(one), ...languagesOf(two)],
+    ...effectsOf(one, two),
     definitions: { ...two.definitions, ...one.definitions },
     opening: {
       ...one.opening,

@@ -66,6 +66,49 @@ export interface MapInfo {
   withoutSteps?: string | null;
   /** Numbers a head, by name: entropy, distance, sink, previous, induction ... What there is. */
   statistics: Record<string, number[]>;
+  /** Standard errors of those that were measured over prompts; null where there is none. */
+  errors?: Record<string, (number | null)[]>;
+}
+
+/** What replacing one site did to one measure; null what is not known. */
+export interface EffectRow {
+  /** Which of `EffectsInfo.sites`: the row of the measure's map. */
+  site: number;
+  prompts: number;
+  /** Mean over prompts of changed − unchanged, its standard error, and where its interval begins and ends. */
+  effect: number | null;
+  error: number | null;
+  low: number | null;
+  high: number | null;
+  /** p of no effect, corrected for all sites of the measure. */
+  adjusted: number | null;
+  unchanged: number | null;
+  changed: number | null;
+  /** Share of prompts whose effect has the other sign than the mean. */
+  otherSign: number | null;
+  /** Prompts that have no effect of it: what the map says of them is nothing. */
+  absent?: number[];
+}
+
+export interface MeasureEffects {
+  /** The map that has a row for each site and a column for each prompt. */
+  map: number;
+  name: string;
+  /** How p was corrected, and over how many sites. */
+  adjusted: string;
+  /** The strongest first. */
+  rows: EffectRow[];
+}
+
+/** What replacing parts of the model did, prompt by prompt. */
+export interface EffectsInfo {
+  /** From gradients or weights: nothing was run. */
+  estimated: boolean;
+  /** Each with the map and the head that show it, where there are such. */
+  sites: { name: string; map: number | null; head: number | null }[];
+  /** "" as text where that is not known. */
+  prompts: { name: string; text: string }[];
+  measures: MeasureEffects[];
 }
 
 /** Words of two texts and the links between them, as an alignment found them. */
@@ -117,6 +160,8 @@ export interface Manifest {
   definitions: Record<string, { quantity: string; meaning: string }>;
   /** What each of `items` is translated from and to, as codes ("en", "fr_XX"), where that is known. */
   languages?: ([string | null, string | null] | null)[];
+  /** Where parts of the model were replaced. */
+  effects?: EffectsInfo;
   /** What to look at first. */
   opening: Partial<State>;
 }

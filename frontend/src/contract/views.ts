@@ -129,5 +129,7 @@ export interface View {
   readonly terms?: readonly (readonly [string, string])[];
   /** Why this recording has nothing to show in it, or null. */
   unavailable(manifest: Manifest, state: Readonly<State>): string | null;
+  /** What else is looked at when the view is chosen. */
+  enter?(manifest: Manifest, state: Readonly<State>): Partial<State>;
   mount(root: HTMLElement, app: App): MountedView;
 }

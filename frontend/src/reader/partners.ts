@@ -3,6 +3,7 @@
 import type { App, Section, State } from "../contract";
 import { button, element } from "../elements";
 import { brief, countText, isolated, weightText } from "../labels";
+import { isOfEffects } from "../shown";
 import type { Units } from "../units";
 import css from "./partners.css";
 import { patchSeen } from "./patch_seen";
@@ -52,8 +53,13 @@ export const section: Section = {
 function show(root: HTMLElement, app: App, { shown, query, key, ofQuery, ofKey, left }: Weights): void {
   const same = sameToken(app.manifest, app.store.state);
   const parts: (HTMLElement | string)[] = [];
+  const effects = isOfEffects(app.manifest, app.store.state);
+  const [looks, looked] = effects ? ["changes most", "is changed most by"] : ["looks at", "is looked at by"];
+  const none = effects
+    ? "Point at a site, or choose one."
+    : "Point at a word, or choose one, to read whom it looks at.";
   const unit = query !== null ? shown.rows.unitOf(query) : key !== null ? shown.columns.unitOf(key) : -1;
-  if (unit < 0) parts.push(element("p", "partners-none", "Point at a word, or choose one, to read whom it looks at."));
+  if (unit < 0) parts.push(element("p", "partners-none", none));
   const heading = (units: Units, at: number) => {
     const title = element("h3", "partners-title", isolated(brief(units.name(at))));
     title.prepend(...patchSeen(app, units, units.start(at)));
@@ -65,13 +71,13 @@ function show(root: HTMLElement, app: App, { shown, query, key, ofQuery, ofKey, 
     heading(shown.rows, shown.rows.unitOf(query));
     const walk = (token: number): Walk =>
       same === null ? { query: null, key: token } : { query: Math.max(0, token - same), key: null };
-    parts.push(element("p", "partners-verb", "looks at"), list(app, shown.columns, ofQuery, walk, true));
+    parts.push(element("p", "partners-verb", looks), list(app, shown.columns, ofQuery, walk, !effects));
   }
   if (key !== null && ofKey) {
     if (query === null || !ofQuery || same === null || query + same !== key)
       heading(shown.columns, shown.columns.unitOf(key));
     parts.push(
-      element("p", "partners-verb", "is looked at by"),
+      element("p", "partners-verb", looked),
       list(app, shown.rows, ofKey, (token) => ({ query: token, key: null }), false),
     );
   }

@@ -2,7 +2,7 @@
 
 import type { Section } from "../contract";
 import { element } from "../elements";
-import { weightText } from "../labels";
+import { statisticText, weightText } from "../labels";
 import { info } from "./info";
 import css from "./statistics.css";
 
@@ -31,17 +31,17 @@ export const section: Section = {
     };
     const list = (names: readonly string[]) => {
       const { map, heads } = app.store.state;
-      const { statistics, keys } = app.manifest.maps[map];
+      const shown = app.manifest.maps[map];
+      const { statistics, keys } = shown;
       const entries = element("dl");
       for (const name of names) {
         const values = heads.map((head) => statistics[name][head]);
         const value = values.reduce((sum, one) => sum + one, 0) / values.length;
+        const number = heads.length === 1 ? statisticText(shown, name, heads[0], value) : weightText(value);
         const { quantity, meaning } = app.manifest.definitions[name] ?? { quantity: "", meaning: "" };
         const term = element("dt", "", name.replaceAll("_", " "));
         const said = element("dd");
-        said.append(
-          `${weightText(value)}${UNITS[quantity] ?? ""}${name === "entropy" ? ` ${sharpness(value, keys)}` : ""} `,
-        );
+        said.append(`${number}${UNITS[quantity] ?? ""}${name === "entropy" ? ` ${sharpness(value, keys)}` : ""} `);
         if (meaning) said.append(info(name, meaning));
         entries.append(term, said);
       }

@@ -47,6 +47,6 @@ export class Tabs {
     const reason = view?.unavailable(this.app.manifest, this.app.store.state);
     if (!view) return;
     if (reason) this.app.say(`${view.title}: ${reason}`);
-    else this.app.store.set({ view: name });
+    else this.app.store.set({ view: name, ...view.enter?.(this.app.manifest, this.app.store.state) });
   }
 }

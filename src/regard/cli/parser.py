@@ -144,7 +144,12 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         description="Open FILE in a browser, served from this machine to this machine; or run MODEL over a text and look at "
         "that; or translate --text with the embedded model. With --save, one page that needs no server is written instead.",
     )
-    view.add_argument("file", nargs="?", type=Path, help="what regard record, recording.save or amap.save has written")
+    view.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="what regard record, regard sweep, or .save of a recording, a map or effects has written",
+    )
     view.add_argument("--model", help="folder or hub name, to be run over the text")
     _add_text(view, required=False)
     _add_recorded(view)
@@ -152,6 +157,8 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     view.add_argument(
         "--grid", nargs=2, type=int, metavar=("ROWS", "COLUMNS"), help="its patches down and across, where they make no square"
     )
+    view.add_argument("--effects", type=Path, metavar="FILE", help="what regard sweep found, beside the recording of its model")
+    view.add_argument("--prompts", nargs="+", metavar="ADDRESS", help="what was swept, for the texts of the prompts")
     view.add_argument("--save", type=Path, metavar="FILE.html", help="write a page that works offline, and serve nothing")
     _add_address(view)
     _add_progress(view)

@@ -2,12 +2,15 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 import regard
 from regard.cli.recording import read_text, recorded
+from regard.cli.reports import complain
 from regard.errors import OptionError
 from regard.files import checked_path
+from regard.interventions.effects import Effects
 from regard.maps.attention_map import AttentionMap
 from regard.server.application import application
 from regard.server.serving import checked_address, serve
@@ -23,6 +26,14 @@ RECORDED = ("target", "generate", "layers", "kinds")
 
 def run(options: argparse.Namespace) -> int:
     """Serve what there is to see until it is stopped, or write it down as a page."""
+    try:
+        return _run(options)
+    except ImportError as error:  # of what effects need: pyarrow, scipy, a scheme of fsspec
+        complain(error)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
     texts = options.text is not None or options.text_file is not None
     if (options.file is None) != texts:
         raise OptionError("expected a FILE, or --text with or without --model, got " + ("both" if texts else "neither"))
@@ -40,6 +51,10 @@ def run(options: argparse.Namespace) -> int:
     shown: dict[str, Any] = {} if options.image is None else {"image": options.image}
     if options.grid is not None:
         shown["grid"] = tuple(options.grid)
+    if options.effects is not None:
+        shown["effects"] = Effects.load(options.effects)
+    if options.prompts is not None:
+        shown["prompts"] = options.prompts
     if isinstance(subject, AttentionMap) and subject.name is None and options.file is not None:
         shown["title"] = options.file.stem
     if path is not None:
@@ -55,10 +70,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _subject(options: argparse.Namespace) -> Viewable:
     if options.file is not None:
-        return regard.load(options.file)
+        return Effects.load(options.file) if _is_parquet(options.file) else regard.load(options.file)
     if options.model is None:
         return _translation(options)
     return recorded(options)
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does, in which effects are kept."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError:
+        return False  # who opens it says what is wrong
 
 
 def _translation(options: argparse.Namespace) -> Translation:

@@ -51,6 +51,7 @@ class Effects(Pictured):
     Attributes:
         about: what was done, as it stands in the file: the model, what replaces, on which prompts, the seed, versions.
         path: the file that the rows are in; None where they are in memory.
+        texts: of prompts that were given as a list, by file and line; files of effects have none.
 
     Example:
         >>> rows = {"site": ["0.1", "0.1"], "kind": ["self"] * 2, "layer": [0, 0], "head": [1, 1], "measure": ["loss"] * 2}
@@ -64,6 +65,7 @@ class Effects(Pictured):
     about: dict[str, Any]
     path: Path | None = None
     kept: Table | None = field(default=None, repr=False)
+    texts: Mapping[tuple[str, int], str] | None = field(default=None, repr=False)
 
     @classmethod
     def of(

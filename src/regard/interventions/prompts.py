@@ -1,7 +1,8 @@
 """A prompt: a text, what it is compared with, and the answers that are measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -36,3 +37,30 @@ class Prompt:
     wrong: Text | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
     group: str | None = None
+
+
+def prompt_text(prompt: Prompt, tokenizer: Any = None) -> str:
+    """A prompt as people read it: its text, and the answer that is measured.
+
+    Args:
+        prompt: with texts, or ids.
+        tokenizer: decodes ids; they stay numbers without one that does.
+
+    Example:
+        >>> prompt_text(Prompt("John called", answer=" Mary")), prompt_text(Prompt([3, 5], answer=[7]))
+        ('John called → Mary', '3 5 → 7')
+    """
+
+    def shown(text: Text) -> str:
+        if isinstance(text, str):
+            return text
+        ids = [int(one) for one in text]
+        return str(tokenizer.decode(ids)) if hasattr(tokenizer, "decode") else " ".join(map(str, ids))
+
+    return shown(prompt.text) if prompt.answer is None else f"{shown(prompt.text)} → {shown(prompt.answer).strip()}"
+
+
+def texts_of(prompts: Iterable[Any], tokenizer: Any = None) -> dict[tuple[str, int], str]:
+    """The texts of a list of prompts, by the file and the line that they have in a table of effects."""
+    listed = (one if isinstance(one, Prompt) else Prompt(one) for one in prompts)
+    return {("", line): prompt_text(one, tokenizer) for line, one in enumerate(listed)}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace as replace_fields
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from regard.files import checked_path
 from regard.interventions.corpus_sweep import ENGINES, is_addresses, sweep_corpus
 from regard.interventions.effects import Effects
 from regard.interventions.measures import Measure, measures_of
-from regard.interventions.prompts import Prompt
+from regard.interventions.prompts import Prompt, texts_of
 from regard.interventions.reading import Read
 from regard.interventions.replacements import zero
 from regard.interventions.running import Place
@@ -114,8 +115,9 @@ def sweep(
     if columns is not None or engine != "process" or workers is not None or cluster is not None:
         raise OptionError("columns: expected columns, workers and engines of addresses, got prompts; over='prompts.jsonl'")
     plan = Sweeper(model, **options)
-    prompts = read_prompts(plan, over)
-    found = Effects.of(plan.records(prompts), about(plan))
+    listed = prompts_given(over)
+    prompts = read_prompts(plan, listed)
+    found = replace_fields(Effects.of(plan.records(prompts), about(plan)), texts=texts_of(listed, tokenizer))
     if path is not None:
         found.save(path)
     return found
@@ -127,7 +129,7 @@ def read_prompts(plan: Sweeper, over: Any) -> list[tuple[Place, Read]]:
     Raises:
         OptionError: one that does not fit, with its place; DtypeError: what is no prompt.
     """
-    return [(("", line), plan.read(prompt, ("", line))) for line, prompt in enumerate(_prompts(over))]
+    return [(("", line), plan.read(prompt, ("", line))) for line, prompt in enumerate(prompts_given(over))]
 
 
 def _of_one_batch(
@@ -143,7 +145,7 @@ def _of_one_batch(
     return sweep_of_one_batch(model, over, measure, kind=kind, how=how, run=run)
 
 
-def _prompts(over: Any) -> list[Any]:
+def prompts_given(over: Any) -> list[Any]:
     """Prompts as they are, or the rows of ids without their padding."""
     if isinstance(over, Tensor):
         over = {"input_ids": over}

@@ -2,7 +2,7 @@
 
 import type { Kind, MapInfo, Palette } from "../../contract";
 import { svgElement } from "../../elements";
-import { weightText } from "../../labels";
+import { statisticText } from "../../labels";
 import { wordLines } from "../../screen";
 import { drawHead } from "../../thumbnails";
 import { type Arrangement, CAPTION, type Cell } from "./layout";
@@ -21,16 +21,21 @@ export function headName(info: MapInfo, map: number, head: number, kinds: boolea
 }
 
 /** The lines under a thumbnail. */
-export function captionOf(cell: Cell, info: MapInfo, kinds: boolean): string[] {
+export function captionOf(cell: Cell, info: MapInfo, kinds: boolean, sort = ""): string[] {
   return cell.value === null
     ? [String(cell.head)]
-    : [headName(info, cell.map, cell.head, kinds), weightText(cell.value)];
+    : [
+        headName(info, cell.map, cell.head, kinds),
+        statisticText(info, sort, cell.head, cell.value).replaceAll(" ", ""),
+      ];
 }
 
 export interface Scene {
   arrangement: Arrangement;
   maps: readonly MapInfo[];
   kinds: boolean;
+  /** By which statistic they are sorted; "" by none. */
+  sort: string;
   palette: Palette;
   /** Index of the cell under the keyboard or the pointer. */
   current: number;
@@ -69,7 +74,7 @@ export function drawHeads(
     context.strokeRect(box.x - 0.5, box.y - 0.5, side + 1, side + 1);
     context.textAlign = "center";
     context.font = `11px ${NUMBERS}`;
-    captionOf(cell, maps[cell.map], kinds).forEach((line, number) => {
+    captionOf(cell, maps[cell.map], kinds, scene.sort).forEach((line, number) => {
       context.fillStyle = number === 0 ? palette.text : palette.dimmed;
       context.fillText(line, box.x + side / 2, box.y + side + 12 + number * CAPTION);
     });
@@ -111,7 +116,7 @@ export function headsSvg(scene: Scene, thumbnails: Thumbnails, title: string): s
     if (picture)
       put(svg, "image", { ...box, href: picture, preserveAspectRatio: "none", "image-rendering": "pixelated" });
     put(svg, "rect", { ...box, fill: "none", stroke: scene.chosen(cell) ? palette.accent : palette.frame });
-    captionOf(cell, maps[cell.map], kinds).forEach((line, number) => {
+    captionOf(cell, maps[cell.map], kinds, scene.sort).forEach((line, number) => {
       const place = { x: box.x + side / 2, y: box.y + side + 12 + number * CAPTION, "text-anchor": "middle" };
       put(svg, "text", { ...place, "font-family": NUMBERS, "font-size": 11, fill: palette.text }, line);
     });

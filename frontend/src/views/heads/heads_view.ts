@@ -2,7 +2,7 @@
 
 import type { App, MountedView, State, TextTable } from "../../contract";
 import { button, choice, element, fill } from "../../elements";
-import { brief, countText, weightText, weightTexts } from "../../labels";
+import { brief, countText, statisticText, weightTexts } from "../../labels";
 import { goTo } from "../../places";
 import { mapText } from "../../shown";
 import { drawHeads, headsSvg, type Scene } from "./drawing";
@@ -211,7 +211,8 @@ export class HeadsView implements MountedView {
     const { manifest, store, palette } = this.app;
     const kinds = new Set(mapsShown(manifest, store.state).map((map) => manifest.maps[map].kind)).size > 1;
     const { arrangement, current } = this;
-    return { arrangement, maps: manifest.maps, kinds, palette, current, chosen: (cell) => this.chosen(cell) };
+    const sort = this.sorting();
+    return { arrangement, maps: manifest.maps, kinds, sort, palette, current, chosen: (cell) => this.chosen(cell) };
   }
 
   private request(): void {
@@ -243,7 +244,9 @@ export class HeadsView implements MountedView {
       return;
     }
     const info = this.app.manifest.maps[cell.map];
-    const numbers = Object.entries(info.statistics).map(([name, values]) => `${name} ${weightText(values[cell.head])}`);
+    const numbers = Object.entries(info.statistics).map(
+      ([name, values]) => `${name} ${statisticText(info, name, cell.head, values[cell.head])}`,
+    );
     this.told = [mapText(info, [cell.head]), ...numbers].join(" · ");
     this.app.describe(this.told);
     this.canvas.setAttribute("aria-label", `${this.title()}; ${this.told}`);

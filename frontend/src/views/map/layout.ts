@@ -2,7 +2,7 @@
 
 import type { Viewport } from "../../contract";
 import { between, type Measure, type Size } from "../../screen";
-import type { Shown } from "../../shown";
+import { type Shown, SITES } from "../../shown";
 import type { Box } from "../../surface";
 import { type Marks, marksOf, roomFor } from "./marks";
 import { type Extent, type Frame, frameOf, wholeScale } from "./viewport";
@@ -118,6 +118,7 @@ export function layoutOf(given: Size, axes: Shown, viewport: Viewport | null, me
     width: strip,
     height: plot.height,
   });
+  const summed = !short && axes.rows.axis.title !== SITES; // what sites do to a prompt does not add up
   return {
     size: { width: Math.max(size.width, given.width), height: Math.max(size.height, given.height) },
     room,
@@ -136,8 +137,8 @@ export function layoutOf(given: Size, axes: Shown, viewport: Viewport | null, me
       { spacing: { level: 1, slanted: spacing / SINE, upright: spacing }[columns], far: 80, room: columnRoom },
       measure,
     ),
-    received: short ? null : below(0),
-    rowProfile: low ? null : below(1),
+    received: summed ? below(0) : null,
+    rowProfile: low ? null : below(summed ? 1 : 0),
     // Of signed weights there is none.
     entropy: narrow || !axes.info.probabilities ? null : toTheRight(0),
     columnProfile: narrow ? null : toTheRight(axes.info.probabilities ? 1 : 0),

@@ -17,12 +17,13 @@ from regard.interventions.batches import Batch, batches_of
 from regard.interventions.effects import Effects
 from regard.interventions.measures import Measure, measures_of
 from regard.interventions.pieces import Piece, Spot
+from regard.interventions.prompts import texts_of
 from regard.interventions.records import Records
 from regard.interventions.replacements import Patch, Resample, draws_of, zero
 from regard.interventions.running import Place
 from regard.interventions.runs import run_of
 from regard.interventions.sites import Heads
-from regard.interventions.sweep import read_prompts
+from regard.interventions.sweep import prompts_given, read_prompts
 from regard.interventions.sweeper import Sweeper, about
 from regard.progress import bar
 from regard.recording.means import TextRows
@@ -112,7 +113,8 @@ def attribute(
         raise OptionError(
             f"what: expected 'heads' or sites of them, which estimates are of, got {plan.what!r}; run regard.sweep"
         )
-    prompts = read_prompts(plan, over)
+    listed = prompts_given(over)
+    prompts = read_prompts(plan, listed)
     if any(one.name.startswith(("loss", "answer_loss")) for one in chosen):
         warnings.warn(
             "estimates of a loss: a trained model is near its minimum, where gradients say little and may have the wrong sign; "
@@ -126,7 +128,7 @@ def attribute(
         places = [prompts[number][0] for number in batch.numbers]
         for draw in range(draws_of(plan.replacement)):
             blocks += _records(plan, _drawn(plan, batch, places, draw), places, draw)
-    return Effects.of(blocks, about(plan) | {"estimated": True})
+    return replace_fields(Effects.of(blocks, about(plan) | {"estimated": True}), texts=texts_of(listed, tokenizer))
 
 
 def _drawn(plan: Sweeper, batch: Batch, places: Sequence[Place], draw: int) -> Batch:

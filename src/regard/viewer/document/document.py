@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from regard.arguments import whole_number
 from regard.errors import OptionError
+from regard.interventions.effects import Effects
 from regard.mechanisms.card import Card
 from regard.tokens.texts import visible
 from regard.viewer.answers.joint import joint_of
@@ -27,11 +28,12 @@ from regard.viewer.answers.requests import (
 )
 from regard.viewer.answers.steps import steps_of
 from regard.viewer.document.against import named_subject, opened_against
+from regard.viewer.document.effects import effects_subject
 from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.opening import opening_of, unit_of
-from regard.viewer.document.subjects import ShownMap, Viewable, read_subject
+from regard.viewer.document.subjects import ShownMap, Subject, Viewable, read_subject
 
 QUESTIONS = ("manifest", "region", "margins", "overview", "steps", "joint")
 
@@ -221,6 +223,8 @@ def document(
     unit: str | None = None,
     against: Any = None,
     names: Sequence[str] | None = None,
+    effects: Effects | None = None,
+    prompts: Any = None,
     max_work: int | None = None,
 ) -> Document:
     """What a viewer looks at.
@@ -246,6 +250,8 @@ def document(
         unit: "tokens", "words" or "characters".
         against: what opens beside it in a second picture.
         names: of the things in a list, or of the two.
+        effects: what replacing parts of the model did, beside what is looked at, as in ``regard.page``.
+        prompts: what was swept.
         max_work: multiply-adds of one answer. A host whose reader waits for the answer reads a sample of the queries beyond,
             and says so; without a limit everything is read.
 
@@ -269,8 +275,14 @@ def document(
         if tokens is not None or queries is not None or keys is not None:
             raise OptionError("expected no tokens, queries or keys with a mechanism, got some; its example has its own")
         found = mechanism_subject(subject)
+    elif isinstance(subject, Effects):
+        found = _effects_alone(subject, prompts, (tokens, queries, keys, against, names, image, effects))
     else:
         found = read_subject(named_subject(subject, against, names), tokens, queries, keys)
+    if effects is not None:
+        found = effects_subject(effects, prompts, beside=found)
+    elif prompts is not None and found.effects is None:
+        raise OptionError("prompts: expected effects beside them, got none; give effects=")
     manifest = manifest_of(found, words=words, statistics=statistics)
     if title is not None:
         manifest["title"] = visible(title)
@@ -283,6 +295,15 @@ def document(
     if against is not None:
         manifest["opening"]["with"] = opened_against(manifest)
     return Document(manifest, found.maps, max_work)
+
+
+def _effects_alone(found: Effects, prompts: Any, others: Sequence[Any]) -> Subject:
+    if any(one is not None for one in others):
+        raise OptionError(
+            "expected effects by themselves, got tokens, queries, keys, a picture or other things beside them; give effects= "
+            "beside a recording; found.compare(other) compares two sweeps"
+        )
+    return effects_subject(found, prompts)
 
 
 def overview_side(heads: int) -> int:

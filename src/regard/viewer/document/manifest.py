@@ -18,7 +18,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.texts import texts_of, visible
 from regard.tokens.words import Words, words_and_characters
-from regard.viewer.document.subjects import ShownAxis, ShownMap, Subject
+from regard.viewer.document.subjects import Numbers, ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
 """Weights of all maps whose statistics are computed unasked: about a second."""
@@ -60,6 +60,8 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
         statistics = sum(max(LEAST_STATISTICS, math.prod(one.amap.shape)) for one in subject.maps) <= AUTOMATIC_STATISTICS
     axes = _Axes(words)
     maps = [_map_info(number, shown, axes, statistics=bool(statistics)) for number, shown in enumerate(subject.maps)]
+    for number, found in subject.numbers.items():
+        maps[number] |= _with_numbers(maps[number], found)
     return {
         "version": 1,
         "title": visible(subject.title),
@@ -67,12 +69,22 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
         "axes": axes.made,
         "maps": maps,
         "items": [visible(item) for item in subject.items],
-        "definitions": _definitions(maps),
+        "definitions": _definitions(maps) | subject.definitions,
         "alignments": [_alignment_info(item, one) for item, one in subject.alignments],
         "images": [],
         "opening": subject.opening,
         **_languages(subject),
+        **({} if subject.effects is None else {"effects": subject.effects}),
     }
+
+
+def _with_numbers(info: dict[str, Any], found: Numbers) -> dict[str, Any]:
+    """The statistics of a map, with numbers that were measured beside it first, and their errors."""
+    values = {name: [float(f"{value:.6g}") for value, _ in heads] for name, heads in found.items()}
+    errors = {
+        name: [float(f"{error:.3g}") if math.isfinite(error) else None for _, error in one] for name, one in found.items()
+    }
+    return {"statistics": values | info["statistics"], "errors": errors}
 
 
 def _languages(subject: Subject) -> dict[str, Any]:
@@ -113,14 +125,19 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     kind = words if isinstance(words, str) else tokens.kind
     spelled = tokens.spelled or tokens.labels
     named = {spelled[at] for at in tokens.special}
-    read = isinstance(words, str) or tokens.labels == spelled  # else the axis has read them by the tokenizer's own kind
+    # Else the axis has read them by the tokenizer's own kind.
+    read = not tokens.whole and (isinstance(words, str) or tokens.labels == spelled)
     texts = list(texts_of(spelled, kind, named) if read else map(visible, tokens.labels))
     made["tokens"] = texts
     made["special"] = list(tokens.special)
     spellings = list(map(visible, spelled))
     if spellings != texts:
         made["spellings"] = spellings
+<<<<<<< HEAD
     if words is False or tokens.is_picture:
+=======
+    if words is False or tokens.whole:
+>>>>>>> 125c597 (Show effects in the viewer, each with its prompts and its map)
         return made
     found, characters = words_and_characters(spelled, named, kind=kind)
     made["words"], made["wordTexts"] = unit_runs(texts, found, " ")
@@ -201,7 +218,7 @@ def unit_runs(texts: Sequence[str], units: Words, between: str) -> tuple[list[in
 def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) -> dict[str, Any]:
     amap = shown.amap
     _, heads, queries, keys = amap.shape
-    probabilities = _is_probable(amap)
+    probabilities = not shown.signed and _is_probable(amap)
     return {
         "name": visible(amap.name or f"map {number}"),
         "of": None if shown.of is None else visible(shown.of),
@@ -276,6 +293,6 @@ def _notes(maps: Sequence[ShownMap], infos: Sequence[dict[str, Any]]) -> list[st
         notes.append(ROWS_PRODUCED)
     if any(factors is not None and factors.sinks is not None for factors in (shown.amap.view.whole_factors for shown in maps)):
         notes.append("A sink takes part of each row's weight: rows may sum to less than 1.")
-    if not all(info["probabilities"] for info in infos):
+    if not all(shown.signed or info["probabilities"] for shown, info in zip(maps, infos, strict=True)):
         notes.append("Some of these maps are not probabilities: their weights may be negative, or above 1.")
     return notes

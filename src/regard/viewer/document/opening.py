@@ -7,7 +7,7 @@ from regard.arguments import one_of, several, whole_number
 from regard.errors import OptionError, in_short
 from regard.viewer.document.manifest import map_name
 
-VIEWS = ("map", "heads", "ribbon", "text", "steps", "image")
+VIEWS = ("map", "heads", "ribbon", "text", "steps", "image", "effects")
 """The views, as ``frontend/src/views`` names them."""
 
 UNITS = ("tokens", "words", "characters")
@@ -65,9 +65,8 @@ def checked_view(manifest: dict[str, Any], number: int, view: Any) -> str:
         OptionError: it has nothing, and why; or there is no such view.
     """
     name: str = one_of("view", view, VIEWS)
-    reason = (
-        _without_steps(manifest, number) if name == "steps" else _without_image(manifest, number) if name == "image" else None
-    )
+    without = {"steps": _without_steps, "image": _without_image, "effects": _without_effects}
+    reason = without[name](manifest, number) if name in without else None
     if reason is not None:
         raise OptionError(
             f"view: expected one with something to show, got {name!r}: {reason}; open {manifest['maps'][number]['name']} as "
@@ -86,6 +85,10 @@ def _without_image(manifest: dict[str, Any], number: int) -> str | None:
         return "there is no picture; give it as image="
     looks = any(place["map"] == number for image in manifest["images"] for place in image["maps"])
     return None if looks else "this map does not look at a picture"
+
+
+def _without_effects(manifest: dict[str, Any], _: int) -> str | None:
+    return None if "effects" in manifest else "nothing was replaced; give what regard.sweep found as effects="
 
 
 def checked_map(manifest: dict[str, Any], asked: Any) -> int:

@@ -15,6 +15,7 @@ from regard.axes.line import Groups
 from regard.axes.places import Patch
 from regard.axes.roles import titles
 from regard.errors import DtypeError, RecordingError, ShapeError
+from regard.interventions.effects import Effects
 from regard.maps.attention_map import AttentionMap
 from regard.maps.given_weights import given_maps, is_mapping
 from regard.maps.naming import named_maps
@@ -26,13 +27,18 @@ from regard.tokens.words import words_of
 from regard.translation.translator import Translation
 from regard.viewer.document.recordings import named_recordings
 
-Viewable: TypeAlias = AttentionMap | Recording | Translation | Card | Tensor | NDArray[Any] | Sequence[Any] | Mapping[str, Any]
+Viewable: TypeAlias = (
+    AttentionMap | Recording | Translation | Effects | Card | Tensor | NDArray[Any] | Sequence[Any] | Mapping[str, Any]
+)
 
 MOST_NAMES = 4
 """Recordings whose names make a title."""
 
 Languages: TypeAlias = tuple[str | None, str | None]
 """Codes of what is translated from, and to."""
+
+Numbers: TypeAlias = dict[str, list[tuple[float, float]]]
+"""Of each head by name, a number and its standard error."""
 
 LONGEST_NAME = 80
 """Characters of a text that name a sequence."""
@@ -49,7 +55,11 @@ class ShownAxis:
     special: tuple[int, ...] = ()
     kind: str | None = None  #: how the tokenizer marks words
     groups: tuple[tuple[str, Groups], ...] = ()  #: named spans: sentences, turns, passages
+<<<<<<< HEAD
     patches: tuple[Patch | None, ...] = ()  #: of pictures, where some of its positions are
+=======
+    whole: bool = False  #: whether labels are names or texts of their own, and no tokens of one text
+>>>>>>> 125c597 (Show effects in the viewer, each with its prompts and its map)
 
     @classmethod
     def of(cls, axis: Axis, title: str) -> "ShownAxis":
@@ -77,6 +87,7 @@ class ShownMap:
         columns: tokens that label the columns.
         value: (kv_heads, keys, dim), where the recording kept them.
         of: the name of its recording, where there are several.
+        signed: whether its numbers are no weights, whatever they are.
     """
 
     amap: AttentionMap
@@ -85,6 +96,7 @@ class ShownMap:
     columns: ShownAxis
     value: Tensor | None = None
     of: str | None = None
+    signed: bool = False
 
 
 @dataclass
@@ -98,6 +110,9 @@ class Subject:
     opening: dict[str, Any] = field(default_factory=dict)  #: what to look at first
     notes: list[str] = field(default_factory=list)  #: what is said of all of it
     languages: dict[int, Languages] = field(default_factory=dict)  #: of sequences that are translations, where they are known
+    numbers: dict[int, Numbers] = field(default_factory=dict)  #: of heads, by map, beside those that are computed
+    definitions: dict[str, dict[str, str]] = field(default_factory=dict)  #: what these numbers are
+    effects: dict[str, Any] | None = None  #: what replacing parts of the model did
 
 
 def read_subject(subject: Viewable, tokens: Any = None, queries: Any = None, keys: Any = None) -> Subject:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regard.interventions.effects import Effects
 from regard.viewer.document.document import Document, document
 from regard.viewer.document.subjects import Viewable
 from regard.viewer.notebook.look import checked_look
@@ -36,6 +37,8 @@ def show(
     unit: str | None = None,
     against: Any = None,
     names: Sequence[str] | None = None,
+    effects: Effects | None = None,
+    prompts: Any = None,
     height: int = 560,
     theme: str = "auto",
 ) -> "ViewerWidget | Path | None":
@@ -48,7 +51,7 @@ def show(
 
     Args:
         subject: a translation, a recording, an attention map, weights, a list of these, or several recordings by name, as in
-            ``regard.page``; or a mechanism, a card of ``regard.catalogue``.
+            ``regard.page``; or a mechanism, a card of ``regard.catalogue``; or what ``regard.sweep`` found.
         tokens: the texts of the positions; see ``regard.page``.
         queries: of the rows alone.
         keys: of the columns alone.
@@ -63,6 +66,8 @@ def show(
         unit: "tokens", "words" or "characters".
         against: what opens beside it in a second picture: another recording, translation or map.
         names: of the things in a list, or of the two.
+        effects: what replacing parts of the model did; see ``regard.page`` for it and for the next.
+        prompts: what was swept.
         height: of the widget, in pixels.
         theme: "light", "dark", or "auto" for the notebook's own.
 
@@ -77,7 +82,7 @@ def show(
     kind = _notebook()
     options = {"tokens": tokens, "queries": queries, "keys": keys, "title": title, "image": image, "grid": grid}
     options |= {"view": view, "map": map, "heads": heads, "query": query, "key": key, "unit": unit}
-    options |= {"against": against, "names": names}
+    options |= {"against": against, "names": names, "effects": effects, "prompts": prompts}
     if kind is None:
         return _open(document(subject, **options))
     from regard.viewer.notebook.widget import ViewerWidget

@@ -13,6 +13,7 @@ from typing import Any
 from regard.arguments import whole_number
 from regard.errors import DtypeError, OptionError
 from regard.files import checked_path, written_whole
+from regard.interventions.effects import Effects
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document, document
 from regard.viewer.document.manifest import head_names
@@ -92,6 +93,8 @@ def page(
     unit: str | None = None,
     against: Any = None,
     names: Sequence[str] | None = None,
+    effects: Effects | None = None,
+    prompts: Any = None,
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """One self-contained HTML file that works offline: open it, send it, put it on any server.
@@ -103,7 +106,8 @@ def page(
     Args:
         subject: a translation, a recording, an attention map, or a list of maps or translations; weights as
             ``regard.Recording.of`` takes them, what ``output_attentions=True`` returns among them. Several recordings as a
-            list, or by name: ``{"base": recording, "tuned": another}``. Or a mechanism, a card of ``regard.catalogue``.
+            list, or by name: ``{"base": recording, "tuned": another}``. Or a mechanism, a card of ``regard.catalogue``; or what
+            ``regard.sweep`` found.
         path: where to write it, if anywhere.
         tokens: the texts or ids of the positions, special tokens included: a list, or lists for a batch, of both sides where a
             text looks at itself. Of generated text one for each row, or for the whole sequence, which is one more. They stand
@@ -117,7 +121,7 @@ def page(
         words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
-        view: what it opens with: "map", "heads", "ribbon", "text", "steps" or "image"; one that fits where not given.
+        view: what it opens with: "map", "heads", "ribbon", "text", "steps", "image", "effects"; one that fits where not given.
         map: which map it opens with: its number, or what the viewer calls it, as "cross layer 1".
         heads: which heads: one, several, which are averaged, or "all".
         query: which row is held at first: its position, or the word there.
@@ -126,6 +130,10 @@ def page(
         against: what opens beside it in a second picture, as the subject: another recording, translation or map. Both show the
             same place, in the same colours, and the reader of the page may take one from the other.
         names: what the things in a list are called, or the two: their own names, "first" and "second" where not given.
+        effects: what replacing parts of the model did, as ``regard.sweep`` found it: heads by their effects, each with its
+            prompts, and one click away its map in what is looked at.
+        prompts: what was swept, as ``regard.sweep`` takes it, for the texts of the prompts: effects of a list know them, those
+            of files do not.
         max_bytes: of the page, in UTF-8.
 
     Returns:
@@ -142,6 +150,7 @@ def page(
         >>> html = regard.page(output.attentions, "mine.html", tokens=["The", "cat", "sat"])  # doctest: +SKIP
         >>> html = regard.page(recording, view="text", map="self layer 3", heads=[0, 2], query="sat")  # doctest: +SKIP
         >>> html = regard.page(base, against=tuned, names=["base", "tuned"])  # doctest: +SKIP
+        >>> html = regard.page(recording, effects=regard.sweep(model, prompts, "kl"))  # doctest: +SKIP
     """
     if isinstance(path, list | tuple):  # as head_view(attention, tokens) of other tools
         raise DtypeError(
@@ -165,6 +174,8 @@ def page(
         "unit": unit,
         "against": against,
         "names": names,
+        "effects": effects,
+        "prompts": prompts,
     }
     if isinstance(subject, Document):
         given = [name for name, value in options.items() if value is not None]
