@@ -133,11 +133,7 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     spellings = list(map(visible, spelled))
     if spellings != texts:
         made["spellings"] = spellings
-<<<<<<< HEAD
-    if words is False or tokens.is_picture:
-=======
-    if words is False or tokens.whole:
->>>>>>> 125c597 (Show effects in the viewer, each with its prompts and its map)
+    if words is False or tokens.is_picture or tokens.whole:
         return made
     found, characters = words_and_characters(spelled, named, kind=kind)
     made["words"], made["wordTexts"] = unit_runs(texts, found, " ")

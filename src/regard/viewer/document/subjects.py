@@ -55,11 +55,8 @@ class ShownAxis:
     special: tuple[int, ...] = ()
     kind: str | None = None  #: how the tokenizer marks words
     groups: tuple[tuple[str, Groups], ...] = ()  #: named spans: sentences, turns, passages
-<<<<<<< HEAD
     patches: tuple[Patch | None, ...] = ()  #: of pictures, where some of its positions are
-=======
     whole: bool = False  #: whether labels are names or texts of their own, and no tokens of one text
->>>>>>> 125c597 (Show effects in the viewer, each with its prompts and its map)
 
     @classmethod
     def of(cls, axis: Axis, title: str) -> "ShownAxis":
