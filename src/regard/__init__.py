@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from regard.recording.recording import Recording
     from regard.recording.recording_file import load
     from regard.recording.sweep import Sweep
+    from regard.surveying.comparison import survey_diff
     from regard.surveying.survey import survey
     from regard.surveying.survey_file import Survey
     from regard.translation.translator import Translation, translate
@@ -101,6 +102,7 @@ _HOME = {
     "save": "viewer.saving",
     "show": "viewer.notebook.show",
     "survey": "surveying.survey",
+    "survey_diff": "surveying.comparison",
     "sweep": "interventions.sweep",
     "token_scores": "figures.token_scores",
     "trace": "mechanisms.softmax_attention",
@@ -154,6 +156,7 @@ __all__ = [
     "save",
     "show",
     "survey",
+    "survey_diff",
     "sweep",
     "token_scores",
     "trace",

@@ -14,6 +14,7 @@ import regard
 from regard.analysis.heads.statistics import head_statistics
 from regard.cli import main
 from regard.errors import ModelError, OptionError
+from regard.surveying.comparison import survey_diff
 from regard.surveying.examples import record_examples
 from regard.surveying.figure import CONFIDENCE, quantile
 from regard.surveying.survey import survey
@@ -118,6 +119,23 @@ def test_a_survey_of_no_texts(tmp_path, capsys):
         assert main(["survey", "show", str(path), *options]) == 1
         error = f"expected a survey of some texts, got one of none: {said}; left out, empty: 1 (c.txt:1 no text)"
         assert error in capsys.readouterr().err
+
+
+def test_a_comparison_can_be_a_gate(folder, capsys):
+    one, two = str(folder / "one.parquet"), str(folder / "two.parquet")
+    found = survey_diff(Survey.load(one), Survey.load(two))
+    assert found.not_within(1e-9)
+    assert main(["survey", "diff", one, two, "--fail-above", "1e9", "--fail-unless-within", "1e9"]) == 0
+    capsys.readouterr()
+    assert main(["survey", "diff", one, two, "--fail-unless-within", "1e-9", "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["test"] == found.test
+    assert f"{len(found.not_within(1e-9)):,} statistics of heads are not shown to be within 1e-09: " in said.err
+    assert main(["survey", "diff", one, two, "--test", "means", "--fail-above", "0"]) == bool(
+        survey_diff(Survey.load(one), Survey.load(two), test="means").above(0)
+    )
+    assert main(["survey", "diff", one, two, "--fail-above", "-1"]) == 1
+    assert "tolerance: expected" in capsys.readouterr().err
 
 
 def test_two_surveys_differ(folder, capsys):

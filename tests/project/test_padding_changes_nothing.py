@@ -371,6 +371,7 @@ ALSO = {
 
 ELSEWHERE = {
     "generate": "tests/recording/test_generation.py: prompts padded on the left, in batches",
+    "survey_diff": "tests/surveying: from surveys alone",
     "survey": "tests/surveying: the same texts in batches of any size",
     "Survey": "likewise",
     "translate": "tests/translation: texts in batches, alone",

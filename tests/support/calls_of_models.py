@@ -113,6 +113,20 @@ CALLS: dict[str, Call] = {
         checkpoint=16,
         restart=False,
     ),
+    "regard.survey_diff": call(
+        regard.survey_diff,
+        one=surveyed,
+        other=surveyed,
+        statistics=lambda: ["entropy"],
+        test="means",
+        confidence=0.9,
+    ),
+    "regard.surveying.comparison.Comparison.above": call(
+        lambda **given: regard.survey_diff(surveyed(), surveyed()).above(**given), tolerance=0.5, alpha=0.05
+    ),
+    "regard.surveying.comparison.Comparison.not_within": call(
+        lambda **given: regard.survey_diff(surveyed(), surveyed()).not_within(**given), tolerance=0.5, alpha=0.05
+    ),
     "regard.Survey.figure": call(lambda **given: surveyed().figure(**given), statistic=lambda: ["entropy"], **PICTURE),
     "regard.Survey.heads": call(lambda: surveyed().heads()),
     "regard.Survey.kept_texts": call(lambda: survey_of(drawn(7), keys=[b"%07d" % at for at in range(7)]).kept_texts()),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from regard.errors import OptionError
-from regard.surveying.comparison import compare
+from regard.surveying.comparison import survey_diff
 from regard.surveying.scales import UNIT
 from regard.surveying.tests_of_means import holm, two_sided
 from support.surveys import drawn, survey_of
@@ -33,7 +33,7 @@ def test_two_sided_p_values(t, freedom):
 
 def test_welch():
     one, other = drawn(13), drawn(29, shift=0.2, seed=1)
-    compared = compare(survey_of(one), survey_of(other), ["entropy"])
+    compared = survey_diff(survey_of(one), survey_of(other), ["entropy"])
     assert (compared.test, compared.texts, compared.equal, compared.without_spread) == ("means", (13, 29), 0, [])
     found = compared.differences
     assert {(row.layer, row.head, row.statistic) for row in found} == {(0, 0, "entropy"), (0, 1, "entropy")}
@@ -70,11 +70,40 @@ def test_holm_is_the_closed_test_of_bonferroni(values):
         assert adjusted[at] == pytest.approx(expected)
 
 
+def test_what_differs_by_more_than_a_tolerance_and_what_is_not_shown_to_be_within_it():
+    one, other = drawn(200), drawn(200, shift=0.2, seed=1)
+    found = survey_diff(survey_of(one), survey_of(other), ["entropy"], test="means")
+    for tolerance in (0.0, 0.05, 0.2, 0.5):
+        certain = [row for row in found.differences if row.adjusted < 0.05 and abs(row.difference) > tolerance]
+        assert found.above(tolerance) == certain
+        shown = [
+            row
+            for row in found.differences
+            if max(
+                stats.t.sf((tolerance + row.difference) / row.standard_error, row.freedom),
+                stats.t.sf((tolerance - row.difference) / row.standard_error, row.freedom),
+            )
+            < 0.05
+        ]
+        assert found.not_within(tolerance) == [row for row in found.differences if row not in shown]
+    assert found.above(0.0)
+    assert found.not_within(0.05)
+    assert found.not_within(0.5) == []
+
+
+def test_what_has_no_spread_is_judged_by_its_difference():
+    same, other = np.full_like(drawn(5), 0.25), np.full_like(drawn(5), 0.5)
+    found = survey_diff(survey_of(same), survey_of(other))
+    assert found.without_spread
+    assert found.above(0.2) == found.not_within(0.2) == found.without_spread
+    assert found.above(0.25) == found.not_within(0.25) == []
+
+
 def test_equal_models_differ_as_rarely_as_alpha_says():
     false = sum(
         any(
             row.adjusted < 0.1
-            for row in compare(survey_of(drawn(17, seed=seed)), survey_of(drawn(19, seed=seed + 1000))).differences
+            for row in survey_diff(survey_of(drawn(17, seed=seed)), survey_of(drawn(19, seed=seed + 1000))).differences
         )
         for seed in range(300)
     )
@@ -85,7 +114,7 @@ def test_values_without_spread():
     """Two that are the same cannot differ, and are not counted; two that are not differ by no number of spreads."""
     same, other = np.full((5, 2, 3), 0.25), np.full((7, 2, 3), 0.25)
     other[:, 1] = 0.5
-    found = compare(survey_of(same), survey_of(other))
+    found = survey_diff(survey_of(same), survey_of(other))
     assert (found.differences, found.equal) == ([], 2)
     assert [(row.head, row.mean, row.other_mean, row.difference) for row in found.without_spread] == [(1, 0.25, 0.5, 0.25)] * 2
     assert all(
@@ -97,7 +126,7 @@ def test_what_cannot_differ_does_not_count_in_the_correction():
     one, other = drawn(13), drawn(29, shift=0.2, seed=1)
     for made in (one, other):
         made[:, :, 2] = 1.0
-    found = compare(survey_of(one), survey_of(other))
+    found = survey_diff(survey_of(one), survey_of(other))
     assert (len(found.differences), found.equal) == (2, 2)
     assert found.differences[0].adjusted == pytest.approx(2 * found.differences[0].p)
 
@@ -106,31 +135,31 @@ def test_what_cannot_differ_does_not_count_in_the_correction():
 def test_rounding_is_no_spread_and_no_difference(values):
     one, other = np.full((50, 2, 3), values[0]), np.full((50, 2, 3), values[0])
     other[7] = values[1]
-    found = compare(survey_of(one), survey_of(other))
+    found = survey_diff(survey_of(one), survey_of(other))
     assert (found.differences, found.without_spread, found.equal) == ([], [], 4)
 
 
 def test_one_side_without_spread_is_tested():
     one, other = np.full((50, 2, 3), 0.5), drawn(40)
-    assert len(compare(survey_of(one), survey_of(other)).differences) == 4
+    assert len(survey_diff(survey_of(one), survey_of(other)).differences) == 4
 
 
 def test_what_says_nothing_about_heads_is_left_out():
-    found = compare(survey_of(drawn(5)), survey_of(drawn(5, seed=1)))
+    found = survey_diff(survey_of(drawn(5)), survey_of(drawn(5, seed=1)))
     assert {row.statistic for row in found.differences} == {"entropy", "own"}
-    found = compare(survey_of(drawn(5)), survey_of(drawn(5, seed=1)), ["offset"])
+    found = survey_diff(survey_of(drawn(5)), survey_of(drawn(5, seed=1)), ["offset"])
     assert {row.statistic for row in found.differences} == {"offset"}
 
 
 def test_only_what_both_have_is_compared():
     values = drawn(5)
     values[1:, 0, 0] = math.nan  # one text is no spread
-    found = compare(survey_of(values), survey_of(drawn(5), heads=((0, 0), (1, 0))))
+    found = survey_diff(survey_of(values), survey_of(drawn(5), heads=((0, 0), (1, 0))))
     assert [(row.layer, row.head, row.statistic) for row in found.differences] == [(0, 0, "own")]
     with pytest.raises(OptionError, match="expected surveys with heads in common, got tiny and other"):
-        compare(survey_of(values), survey_of(drawn(5), heads=((2, 0), (2, 1)), name="other"))
+        survey_diff(survey_of(values), survey_of(drawn(5), heads=((2, 0), (2, 1)), name="other"))
     with pytest.raises(OptionError, match="statistics: expected one of entropy, offset, own, got 'span'"):
-        compare(survey_of(values), survey_of(values), ["span"])
+        survey_diff(survey_of(values), survey_of(values), ["span"])
 
 
 # -- texts of like length
@@ -167,13 +196,13 @@ def test_the_same_heads_on_texts_of_other_lengths_do_not_differ():
     small, any_false = 0, 0
     for seed in range(60):
         one, other = of_lengths(short(300, seed), seed), of_lengths(long(400, seed), 100 + seed)
-        found = compare(one, other)
+        found = survey_diff(one, other)
         assert (found.test, len(found.differences)) == ("lengths", 36)
         small += sum(row.p < 0.05 for row in found.differences)
         any_false += any(row.adjusted < 0.05 for row in found.differences)
     assert 60 <= small <= 160  # 108 expected, σ of 10 if they were independent
     assert any_false <= 9  # 3 expected at most
-    naive = compare(one, other, test="means").differences
+    naive = survey_diff(one, other, test="means").differences
     assert sum(row.adjusted < 0.05 for row in naive) == 36  # length, reported as a difference of heads
 
 
@@ -181,7 +210,7 @@ def test_a_true_difference_is_found_whatever_the_lengths():
     for seed in range(5):
         one = of_lengths(short(500, seed), seed)
         other = of_lengths(long(600, seed), 100 + seed, moved=(5,))
-        certain = [row for row in compare(one, other).differences if row.adjusted < 0.01]
+        certain = [row for row in survey_diff(one, other).differences if row.adjusted < 0.01]
         assert [(row.layer, row.head, row.statistic) for row in certain] == [(1, 1, "entropy")]
         assert certain[0].difference == pytest.approx(0.05, abs=0.03)
         assert certain[0].low < certain[0].effect < certain[0].high
@@ -193,7 +222,7 @@ def test_long_texts_of_nearly_one_length():
     for seed in range(20):
         lengths = [np.random.default_rng(seed + step).integers(low, 512, 600) for step, low in ((0, 64), (50, 200))]
         one, other = (of_lengths(n, seed + step) for n, step in zip(lengths, (0, 100), strict=True))
-        small += sum(row.p < 0.05 for row in compare(one, other).differences)
+        small += sum(row.p < 0.05 for row in survey_diff(one, other).differences)
     assert small <= 60  # 36 of 720 expected
 
 
@@ -201,7 +230,7 @@ def test_within_lengths_is_the_formula():
     lengths = np.array([5, 5, 5, 6, 6, 9, 9, 9, 9, 40, 41, 13])
     others = np.array([5, 5, 6, 6, 6, 6, 9, 9, 41, 40, 40, 17])
     one, other = of_lengths(lengths, 1), of_lengths(others, 2)
-    [*found] = compare(one, other, ["entropy"]).differences
+    [*found] = survey_diff(one, other, ["entropy"]).differences
     assert {(row.texts, row.other_texts) for row in found} == {(11, 11)}  # not those of 13 and 17 tokens
     for row in found:
         at = HEADS.index((row.layer, row.head))
@@ -224,20 +253,20 @@ def exact(lengths, seed):
 def test_texts_of_no_like_length_are_refused():
     one, other = of_lengths(np.full(7, 5), 1), of_lengths(np.full(7, 90), 2)
     with pytest.raises(OptionError, match=r"two of each survey, got 5 to 5 tokens and 88 to 88 tokens; .* test='means'"):
-        compare(one, other)
-    assert compare(one, other, test="means").differences
+        survey_diff(one, other)
+    assert survey_diff(one, other, test="means").differences
 
 
 def test_surveys_without_lengths_are_compared_by_their_means():
     one, other = of_lengths(short(50, 1), 1), of_lengths(short(60, 2), 2)
     other.tally.totals.strata.clear()  # as a file of an earlier version
-    assert compare(one, other).test == "means"
+    assert survey_diff(one, other).test == "means"
     with pytest.raises(OptionError, match="expected surveys with lengths, got tiny of an earlier version, without"):
-        compare(one, other, test="lengths")
+        survey_diff(one, other, test="lengths")
     with pytest.raises(OptionError, match="test: expected one of paired, lengths, means, got 'welch'"):
-        compare(one, other, test="welch")
+        survey_diff(one, other, test="welch")
     with pytest.raises(OptionError, match="confidence: expected a number above 0 and below 1, got 95"):
-        compare(one, other, confidence=95)
+        survey_diff(one, other, confidence=95)
 
 
 # -- the same texts in two models
@@ -255,7 +284,7 @@ def test_the_same_texts_are_compared_one_by_one():
     other[:, 1, 0] += 0.2
     one[3, 0, 2] = math.nan
     order = random.permutation(31)
-    found = compare(kept(one, keys), kept(other[order], [keys[at] for at in order]))
+    found = survey_diff(kept(one, keys), kept(other[order], [keys[at] for at in order]))
     assert found.test == "paired"
     assert found.texts == (31, 31)
     matched = other[order][[place(keys, order, at) for at in range(31)]]
@@ -269,7 +298,7 @@ def test_the_same_texts_are_compared_one_by_one():
         assert row.difference == pytest.approx((second - first)[there].mean(), abs=1e-6)
     certain = [row for row in found.differences if row.adjusted < 0.01]
     assert [(row.head, row.statistic) for row in certain] == [(1, "entropy")]
-    unpaired = compare(kept(one, keys), kept(other, keys), test="means").differences
+    unpaired = survey_diff(kept(one, keys), kept(other, keys), test="means").differences
     assert min(row.adjusted for row in unpaired) > 0.05  # texts differ more than models
 
 
@@ -281,17 +310,17 @@ def place(keys, order, at):
 
 def test_texts_that_few_have_in_common_are_not_paired():
     one, other = kept(drawn(20), range(20)), kept(drawn(20, seed=1), range(12, 32))
-    assert compare(one, other).test == "means"
-    assert compare(one, other, test="paired").texts == (8, 8)
+    assert survey_diff(one, other).test == "means"
+    assert survey_diff(one, other, test="paired").texts == (8, 8)
     with pytest.raises(OptionError, match="expected surveys of the same texts, got tiny and tiny with less than two in common"):
-        compare(one, kept(drawn(20), range(50, 70)), test="paired")
+        survey_diff(one, kept(drawn(20), range(50, 70)), test="paired")
     with pytest.raises(OptionError, match="expected a survey that kept the values of its texts"):
-        compare(one, survey_of(drawn(20)), test="paired")
+        survey_diff(one, survey_of(drawn(20)), test="paired")
 
 
 def test_a_model_beside_itself_cannot_differ():
     one = kept(drawn(20), range(20))
-    found = compare(one, kept(drawn(20), range(20)))
+    found = survey_diff(one, kept(drawn(20), range(20)))
     assert (found.test, found.differences, found.without_spread, found.equal) == ("paired", [], [], 4)
 
 
@@ -319,7 +348,7 @@ def test_intervals_hold_the_true_effect_as_often_as_they_say(test, confidence):
             survey_of(part, heads=heads, statistics=("keys", "entropy"), keys=range(len(part)) if test == "paired" else None)
             for part in values
         )
-        for row in compare(one, other, ["entropy"], test=test, confidence=confidence).differences:
+        for row in survey_diff(one, other, ["entropy"], test=test, confidence=confidence).differences:
             held += row.low < 0.4 < row.high
             counted += 1
     assert counted == 300

@@ -12,7 +12,7 @@ from regard.analysis.heads.roles import roles_of
 from regard.analysis.heads.table import heads_text
 from regard.cli import main
 from regard.errors import FileFormatError, OptionError
-from regard.surveying.comparison import compare
+from regard.surveying.comparison import survey_diff
 from regard.surveying.survey import checkpoint_of, survey
 from regard.surveying.survey_file import Survey
 from support.survey_models import tokenizer_of
@@ -95,8 +95,8 @@ def test_a_file_of_a_newer_version(shipped, tmp_path, capsys):
     found.save(tmp_path / "again.parquet")
     same(found, Survey.load(tmp_path / "again.parquet"))
     assert [ax.get_title(loc="left") for ax in found.figure("mood").axes] == ["mood", ""]
-    assert "mood" not in {one.statistic for one in compare(found, found).differences}
-    assert {one.statistic for one in compare(found, found, ["mood"]).differences} == {"mood"}
+    assert "mood" not in {one.statistic for one in survey_diff(found, found).differences}
+    assert {one.statistic for one in survey_diff(found, found, ["mood"]).differences} == {"mood"}
     assert main(["survey", "show", str(path)]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert main(["survey", "show", str(SHIPPED)]) == 0

@@ -1,4 +1,4 @@
-"""The options of the commands that read recorded maps in their users' units: passages, caches, moments, residues."""
+"""The options of the commands that read recorded maps: keys, tables, pictures; passages, caches, moments, residues."""
 
 import argparse
 from pathlib import Path
@@ -60,6 +60,52 @@ def add_findings(commands: "Commands[argparse.ArgumentParser]") -> None:
     contacts.add_argument("--apart", type=int, default=6, metavar="N", help="residues between them at least (default 6)")
 
 
+def add_weights(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Adds ``regard keys``, ``export`` and ``picture``."""
+    keys = _of_maps(
+        commands,
+        "keys",
+        "which keys get the attention",
+        "Show the keys that get most, by weight from the rows that may see them, and what the last rows give them.",
+    )
+    keys.add_argument("--top", type=int, default=20, metavar="N", help="how many keys (default 20)")
+    keys.add_argument(
+        "--last", type=int, default=1, metavar="N", help="how many last rows are looked at by themselves (default 1)"
+    )
+    shown = keys.add_mutually_exclusive_group()
+    shown.add_argument("--csv", action="store_true", help="CSV instead of a table")
+    shown.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+    export = _of_maps(
+        commands, "export", "write weights as a long table", "Write a line for each weight: map, head, query, key."
+    )
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the table: .csv, .parquet")
+    export.add_argument("--above", type=float, default=0.0, metavar="W", help="only weights above this (default 0)")
+
+    picture = _of_maps(
+        commands, "picture", "draw a map of a file", "Draw one map: the head that is said, or all heads of a layer."
+    )
+    picture.add_argument("--save", nargs="+", required=True, type=Path, metavar="FILE", help="the picture: .png, .svg, .pdf")
+    picture.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
+
+
+def _of_maps(commands: "Commands[argparse.ArgumentParser]", name: str, text: str, description: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=description)
+    parser.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
+    parser.add_argument("--layer", type=int, metavar="N", help="this layer alone")
+    parser.add_argument("--head", type=int, metavar="N", help="this head of it")
+    parser.add_argument("--kind", metavar="KIND", help="encoder, decoder, cross or self, where the file has several")
+    _add_progress(parser)
+    parser.set_defaults(module="weights", shown=name)
+    return parser
+
+
+def _add_progress(parser: argparse.ArgumentParser) -> None:
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--progress", action="store_true", default=None, help="show progress bars in files and pipes, too")
+    shown.add_argument("--quiet", dest="progress", action="store_false", help="show none, on a terminal neither")
+
+
 def _command(commands: "Commands[argparse.ArgumentParser]", name: str, text: str, description: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=description)
     parser.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
@@ -68,9 +114,7 @@ def _command(commands: "Commands[argparse.ArgumentParser]", name: str, text: str
         "--save", nargs="+", action="extend", type=Path, default=[], metavar="FILE", help="draw it, .png, .svg, .pdf; or .csv"
     )
     parser.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--progress", action="store_true", default=None, help="show progress bars in files and pipes, too")
-    shown.add_argument("--quiet", dest="progress", action="store_false", help="show none, on a terminal neither")
+    _add_progress(parser)
     parser.set_defaults(module="findings", finding=name)
     return parser
 

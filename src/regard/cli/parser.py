@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from regard.cli.finding_options import add_findings
+from regard.cli.finding_options import add_findings, add_weights
 from regard.cli.lesson_options import add_lessons
 from regard.cli.sweep_options import SWEEP_READERS, add_sweep, sweep_readers
 from regard.version import __version__
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_record(commands)
     _add_info(commands)
     _add_heads(commands)
+    add_weights(commands)
     add_findings(commands)
     _add_mechanisms(commands)
     add_lessons(commands)
@@ -372,6 +373,18 @@ def _survey_readers() -> argparse.ArgumentParser:
         "--test", choices=("paired", "lengths", "means"), help="text by text, within lengths, or means whatever the lengths"
     )
     diff.add_argument("--confidence", type=float, metavar="P", default=0.95, help="of the intervals of effects (default 0.95)")
+    diff.add_argument(
+        "--fail-above",
+        type=float,
+        metavar="T",
+        help="exit 1 where a statistic surely differs, and by more than T in its own unit",
+    )
+    diff.add_argument(
+        "--fail-unless-within",
+        type=float,
+        metavar="T",
+        help="exit 1 unless all are shown to be equal within T, by two t tests each",
+    )
     for name, reader in (("show", show), ("diff", diff)):
         reader.add_argument("--statistic", nargs="+", metavar="NAME", help="only these")
         reader.add_argument("--json", action="store_true", help="JSON instead of a table")

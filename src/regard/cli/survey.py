@@ -16,7 +16,7 @@ from regard.cli.reports import complain, print_json
 from regard.errors import FileFormatError, OptionError
 from regard.figures.formats import checked_paths
 from regard.files import checked_path
-from regard.surveying.comparison import TESTS, Comparison, Difference, compare
+from regard.surveying.comparison import TESTS, Comparison, Difference, survey_diff
 from regard.surveying.examples import record_examples
 from regard.surveying.figure import quantile
 from regard.surveying.records import DAMAGED
@@ -154,10 +154,16 @@ def _told(example: Example) -> str:
 def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     alpha = number("--alpha", options.alpha, above=0, below=1)
     top = whole_number("--top", options.top, 1)
-    found = compare(one, other, options.statistic, test=options.test, confidence=options.confidence)
+    found = survey_diff(one, other, options.statistic, test=options.test, confidence=options.confidence)
+    gates = {
+        "differ by more than": None if options.fail_above is None else found.above(options.fail_above, alpha=alpha),
+        "are not shown to be within": (
+            None if options.fail_unless_within is None else found.not_within(options.fail_unless_within, alpha=alpha)
+        ),
+    }
     if options.json:
         print_json(_plain(found))
-        return 0
+        return _judged(gates, options)
     certain = [row for row in found.differences if row.adjusted < alpha]
     print(f"A: {one}\nB: {other}\n")
     print(_told_lengths(found, one, other), end="\n\n")
@@ -176,7 +182,20 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
             + (f"; the {top} largest differences:" if len(some) < len(found.without_spread) else ":")
         )
         print(_table(some, found.confidence))
-    return 0
+    return _judged(gates, options)
+
+
+def _judged(gates: dict[str, list[Difference] | None], options: argparse.Namespace) -> int:
+    """1 where a gate is not passed, with what does not pass it on standard error."""
+    sys.stdout.flush()
+    for (what, rows), tolerance in zip(gates.items(), (options.fail_above, options.fail_unless_within), strict=True):
+        if rows:
+            some = [f"{row.kind or ''} {row.layer}.{row.head} {row.statistic} ({row.difference:+.4g})".strip() for row in rows]
+            more = f" and {len(some) - 5:,} more" if len(some) > 5 else ""
+            print(
+                f"regard: {len(rows):,} statistics of heads {what} {tolerance:g}: {', '.join(some[:5])}{more}", file=sys.stderr
+            )
+    return int(any(gates.values()))
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

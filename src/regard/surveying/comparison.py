@@ -13,7 +13,7 @@ from regard.arguments import number, one_of
 from regard.errors import OptionError
 from regard.surveying.scales import UNIT
 from regard.surveying.survey_file import Survey
-from regard.surveying.tests_of_means import Tested, holm, paired, two_sided, welch, within_lengths
+from regard.surveying.tests_of_means import Tested, holm, paired, special_functions, two_sided, welch, within_lengths
 from regard.surveying.totals import Totals
 
 Test = Literal["paired", "lengths", "means"]
@@ -75,8 +75,46 @@ class Comparison:
         shorter, longer = sorted(self.lengths)
         return longer > 1.01 * shorter
 
+    def above(self, tolerance: float, *, alpha: float = 0.05) -> list[Difference]:
+        """What surely differs, by Holm's method, and by more than that in the statistic's own unit.
 
-def compare(
+        Args:
+            tolerance: the largest |difference| that does not matter.
+            alpha: the chance of any false one.
+
+        Raises:
+            OptionError: a tolerance below 0, or no such chance.
+        """
+        number("tolerance", tolerance, least=0)
+        number("alpha", alpha, above=0, below=1)
+        certain = [row for row in self.differences if row.adjusted < alpha]
+        return [row for row in (*certain, *self.without_spread) if abs(row.difference) > tolerance]
+
+    def not_within(self, tolerance: float, *, alpha: float = 0.05) -> list[Difference]:
+        """What is not shown to be equal within that: |difference| + t · error > tolerance, t of Student at 1 − alpha.
+
+        Two one-sided tests (Schuirmann 1987). A large p shows no equality; this does. That *all* are within needs no
+        correction, as each of them has to be shown.
+
+        Args:
+            tolerance: in the statistic's own unit.
+            alpha: the chance of taking two for equal that are not.
+
+        Raises:
+            OptionError: a tolerance below 0, or no such chance; ImportError: scipy is not installed.
+        """
+        number("tolerance", tolerance, least=0)
+        number("alpha", alpha, above=0, below=1)
+        quantile = special_functions("to compare surveys").stdtrit
+        open_ends = [
+            row
+            for row in self.differences
+            if abs(row.difference) + quantile(row.freedom, 1 - alpha) * row.standard_error > tolerance
+        ]
+        return [*open_ends, *(row for row in self.without_spread if abs(row.difference) > tolerance)]
+
+
+def survey_diff(
     one: Survey,
     other: Survey,
     statistics: Sequence[str] | None = None,
@@ -121,7 +159,7 @@ def compare(
         >>> for name, text in (("a", "No.\tNon.\nYes.\tOui.\n"), ("b", "Go!\tVa !\nHi!\tSalut !\nWhy?\tPourquoi ?\n")):
         ...     _ = (place / name).write_text(text, encoding="utf-8")
         >>> one, other = (survey(text=str(place / name)) for name in "ab")
-        >>> found = compare(one, other, ["entropy"])
+        >>> found = survey_diff(one, other, ["entropy"])
         >>> found.test, found.texts, len(found.differences)
         ('lengths', (2, 3), 8)
     """
