@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from regard.analysis.heads.registry import statistic_named
-from regard.arguments import number, one_of
-from regard.errors import OptionError
+from regard.arguments import number, one_of, several
+from regard.errors import DtypeError, OptionError, in_short
 from regard.surveying.scales import UNIT
 from regard.surveying.survey_file import Survey
 from regard.surveying.tests_of_means import Tested, holm, paired, special_functions, two_sided, welch, within_lengths
@@ -163,9 +163,16 @@ def survey_diff(
         >>> found.test, found.texts, len(found.differences)
         ('lengths', (2, 3), 8)
     """
+    for which, given in (("one", one), ("other", other)):
+        if not isinstance(given, Survey):
+            raise DtypeError(f"{which}: expected a survey, got {in_short(given)}; read one: regard.Survey.load(path)")
     number("confidence", confidence, above=0, below=1)
     known = [name for name in one.statistics if name in other.statistics]
-    wanted = [name for name in known if _says_something(name)] if statistics is None else list(statistics)
+    wanted = (
+        [name for name in known if _says_something(name)]
+        if statistics is None
+        else several("statistics", statistics, "names of statistics")
+    )
     for name in wanted:
         one_of("statistics", name, known)
     cells = list(_cells(one, other, wanted))
