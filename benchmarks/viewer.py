@@ -161,7 +161,7 @@ def served() -> Found:
                 line = process.stdout.readline() if process.stdout else ""
                 address = line.split()[-1]
                 before = os.getloadavg()[0]
-                found = seen(address, "map") | {"load": before}
+                found = seen(address, "map") | {"load": before, "nice": _nice()}
                 region = address + "documents/long/region"
                 _say(f"first view after {found['first_seconds']:.2f} s; {CLIENTS} clients ask for {TILES} tiles each")
                 found["tile_ms"], found["whole_tile_ms"] = _many(region, seed=0)
@@ -242,6 +242,12 @@ def _asked(address: str, question: Found) -> Found:
     with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
         meta: Found = unpack(answer.read())[0]
         return meta
+
+
+def _nice() -> int:
+    """How far this session goes before others on this machine (below 0) or behind them, while it measures."""
+    group = Path("/proc/self/autogroup")
+    return int(group.read_text(encoding="ascii").split()[-1]) if group.exists() else 0
 
 
 def _say(what: str) -> None:
@@ -336,7 +342,8 @@ def report(found: Found) -> str:
             f"{len(one['tile_ms'])} tiles of 256 × 256 cells, at zooms from 256 to 65,536 tokens, of all heads, for {CLIENTS} "
             "clients at once, each asking for the next when it has one. Cells of more than one query read one of them, and all "
             "its keys. A picture is there when one row of cells in a few has been read, "
-            f"which it says; the whole tile when all have. Load of the machine before: {one['load']:.1f}.",
+            f"which it says; the whole tile when all have. Load of the machine before: {one['load']:.1f}"
+            f"{', the nice value of this session ' + str(one['nice']) if one['nice'] else ''}.",
             "",
             "| | median | 95 % within | all within |",
             "|---|---|---|---|",

@@ -160,3 +160,19 @@ def test_words_beside_the_map_are_explained(first):
     assert terms.get_by_text("How widely a row spreads its weight, in nats").is_visible()
     first.view("Ribbon")
     assert first.page.locator(".meaning-terms span").count() == 0
+
+
+def test_a_text_that_looks_at_itself_is_told_as_such(browser, causal):
+    """2,000 positions without names: each is called by its position, once."""
+    made = Opened(browser, causal[1])
+    page = made.page
+    assert page.locator(".reader-partners h3").text_content().isdecimal()
+    assert page.locator(".reader-partners .partner-name small").count() == 0
+    assert page.locator(".meaning-said").text_content().startswith("Each row is a token of the text; ")
+    assert "at the token of that column" in page.locator(".meaning-said").text_content()
+    made.view("Ribbon")
+    said = page.locator(".meaning-said").text_content()
+    assert said.startswith("A curve joins a token of the text to a token that it looked at")
+    made.view("Heads")
+    assert "those of the map, a token of the text each, and" in page.locator(".meaning-said").text_content()
+    made.finish()

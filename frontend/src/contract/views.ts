@@ -89,6 +89,8 @@ export interface Sides {
   row: string;
   /** "a word of the source" */
   column: string;
+  /** Whether rows look at tokens of their own text. */
+  own: boolean;
   /** What the weights were for: " to write it", or nothing. */
   purpose: string;
   /** "darker", or "brighter" on a dark ground. */

@@ -63,7 +63,7 @@ function show(root: HTMLElement, app: App, { shown, query, key, ofQuery, ofKey, 
   const heading = (units: Units, at: number) => {
     const title = element("h3", "partners-title", isolated(brief(units.name(at))));
     title.prepend(...patchSeen(app, units, units.start(at)));
-    title.append(" ", element("small", "", `(${countText(units.start(at))})`));
+    if (named(units, at)) title.append(" ", element("small", "", `(${countText(units.start(at))})`));
     title.title = units.spelling(at);
     parts.push(title);
   };
@@ -110,7 +110,7 @@ function list(
     bar.append(filled);
     const label = element("span", "partner-name", name.replace(/^patch /, ""));
     label.prepend(...patchSeen(app, units, units.start(at)));
-    if (units.count > FEW) label.append(" ", element("small", "", countText(units.start(at))));
+    if (units.count > FEW && named(units, at)) label.append(" ", element("small", "", countText(units.start(at))));
     entry.append(label, bar, element("span", "partner-weight", sizeText(values[at])));
     const line = element("li");
     line.append(entry);
@@ -131,6 +131,11 @@ function list(
     );
   }
   return made;
+}
+
+/** Whether it has a text of its own: what has none is called by its position. */
+function named(units: Units, at: number): boolean {
+  return units.label(at) !== String(units.start(at));
 }
 
 /** What is next to nothing needs no digits. */

@@ -27,10 +27,8 @@ export function sidesOf({ manifest, store, palette }: Pick<App, "manifest" | "st
   const produced = manifest.axes[info.rowAxes[rowAxisOf(info, state)]].title === "tokens produced";
   return {
     row: role(rows.axis.title),
-    column:
-      rows.axis.title === columns.axis.title || info.kind === "decoder"
-        ? `the ${unit} of that column`
-        : role(columns.axis.title),
+    column: role(columns.axis.title),
+    own: rows.axis.title === columns.axis.title || info.kind === "decoder",
     purpose: produced ? " to write it" : "",
     stronger: palette.name === "dark" ? "brighter" : "darker",
     unit,

@@ -18,7 +18,7 @@ export const view: View = {
   about:
     "Heads: a small map of every head of every layer. Look for patterns, sort them by a number, and click one to open it.",
   meaning: ({ row, column, stronger }) =>
-    `Each small square is the map of one head: its rows and columns are those of the map, ${row} and ${column}, and ${stronger} is more.`,
+    `Each small square is the map of one head: its rows and columns are those of the map, ${row === column ? `${row} each` : `${row} and ${column}`}, and ${stronger} is more.`,
   unavailable: (manifest) => (manifest.maps.length === 0 ? "there is no map" : null),
   mount: (root, app) => new HeadsView(root, app),
 };

@@ -23,10 +23,12 @@ export const view: View = {
   settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale", "how", "several"],
   about:
     "Map: every weight of a head at once. A row is what looks, a column is what is looked at; point at a cell to read it, click to keep it.",
-  meaning: ({ row, column, purpose, stronger, signed }) =>
-    signed
+  meaning: ({ row, column, own, unit, purpose, stronger, signed }) => {
+    const there = own ? `the ${unit} of that column` : column;
+    return signed
       ? `Each row is ${row}, each column ${column}; colours say how far a weight is from 0, and on which side.`
-      : `Each row is ${row}; the ${stronger} a cell, the more the model looked at ${column}${purpose}.`,
+      : `Each row is ${row}; the ${stronger} a cell, the more the model looked at ${there}${purpose}.`;
+  },
   terms: [
     ["received", "The weights of a column added up: how much all rows together look at that key."],
     [

@@ -55,7 +55,8 @@ export function cellText(state: Readonly<State>, shown: Shown, rows: Grid, colum
   const single = rows.step === 1 && columns.step === 1;
   const how = howOf(state, shown, rows, columns);
   const size = `${countText(rows.step)} × ${countText(columns.step)}`;
-  if (how === "mass") {
+  const tokens = [shown.rows, shown.columns].every(({ count, axis }) => count === axis.tokens.length);
+  if (how === "mass" && !(single && tokens)) {
     const one = state.unit.slice(0, -1);
     return single
       ? `each cell is the weight of a ${one} on a ${one}: keys summed, queries averaged`

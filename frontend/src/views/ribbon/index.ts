@@ -18,8 +18,8 @@ export const view: View = {
   settings: ["unit", "pair", "special", "renormalise", "rowAxis", "scale", "several"],
   about:
     "Ribbon: two rows of words joined by curves, the wider the more weight. Point at a word to see its curves alone.",
-  meaning: ({ row, column, purpose }) =>
-    `A curve joins ${row} to ${column} that it looked at${purpose}: the wider, the more.`,
+  meaning: ({ row, column, own, unit, purpose }) =>
+    `A curve joins ${row} to ${own ? `a ${unit}` : column} that it looked at${purpose}: the wider, the more.`,
   unavailable: (manifest, state) => (isOfEffects(manifest, state) ? NO_ATTENTION : null),
   mount: (root, app) => new Ribbon(root, app),
 };
