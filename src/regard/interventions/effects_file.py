@@ -69,6 +69,8 @@ def save_table(table: Table, about: Mapping[str, Any], path: str | os.PathLike[s
 def load_table(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Table]:
     """What ``Effects.load`` does."""
     require_pyarrow("to read effects")
+    import pyarrow as pa
+
     place = as_path(path)
     try:
         there = place.is_file()
@@ -79,7 +81,7 @@ def load_table(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Table]:
     found, _ = read_table(place, METADATA, EFFECTS, whole=False)
     about = about_of(found.schema.metadata, place)
     try:
-        return about, Table.of(columns_of(found), about)
+        return about, Table.of((columns_of(pa.Table.from_batches([one])) for one in found.to_batches()), about)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:  # of Arrow too
         raise FileFormatError(f"expected whole effects, got {str(place)!r}, which is damaged: {error}") from error
 

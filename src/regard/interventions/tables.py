@@ -221,7 +221,8 @@ class _Builder:
     def table(self) -> Table:
         """What came, in order."""
         found: dict[str, Any] = {}
-        for name, parts in self.parts.items():
+        for name in list(self.parts):
+            parts = self.parts.pop(name)  # each column once in memory, not all of them twice
             found[name] = np.concatenate(parts) if parts else np.zeros(0, np.float64 if name in NUMBERS else np.int64)
         sites, groups = sorted(self.sites), sorted(self.names["group"])
         for name in ("measure", "file"):  # those that were announced, and have no row
@@ -232,16 +233,34 @@ class _Builder:
         found["site"] = _renumbered(self.sites, sites)[found["site"]]
         found["group"] = _renumbered(self.names["group"], groups)[found["group"]]
         keys = [found[name] for name in ("draw", "measure", "site", "line", "file")]
-        order = np.lexsort(keys)
-        rows = np.stack(keys)[:, order]
-        if rows.shape[1] > 1 and (twice := (rows[:, 1:] == rows[:, :-1]).all(axis=0)).any():
-            draw, measure, site, line, file = rows[:, int(twice.argmax())].tolist()
-            raise OptionError(
-                f"columns: expected each row once, got {sites[site].name!r} of {list(self.names['measure'])[measure]!r} twice: "
-                f"{list(self.names['file'])[file]!r}, line {line}, draw {draw}; give prompts lines of their own"
-            )
-        ordered = {name: values[order] for name, values in found.items()}
-        return Table(tuple(sites), tuple(self.names["measure"]), tuple(self.names["file"]), tuple(groups), **ordered)
+        if not _rise(keys):  # as those of a file do
+            order = np.lexsort(keys)
+            if (twice := _repeats([one[order] for one in keys])) is not None:
+                draw, measure, site, line, file = (int(one[order[twice]]) for one in keys)
+                named = list(self.names["measure"])[measure]
+                raise OptionError(
+                    f"columns: expected each row once, got {sites[site].name!r} of {named!r} twice: "
+                    f"{list(self.names['file'])[file]!r}, line {line}, draw {draw}; give prompts lines of their own"
+                )
+            found = {name: values[order] for name, values in found.items()}
+        return Table(tuple(sites), tuple(self.names["measure"]), tuple(self.names["file"]), tuple(groups), **found)
+
+
+def _rise(keys: Sequence[Whole]) -> bool:
+    """Whether each row is behind the one before it, by the last key first."""
+    behind, level = np.zeros(max(0, len(keys[0]) - 1), dtype=bool), np.ones(max(0, len(keys[0]) - 1), dtype=bool)
+    for key in reversed(keys):
+        behind |= level & (key[1:] > key[:-1])
+        level &= key[1:] == key[:-1]
+    return bool(behind.all())
+
+
+def _repeats(keys: Sequence[Whole]) -> int | None:
+    """The first row, of rows in order, that the next one repeats."""
+    same = np.ones(max(0, len(keys[0]) - 1), dtype=bool)
+    for key in keys:
+        same &= key[1:] == key[:-1]
+    return int(same.argmax()) if same.any() else None
 
 
 def _coded(column: Any) -> Coded:
