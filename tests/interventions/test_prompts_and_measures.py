@@ -1,10 +1,12 @@
 """Prompts in tokens, refused where they do not fit; measures beside sums in plain loops."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.testing import assert_close
+from transformers import GPT2Config
 
 from regard.errors import DtypeError, OptionError, ShapeError, TooLongError
 from regard.interventions import MEASURES, Measure, Prompt, Seen, loss
@@ -106,9 +108,16 @@ def test_a_tokenizer_of_transformers():
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer("byte-level"))
-    one = read(Prompt("the cat sat on", answer=" the", spans={"cat": "cat"}), given=fast)
+    wide = SimpleNamespace(config=GPT2Config(vocab_size=len(fast)))
+    one = Reader(wide, fast).read(Prompt("the cat sat on", answer=" the", spans={"cat": "cat"}), "over[3]")
     assert fast.decode(list(one.answer)) == " the"
     assert "".join(fast.decode([one.ids[at]]) for at in one.spans["cat"]).strip() == "cat"
+    with pytest.raises(
+        OptionError, match=r"over\[3\].text: expected ids below 53, the words of the model, got \d+; take the tok"
+    ):
+        read(Prompt("the cat sat on"), given=fast)
+    with pytest.raises(OptionError, match=r"over\[3\].wrong: expected ids below 53, the words of the model, got 53"):
+        read(Prompt([5], answer=[52], wrong=[53]), "marian")
 
 
 # -- measures

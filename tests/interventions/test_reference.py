@@ -120,3 +120,6 @@ def test_means_that_are_not_known_are_refused():
         regard.reference(model, [[3, 4], "no"])
     with pytest.raises(OptionError, match="parts: expected one of output, query, key, value, attention, feed_forward, stream"):
         regard.reference(model, [[3, 4]], parts=["pattern"])
+    model.transformer.h[1].mlp.train()
+    with pytest.raises(OptionError, match=r"got transformer\.h\.1\.mlp in training"):
+        regard.reference(model, [[3, 4]])

@@ -256,7 +256,7 @@ def test_cross_attention_of_torch_is_averaged_as_its_decoder_reads(causal):
 def test_a_cache_is_refused_where_the_rows_before_are_gone():
     options = {"max_new_tokens": 4, "do_sample": False, "eos_token_id": None}
     ids = ids_of(5)
-    gone = "how: expected a whole text in one pass for a mean, got 1 queries and 6 keys"
+    gone = "expected a whole text in one pass for its mean, got 1 queries and 6 keys"
     with pytest.raises(OptionError, match=gone), ablate(model := tiny("gpt2"), OFF, how="mean"):
         model.generate(ids, attention_mask=torch.ones_like(ids), **options)
     for kind in ("decoder", "cross"):

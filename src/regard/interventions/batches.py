@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from regard.errors import RecordingError
 from regard.interventions.measures import Measure, Seen
 from regard.interventions.reading import Read
+from regard.recording.sweep import refuse_training
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,13 @@ class Forward:
     Args:
         model: a model of texts.
         measures: what is measured.
+
+    Raises:
+        OptionError: a part of the model in training.
     """
 
     def __init__(self, model: nn.Module, measures: Sequence[Measure]) -> None:
+        refuse_training(model)
         self.model = model
         takes = inspect.signature(model.forward).parameters
         self.everywhere = any("text" in one.needs for one in measures)

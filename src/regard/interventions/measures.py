@@ -10,7 +10,7 @@ from torch import Tensor
 from regard.arguments import function, several, text, truth
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 
-NEEDS = ("answer", "wrong", "text", "unchanged", "other")
+NEEDS = ("answer", "wrong", "next", "text", "unchanged", "other")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Measure:
         name: as tables call it.
         function: of what is seen, to a number for each prompt, (batch,).
         higher_is_better: whether a model that does its task well has a higher one.
-        needs: of "answer", "wrong": prompts without one are refused. "text": logits of all positions, which take memory.
-            "unchanged", "other": the logits of those runs.
+        needs: of "answer", "wrong", "next" (a second token) and "span NAME" (behind the first token): prompts without one are
+            refused. "text": logits of all positions, which take memory. "unchanged", "other": the logits of those runs.
 
     Example:
         >>> sure = Measure("largest", lambda seen: seen.logits[:, 0].softmax(-1).amax(-1), higher_is_better=True)
@@ -65,8 +65,8 @@ class Measure:
         function("function", self.function, advice="of what is seen, to a number for each prompt")
         truth("higher_is_better", self.higher_is_better)
         for need in several("needs", self.needs, "needs", advice="for example needs=['answer']"):
-            if need not in NEEDS:
-                raise OptionError(f"needs: expected some of {', '.join(NEEDS)}, got {in_short(need)}")
+            if need not in NEEDS and not (isinstance(need, str) and need.startswith("span ")):
+                raise OptionError(f"needs: expected some of {', '.join(NEEDS)}, span NAME, got {in_short(need)}")
 
     def __call__(self, seen: Seen) -> Tensor:
         """A number for each prompt, (batch,), in double precision.
@@ -103,7 +103,8 @@ def loss(tokens: str = "text") -> Measure:
             made.append(-chances.gather(-1, ids[written.start : written.stop, None]).mean())
         return torch.stack(made)
 
-    return Measure("loss" if tokens == "text" else f"loss of {tokens}", measure, False, ("text",))
+    name, need = ("loss", "next") if tokens == "text" else (f"loss of {tokens}", f"span {tokens}")
+    return Measure(name, measure, False, ("text", need))
 
 
 def _span(seen: Seen, item: int, name: str) -> range:

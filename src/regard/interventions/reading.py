@@ -63,6 +63,7 @@ class Reader:
         self.writes = bool(getattr(config, "is_encoder_decoder", False))
         limits = (getattr(config, "max_position_embeddings", None), getattr(tokenizer, "model_max_length", None))
         self.longest = min((one for one in limits if isinstance(one, int) and one > 0), default=None)
+        self.words, self.words_written = _words(config)
         if self.writes:
             start = getattr(getattr(model, "generation_config", None), "decoder_start_token_id", None)
             self.start = cast("int", getattr(config, "decoder_start_token_id", None) if start is None else start)
@@ -83,6 +84,8 @@ class Reader:
         read = self._written(prompt, place) if self.writes else self._continued(prompt, place)
         if self.longest is not None and (length := max(len(read.ids), len(read.source or ()))) > self.longest:
             raise TooLongError(f"{place}: expected at most {self.longest:,} tokens, got {length:,}; shorten it")
+        for name, ids in (("answer", read.answer), ("wrong", read.wrong)):
+            _check_words(ids, self.words_written, f"{place}.{name}")
         return read
 
     def _continued(self, prompt: Prompt, place: str) -> Read:
@@ -158,6 +161,7 @@ class Reader:
         found = self._encoded(text, name) if isinstance(text, str) else _given_ids(text, name)
         if not found:
             raise OptionError(f"{name}: expected a text of at least one token, got none; leave the prompt out")
+        _check_words(found, self.words, name)
         return found
 
     def _alone(self, text: Text | None, name: str) -> tuple[int, ...]:
@@ -228,6 +232,21 @@ class Reader:
         if len(offsets) != tokens:
             raise OptionError(f"{place}.spans: expected where each of {tokens} tokens stands, got {len(offsets)}; give ids")
         return offsets
+
+
+def _words(config: Any) -> tuple[int | None, int | None]:
+    """How many words a model reads, and how many it writes; None where its configuration does not say it."""
+    of_text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    found = [getattr(of_text, name, None) for name in ("vocab_size", "decoder_vocab_size")]
+    read, written = (one if isinstance(one, int) and one > 0 else None for one in found)
+    return read, written or read
+
+
+def _check_words(ids: tuple[int, ...], words: int | None, name: str) -> None:
+    if words is not None and ids and max(ids) >= words:
+        raise OptionError(
+            f"{name}: expected ids below {words:,}, the words of the model, got {max(ids):,}; take the tokenizer of this model"
+        )
 
 
 def _group(prompt: Prompt, place: str) -> str:

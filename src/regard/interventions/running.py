@@ -1,13 +1,13 @@
 """The passes of a sweep over some prompts, while the model is observed: unchanged, partners', and changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from regard.interventions.asked import Asked, sites_of
+from regard.interventions.asked import Asked, Controls, sites_of
 from regard.interventions.batches import Batch, Forward, batches_of
 from regard.interventions.changes import Change
 from regard.interventions.intervener import Intervener, Wanted
@@ -35,6 +35,7 @@ class Plan(Protocol):
     replacement: Any
     kind: str
     batch_tokens: int
+    controls: Controls
     forward: Forward
     pool: Pool | None
     reader: Reader
@@ -83,7 +84,7 @@ class Running:
         plan, first, count = self.plan, batch.first, len(batch.prompts)
         self.intervener.goes_on = len(first.ids), first.text
         positions = first.tokens if plan.kind == "encoder" else first.text
-        sites = sorted(sites_of(plan.what, plan.kind, self.intervener.heads, positions), key=self._depth)
+        sites = sorted(sites_of(plan.what, plan.kind, self.intervener.heads, positions, plan.controls), key=self._depth)
         copies = max(1, min(len(sites), plan.batch_tokens // (count * batch.tokens)))
         denoise = isinstance(plan.replacement, Patch) and plan.replacement.direction == "denoise"
         if self.replays:
@@ -92,7 +93,7 @@ class Running:
         aside = self.replays and self.replay.kept()
         made: list[Records] = []
         for draw in range(draws_of(plan.replacement)):
-            put, other = self._drawn(batch, sites, places, draw)
+            put, other = self._drawn(batch, sites, places, draw, copies)
             before = {one.name: self._measured(batch, one, unchanged, unchanged, other) for one in plan.measures}
             beside = (
                 {}
@@ -117,20 +118,26 @@ class Running:
         """How many layers stand before a site."""
         return self.depths.get((asked.kind, asked.depth), 0)
 
-    def _drawn(self, batch: Batch, sites: Sequence[Asked], places: Sequence[Place], draw: int) -> tuple[Any, Tensor | None]:
-        """What is put at the sites; and the logits of the partners' run, where there is one."""
+    def _drawn(
+        self, batch: Batch, sites: Sequence[Asked], places: Sequence[Place], draw: int, copies: int
+    ) -> tuple[Callable[[slice], Any], Tensor | None]:
+        """What is put at a site in some sequences; and the logits of the partners' run, where there is one.
+
+        Partners run in as many copies, each at the place that it is put into: a product has other bits in another batch.
+        """
         replacement, pool = self.plan.replacement, self.plan.pool
         if isinstance(replacement, Mean):
-            return self._mean(replacement, sites), None
+            mean = self._mean(replacement, sites)
+            return lambda _: mean, None
         if isinstance(replacement, Resample) and pool is not None:
             pairs = zip(batch.prompts, places, strict=True)
             others = tuple(pool.partnered(prompt, place, draw, replacement.seed) for prompt, place in pairs)
-            run, _ = self.kept(replace(batch, prompts=others), _wanted(sites), other=True)
-            return Patch(run), None
+            run, _ = self.kept(replace(batch, prompts=others), _wanted(sites), other=True, copies=copies)
+            return lambda part: Patch(run.of_sequences(part)), None
         if not isinstance(replacement, Patch) or replacement.run is not None:
-            return replacement, None
-        run, logits = self.kept(batch, _wanted(sites), other=replacement.direction == "noise")
-        return Patch(run), logits
+            return lambda _: replacement, None
+        run, logits = self.kept(batch, _wanted(sites), other=replacement.direction == "noise", copies=copies)
+        return lambda part: Patch(run.of_sequences(part)), logits[: len(batch.prompts)]
 
     def _mean(self, replacement: Mean, sites: Sequence[Asked]) -> Mean:
         """With the means at these sites, which are made once."""
@@ -157,17 +164,21 @@ class Running:
         finally:
             intervener.run, intervener.wanted, self.replay.aside = None, {}, aside
 
-    def _changed(self, batch: Batch, sites: Sequence[Asked], put: Any, *, other: bool, copies: int) -> Tensor:
+    def _changed(
+        self, batch: Batch, sites: Sequence[Asked], put: Callable[[slice], Any], *, other: bool, copies: int
+    ) -> Tensor:
         """The logits with each site changed in a copy of the batch."""
         count, spans = len(batch.prompts), [one.spans for one in batch.prompts]
         own = [(one, slice(at * count, (at + 1) * count)) for at, one in enumerate(sites)]
         paths = [(one, one.site, part) for one, part in own if isinstance(one.site, Path)]
         changes = [
-            Change(replace(one.site, kind=one.kind), put, part, spans) for one, part in own if not isinstance(one.site, Path)
+            Change(replace(one.site, kind=one.kind), put(part), part, spans)
+            for one, part in own
+            if not isinstance(one.site, Path)
         ]
         first = list(changes)
         for one, path, part in paths:
-            first.append(Change(replace(path.source, kind=one.kind), put, part, spans))
+            first.append(Change(replace(path.source, kind=one.kind), put(part), part, spans))
             first += self._others_as_they_were(one, path, part)
         read: Wanted = {}
         for one, path, _ in paths:

@@ -39,7 +39,7 @@ class Run:
         """Of some sequences: views."""
         return Run(
             {spot: one[sequences] for spot, one in self.values.items()},
-            {},
+            {spot: one.select(batch=range(*sequences.indices(one.shape[0]))) for spot, one in self.patterns.items()},
             {spot: one.of_sequences(sequences) for spot, one in self.places.items()},
         )
 

@@ -45,8 +45,8 @@ class TextRows:
         batch, _, rows, keys = amap.shape
         if rows != keys:
             raise OptionError(
-                f"how: expected a whole text in one pass for a mean, got {rows} queries and {keys} keys, as in generation with "
-                "a cache, where the rows before are gone; take how='zero', or run the text in one pass with use_cache=False"
+                f"expected a whole text in one pass for its mean, got {rows} queries and {keys} keys, as in generation with a "
+                "cache, of beams or not, where the rows before are gone; take zero, or generate with use_cache=False"
             )
         own = torch.arange(rows, device=amap.device).expand(batch, rows)
         present = torch.zeros(batch, keys, dtype=torch.bool, device=amap.device)
