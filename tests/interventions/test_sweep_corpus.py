@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 
 import regard
-from regard.errors import FileFormatError, OptionError
+from regard.errors import DtypeError, FileFormatError, OptionError
 from regard.interventions import Prompt, patch, prompt_corpus
 from regard.interventions.corpus_sweep import CorpusSweeper
 from regard.interventions.effects import Effects
@@ -68,6 +68,31 @@ def test_a_file_of_prompts_is_a_list_of_them(tmp_path):
     assert Effects.load(tmp_path / "x.parquet").tests() == found.tests()
     in_memory = swept(str(tmp_path / "p.jsonl"))
     assert [str(row) for row in in_memory.table()] == [str(row) for row in found.table()]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_estimates_over_a_file_are_those_of_a_list(tmp_path):
+    rows = [*rows_of(5), {"text": "w5 w6", "other": "w5", "answer": " w7", "wrong": " w9"}]
+    place, output = written(tmp_path / "p.jsonl", rows), tmp_path / "x.parquet"
+    options = {"replace": patch(), "tokenizer": tokenizer_of("gpt2")}
+    found = regard.attribute(tiny("gpt2"), str(place), "logit_difference", output=output, **options)
+    listed = regard.attribute(tiny("gpt2"), [Prompt(**row) for row in rows[:5]], "logit_difference", **options)
+    np.testing.assert_allclose(found.grid().values, listed.grid().values, rtol=1e-4, atol=1e-5)
+    assert found.estimated
+    assert Effects.load(output).estimated
+    [unfit] = found.about["left_out"]["unfit"]["first"]
+    assert unfit.startswith("p.jsonl:6.other: expected as many tokens as the text has, 2, got 1")
+    before = output.read_bytes()
+    regard.attribute(tiny("gpt2"), str(place), "logit_difference", output=output, restart=True, **options)
+    assert output.read_bytes() == before
+    for wrong, said in (
+        ({"columns": {"text": "a"}}, "columns: expected columns and restart of addresses, got prompts"),
+        ({"restart": 1}, "restart: expected True or False, got 1"),
+    ):
+        with pytest.raises((OptionError, DtypeError), match=said):
+            regard.attribute(tiny("gpt2"), [Prompt([5, 6], answer=[7], wrong=[8])], "logit_difference", **wrong)
+    with pytest.raises(OptionError, match="measures: expected one with a gradient, got 'kl'"):
+        regard.attribute(tiny("gpt2"), str(place), "kl", **options)
 
 
 def test_columns_and_formats(tmp_path):

@@ -454,9 +454,25 @@ def test_refused_before_the_model_runs():
         ([one], len, {"replace": zero()}, "replace: expected measures of prompts"),
         ({"pixel_values": torch.zeros(1)}, ["kl"], {}, r"over: expected prompts, or input_ids .*, got \['pixel_values'\]"),
         ([Prompt([5] * 40)], ["loss"], {}, r"over\[0\]: expected at most 32 tokens, got 40"),
+        ([], ["loss"], {}, "over: expected a prompt or more, got none"),
+        ([one, Prompt([5])], ["loss"], {}, r"over\[1\]: expected at least two tokens, as loss is of the second on, got one"),
+        ([Prompt([5, 6])], [loss("a")], {}, r"over\[0\].spans: expected a span 'a' behind the first token, as loss of a needs"),
+        ([Prompt([5, 6], spans={"a": (0, 1)})], [loss("a")], {}, r"as loss of a needs it, got {'a': range\(0, 1\)}"),
+        (
+            [one, Prompt([5, 6], answer=[3, 7], wrong=[3, 8])],
+            ["logit_difference"],
+            {},
+            r"over\[1\].wrong: expected another first token than the answer's, as logit_difference compares the two, got 3",
+        ),
+        ([one, Prompt([5, 99])], ["kl"], {}, r"over\[1\].text: expected ids below \d+, the words of the model, got 99"),
+        ([Prompt([5, 6], answer=[99])], ["margin"], {}, r"over\[0\].answer: expected ids below \d+"),
+        ([one], ["kl"], {"replace": resample([[5, 99]])}, r"reference\[0\]: expected ids below \d+"),
     ):
         with pytest.raises((OptionError, ValueError), match=said):
             regard.sweep(model, over, measures, **options)
+    into = path(heads((0, 1), kind="decoder"), into=heads((1, 1), part="key", kind="decoder"))
+    with pytest.raises(OptionError, match="into decoder key 1.1: expected a model without an encoder, got MarianMTModel"):
+        regard.sweep(tiny("marian"), [Prompt([5, 6], other=[6, 6], answer=[3])], ["kl"], what=[into], replace=patch())
     with pytest.raises(DtypeError, match=r"replace: expected a replacement .*, got zero; write zero\(\)"):
         regard.sweep(model, [one], ["kl"], replace=zero)
     model.transformer.h[1].mlp.train()
@@ -465,6 +481,8 @@ def test_refused_before_the_model_runs():
     hook.remove()
     with pytest.raises(OptionError, match=r"3\.0: expected self layers of the model, \[0, 1, 2\], got 3"):
         regard.sweep(model.eval(), [one], ["kl"], what=[heads((3, 0))])
+    with pytest.raises(OptionError, match="kind: expected one of self, whose attention ran, got 'cross'"):
+        regard.sweep(model, [one], ["kl"], kind="cross")
     with pytest.raises(OptionError, match=r"0\.2: expected heads from 0 to 1 in layer 0, got 2"):
         regard.sweep(model, [one], ["kl"], what=[heads((0, 2))])
 

@@ -20,6 +20,19 @@ def found():
 
 
 @functools.cache
+def controlled():
+    prompts = [interventions.Prompt([5, 6]), interventions.Prompt([7, 6])]
+    return regard.sweep(tiny("gpt2"), prompts, "kl", what=[interventions.heads((0, 1))], controls=2)
+
+
+@functools.cache
+def prompts():
+    place = Path(tempfile.mkdtemp()) / "prompts.jsonl"
+    place.write_text('{"a": "one", "b": " x"}\n{"a": "two", "b": " x"}\n', encoding="utf-8")
+    return place
+
+
+@functools.cache
 def recorded():
     made = tiny("gpt2")
     with regard.record(made, values=True) as recording:
@@ -56,6 +69,7 @@ CALLS: dict[str, Call] = {
     "regard.Effects.shares": call(
         lambda **given: Effects.of(columns_of(21, 1, 2, other=True)).shares(**given), measure="loss", confidence=0.9
     ),
+    "regard.Effects.beside_controls": call(lambda **given: controlled().beside_controls(**given), measure="kl"),
     "regard.Effects.compare": call(lambda **given: found().compare(**given), other=found, measure="loss"),
     "regard.Effects.table": call(lambda: list(found().table())),
     "regard.Effects.to_pandas": call(lambda: found().to_pandas()),
@@ -72,6 +86,7 @@ CALLS: dict[str, Call] = {
     ),
     "regard.attribute": call(
         regard.attribute,
+        paths=("over",),
         model=model,
         over=lambda: [interventions.Prompt([5, 6], other=[6, 6], answer=[7], wrong=[8])],
         measures=lambda: ["margin"],
@@ -80,6 +95,18 @@ CALLS: dict[str, Call] = {
         kind="self",
         tokenizer=None,
         batch_tokens=64,
+    ),
+    "regard.attribute of files": call(
+        regard.attribute,
+        paths=("output", "over"),
+        own=("tokenizer",),
+        model=model,
+        over=lambda: str(prompts()),
+        measures="margin",
+        tokenizer=lambda text: [5, 6] if text in ("one", "two") else [5, 6, 7],
+        columns=lambda: {"text": "a", "answer": "b"},
+        output="estimated.parquet",
+        restart=True,
     ),
     "regard.interventions.circuits": call(interventions.circuits, model=model),
     "regard.interventions.composition": call(interventions.composition, model=model, into="key"),

@@ -1,5 +1,8 @@
 """The calls that run a model, and those of what it leaves: recordings, sweeps, translations, surveys."""
 
+import functools
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
@@ -12,6 +15,14 @@ from support.surveys import drawn, survey_of
 from support.tiny_models import Tokenizer, tiny_inputs
 from support.wrong_calls import Call
 from support.wrong_values import base
+
+
+@functools.cache
+def prompts() -> Path:
+    place = Path(tempfile.mkdtemp()) / "prompts.jsonl"
+    place.write_text('{"a": "one"}\n{"a": "two"}\n', encoding="utf-8")
+    return place
+
 
 CALLS: dict[str, Call] = {
     "regard.Recording": call(regard.Recording, maps=lambda: [amap()]),
@@ -71,15 +82,33 @@ CALLS: dict[str, Call] = {
     ),
     "regard.sweep of prompts": call(
         regard.sweep,
+        paths=("over",),
         own=("tokenizer",),
         model=model,
         over=lambda: [Prompt([5, 9, 7], answer=[3])],
         measures=lambda: ["margin", "kl"],
         what=lambda: [heads((0, 1))],
         replace=zero,
+        controls=1,
+        seed=2,
         kind="self",
         tokenizer=None,
         batch_tokens=64,
+    ),
+    "regard.sweep of files": call(
+        regard.sweep,
+        paths=("output", "over"),
+        own=("tokenizer",),
+        model=model,
+        over=lambda: str(prompts()),
+        measures="kl",
+        what="layers",
+        replace=zero,
+        tokenizer=lambda _: [5, 6],
+        columns=lambda: {"text": "a"},
+        output="swept.parquet",
+        engine="process",
+        restart=True,
     ),
     "regard.Sweep.strongest": call(lambda count: swept().strongest(count), count=2),
     "regard.Sweep.table": call(lambda: swept().table()),

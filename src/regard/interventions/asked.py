@@ -1,12 +1,14 @@
 """What a sweep goes through: sites, each with the name and the place that its rows have."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from regard.arguments import one_of, several, text
+from regard.arguments import one_of, several, text, whole_number
 from regard.errors import OptionError, in_short
 from regard.interventions.intervene import checked_site
 from regard.interventions.sites import Edges, Heads, Layers, Path, Site, layers
+from regard.interventions.statistics.controls import random_groups
 
 WHAT = ("heads", "layers", "positions")
 
@@ -57,8 +59,49 @@ def _checked(site: Any) -> Site | Path:
     return site if isinstance(site, Path) else checked_site(site)
 
 
+@dataclass(frozen=True)
+class Controls:
+    """Random groups that run beside each group of heads: as many heads of each layer, at the same places."""
+
+    count: int = 0
+    seed: int = 0
+
+    def checked(self, what: str | Mapping[str, Site | Path]) -> "Controls":
+        """Refuse what has no such groups.
+
+        Raises:
+            OptionError: which site.
+        """
+        whole_number("controls", self.count, 0)
+        whole_number("seed", self.seed, 0)
+        for site in (what.values() if isinstance(what, Mapping) else (what,)) if self.count else ():
+            if not isinstance(site, Heads) or site.others or site.part in ("key", "value"):
+                raise OptionError(
+                    f"controls: expected groups of heads' outputs, queries or patterns, got {site}; for example "
+                    "what={'movers': heads((0, 3), (1, 2))}"
+                )
+        return self
+
+    def names(self, name: str) -> list[str]:
+        """Of the groups that run beside one."""
+        return [f"{name}, control {number}" for number in range(self.count)]
+
+    def of(self, name: str, site: Heads, layers: Mapping[int, int]) -> Iterator[tuple[str, Heads]]:
+        """The groups that run beside one, by name, in a model whose layers have so many heads."""
+        groups = random_groups(site.places, layers, self.count, self.seed) if self.count else ()
+        for control, places in zip(self.names(name), groups, strict=True):
+            yield control, replace(site, places=places)
+
+
+NONE = Controls()
+
+
 def sites_of(
-    what: str | Mapping[str, Site | Path], kind: str, heads: Mapping[tuple[str, int], int], positions: int
+    what: str | Mapping[str, Site | Path],
+    kind: str,
+    heads: Mapping[tuple[str, int], int],
+    positions: int,
+    controls: Controls = NONE,
 ) -> list[Asked]:
     """The sites of a model whose layers have these numbers of heads.
 
@@ -67,13 +110,22 @@ def sites_of(
         kind: of the heads, layers and positions.
         heads: by (kind, layer).
         positions: of a text.
+        controls: that run beside groups of heads.
 
     Raises:
-        OptionError: there are no such heads.
+        OptionError: there are no such heads, or none of this kind.
     """
     own = {layer: count for (one, layer), count in sorted(heads.items()) if one == kind}
+    if isinstance(what, str) and not own:
+        had = sorted({one for one, _ in heads})
+        raise OptionError(f"kind: expected one of {', '.join(had)}, whose attention ran, got {kind!r}")
     named = dict(what) if isinstance(what, Mapping) else {str(site): site for site in _of_word(what, kind, own, positions)}
-    return [_asked(name, site, kind, own, heads) for name, site in named.items()]
+    found = [_asked(name, site, kind, own, heads) for name, site in named.items()]
+    for name, site in named.items() if controls.count else ():
+        if isinstance(site, Heads):  # as all of them are
+            layers = {layer: count for (one, layer), count in heads.items() if one == (site.kind or kind)}
+            found += [_asked(*one, kind, own, heads) for one in controls.of(name, site, layers)]
+    return found
 
 
 def _of_word(what: str, kind: str, own: Mapping[int, int], positions: int) -> Iterator[Site]:

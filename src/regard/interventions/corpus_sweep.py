@@ -50,6 +50,7 @@ class SweepLoader:
         corpus: whose chunks are read.
         dtype: of a model that is loaded.
         device: likewise.
+        plan: what runs, or estimates.
     """
 
     model: Any
@@ -57,6 +58,7 @@ class SweepLoader:
     corpus: Corpus
     dtype: str = "auto"
     device: str = "cpu"
+    plan: type[Sweeper] = Sweeper
 
     def load(self) -> "CorpusSweeper":
         """The sweeper, ready to read.
@@ -67,7 +69,7 @@ class SweepLoader:
         model, options = self.model, dict(self.options)
         if isinstance(model, str):
             model, options["tokenizer"] = load_text_model(model, generates=True, dtype=self.dtype, device=self.device)
-        return CorpusSweeper(Sweeper(model, options.pop("measures"), **options), self.corpus)
+        return CorpusSweeper(self.plan(model, options.pop("measures"), **options), self.corpus)
 
 
 class CorpusSweeper:
@@ -127,8 +129,9 @@ def sweep_corpus(
     restart: bool = False,
     dtype: str = "auto",
     device: str = "cpu",
+    plan: type[Sweeper] = Sweeper,
 ) -> Effects:
-    """What ``regard.sweep`` does of addresses; options are those of ``Sweeper``."""
+    """What ``regard.sweep`` and ``regard.attribute`` do of addresses; options are those of the plan."""
     if engine == "process" and (workers is not None or cluster is not None):
         raise OptionError("expected workers and cluster with engine='ray' only, got them with engine='process'")
     if workers is not None:
@@ -139,7 +142,7 @@ def sweep_corpus(
     corpus = prompt_corpus(over, columns)
     if output is not None:
         check_output(output, corpus)
-    loader = SweepLoader(model, options, corpus, dtype, device)
+    loader = SweepLoader(model, options, corpus, dtype, device, plan)
     with _engine(engine, loader, workers, cluster) as (said, read):
         begun = {
             **said,

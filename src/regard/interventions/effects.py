@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from regard.arguments import number, one_of, text, whole_number
 from regard.errors import DtypeError, OptionError, in_short
 from regard.interventions.effects_file import load_table, save_table
 from regard.interventions.records import Records
+from regard.interventions.shares import BesideControls, Share, beside, shares_of
 from regard.interventions.site_effects import Adjust, Ends, SiteEffect
 from regard.interventions.site_tests import EffectTests, Levels, sites_tested
-from regard.interventions.statistics.ratios import ratio_of_means
 from regard.interventions.tables import Grid, Site, Table
 from regard.pictured import Pictured
 
@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Sites that are printed, and drawn with their intervals."""
-
-
-class Share(NamedTuple):
-    """How much of a prompt's measure a site keeps, of the way from its partner's."""
-
-    site: str
-    kind: str
-    layer: int
-    head: int
-    prompts: int
-    share: float  #: Σ (changed − other) / Σ (unchanged − other)
-    low: float  #: where its interval begins
-    high: float
 
 
 @dataclass(frozen=True)
@@ -124,8 +111,19 @@ class Effects(Pictured):
 
     @property
     def sites(self) -> tuple[Site, ...]:
-        """What was replaced, each by itself."""
-        return self._table.sites
+        """What was replaced, each by itself; random groups that ran beside others aside."""
+        return tuple(site for site in self._table.sites if site.name not in self._controls)
+
+    @cached_property
+    def _controls(self) -> frozenset[str]:
+        given = self.about.get("controls")
+        return frozenset(name for names in given.values() for name in names) if isinstance(given, Mapping) else frozenset()
+
+    def _grid(self, measure: str, column: str = "effect") -> Grid:
+        """One measure, random groups aside."""
+        grid = self._table.grid(measure, column)
+        kept = [at for at, site in enumerate(grid.sites) if site.name not in self._controls]
+        return grid._replace(sites=tuple(grid.sites[at] for at in kept), values=grid.values[:, kept])
 
     @property
     def prompts(self) -> list[tuple[str, int]]:
@@ -150,7 +148,7 @@ class Effects(Pictured):
 
     def baseline_of(self, measure: str | None = None) -> float:
         """A measure with nothing replaced, its mean over prompts."""
-        grid = self._table.grid(self._measure(measure), "unchanged")
+        grid = self._grid(self._measure(measure), "unchanged")
         with np.errstate(invalid="ignore"):
             means = np.nanmean(grid.values, axis=1) if grid.values.size else np.zeros(0)
         return float(np.nanmean(means)) if len(means) else float("nan")
@@ -161,7 +159,7 @@ class Effects(Pictured):
         Raises:
             OptionError: no such measure.
         """
-        return self._table.grid(self._measure(measure))
+        return self._grid(self._measure(measure))
 
     def summary(self, measure: str | None = None, *, confidence: float = 0.95) -> list[SiteEffect]:
         """Each site by itself, in the order of the model: mean, error, interval, p, d_z, share of the other sign, extremes.
@@ -242,22 +240,24 @@ class Effects(Pictured):
         """
         name = self._measure(measure)
         number("confidence", confidence, above=0, below=1)
-        table = self._table
-        unchanged, other, changed = (table.grid(name, column) for column in ("unchanged", "other", "changed"))
+        unchanged, other, changed = (self._grid(name, column) for column in ("unchanged", "other", "changed"))
         if not other.sites:
             raise OptionError(
                 f"measure: expected {name!r} of partners too, got none; give prompts other=, and sweep with patch()"
             )
-        at = {site: number for number, site in enumerate(other.sites)}
-        found = []
-        for number_of, site in enumerate(changed.sites):
-            if site not in at:
-                continue
-            partner = other.values[:, at[site]]
-            over, under = changed.values[:, number_of] - partner, unchanged.values[:, number_of] - partner
-            ratio = ratio_of_means(over, under, changed.clusters, confidence=confidence, name="unchanged − other")
-            found.append(Share(site.name, site.kind, site.layer, site.head, ratio.units, *ratio[:3]))
-        return found
+        return shares_of(unchanged, other, changed, confidence)
+
+    def beside_controls(self, measure: str | None = None) -> list[BesideControls]:
+        """Each group of heads beside the random groups that ran with it: ``regard.sweep(controls=20)``.
+
+        Raises:
+            OptionError: none ran.
+        """
+        name = self._measure(measure)
+        if not self._controls:
+            raise OptionError("controls: expected random groups beside a group of heads, got none; regard.sweep(controls=20)")
+        grid = self._table.grid(name)
+        return beside(dict(zip([one.name for one in grid.sites], _means(grid.values), strict=True)), self.about["controls"])
 
     def compare(self, other: "Effects", measure: str | None = None, **options: Any) -> EffectTests:
         """Where the effects of two sweeps differ, prompt by prompt: two models, or two replacements, on the same prompts.
@@ -348,11 +348,11 @@ class Effects(Pictured):
         table = self._table
         about = " ".join(str(self.about[name]) for name in ("model", "replacement") if isinstance(self.about.get(name), str))
         lines = [
-            f"{about + ': ' if about else ''}{'estimated ' if self.estimated else ''}effects of {len(table.sites):,} sites on "
+            f"{about + ': ' if about else ''}{'estimated ' if self.estimated else ''}effects of {len(self.sites):,} sites on "
             f"{len(self.prompts):,} prompts, {', '.join(table.measures)}"
         ]
         for name in table.measures:
-            grid = table.grid(name)
+            grid = self._grid(name)
             means = _means(grid.values)
             order = np.argsort(-np.nan_to_num(np.abs(means), nan=-1.0), kind="stable")[:SHOWN].tolist()
             told = ", ".join(f"{grid.sites[at].name} {means[at]:+.3g}".replace(" -", " −") for at in order)
@@ -369,13 +369,13 @@ class Effects(Pictured):
         """The measure itself, of the sites of the grid."""
         found = []
         for column in ("unchanged", "changed"):
-            one = self._table.grid(measure, column)
+            one = self._grid(measure, column)
             at = dict(zip(one.sites, _means(one.values).tolist(), strict=True))
             found.append(np.array([at.get(site, np.nan) for site in grid.sites]))
         return Levels(*found)
 
     def _by_head(self, column: str) -> Tensor:
-        grid = self._table.grid(self._measure(None), column)
+        grid = self._grid(self._measure(None), column)
         heads = [
             (site.layer, site.head, mean)
             for site, mean in zip(grid.sites, _means(grid.values).tolist(), strict=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from regard.arguments import one_of, several, truth
 from regard.errors import DtypeError, OptionError, in_short
 from regard.files import checked_path
+from regard.interventions.asked import Controls
 from regard.interventions.corpus_sweep import ENGINES, is_addresses, sweep_corpus
 from regard.interventions.effects import Effects
 from regard.interventions.measures import Measure, measures_of
@@ -30,6 +31,8 @@ def sweep(
     *,
     what: Any = "heads",
     replace: Any = None,
+    controls: int = 0,
+    seed: int = 0,
     kind: str | None = None,
     tokenizer: Any = None,
     batch_tokens: int = 2048,
@@ -59,6 +62,9 @@ def sweep(
             layer at each position of prompts of one length; a list of sites; or a dict of them by name.
         replace: what is put there: ``regard.interventions`` has ``zero()``, which it is where not given, ``patch()`` from each
             prompt's partner, and others. One table has one of them: effects of several are not compared with each other.
+        controls: how many random groups run beside each group of heads in ``what``, of as many heads of each layer: what its
+            effect has to be beyond, which ``found.beside_controls()`` says.
+        seed: of these groups.
         kind: as in ``intervene``: of the heads or layers that are gone through.
         tokenizer: of prompts that are texts.
         batch_tokens: of one pass through the model. Prompts of one shape go together, and none is padded.
@@ -92,7 +98,8 @@ def sweep(
         (torch.Size([2, 2]), 4)
     """
     if callable(measures) and not isinstance(measures, Measure):
-        return _of_one_batch(model, over, measures, kind, how, run, {"what": (what, "heads"), "replace": (replace, None)})
+        others = {"what": (what, "heads"), "replace": (replace, None), "controls": (controls, 0)}
+        return _of_one_batch(model, over, measures, kind, how, run, others)
     if not isinstance(model, nn.Module):
         raise DtypeError(f"model: expected a torch module, got {in_short(model)}")
     one_of("engine", engine, ENGINES)
@@ -108,6 +115,7 @@ def sweep(
         "kind": kind,
         "tokenizer": tokenizer,
         "batch_tokens": batch_tokens,
+        "controls": Controls(controls, seed),
     }
     if is_addresses(over):
         where: dict[str, Any] = {"engine": engine, "workers": workers, "cluster": cluster}
@@ -129,7 +137,10 @@ def read_prompts(plan: Sweeper, over: Any) -> list[tuple[Place, Read]]:
     Raises:
         OptionError: one that does not fit, with its place; DtypeError: what is no prompt.
     """
-    return [(("", line), plan.read(prompt, ("", line))) for line, prompt in enumerate(prompts_given(over))]
+    found = [(("", line), plan.read(prompt, ("", line))) for line, prompt in enumerate(prompts_given(over))]
+    if not found:
+        raise OptionError("over: expected a prompt or more, got none; for example over=[Prompt('A text', answer=' that')]")
+    return found
 
 
 def _of_one_batch(
@@ -137,7 +148,7 @@ def _of_one_batch(
 ) -> Sweep:
     """Effects of heads on one number."""
     for name, (given, default) in others.items():
-        if given is not default and not (isinstance(given, str) and given == default):
+        if given is not default and not (type(given) is type(default) and given == default):
             raise OptionError(
                 f"{name}: expected measures of prompts, by name or as Measure, got a function of one batch, which goes through "
                 "heads with how='zero' or 'mean'; Measure('mine', function, higher_is_better=True)"

@@ -1,6 +1,6 @@
 """One sweep of a model: what it goes through, what it measures, and which prompts fit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from regard.arguments import whole_number
-from regard.errors import OptionError
-from regard.interventions.asked import checked_what
+from regard.errors import OptionError, in_short
+from regard.interventions.asked import NONE, Controls, checked_what
 from regard.interventions.batches import Forward, batches_of
 from regard.interventions.changes import Change
 from regard.interventions.fingerprint import fingerprint
@@ -29,7 +29,6 @@ from regard.interventions.sites import Edges, Path, Site, Where
 from regard.progress import bar
 from regard.recording.kinds import Kinds
 from regard.recording.observe import observe
-from regard.recording.sweep import refuse_training
 
 
 @dataclass
@@ -61,10 +60,14 @@ class Sweeper:
         kind: of the attention whose heads or layers are meant; that of the model where it has one only.
         tokenizer: of prompts and of texts that are resampled.
         batch_tokens: of one pass: sites are gone through side by side where a batch of prompts has fewer.
+        controls: that run beside groups of heads.
 
     Raises:
         OptionError: a part of the model in training, sites and a replacement that do not go together, no such kind.
     """
+
+    estimated = False
+    """Whether its effects were not run."""
 
     def __init__(
         self,
@@ -76,10 +79,12 @@ class Sweeper:
         kind: str | None = None,
         tokenizer: Any = None,
         batch_tokens: int = 2048,
+        controls: Controls = NONE,
     ) -> None:
-        refuse_training(model)
         self.model, self.measures = model, tuple(measures)
+        self.forward = Forward(model, measures)
         self.what, self.replacement = checked_what(what), checked(replacement)
+        self.controls = controls.checked(self.what)
         self.batch_tokens = whole_number("batch_tokens", batch_tokens, 1)
         kinds = Kinds(model)
         named = [] if isinstance(self.what, str) else [(site, site.kind or kind) for site in self.what.values()]
@@ -90,7 +95,6 @@ class Sweeper:
             changed = site.source if isinstance(site, Path) else site
             Change(changed, self.replacement)  # what does not go together is refused before anything runs
         self.kind = kinds.checked(kind) if not named else kinds.checked(named[0][1])
-        self.forward = Forward(model, measures)
         self.device = next((one.device for one in model.parameters()), torch.device("cpu"))
         self.references: dict[Any, Reference] = {}
         self.reader = Reader(model, tokenizer)
@@ -115,6 +119,20 @@ class Sweeper:
         for name in ("answer", "wrong"):
             if name in needs and not getattr(prompt, name):
                 raise OptionError(f"{place}.{name}: expected one, as {needs[name]} needs it, got none; Prompt({name}=...)")
+        if "wrong" in needs and "answer" in needs and prompt.answer[0] == prompt.wrong[0]:
+            raise OptionError(
+                f"{place}.wrong: expected another first token than the answer's, as {needs['wrong']} compares the two, got "
+                f"{prompt.wrong[0]} for both; choose answers that differ from the first token on"
+            )
+        if "next" in needs and len(prompt.ids) < 2:
+            raise OptionError(f"{place}: expected at least two tokens, as {needs['next']} is of the second on, got one")
+        for need, measure in needs.items():
+            name = need.removeprefix("span ")
+            if name != need and not prompt.spans.get(name, range(0)).start >= 1:
+                raise OptionError(
+                    f"{place}.spans: expected a span {name!r} behind the first token, as {measure} needs it, got "
+                    f"{in_short(dict(prompt.spans))}; spans={{...}}"
+                )
         if prompt.other is None and (self.is_paired or "other" in needs):
             asking = "patch()" if self.is_paired else needs["other"]
             raise OptionError(f"{place}.other: expected a partner, as {asking} needs its run, got none; Prompt(other=...)")
@@ -178,9 +196,15 @@ def about(plan: Sweeper) -> dict[str, Any]:
         "model": (place.name if place.is_absolute() else name) or type(plan.model).__name__,
         "fingerprint": fingerprint(plan.model),
         "what": plan.what if isinstance(plan.what, str) else {name: str(site) for name, site in plan.what.items()},
+        **({} if isinstance(plan.what, str) or not plan.controls.count else _controls(plan.controls, plan.what)),
         "kind": plan.kind,
         "replacement": str(plan.replacement),
         "measures": [one.name for one in plan.measures],
         "higher_is_better": {one.name: one.higher_is_better for one in plan.measures},
         "versions": {package: version(package) for package in ("regard", "torch")},
+        **({"estimated": True} if plan.estimated else {}),
     }
+
+
+def _controls(controls: Controls, what: Iterable[str]) -> dict[str, Any]:
+    return {"controls": {name: controls.names(name) for name in what}, "seed": controls.seed}

@@ -1,7 +1,8 @@
 """``regard.attribute``: what replacing each head would do, estimated for all of them from one backward pass."""
 
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace as replace_fields
 from functools import partial
@@ -11,13 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from regard.analysis.weighted.output_gradients import output_gradients
+from regard.arguments import truth
 from regard.errors import DtypeError, OptionError, RecordingError, in_short
+from regard.files import checked_path
 from regard.interventions.asked import Asked, sites_of
 from regard.interventions.batches import Batch, batches_of
+from regard.interventions.corpus_sweep import is_addresses, sweep_corpus
 from regard.interventions.effects import Effects
 from regard.interventions.measures import Measure, measures_of
 from regard.interventions.pieces import Piece, Spot
 from regard.interventions.prompts import texts_of
+from regard.interventions.reading import Read
 from regard.interventions.records import Records
 from regard.interventions.replacements import Patch, Resample, draws_of, zero
 from regard.interventions.running import Place
@@ -48,6 +53,9 @@ def attribute(
     kind: str | None = None,
     tokenizer: Any = None,
     batch_tokens: int = 2048,
+    columns: Mapping[str, str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    restart: bool = False,
 ) -> Effects:
     """Σ (r − z)·g of every head, over its positions and dimensions: to first order, what putting r in place of z does.
 
@@ -63,7 +71,7 @@ def attribute(
 
     Args:
         model: in evaluation mode, with all of its parts.
-        over: prompts, as in ``regard.sweep``.
+        over: prompts, or addresses of them, as in ``regard.sweep``.
         measures: by name, or ``Measure``; not "kl", "accuracy" or "rank", whose gradient says nothing.
         replace: ``zero()`` where not given; ``patch()`` for each prompt's partner, ``resample(texts)``, ``running_mean()``, or
             any other of ``regard.interventions``.
@@ -71,6 +79,9 @@ def attribute(
         kind: of attention, as in ``regard.sweep``.
         tokenizer: of prompts that are texts.
         batch_tokens: of one pass.
+        columns: of addresses, as in ``regard.sweep``; so are ``output``, the Parquet file to write, and ``restart``.
+        output: see there.
+        restart: see there.
 
     Returns:
         Effects, marked estimated: each table and picture of them says so.
@@ -93,42 +104,62 @@ def attribute(
     """
     if not isinstance(model, nn.Module):
         raise DtypeError(f"model: expected a torch module, got {in_short(model)}")
-    chosen = measures_of(measures)
-    for one in chosen:
-        if one.name in FLAT:
-            raise OptionError(f"measures: expected one with a gradient, got {one.name!r}: {FLAT[one.name]}; run regard.sweep")
-    plan = Sweeper(
-        model,
-        chosen,
-        what=what,
-        replacement=zero() if replace is None else replace,
-        kind=kind,
-        tokenizer=tokenizer,
-        batch_tokens=batch_tokens,
-    )
-    for site in () if isinstance(plan.what, str) else plan.what.values():
-        if not isinstance(site, Heads) or site.part != "output" or site.others:
-            raise OptionError(f"what: expected outputs of heads, which estimates are of, got {site}; run regard.sweep")
-    if isinstance(plan.what, str) and plan.what != "heads":
-        raise OptionError(
-            f"what: expected 'heads' or sites of them, which estimates are of, got {plan.what!r}; run regard.sweep"
-        )
-    listed = prompts_given(over)
-    prompts = read_prompts(plan, listed)
-    if any(one.name.startswith(("loss", "answer_loss")) for one in chosen):
+    options = {
+        "measures": measures_of(measures),
+        "what": what,
+        "replacement": zero() if replace is None else replace,
+        "kind": kind,
+        "tokenizer": tokenizer,
+        "batch_tokens": batch_tokens,
+    }
+    restart, path = truth("restart", restart), None if output is None else checked_path(output)
+    plan = Attributor(model, **options)
+    if any(one.name.startswith(("loss", "answer_loss")) for one in plan.measures):
         warnings.warn(
             "estimates of a loss: a trained model is near its minimum, where gradients say little and may have the wrong sign; "
             "take logit_difference or margin, or run regard.sweep",
             stacklevel=2,
         )
-    device = next((one.device for one in model.parameters()), torch.device("cpu"))
-    batches = list(batches_of([read for _, read in prompts], plan.batch_tokens, device))
-    blocks: list[Records] = []
-    for batch in bar(batches, desc="estimating", unit="batch", delay=1, leave=False):
-        places = [prompts[number][0] for number in batch.numbers]
-        for draw in range(draws_of(plan.replacement)):
-            blocks += _records(plan, _drawn(plan, batch, places, draw), places, draw)
-    return replace_fields(Effects.of(blocks, about(plan) | {"estimated": True}), texts=texts_of(listed, tokenizer))
+    if is_addresses(over):
+        return sweep_corpus(model, over, options, columns=columns, output=path, restart=restart, plan=Attributor)
+    if columns is not None or restart:
+        raise OptionError("columns: expected columns and restart of addresses, got prompts; over='prompts.jsonl'")
+    listed = prompts_given(over)
+    found = replace_fields(Effects.of(plan.records(read_prompts(plan, listed)), about(plan)), texts=texts_of(listed, tokenizer))
+    if path is not None:
+        found.save(path)
+    return found
+
+
+class Attributor(Sweeper):
+    """A sweep whose effects are estimated."""
+
+    estimated = True
+
+    def __init__(self, model: nn.Module, measures: Sequence[Measure], **options: Any) -> None:
+        for one in measures:
+            if one.name in FLAT:
+                raise OptionError(
+                    f"measures: expected one with a gradient, got {one.name!r}: {FLAT[one.name]}; run regard.sweep"
+                )
+        super().__init__(model, measures, **options)
+        for site in () if isinstance(self.what, str) else self.what.values():
+            if not isinstance(site, Heads) or site.part != "output" or site.others:
+                raise OptionError(f"what: expected outputs of heads, which estimates are of, got {site}; run regard.sweep")
+        if isinstance(self.what, str) and self.what != "heads":
+            raise OptionError(
+                f"what: expected 'heads' or sites of them, which estimates are of, got {self.what!r}; run regard.sweep"
+            )
+
+    def records(self, prompts: Sequence[tuple[Place, Read]]) -> list[Records]:
+        """The estimates of some prompts, in blocks."""
+        blocks: list[Records] = []
+        batches = list(batches_of([read for _, read in prompts], self.batch_tokens, self.device))
+        for batch in bar(batches, desc="estimating", unit="batch", delay=1, leave=False):
+            places = [prompts[number][0] for number in batch.numbers]
+            for draw in range(draws_of(self.replacement)):
+                blocks += _records(self, _drawn(self, batch, places, draw), places, draw)
+        return blocks
 
 
 def _drawn(plan: Sweeper, batch: Batch, places: Sequence[Place], draw: int) -> Batch:

@@ -15,7 +15,8 @@ Head = tuple[int, int]
 def random_groups(group: Sequence[Head], heads: Mapping[int, int], count: int = 20, seed: int = 0) -> list[tuple[Head, ...]]:
     """Groups with as many heads of each layer as this one, of any heads of these layers (Shi et al. 2024, arXiv 2410.13032).
 
-    A group is special where its effect is beyond those of such groups: of 20, larger than all is p = 1 / 21.
+    A group is special where its effect is beyond those of such groups: of 20, larger than all is p = 1 / 21. They run beside it
+    with ``regard.sweep(controls=20)``.
 
     Args:
         group: (layer, head) pairs.
