@@ -138,8 +138,8 @@ def patched(arguments: argparse.Namespace) -> str:
             ]
         ),
         f"Layers ran {ratio:.3f} times as often as in the loop, whose passes over prompts and partners count; the goal "
-        f"is {GOAL_PASSES}: {'met' if ratio <= GOAL_PASSES else 'not met'}. Once for all pairs one of them shows which layers may "
-        f"stand aside: that counts the less, the more there are. At least {least:.2f} times faster; the goal is "
+        f"is {GOAL_PASSES}: {'met' if ratio <= GOAL_PASSES else 'not met'}. Once for all pairs one of them shows which "
+        f"layers may stand aside: that counts the less, the more there are. At least {least:.2f} times faster; the goal is "
         f"{GOAL}: {'met' if least >= GOAL else 'not met'}.",
     ]
     return "\n\n".join(parts)
