@@ -15,6 +15,7 @@ from regard.interventions import Prompt, heads, zero
 from regard.interventions.effects import Effects
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
+from regard.viewer.notebook.still import Still, small_png
 from support.effects import columns_of
 from support.tiny_models import tiny
 from support.viewer_driving import Opened
@@ -116,6 +117,14 @@ def test_texts_of_files_are_read_from_them(tmp_path):
     found = Effects.of(columns_of(4, file="asked.jsonl"), {"columns": {"text": "question"}})
     prompts = document(found, prompts=str(tmp_path / "asked.jsonl")).manifest["effects"]["prompts"]
     assert prompts[1] == {"name": "asked.jsonl:2", "text": "w1 ##x → y"}  # as it is: no token of anything
+
+
+def test_what_stays_without_a_program_says_that_these_are_effects(found, recording):
+    still = Still(document(found))
+    assert still.text == str(found)
+    assert still.png == small_png(found.figure())
+    assert Still(document(recording, effects=found, view="map", map=0)).text.startswith("self layer 0, head 0")
+    assert "<caption>Effects on loss</caption>" in regard.page(found)
 
 
 # -- beside a recording

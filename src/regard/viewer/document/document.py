@@ -63,6 +63,7 @@ class Document:
     Attributes:
         manifest: what there is to see, as JSON would say it (``frontend/src/contract.ts``).
         maps: the maps behind it, in the same order.
+        effects: what replacing parts of a model did, where that is shown.
     """
 
     def __init__(self, manifest: dict[str, Any], maps: Sequence[ShownMap], max_work: int | None = None) -> None:
@@ -77,6 +78,7 @@ class Document:
             max_work = whole_number("max_work", max_work, 1, advice="it is in multiply-adds")
         self.manifest = manifest
         self.maps = list(maps)
+        self.effects: Effects | None = None
         self._readers = [Reader(shown.amap, max_work) for shown in self.maps]
         self.overview_side = overview_side(sum(info["heads"] for info in manifest["maps"]))
         self._overviews: dict[int, bytes] = {}
@@ -294,7 +296,9 @@ def document(
     manifest["opening"].setdefault("unit", unit_of(manifest, manifest["opening"]))
     if against is not None:
         manifest["opening"]["with"] = opened_against(manifest)
-    return Document(manifest, found.maps, max_work)
+    made = Document(manifest, found.maps, max_work)
+    made.effects = subject if isinstance(subject, Effects) else effects
+    return made
 
 
 def _effects_alone(found: Effects, prompts: Any, others: Sequence[Any]) -> Subject:

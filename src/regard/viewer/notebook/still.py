@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.interventions.effects import Effects
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document
 from regard.viewer.document.manifest import head_names, map_name
@@ -30,6 +31,9 @@ class Still:
     """
 
     def __init__(self, shown: Document) -> None:
+        if shown.effects is not None and shown.manifest["opening"].get("view") == "effects":
+            self.text, self.png = str(shown.effects), _of_effects(shown.effects)
+            return
         self.text, weights, named = _opened(shown)
         self.png = _drawn(weights, **named)
 
@@ -80,6 +84,15 @@ def _opened(shown: Document) -> tuple[str, Any, dict[str, Any]]:
         named |= {"width": WIDTH, "font": FONT, "vmin": 0.0 if info["probabilities"] else None, "vmax": _fitted(weights)}
         named |= {"queries": _positions(info["queries"], rows), "keys": _positions(info["keys"], columns)}
     return f"{title} of {shown.manifest['title']}", np.asarray(weights), named
+
+
+def _of_effects(effects: Effects) -> bytes:
+    """The picture of effects is their own: what a map of them shows are no weights."""
+    from regard.figures.notebook import unseen
+
+    with warnings.catch_warnings(), unseen():
+        warnings.filterwarnings("ignore", "expected a font", UserWarning)
+        return small_png(effects.figure())
 
 
 def _positions(size: int, cells: int) -> list[str]:

@@ -271,7 +271,8 @@ def _table(shown: Document, number: int, heads: list[int], row_axis: int) -> str
     weights = unpack(shown.answer("region", {"map": number, "heads": heads, **cells, **how}))[1]["values"]
     rows, columns = axes[info["rowAxes"][row_axis]]["tokens"], axes[info["columnAxis"]]["tokens"]
     name = info["name"] if info["of"] is None else f"{info['of']}: {info['name']}"
-    lines = [f"<table><caption>Weights of {escaped(name)}, {head_names(heads)}</caption>", "<tr><th></th>"]
+    said = f"Effects on {name}" if shown.maps[number].signed else f"Weights of {name}, {head_names(heads)}"
+    lines = [f"<table><caption>{escaped(said)}</caption>", "<tr><th></th>"]
     lines += [f'<th scope="col">{escaped(token)}</th>' for token in columns]
     lines.append("</tr>")
     for token, row in zip(rows, weights.tolist(), strict=True):
