@@ -26,8 +26,8 @@ def furnished(tmp_path_factory):
 def nothing_is_served(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    for name in ("viewing", "serving"):
-        monkeypatch.setattr(f"regard.cli.{name}.serve", lambda *_, **__: None)
+    for name in ("regard.cli.serving", "regard.server.serving"):
+        monkeypatch.setattr(f"{name}.serve", lambda *_, **__: None)
 
 
 def tried(command, furnished, tmp_path, monkeypatch, capsys, each=None):

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _give_up_output()  # the reader has left (`| head`): no output is wanted
         return 1
-    except (RegardError, OSError) as error:
+    except (RegardError, OSError, ImportError) as error:  # a package that a command needs and Regard does not
         complain(error)
         _give_up_output()
         return 1

@@ -32,14 +32,6 @@ BARS = "▁▂▃▄▅▆▇█"
 
 def run(options: argparse.Namespace) -> int:
     """Survey, show a survey, or compare two."""
-    try:
-        return _run(options)
-    except ImportError as error:  # of what is installed apart: pyarrow, ray, a scheme of fsspec
-        complain(error)
-        return 1
-
-
-def _run(options: argparse.Namespace) -> int:
     if options.reader == "show":
         return _show(options, Survey.load(options.file))
     if options.reader == "diff":

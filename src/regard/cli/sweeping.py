@@ -25,14 +25,6 @@ from regard.interventions.site_tests import EffectTests
 
 def run(options: argparse.Namespace) -> int:
     """Sweep, show effects, compare two, or check prompts."""
-    try:
-        return _run(options)
-    except ImportError as error:  # of what is installed apart: pyarrow, ray, a scheme of fsspec
-        complain(error)
-        return 1
-
-
-def _run(options: argparse.Namespace) -> int:
     if options.reader == "show":
         return _show(options, Effects.load(options.file))
     if options.reader == "diff":

@@ -7,13 +7,10 @@ from typing import Any
 
 import regard
 from regard.cli.recording import read_text, recorded
-from regard.cli.reports import complain
 from regard.errors import OptionError
 from regard.files import checked_path
 from regard.interventions.effects import Effects
 from regard.maps.attention_map import AttentionMap
-from regard.server.application import application
-from regard.server.serving import checked_address, serve
 from regard.translation.translator import Translation
 from regard.viewer.document.document import document
 from regard.viewer.document.subjects import Viewable
@@ -26,23 +23,15 @@ RECORDED = ("target", "generate", "layers", "kinds")
 
 def run(options: argparse.Namespace) -> int:
     """Serve what there is to see until it is stopped, or write it down as a page."""
-    try:
-        return _run(options)
-    except ImportError as error:  # of what effects need: pyarrow, scipy, a scheme of fsspec
-        complain(error)
-        return 1
-
-
-def _run(options: argparse.Namespace) -> int:
     texts = options.text is not None or options.text_file is not None
     if (options.file is None) != texts:
         raise OptionError("expected a FILE, or --text with or without --model, got " + ("both" if texts else "neither"))
     if options.file is not None and (given := [name for name in ("model", *RECORDED) if getattr(options, name) is not None]):
         raise OptionError(f"expected a FILE alone, got --{given[0]} beside it, which says how a model is run over --text")
-    token = checked_address(options.host, options.port, options.token, no_token=options.no_token)
     path = None if options.save is None else checked_path(options.save)
     if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"expected --save FILE.html, got {path.name!r}; regard translate and regard heads draw pictures")
+    token = _checked_token(options) if path is None else None
     # What follows may take half a minute, and a browser opens only then.
     print(f"opening {'the text' if options.file is None else options.file} ...", file=sys.stderr, flush=True)
     subject = _subject(options)
@@ -61,11 +50,20 @@ def _run(options: argparse.Namespace) -> int:
         regard.page(subject, path, **shown)
         print(f"page: {path}", file=sys.stderr)
         return 0
+    from regard.server.application import application
+    from regard.server.serving import serve
+
     name = "text" if options.file is None else options.file.stem
     documents = {name: document(subject, max_work=ANSWER_WORK, **shown)}
     site = application(documents, token=token, any_host=options.token is not None)
     serve(site, host=options.host, port=options.port, token=token, browser=not options.no_browser)
     return 0
+
+
+def _checked_token(options: argparse.Namespace) -> str | None:
+    from regard.server.serving import checked_address  # a page is written without a server
+
+    return checked_address(options.host, options.port, options.token, no_token=options.no_token)
 
 
 def _subject(options: argparse.Namespace) -> Viewable:

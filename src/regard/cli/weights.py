@@ -13,6 +13,7 @@ from regard.analysis.heads.strongest_keys import KeyStatistics, strongest_keys
 from regard.arguments import number
 from regard.cli.reports import check_layer_and_head, print_json
 from regard.errors import FileFormatError, OptionError, TooLargeError
+from regard.extras import require
 from regard.figures.formats import checked_paths
 from regard.figures.tables import write_table
 from regard.files import checked_path, written_whole
@@ -83,11 +84,10 @@ def _lines(maps: list[AttentionMap], above: float) -> Iterator[tuple[Any, ...]]:
 
 
 def _write_parquet(lines: Iterator[tuple[Any, ...]], path: Path) -> None:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise OptionError("--output: expected pyarrow for .parquet, got none; install pyarrow, or write .csv") from error
+    require("to write .parquet", "pyarrow")
+    import pyarrow as pa
+    from pyarrow import parquet
+
     whole, text = pa.int64(), pa.string()
     types = (text, text, whole, whole, whole, text, whole, text, pa.float64())
     schema = pa.schema(list(zip(next(lines), types, strict=True)))

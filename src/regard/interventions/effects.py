@@ -13,6 +13,7 @@ from torch import Tensor
 
 from regard.arguments import number, one_of, text, whole_number
 from regard.errors import DtypeError, OptionError, in_short
+from regard.extras import require
 from regard.interventions.effects_file import load_table, save_table
 from regard.interventions.records import Records
 from regard.interventions.shares import BesideControls, Share, beside, shares_of
@@ -304,10 +305,9 @@ class Effects(Pictured):
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError('expected pandas for a DataFrame, got none; pip install "regard[table]"') from error
+        require("for a DataFrame", "pandas")
+        import pandas as pd
+
         return pd.DataFrame(self._table.columns())
 
     def figure(

@@ -14,6 +14,7 @@ from fsspec.compression import compr
 from fsspec.utils import infer_compression
 
 from regard.errors import FileFormatError, OptionError, in_short
+from regard.extras import require
 from regard.surveying.records import Columns, Item, format_of, read_records
 from regard.surveying.tally import Done
 
@@ -155,10 +156,7 @@ def require_pyarrow(why: str) -> None:
     Raises:
         ImportError: it is.
     """
-    try:
-        import pyarrow as pa  # noqa: F401 - asked for its presence
-    except ImportError as error:
-        raise ImportError(f'expected pyarrow {why}, got none; pip install "regard[survey]"') from error
+    require(why, "pyarrow")
 
 
 def _sources_of(address: str) -> list[Source]:

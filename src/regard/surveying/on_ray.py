@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from regard.errors import OptionError, RegardError
+from regard.extras import require
 from regard.surveying.corpus import Corpus
 from regard.surveying.surveyor import Loader
 from regard.surveying.tally import Done, ReadChunk
@@ -152,10 +153,9 @@ def running(loader: Loader, workers: int | None, cluster: str | None) -> Iterato
         # Ray listens on the loopback address where it knows of no clusters, and on every network of the machine elsewhere: even
         # with the node's address set to 127.0.0.1, for it takes that for the machine's name. Read when Ray is imported.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise ImportError('expected ray for engine="ray", got none; pip install "regard[ray]"') from error
+    require('for engine="ray"', "ray")
+    import ray
+
     mine = not ray.is_initialized()
     if mine:
         _start(cluster)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.extras import require
 from regard.surveying.scales import UNIT
 
 Described = tuple[int, float, float]
@@ -134,10 +135,9 @@ def special_functions(why: str) -> Any:
     Raises:
         ImportError: scipy is not installed.
     """
-    try:
-        from scipy import special
-    except ImportError as error:
-        raise ImportError(f'expected scipy {why}, got none; pip install "regard[survey]"') from error
+    require(why, "scipy")
+    from scipy import special
+
     return special
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regard.extras import require
 from regard.interventions.effects import Effects
 from regard.viewer.document.document import Document, document
 from regard.viewer.document.subjects import Viewable
@@ -85,6 +86,7 @@ def show(
     options |= {"against": against, "names": names, "effects": effects, "prompts": prompts}
     if kind is None:
         return _open(document(subject, **options))
+    require("to show a viewer in a notebook", "anywidget")
     from regard.viewer.notebook.widget import ViewerWidget
 
     shown = document(subject, **options, max_work=WIDGET_WORK)
