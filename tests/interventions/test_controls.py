@@ -56,8 +56,10 @@ def test_what_has_no_controls_is_refused():
         with pytest.raises(OptionError, match="controls: expected groups of heads' outputs, queries or patterns, got"):
             regard.sweep(model, prompts_of(), "kl", what=what, controls=2)
     for name, options in (("controls", {"controls": -1}), ("seed", {"controls": 2, "seed": -1})):
-        with pytest.raises(OptionError, match=f"{name}: expected a whole number of at least 0, got -1"):
+        with pytest.raises(OptionError, match=f"{name}: expected a whole number .*, got -1"):
             regard.sweep(model, prompts_of(), "kl", what=[heads((0, 1))], **options)
+    with pytest.raises(OptionError, match=r"controls: expected a whole number .*10,?000, got"):
+        regard.sweep(model, prompts_of(), "kl", what=[heads((0, 1))], controls=2**40)
     with pytest.raises(OptionError, match="controls: expected measures of prompts"):
         regard.sweep(model, prompts_of(), len, controls=2)
     hook.remove()

@@ -59,6 +59,10 @@ def _checked(site: Any) -> Site | Path:
     return site if isinstance(site, Path) else checked_site(site)
 
 
+MOST_CONTROLS = 10_000
+"""Random groups beside a group: p of none as large is then 1 in as many."""
+
+
 @dataclass(frozen=True)
 class Controls:
     """Random groups that run beside each group of heads: as many heads of each layer, at the same places."""
@@ -72,7 +76,7 @@ class Controls:
         Raises:
             OptionError: which site.
         """
-        whole_number("controls", self.count, 0)
+        whole_number("controls", self.count, 0, MOST_CONTROLS, advice="each runs as a site of its own")
         whole_number("seed", self.seed, 0)
         for site in (what.values() if isinstance(what, Mapping) else (what,)) if self.count else ():
             if not isinstance(site, Heads) or site.others or site.part in ("key", "value"):

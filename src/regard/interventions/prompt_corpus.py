@@ -82,7 +82,7 @@ def prompt_corpus(addresses: str | Sequence[str], columns: Mapping[str, str] | N
     Raises:
         OptionError, OSError, FileFormatError: as ``find_corpus``; DtypeError: columns that are no names.
     """
-    found = find_corpus(addresses, cast("Columns", PromptColumns(columns or {})))
+    found = find_corpus(addresses, cast("Columns", PromptColumns({} if columns is None else columns)))
     return replace(found, chunk_records=CHUNK_PROMPTS)
 
 
