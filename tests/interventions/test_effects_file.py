@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from regard.errors import FileFormatError
-from regard.interventions import effects_file
+from regard.errors import FileFormatError, OptionError
+from regard.interventions import effects_file, tables
 from regard.interventions.effects import Effects
 from regard.interventions.records import COLUMNS
 from support.effects import columns_of, cut, shuffled
@@ -64,6 +64,8 @@ def test_files_of_something_else_are_refused(tmp_path):
     place = tmp_path / "x.parquet"
     with pytest.raises(FileNotFoundError, match="there is no such file; regard sweep"):
         Effects.load(place)
+    with pytest.raises(IsADirectoryError, match="it is a folder; name another file"):
+        Effects.load(tmp_path)
     place.write_bytes(b"no")
     with pytest.raises(FileFormatError, match="expected effects, got .* which is no readable Parquet"):
         Effects.load(place)
@@ -97,6 +99,40 @@ def test_a_small_file_that_holds_very_much_is_refused(tmp_path):
     parquet.write_table(pa.table(columns).replace_schema_metadata(said), tmp_path / "x.parquet", compression="zstd")
     with pytest.raises(FileFormatError, match="takes at most .* bytes of memory"):
         Effects.load(tmp_path / "x.parquet")
+
+
+def test_few_rows_that_make_a_large_grid_are_refused(tmp_path):
+    """Each row is of a prompt of its own at a site of its own: the statistics are of all prompts at all sites."""
+    rows = 4000
+    columns = columns_of(rows, 1, 1, measures=("loss",)) | {"site": list(map(str, range(rows)))}
+    Effects.of(columns).save(tmp_path / "x.parquet")
+    with pytest.raises(FileFormatError, match="takes at most .* bytes of memory, as it is small"):
+        Effects.load(tmp_path / "x.parquet")
+    ragged = cut(columns_of(300, 1, 1, measures=("loss",)), *range(1, 300))  # of positions: texts of 1 to 300 tokens
+    blocks = [{name: list(column) * size for name, column in one.items()} for size, one in enumerate(ragged, 1)]
+    for block in blocks:
+        block["site"] = [f"position {at}" for at in range(len(block["site"]))]
+    Effects.of(blocks).save(tmp_path / "y.parquet")
+    assert len(Effects.load(tmp_path / "y.parquet").sites) == 300
+
+
+def test_layers_and_heads_that_no_model_has_are_refused(tmp_path, monkeypatch):
+    columns = columns_of(3, 1, 1) | {"layer": [2**31 - 1] * 6, "head": [2**31 - 1] * 6}
+    said = "expected the layers and heads of a model, got layer 2,147,483,647 and head 2,147,483,647"
+    with pytest.raises(OptionError, match=said):
+        Effects.of(columns)
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "MOST_HEADS", 2**62)
+        Effects.of(columns).save(tmp_path / "x.parquet")
+    with pytest.raises(FileFormatError, match=f"damaged: columns: {said}"):
+        Effects.load(tmp_path / "x.parquet")
+
+
+def test_a_row_that_stands_twice_is_told_in_short():
+    columns = columns_of(2, 1, 1, measures=("y" * 3000,)) | {"line": [0, 0], "site": ["x" * 3000] * 2}
+    with pytest.raises(OptionError, match="expected each row once") as caught:
+        Effects.of(columns)
+    assert len(str(caught.value)) < 500
 
 
 def test_nothing_is_a_file_too(tmp_path):

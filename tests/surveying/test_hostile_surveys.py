@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from regard.errors import FileFormatError, OptionError, RegardError
+from regard.interventions.effects import Effects
 from regard.surveying import survey_file
 from regard.surveying.corpus import find_corpus
 from regard.surveying.parquet_pages import pages
@@ -314,3 +315,15 @@ def test_a_pipe_among_the_files_of_a_folder_is_refused(tmp_path):
     for place in (tmp_path, tmp_path / "it.txt", tmp_path / "link.txt"):
         with pytest.raises(OptionError, match="a pipe or a device"):
             find_corpus(str(place), Columns())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes here")
+@pytest.mark.parametrize("load", [Survey.load, Effects.load])
+def test_what_is_no_file_is_refused_as_what_it_is(tmp_path, load):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, why in (("pipe", "it is a pipe or a device, and no file"), ("folder", "it is a folder"), ("no", "no such file")):
+        with pytest.raises(OSError, match=f"cannot read .*{name}'.*{why}"):
+            load(tmp_path / name)
+    with pytest.raises(OSError, match="cannot read"):
+        load(tmp_path / ("x" * 300))

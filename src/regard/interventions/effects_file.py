@@ -1,6 +1,5 @@
 """Effects in a Parquet file: a row for each site, measure, prompt and draw, in one order: all engines write the same bytes."""
 
-import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from regard.errors import FileFormatError
-from regard.files import as_path, checked_path, refusal, written_whole
+from regard.files import as_path, checked_path, written_whole
 from regard.interventions.records import COLUMNS
 from regard.interventions.tables import TEXTS, Coded, Table
 from regard.surveying.corpus import require_pyarrow
@@ -21,7 +20,10 @@ VERSION = 1
 ROWS = 2**16
 """Rows of a group in the file: as many are in memory while it is written."""
 
-EFFECTS = Made("effects", "regard.sweep")
+EFFECTS = Made("effects", "regard.sweep", "regard sweep MODEL --over FILE -o FILE")
+CELL = 16
+"""Bytes of a prompt at a site: statistics are of all of them, and few rows may name thousands of prompts and of sites."""
+
 _WHOLE = {"layer": "int32", "head": "int32", "line": "int64", "draw": "int32", "tokens": "int32"}
 
 
@@ -72,16 +74,14 @@ def load_table(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Table]:
     import pyarrow as pa
 
     place = as_path(path)
-    try:
-        there = place.is_file()
-    except OSError as error:  # a name that is too long
-        raise refusal("read", error.errno or errno.EIO, place, f"{error.strerror}; name another file") from error
-    if not there:
-        raise refusal("read", errno.ENOENT, place, "there is no such file; regard sweep MODEL --over FILE -o FILE makes one")
-    found, _ = read_table(place, METADATA, EFFECTS, whole=False)
+    found, cost = read_table(place, METADATA, EFFECTS, whole=False)
     about = about_of(found.schema.metadata, place)
     try:
-        return about, Table.of((columns_of(pa.Table.from_batches([one])) for one in found.to_batches()), about)
+        table = Table.of((columns_of(pa.Table.from_batches([one])) for one in found.to_batches()), about)
+        cost.pay(CELL * table.cells())
+        return about, table
+    except FileFormatError:
+        raise
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:  # of Arrow too
         raise FileFormatError(f"expected whole effects, got {str(place)!r}, which is damaged: {error}") from error
 

@@ -19,6 +19,9 @@ NUMBERS = ("unchanged", "other", "changed")
 
 TEXTS = ("site", "kind", "measure", "file", "group")
 
+MOST_HEADS = 2**20
+"""Layers times heads: a hundred times those of the largest models."""
+
 
 class Coded(NamedTuple):
     """A column of texts that repeat: each once, and for each row which it is."""
@@ -119,6 +122,10 @@ class Table:
         for block in [blocks] if isinstance(blocks, Records | Mapping) else _listed(blocks):
             builder.add(block.columns() if isinstance(block, Records) else block)
         return builder.table()
+
+    def cells(self) -> int:
+        """How many values a grid of all prompts and sites has."""
+        return len(np.unique(np.stack([self.file, self.line]), axis=1).T) * len(self.sites)
 
     def columns(self, rows: slice | Whole = slice(None)) -> dict[str, Any]:
         """Some rows as the columns of ``Records``: arrays of numbers, and lists of texts."""
@@ -225,6 +232,9 @@ class _Builder:
             parts = self.parts.pop(name)  # each column once in memory, not all of them twice
             found[name] = np.concatenate(parts) if parts else np.zeros(0, np.float64 if name in NUMBERS else np.int64)
         sites, groups = sorted(self.sites), sorted(self.names["group"])
+        layer, head = (max((getattr(site, name) for site in sites), default=0) for name in ("layer", "head"))
+        if (1 + layer) * (1 + head) > MOST_HEADS:  # they are drawn, and handed out, as a square
+            raise OptionError(f"columns: expected the layers and heads of a model, got layer {layer:,} and head {head:,}")
         for name in ("measure", "file"):  # those that were announced, and have no row
             there = np.bincount(found[name], minlength=len(self.names[name])) > 0
             kept = [one for one, is_there in zip(self.names[name], there.tolist(), strict=True) if is_there]
@@ -239,8 +249,8 @@ class _Builder:
                 draw, measure, site, line, file = (int(one[order[twice]]) for one in keys)
                 named = list(self.names["measure"])[measure]
                 raise OptionError(
-                    f"columns: expected each row once, got {sites[site].name!r} of {named!r} twice: "
-                    f"{list(self.names['file'])[file]!r}, line {line}, draw {draw}; give prompts lines of their own"
+                    f"columns: expected each row once, got {in_short(sites[site].name)} of {in_short(named)} twice: "
+                    f"{in_short(list(self.names['file'])[file])}, line {line}, draw {draw}; give prompts lines of their own"
                 )
             found = {name: values[order] for name, values in found.items()}
         return Table(tuple(sites), tuple(self.names["measure"]), tuple(self.names["file"]), tuple(groups), **found)

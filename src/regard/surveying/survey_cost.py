@@ -4,13 +4,14 @@ Parquet writes a value that repeats a thousand times once, so a small file may h
 any file may, as many times its size as honest ones do.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from regard.errors import FileFormatError
-from regard.files import opened
+from regard.files import opened, refusal
 from regard.maps.storage.budget import FREE_BYTES, Budget
 from regard.surveying.parquet_pages import pages
 
@@ -30,13 +31,14 @@ _DECODED = 4  # times that a letter of a page is in memory, as a page, in Arrow,
 
 
 class Made(NamedTuple):
-    """What a file should be, and what makes it, in errors."""
+    """What a file should be, what makes it, and how, in errors."""
 
     what: str
     by: str
+    how: str
 
 
-SURVEY = Made("a survey", "regard survey")
+SURVEY = Made("a survey", "regard survey", "regard survey MODEL --text CORPUS -o FILE")
 
 
 def read_table(place: Path, metadata: bytes, made: Made = SURVEY, *, whole: bool = True) -> tuple[Any, "Cost"]:
@@ -55,7 +57,13 @@ def read_table(place: Path, metadata: bytes, made: Made = SURVEY, *, whole: bool
     import pyarrow as pa
     from pyarrow import parquet
 
-    with opened(place) as file:
+    try:
+        there = opened(place)
+    except FileNotFoundError as error:
+        raise refusal("read", errno.ENOENT, place, f"there is no such file; {made.how} makes one") from error
+    except OSError as error:
+        raise refusal("read", error.errno or errno.EIO, place, f"{error.strerror}; name another file") from error
+    with there as file:
         size = os.fstat(file.fileno()).st_size
         _check_footer(file, size, place, made)
         try:

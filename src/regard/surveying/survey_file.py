@@ -1,6 +1,5 @@
 """A survey, and the Parquet file that holds it: one row for each statistic of each head (docs/survey.md)."""
 
-import errno
 import json
 import math
 import os
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from regard.analysis.heads.registry import HeadStatistics, head_row, statistic_named
 from regard.arguments import truth, whole_number
 from regard.errors import FileFormatError, OptionError, in_short
-from regard.files import as_path, checked_path, refusal, written_whole
+from regard.files import as_path, checked_path, written_whole
 from regard.pictured import Pictured
 from regard.surveying.corpus import FILE_BITS, require_pyarrow
 from regard.surveying.extremes import NOTHING, Extremes
@@ -316,13 +315,6 @@ class Survey(Pictured):
         """
         require_pyarrow("to read a survey")
         place = as_path(path)
-        try:
-            there = place.is_file()
-        except OSError as error:  # a name that is too long
-            raise refusal("read", error.errno or errno.EIO, place, f"{error.strerror}; name another file") from error
-        if not there:
-            advice = "there is no such file; regard survey MODEL --text CORPUS -o FILE makes one"
-            raise refusal("read", errno.ENOENT, place, advice)
         table, cost = read_table(place, METADATA)
         about = about_of(table, place)
         try:
