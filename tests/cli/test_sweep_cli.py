@@ -69,11 +69,15 @@ def test_prompts_are_checked_without_weights(place, capsys):
     (saved_model("gpt2", place / "m") / "model.safetensors").unlink()
     capsys.readouterr()
     assert main(["sweep", "pairs", "p.jsonl", "--model", "m"]) == 1
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err.startswith("regard: expected prompts that can be swept, got 1 that cannot (p.jsonl:4.other: expected as many")
     assert out.startswith(
         "3 prompts of 2 to 3 tokens: 3 with an answer\n3 with a partner of as many tokens, 1 to 2 of them others\n"
     )
     assert "1 that cannot be swept:\n  p.jsonl:4.other: expected as many tokens as the text has, 2, got 1" in out
+    (place / "none.jsonl").touch()
+    assert main(["sweep", "pairs", "none.jsonl", "--model", "m"]) == 1
+    assert capsys.readouterr().err == "regard: expected prompts that can be swept, got none\n"
     write(place / "q.jsonl", map(json.dumps, PROMPTS))
     assert main(["sweep", "pairs", "q.jsonl", "--model", "m"]) == 0
     write(place / "r.jsonl", [json.dumps({"clean": "w5 w6"})])

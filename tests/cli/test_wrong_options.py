@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from regard.cli import main
 from regard.cli.parser import commands
 from support.commands_of_regard import COMMANDS, WRONG, amiss, furnish, options_of, typed
 
@@ -62,10 +63,48 @@ def test_all_wrong_words(command, furnished, tmp_path, monkeypatch, capsys):
     assert tried(command, furnished, tmp_path, monkeypatch, capsys) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (
+            ["sweep", "gpt2", "--over", "prompts.jsonl", "--measure", "margin", "-o", "x", "--device=--"],
+            2,
+            "--device: expected one",
+        ),
+        (["survey", "show", "one.parquet", "--sort=--"], 2, "--sort: expected one argument, got '--'"),
+        (["sweep", "show", "effects.parquet", "--measure=--"], 2, "--measure: expected one argument, got '--'"),
+        (["sweep", "pairs", "empty", "--model", "gpt2"], 1, "regard: expected prompts that can be swept, got none"),
+        (["sweep", "show", "folder"], 1, "cannot read 'folder': it is a folder; name another file"),
+        (["survey", "show", "pipe"], 1, "cannot read 'pipe': it is a pipe or a device, and no file; name another file"),
+        (["lessons", "check", "a\ud800b"], 1, "expected a path, got one that no system can name"),
+        (["lessons", "check", "a\0b"], 1, "expected a path, got one with a NUL character"),
+        (["view", "line\nline", "--no-browser"], 1, "opening line line ..."),
+    ],
+)
+def test_words_that_were_once_wrong(arguments, status, said, furnished, tmp_path, monkeypatch, capsys):
+    shutil.copytree(furnished, tmp_path / "here")
+    os.mkfifo(tmp_path / "here" / "pipe")
+    monkeypatch.chdir(tmp_path / "here")
+    assert amiss(arguments, "", capsys) is None
+    try:
+        found = main(arguments)
+    except SystemExit as error:
+        found = error.code
+    assert found == status
+    assert said in capsys.readouterr().err
+
+
+def test_an_output_that_has_no_name_in_utf_8(furnished, tmp_path, monkeypatch):
+    """A sweep keeps its parts beside it."""
+    shutil.copytree(furnished, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    command = [*COMMANDS["sweep"][:-1], "\udcff"]
+    assert main(command) == 0
+    assert Path("\udcff").stat().st_size
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_the_battery_types_right_works(command, furnished, tmp_path, monkeypatch):
-    from regard.cli import main
-
     shutil.copytree(furnished, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     assert main(COMMANDS[command]) == 0

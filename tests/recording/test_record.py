@@ -213,9 +213,12 @@ def test_what_models_do_to_their_scores_is_in_the_map(config, attention):
     if config.is_encoder_decoder:
         inputs["decoder_input_ids"] = inputs["input_ids"][:, :5]
     recording, _ = ran(model, inputs)
-    model.set_attn_implementation("eager")
     with torch.no_grad():
+        plain = model(**inputs)[0]
+        model.set_attn_implementation("eager")
         output = model(**inputs, output_attentions=True)
+    if not torch.allclose(output[0], plain, atol=1e-4):  # of Transformers 5.2, whose SDPA leaves out GPT-2's own scale
+        pytest.skip("this Transformers computes something else on its eager function")
     if config.is_encoder_decoder:
         own = [*output.encoder_attentions, *output.decoder_attentions, *output.cross_attentions]
         maps = [*recording.encoder, *recording.decoder, *recording.cross]

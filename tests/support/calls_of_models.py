@@ -82,7 +82,7 @@ CALLS: dict[str, Call] = {
     ),
     "regard.sweep of prompts": call(
         regard.sweep,
-        paths=("over",),
+        paths=("over", "output"),
         own=("tokenizer",),
         model=model,
         over=lambda: [Prompt([5, 9, 7], answer=[3])],

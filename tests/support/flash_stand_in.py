@@ -32,6 +32,8 @@ def one_sequence(q, k, v, scale, causal, window, softcap, sinks):
         hidden |= distance < -left
     if right >= 0:
         hidden |= distance > right
+    if not keys:  # of which older PyTorch has no maximum
+        return q.new_zeros(queries, heads, v.shape[2])
     scores = scores.masked_fill(hidden, -torch.inf)
     top = scores.amax(2, keepdim=True).clamp(min=-1e30)
     powers = (scores - top).exp()
@@ -80,14 +82,15 @@ def without_sinks(q, k, v, softmax_scale=None, causal=False, window_size=(-1, -1
 def flash_kernels(model, name="flash_attention_2", plain=flash_attn_func):
     """The model runs on the stand-in kernels in the block, by this name."""
     place = modeling_flash_attention_utils
-    before = {name: getattr(place, name) for name in NAMES}
+    before = {name: getattr(place, name) for name in NAMES if hasattr(place, name)}  # older ones have no pages
     parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
     configs = [(part.config, part.config._attn_implementation) for part in parts]
     packed = flash_attn_varlen_func if plain is flash_attn_func else plain  # of one kernel all know the same
-    place._flash_fn, place._flash_varlen_fn, place._flash_with_kvcache_fn = plain, packed, flash_attn_with_kvcache
-    place._pad_fn, place._unpad_fn, place._loaded_implementation = place._pad_input, place._unpad_input, name
-    place._process_flash_kwargs_fn = place._lazy_define_process_function(packed)
-    place._process_with_kvcache_kwargs_fn = place._lazy_define_process_function(flash_attn_with_kvcache)
+    processes = [place._lazy_define_process_function(one) for one in (packed, flash_attn_with_kvcache)]
+    given = (plain, packed, flash_attn_with_kvcache, place._pad_input, place._unpad_input, *processes, name)
+    for one, value in zip(NAMES, given, strict=True):
+        if one in before:
+            setattr(place, one, value)
     for config, _ in configs:
         config._attn_implementation = name
     try:

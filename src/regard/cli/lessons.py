@@ -17,7 +17,7 @@ from rich.text import Text
 from regard import lessons
 from regard.cli.reports import complain, print_json
 from regard.errors import OptionError, RegardError
-from regard.files import opened, refusal
+from regard.files import as_path, opened, refusal
 from regard.lessons import Exercise, Report
 from regard.lessons.report import listed
 from regard.lessons.tries import Record, Tries, begin
@@ -118,7 +118,7 @@ def _module(path: Path) -> ModuleType:
         OSError: it cannot be read.
     """
     try:
-        opened(path).close()
+        opened(as_path(path)).close()
     except OSError as error:
         advice = f"{error.strerror or error}; regard lessons begin NAME > FILE writes one to start from"
         raise refusal("read", error.errno or errno.EIO, path, advice) from error

@@ -18,11 +18,15 @@ READERS = ("show", "diff")
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command; ``options.module`` is the module of this room that runs it."""
+    parser = _parser()
     if arguments[:1] == ["survey"] and arguments[1:2] and arguments[1] in READERS:
-        return _survey_readers().parse_args(arguments[1:])
-    if arguments[:1] == ["sweep"] and arguments[1:2] and arguments[1] in SWEEP_READERS:
-        return sweep_readers().parse_args(arguments[1:])
-    return _parser().parse_args(arguments)
+        parser, arguments = _survey_readers(), arguments[1:]
+    elif arguments[:1] == ["sweep"] and arguments[1:2] and arguments[1] in SWEEP_READERS:
+        parser, arguments = sweep_readers(), arguments[1:]
+    for one in arguments:
+        if one.startswith("--") and one.endswith("=--"):  # of which argparse makes a list of nothing, whatever was expected
+            parser.error(f"argument {one[:-3]}: expected one argument, got '--'")
+    return parser.parse_args(arguments)
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:

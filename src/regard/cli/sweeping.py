@@ -33,8 +33,12 @@ def run(options: argparse.Namespace) -> int:
     columns = _columns(options.columns)
     if options.reader == "pairs":
         checked = check_pairs(options.model, options.file, columns)
-        print(checked)
-        return 1 if checked.left_out or not checked.prompts else 0
+        print(checked, flush=True)
+        if checked.prompts and not checked.left_out:
+            return 0
+        got = f"{checked.left_out:,} that cannot ({checked.unfit[0]})" if checked.unfit else "none"
+        complain(FileFormatError(f"expected prompts that can be swept, got {got}"))
+        return 1
     output = checked_path(options.output)
     settings = {
         "measures": measures_of(options.measure),

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError(f"expected --save FILE.html, got {path.name!r}; regard translate and regard heads draw pictures")
     token = _checked_token(options) if path is None else None
     # What follows may take half a minute, and a browser opens only then.
-    print(f"opening {'the text' if options.file is None else options.file} ...", file=sys.stderr, flush=True)
+    name = "the text" if options.file is None else " ".join(str(options.file).split())
+    print(f"opening {name} ...", file=sys.stderr, flush=True)
     subject = _subject(options)
     if options.grid is not None and options.image is None:
         raise OptionError("expected --image beside --grid, got none")

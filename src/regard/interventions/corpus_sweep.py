@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from regard.arguments import one_of, whole_number
 from regard.errors import FileFormatError, OptionError, RegardError, TooLongError
-from regard.files import written_whole
+from regard.files import opened, written_whole
 from regard.interventions.effects import Effects
 from regard.interventions.effects_file import METADATA, arrow_of, schema_of, write_rows
 from regard.interventions.prompt_corpus import placed, prompt_corpus
@@ -231,7 +231,8 @@ class _Parts:
     def _said(path: Path) -> dict[str, Any]:
         from pyarrow import parquet
 
-        found: dict[str, Any] = json.loads(parquet.read_schema(path).metadata[METADATA])
+        with opened(path) as file:  # for Arrow knows no names but UTF-8
+            found: dict[str, Any] = json.loads(parquet.read_schema(file).metadata[METADATA])
         return found
 
     def add(self, place: tuple[int, int], part: Part) -> None:
@@ -251,14 +252,19 @@ class _Parts:
 
     def finish(self, begun: dict[str, Any]) -> Effects:
         """The parts as one file, in their order, a part in memory at a time."""
-        from pyarrow import parquet
-
         paths = sorted(self.folder.glob("*.parquet"))
         said = begun | {"left_out": _together(self._said(path)["left_out"] for path in paths)}
         schema = schema_of(said)
-        write_rows(self.output, (parquet.read_table(path).cast(schema) for path in paths), schema)
+        write_rows(self.output, (_rows(path).cast(schema) for path in paths), schema)
         shutil.rmtree(self.folder)
         return Effects(said, self.output)
+
+
+def _rows(path: Path) -> Any:
+    from pyarrow import parquet
+
+    with opened(path) as file:
+        return parquet.read_table(file)
 
 
 def _together(parts: Iterator[LeftOut]) -> LeftOut:

@@ -104,7 +104,7 @@ def sweep(
         raise DtypeError(f"model: expected a torch module, got {in_short(model)}")
     one_of("engine", engine, ENGINES)
     restart, path = truth("restart", restart), None if output is None else checked_path(output)
-    if run is not None or how != "zero":
+    if run is not None or not isinstance(how, str) or how != "zero":
         raise OptionError(
             "how: expected replace= for measures of prompts, and no run=, got one of a function of one batch; replace=zero()"
         )

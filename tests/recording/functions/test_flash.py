@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import transformers
 from torch.testing import assert_close
 from transformers import (
     AttentionInterface,
@@ -38,7 +39,12 @@ def recorded(model, *, name="flash_attention_2", **inputs):
         return recorded_like_plain(model, **inputs)
 
 
-@pytest.mark.parametrize("name", ["flash_attention_2", "flash_attention_3", "flash_attention_4"])
+OLDEST = transformers.__version__.startswith("5.2.")
+FOURTH = pytest.param("flash_attention_4", marks=pytest.mark.skipif(OLDEST, reason="this Transformers has no fourth"))
+takes_sinks = pytest.mark.skipif(OLDEST, reason="this Transformers runs GPT-OSS on a kernel of the hub only")
+
+
+@pytest.mark.parametrize("name", ["flash_attention_2", "flash_attention_3", FOURTH])
 def test_plain_calls_are_symbolic(name):
     assert masks(recorded(tiny("llama"), name=name, input_ids=IDS)) == ["causal(0)"] * 3
     assert masks(recorded(tiny("bert"), name=name, input_ids=IDS)) == ["everything()"] * 3
@@ -93,6 +99,7 @@ def test_softcap():
     assert [amap.factors.softcap for amap in recording.maps] == [1.5, 1.5]
 
 
+@takes_sinks
 def test_sinks():
     recording = recorded(gpt_oss(), input_ids=IDS, attention_mask=padding("left"))
     for amap, layer in zip(recording.maps, (0, 1), strict=True):
@@ -100,6 +107,7 @@ def test_sinks():
         assert float(amap.dense()[0].sum(-1).min()) < 0.9
 
 
+@takes_sinks
 def test_kernel_without_sinks_runs_without_them():
     with (
         flash_kernels(gpt_oss(), plain=without_sinks) as model,
@@ -248,7 +256,9 @@ def test_bfloat16_is_kept_as_the_kernel_got_it():
     autocast = torch.autocast("cpu", dtype=torch.bfloat16)
     with flash_kernels(model), torch.no_grad(), autocast, regard.record(model, values=True) as recording:
         model(input_ids=IDS, attention_mask=padding("left"))
-    assert {amap.factors.query.dtype for amap in recording.maps} == {torch.bfloat16}
+    older = transformers.__version__.startswith(("5.2.", "5.9."))  # they cast nothing under the autocast of a CPU
+    got = torch.float32 if older else torch.bfloat16
+    assert {amap.factors.query.dtype for amap in recording.maps} == {got}
     assert_each_map_gives_its_output(recording, atol=4e-3)
 
 
@@ -320,7 +330,7 @@ def hub(monkeypatch):
     monkeypatch.setattr(hub_kernels, "is_kernels_available", lambda *_, **__: True)
     mappings = [AttentionInterface._global_mapping, AttentionMaskInterface._global_mapping]
     before = [dict(mapping) for mapping in mappings]
-    found = {name: getattr(place, name) for name in flash_stand_in.NAMES}
+    found = {name: getattr(place, name) for name in flash_stand_in.NAMES if hasattr(place, name)}
     yield
     for name, one in found.items():
         setattr(place, name, one)
@@ -394,7 +404,7 @@ def test_files_and_other_devices(how, tmp_path):
 
 def test_training_with_checkpoints():
     model = tiny("llama").train()
-    model.activation_checkpointing_enable()
+    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()  # older ones have the other name
     with flash_kernels(model), regard.record(model, values=True) as recording:
         model(IDS, attention_mask=padding("right"), labels=IDS, use_cache=False).loss.backward()
     assert len(recording.maps) == 3

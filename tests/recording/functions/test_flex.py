@@ -20,6 +20,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:.*script_method",  # of what compiles, when it is imported
 )
 
+TORCH_2_6 = torch.__version__.startswith("2.6.")
+
 
 @pytest.fixture
 def uncompiled():
@@ -42,6 +44,7 @@ class TestInTransformers:
         assert recording.maps[0].queries.is_padded
         assert recording.maps[0].factors.mask.pattern is recording.maps[2].factors.mask.pattern
 
+    @pytest.mark.skipif(TORCH_2_6, reason="its flex attention takes heads of 8, 16 or 32 numbers, and not of 11")
     @pytest.mark.parametrize("how", ["left", "right", "holes"])
     def test_encoder_and_decoder(self, how):
         recording = recorded(tiny("marian"), input_ids=IDS, attention_mask=padding(how), decoder_input_ids=IDS[:, :5])
@@ -276,6 +279,7 @@ def test_uncompiled_code_does_not_look_at_the_list():
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # those of the compiler
 @pytest.mark.exhaustive
+@pytest.mark.skipif(TORCH_2_6, reason="it cannot compile the operator by itself: recorded, it runs uncompiled")
 def test_the_compiled_kernel_keeps_running():
     """The list is obeyed, the output is the same to the bit, and nothing is compiled that was not before."""
     compiled = torch.compile(flex_attention)
