@@ -23,9 +23,9 @@ class Hidden(NamedTuple):
     heads: list[int]
 
 
-def hide_edges(met: Met, seen: Tensor, changes: Sequence[Change]) -> None:
-    """Hide keys from queries, in place, in an output (batch, heads, queries, dim)."""
-    every, sums = [_of(met, seen, change) for change in changes], met.call.row_sums()
+def hide_edges(met: Met, seen: Tensor, changes: Sequence[Change], by: object) -> None:
+    """Hide keys from queries, in place, in an output (batch, heads, queries, dim), by an observer that alone changes them."""
+    every, sums = [_of(met, seen, change, by) for change in changes], met.call.row_sums()
     if _are_apart([one.sequences for one in every]):
         for one in every:
             part = slice(one.sequences.start, one.sequences.stop)
@@ -42,7 +42,7 @@ def hide_edges(met: Met, seen: Tensor, changes: Sequence[Change]) -> None:
                     hide(seen[item : item + 1], amap, value, keys[None], queries[None], [head], own)
 
 
-def _of(met: Met, seen: Tensor, change: Change) -> Hidden:
+def _of(met: Met, seen: Tensor, change: Change, by: object) -> Hidden:
     site = change.site
     if not isinstance(site, Edges):
         raise OptionError(f"site: expected edges, got {site}; edges(keys, queries)")
@@ -56,7 +56,11 @@ def _of(met: Met, seen: Tensor, change: Change) -> Hidden:
                 f"expected heads from 0 to {seen.shape[1] - 1} in {met.place.kind} layer {met.place.layer}, got {wrong[0]}"
             )
     change.met = change.met or bool(keys.any() & queries.any())
-    return Hidden(range(*change.sequences.indices(len(seen))), keys, queries, heads)
+    sequences = range(*change.sequences.indices(len(seen)))
+    losing = torch.zeros(len(seen), seen.shape[2], dtype=torch.bool, device=queries.device)
+    losing[sequences.start : sequences.stop] = queries
+    heads = met.call.changed.hidden(heads, losing, by, f"{met.place.kind} layer {met.place.layer}")
+    return Hidden(sequences, keys, queries, heads)
 
 
 def _are_apart(ranges: Sequence[range]) -> bool:

@@ -132,9 +132,11 @@ class Intervener(TextObserver):
         output = call.output.clone(memory_format=torch.contiguous_format)
         seen = met.seen(output)
         if edges:
-            hide_edges(met, seen, edges)
+            hide_edges(met, seen, edges, self)
         if after:
-            self._put(met, [one for one, _ in after], seen)
+            taken = self._put(met, [one for one, _ in after], seen)
+            for head in taken.any(2).any(0).nonzero()[:, 0].tolist():
+                call.changed.put([head], taken[:, head], self)
         call.output = output if call.as_given is None else call.as_given(seen)
 
     def _replaced(self, met: Met, changes: Sequence[Change], part: str, given: Tensor) -> Tensor:
@@ -143,12 +145,14 @@ class Intervener(TextObserver):
         self._put(met, changes, made, met.places[part != "query"])
         return made
 
-    def _put(self, met: Met, changes: Sequence[Change], tensor: Tensor, places: Places | None = None) -> None:
+    def _put(self, met: Met, changes: Sequence[Change], tensor: Tensor, places: Places | None = None) -> Tensor:
+        """Put changes into a tensor; says where, (batch, heads, rows)."""
         taken = torch.zeros(tensor.shape[:3], dtype=torch.bool, device=tensor.device)
         for change in changes:
             spot = met.spot(change.site.part)  # type: ignore[union-attr]
             rows = self._rows_for(change, met)
             put(change, tensor, taken, met.places[0] if places is None else places, spot, rows, met)
+        return taken
 
     def _rows_for(self, change: Change, met: Met | None) -> Any:
         """What the rows of a change are to their text: self-attention says it, also for what comes after it."""

@@ -66,7 +66,8 @@ def ablate(
 
     Raises:
         OptionError: heads or edges that the model does not have, which for layers is known when the block ends; a mean where
-            a call has not the whole text, as with a cache, or where it is not known which rows are the future of others.
+            a call has not the whole text, as with a cache, or where it is not known which rows are the future of others; keys
+            hidden from a row that another block, or an edge of this one, has changed.
         RecordingError: attention whose heads are not known: ``recording.calls`` says where.
 
     Example:
@@ -193,15 +194,17 @@ class HeadSwitch(TextObserver):
         seen = call.heads_first(changed)  # (batch, heads, queries, dim), a view
         if edges:
             self._cut_edges(call, seen, value, layer, edges)
-        if self.span is not None and (hidden := self.span.heads_in(layer, seen.shape[1])):
-            self._check_heads(layer, hidden)
+        if self.span is not None and (asked := self.span.heads_in(layer, seen.shape[1])):
+            self._check_heads(layer, asked)
             own, columns = self.places(call, self.kind)
             queries = own.are(self.span.queries) & (own.place >= 0)
+            hidden = call.changed.hidden(asked, queries, self.span, f"{self.kind} layer {layer}")
             sums = None if edges else call.row_sums()  # which rows without an edge have no more
             hide(seen, call.make_map(Copies()), value, columns.are(self.span.keys), queries, hidden, sums)
         rows = self._rows(call, seen.shape) if heads and self.how == "mean" else None
         for head in heads:
             seen[:, head] = 0 if rows is None else rows.mean(seen[:, head])
+        call.changed.off.update(heads)
         return changed if call.as_given is None else call.as_given(seen)
 
     @torch.no_grad()
@@ -219,7 +222,7 @@ class HeadSwitch(TextObserver):
             hidden[:, keys] = True
             row = torch.zeros(batch, queries, dtype=torch.bool, device=seen.device)
             row[:, query] = True
-            hide(seen, amap, value, hidden, row, [head])
+            hide(seen, amap, value, hidden, row, call.changed.hidden([head], row, self, f"{self.kind} layer {layer}"))
 
     def _check_query(self, query: int, queries: int, layer: int) -> None:
         if query >= queries:

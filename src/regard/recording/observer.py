@@ -4,7 +4,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import CodeType
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from regard.errors import RecordingError
 from regard.maps.attention_map import AttentionMap
+from regard.recording.changed_rows import ChangedRows
 from regard.recording.copies import Copies
 from regard.recording.entries import method_of, tensors_in
 from regard.recording.kinds import Kinds, is_attention
@@ -81,6 +82,7 @@ class AttentionCall:
             were computed by the model itself, or the axes are not known.
         again: what the same kernel returns for other ones, in the output's own layout; None likewise.
         sums: what the kernel has said of its rows beside the output, where an observer asks for it; None elsewhere.
+        changed: rows that observers have changed.
     """
 
     module: nn.Module
@@ -98,6 +100,7 @@ class AttentionCall:
     inputs: Callable[[], Inputs] | None = None
     again: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     sums: RowSums | None = None
+    changed: ChangedRows = field(default_factory=ChangedRows)
 
     def row_sums(self) -> Tensor | None:
         """The log-sum-exp of each row, (batch, heads, queries); None where it is not known of the output as it is now."""
