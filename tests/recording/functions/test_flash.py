@@ -41,6 +41,10 @@ def recorded(model, *, name="flash_attention_2", **inputs):
 
 OLDEST = transformers.__version__.startswith("5.2.")
 FOURTH = pytest.param("flash_attention_4", marks=pytest.mark.skipif(OLDEST, reason="this Transformers has no fourth"))
+OLDER = transformers.__version__.startswith(("5.2.", "5.9."))
+of_newer = pytest.mark.skipif(
+    OLDER, reason="this Transformers knows no pages, and its kernels of the hub need their own package"
+)
 takes_sinks = pytest.mark.skipif(OLDEST, reason="this Transformers runs GPT-OSS on a kernel of the hub only")
 
 
@@ -256,8 +260,8 @@ def test_bfloat16_is_kept_as_the_kernel_got_it():
     autocast = torch.autocast("cpu", dtype=torch.bfloat16)
     with flash_kernels(model), torch.no_grad(), autocast, regard.record(model, values=True) as recording:
         model(input_ids=IDS, attention_mask=padding("left"))
-    older = transformers.__version__.startswith(("5.2.", "5.9."))  # they cast nothing under the autocast of a CPU
-    got = torch.float32 if older else torch.bfloat16
+    # Older ones cast nothing under the autocast of a CPU.
+    got = torch.float32 if OLDER else torch.bfloat16
     assert {amap.factors.query.dtype for amap in recording.maps} == {got}
     assert_each_map_gives_its_output(recording, atol=4e-3)
 
@@ -301,6 +305,7 @@ def test_switching_heads_off():
     assert not torch.equal(plain, changed)
 
 
+@of_newer
 def test_a_page_table_of_keys():
     """As continuous batching decodes on CUDA: one new query for each sequence, whose keys stand in pages."""
     generator = torch.Generator().manual_seed(7)
@@ -342,6 +347,7 @@ def hub(monkeypatch):
 @pytest.mark.parametrize(
     "name", ["kernels-community/flash-attn2", "kernels-community/vllm-flash-attn3@v1", "someone/kernel:flash_attn_varlen_func"]
 )
+@of_newer
 @pytest.mark.usefixtures("hub")
 @torch.no_grad()
 def test_kernels_of_the_hub(name):
@@ -355,7 +361,7 @@ def test_kernels_of_the_hub(name):
 
 
 def test_sparse_attention_of_blocks_is_refused_by_its_function():
-    msa = pytest.importorskip("transformers.integrations.msa_attention")  # older Transformers has none
+    msa = pytest.importorskip("transformers.integrations.msa_attention")  # OLDER Transformers has none
     model = tiny("llama")
     AttentionInterface.register("kernels-staging/msa", msa.msa_attention_forward)
     try:
@@ -404,7 +410,7 @@ def test_files_and_other_devices(how, tmp_path):
 
 def test_training_with_checkpoints():
     model = tiny("llama").train()
-    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()  # older ones have the other name
+    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()  # OLDER ones have the other name
     with flash_kernels(model), regard.record(model, values=True) as recording:
         model(IDS, attention_mask=padding("right"), labels=IDS, use_cache=False).loss.backward()
     assert len(recording.maps) == 3
