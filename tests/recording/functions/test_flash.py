@@ -361,7 +361,7 @@ def test_kernels_of_the_hub(name):
 
 
 def test_sparse_attention_of_blocks_is_refused_by_its_function():
-    msa = pytest.importorskip("transformers.integrations.msa_attention")  # OLDER Transformers has none
+    msa = pytest.importorskip("transformers.integrations.msa_attention")  # older Transformers has none
     model = tiny("llama")
     AttentionInterface.register("kernels-staging/msa", msa.msa_attention_forward)
     try:
@@ -410,7 +410,7 @@ def test_files_and_other_devices(how, tmp_path):
 
 def test_training_with_checkpoints():
     model = tiny("llama").train()
-    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()  # OLDER ones have the other name
+    getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()  # older ones have the other name
     with flash_kernels(model), regard.record(model, values=True) as recording:
         model(IDS, attention_mask=padding("right"), labels=IDS, use_cache=False).loss.backward()
     assert len(recording.maps) == 3
