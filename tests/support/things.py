@@ -8,7 +8,7 @@ from regard.analysis.alignment import Pair, rank_heads
 from regard.analysis.flow import attention_flow_edges, rollout_edges
 from regard.analysis.heads import head_statistics
 from regard.measures import logit_difference
-from regard.surveying.comparison import compare
+from regard.surveying.comparison import survey_diff
 from support.surveys import drawn, survey_of
 from support.tiny_models import recorded, tiny
 
@@ -39,7 +39,7 @@ def things():
         "edges": rollout_edges(one),
         "flow": attention_flow_edges(one, 3, 0),
         "survey": survey,
-        "comparison": compare(survey, survey_of(drawn(11, 0.1), keys=list(range(11)))),
+        "comparison": survey_diff(survey, survey_of(drawn(11, 0.1), keys=list(range(11)))),
         "trace": regard.trace(*torch.linspace(-1, 1, 2 * 15).view(2, 1, 1, 5, 3), torch.ones(1, 1, 5, 2)),
         "error": regard.errors.ShapeError("expected 5, got 7"),
         "layer": regard.MultiHeadAttention(4, 2),
