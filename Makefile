@@ -13,16 +13,20 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numpr
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
-.PHONY: demo check test test-all compat lint types layers frontend tests docs wheel dist release-check format bundle bench bench-viewer bench-server pictures notebooks clean
+.PHONY: demo check test test-all compat static lint types layers frontend tests docs wheel dist release-check format bundle bench bench-viewer bench-server pictures notebooks clean
 
 demo: $(VENV)/.package
 	@mkdir -p demo
 	@$(BIN)/regard translate "$(SENTENCE)" --save demo/attention.png demo/attention.svg demo/attention.html
 
-check: lint types layers frontend
+check: static
 	$(PYTEST) 2 -m "not slow and not browser and not exhaustive"
 
-test: lint types layers frontend tests wheel
+test: static tests wheel
+
+# What needs no test run, two at a time: types take as long as the front end.
+static: $(VENV)/.tests frontend/node_modules/.package-lock.json
+	$(MAKE) -j2 lint types layers frontend
 
 test-all: SELECTED :=
 test-all: test docs
