@@ -2,6 +2,8 @@
 
 import gc
 import itertools
+import linecache
+import re
 import sys
 import threading
 import warnings
@@ -358,18 +360,28 @@ def test_blocks_of_two_threads_that_overlap(model):
 # -- an interrupt at any line of ours
 
 
+LOCKS = re.compile(r"^ *with (self\.)?(_?lock|_hooking|loading):")
+
+
 class Interrupt:
-    """Raises at the nth line that runs in the recording room or in contextlib."""
+    """Raises at the nth line that runs in the recording room or in contextlib.
+
+    Not at the way out of a lock's block: a trace sees a line there before the lock is let go, a signal comes only after.
+    """
 
     def __init__(self, number):
-        self.left, self.place = number, None
+        self.left, self.place, self.locked = number, None, set()
 
     def __call__(self, frame, _event, _arg):
         return self.line if frame.f_code.co_filename.startswith(ROOM) and frame.f_code.co_name != "__del__" else None
 
     def line(self, frame, _event, _arg):
         self.left -= 1
-        if self.left == 0:
+        at = id(frame), frame.f_lineno
+        leaves = at in self.locked
+        if LOCKS.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)):
+            self.locked ^= {at}
+        if self.left <= 0 and not leaves and self.place is None:
             self.place = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
             raise KeyboardInterrupt
         return self.line
@@ -432,6 +444,20 @@ def test_an_interrupt_at_any_line(name, points):
     with regard.record(model) as recording:
         run(model)
     assert len(recording.maps) == 1
+    assert_others_may_record(model)
+
+
+def assert_others_may_record(model):
+    """A lock that was not let go keeps other threads out for good."""
+
+    def record():
+        with regard.record(model):
+            run(model)
+
+    other = threading.Thread(target=record, daemon=True)
+    other.start()
+    other.join(timeout=30)
+    assert not other.is_alive()
 
 
 def test_an_interrupt_as_gradients_come_back():
