@@ -282,7 +282,9 @@ class _Searched:
         wanted = "".join(_folded(text("parts", part)))
         begin = self.text.find(wanted) if wanted else -1
         if begin < 0:
-            raise OptionError(f"parts: expected parts of the text, got {in_short(part)}, which does not stand there")
+            raise OptionError(
+                f"parts: expected parts of the text, got {in_short(part)}, which does not stand there; copy it from there"
+            )
         if self.text.find(wanted, begin + 1) >= 0:
             raise OptionError(
                 f"parts: expected parts that stand there once, got {in_short(part)}, which stands there several times; "
