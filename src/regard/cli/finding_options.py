@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from regard.cli.progress_option import add_progress
+
 Commands = argparse._SubParsersAction
 
 
@@ -95,15 +97,9 @@ def _of_maps(commands: "Commands[argparse.ArgumentParser]", name: str, text: str
     parser.add_argument("--layer", type=int, metavar="N", help="this layer alone")
     parser.add_argument("--head", type=int, metavar="N", help="this head of it")
     parser.add_argument("--kind", metavar="KIND", help="encoder, decoder, cross or self, where the file has several")
-    _add_progress(parser)
+    add_progress(parser)
     parser.set_defaults(module="weights", shown=name)
     return parser
-
-
-def _add_progress(parser: argparse.ArgumentParser) -> None:
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--progress", action="store_true", default=None, help="show progress bars in files and pipes, too")
-    shown.add_argument("--quiet", dest="progress", action="store_false", help="show none, on a terminal neither")
 
 
 def _command(commands: "Commands[argparse.ArgumentParser]", name: str, text: str, description: str) -> argparse.ArgumentParser:
@@ -114,7 +110,7 @@ def _command(commands: "Commands[argparse.ArgumentParser]", name: str, text: str
         "--save", nargs="+", action="extend", type=Path, default=[], metavar="FILE", help="draw it, .png, .svg, .pdf; or .csv"
     )
     parser.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
-    _add_progress(parser)
+    add_progress(parser)
     parser.set_defaults(module="findings", finding=name)
     return parser
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from regard.cli.finding_options import add_findings, add_weights
 from regard.cli.lesson_options import add_lessons
+from regard.cli.progress_option import add_progress
 from regard.cli.sweep_options import SWEEP_READERS, add_sweep, sweep_readers
 from regard.version import __version__
 
@@ -95,7 +96,7 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     )
     translate.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
     translate.add_argument("--json", action="store_true", help="one JSON object a text instead of a table")
-    _add_progress(translate)
+    add_progress(translate)
     translate.set_defaults(module="translating")
 
 
@@ -116,7 +117,7 @@ def _add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         action="store_true",
         help="hold each map against what the model computed: map times values against the output; exit 1 where they differ",
     )
-    _add_progress(record)
+    add_progress(record)
     record.set_defaults(module="recording")
 
 
@@ -124,12 +125,6 @@ def _add_text(parser: argparse.ArgumentParser, *, required: bool) -> None:
     text = parser.add_mutually_exclusive_group(required=required)
     text.add_argument("--text", help="the text")
     text.add_argument("--text-file", type=Path, metavar="FILE", help="read the text from a file, as UTF-8")
-
-
-def _add_progress(parser: argparse.ArgumentParser) -> None:
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--progress", action="store_true", default=None, help="show progress bars in files and pipes, too")
-    shown.add_argument("--quiet", dest="progress", action="store_false", help="show none, on a terminal neither")
 
 
 def _add_recorded(parser: argparse.ArgumentParser) -> None:
@@ -166,7 +161,7 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     view.add_argument("--prompts", nargs="+", metavar="ADDRESS", help="what was swept, for the texts of the prompts")
     view.add_argument("--save", type=Path, metavar="FILE.html", help="write a page that works offline, and serve nothing")
     _add_address(view)
-    _add_progress(view)
+    add_progress(view)
     view.set_defaults(module="viewing")
 
 
@@ -221,7 +216,7 @@ def _add_heads(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="draw layers by heads, for each statistic: .png, .svg, .pdf",
     )
     heads.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
-    _add_progress(heads)
+    add_progress(heads)
     heads.set_defaults(module="heads")
 
 
@@ -294,7 +289,7 @@ def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     align.add_argument("--picture", choices=("matrix", "ribbon"), default="matrix", help="of which kind (default matrix)")
     align.add_argument("--theme", choices=("light", "dark"), default="light", help="of the picture (default light)")
-    _add_progress(align)
+    add_progress(align)
     align.set_defaults(module="aligning")
 
 
@@ -336,7 +331,7 @@ def _add_survey(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     survey.add_argument("--cluster", metavar="ADDRESS", help="of Ray; one is started on this machine where left out")
     survey.add_argument("--checkpoint", type=int, metavar="N", help="keep one every N chunks of 1024 lines (default 16)")
     survey.add_argument("--restart", action="store_true", help="begin again, whatever the checkpoint has")
-    _add_progress(survey)
+    add_progress(survey)
     survey.set_defaults(module="survey", reader=None)
 
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from regard.cli.progress_option import add_progress
+
 SWEEP_READERS = ("show", "diff", "pairs")
 """Commands of ``regard sweep`` that run no model; any other word after it is a model."""
 
@@ -53,9 +55,7 @@ def add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     sweep.add_argument("--workers", type=int, metavar="N", help="of Ray (default: one a CPU, or one a GPU)")
     sweep.add_argument("--cluster", metavar="ADDRESS", help="of Ray; one is started on this machine where left out")
     sweep.add_argument("--restart", action="store_true", help="begin again, whatever the parts have")
-    shown = sweep.add_mutually_exclusive_group()
-    shown.add_argument("--progress", action="store_true", default=None, help="show progress bars in files and pipes, too")
-    shown.add_argument("--quiet", dest="progress", action="store_false", help="show none, on a terminal neither")
+    add_progress(sweep)
     sweep.set_defaults(module="sweeping", reader=None)
 
 
