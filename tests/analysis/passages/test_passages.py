@@ -224,6 +224,15 @@ def test_a_head_that_copies_is_found_among_others():
     assert math.isclose(regard.retrieval_heads(amap, [0, 1, 2, 3], answer=[5, 6, 7])[0, 1], 0.75)
 
 
+def test_a_token_that_the_needle_has_twice_counts_once():
+    weights = torch.zeros(1, 1, 6, 6)
+    weights[..., 0] = 0.4
+    weights[0, 0, 3, 1] = weights[0, 0, 4, 2] = 0.6  # both of the needle's "a", as "a" is written twice
+    amap = regard.AttentionMap.from_dense(weights)
+    amap.queries = amap.keys = ["<s>", "a", "a", "b", "a", "a"]
+    assert regard.retrieval_heads(amap, [1, 2, 3], answer=[4, 5]) == {(0, 0): 0.5}
+
+
 def test_maps_without_tokens_and_of_a_translation_cannot_be_asked_for_copies():
     with pytest.raises(OptionError, match="maps without tokens"):
         regard.retrieval_heads(maps(causal=True), [1], answer=[3])

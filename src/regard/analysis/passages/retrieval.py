@@ -16,7 +16,7 @@ from regard.errors import OptionError, ShapeError
 def retrieval_heads(
     recording: Any, needle: str | Sequence[int], *, answer: str | Sequence[int], kind: str | None = None
 ) -> dict[Head, float]:
-    """#{tokens of the needle that a head copies} / #{tokens of the needle}: the score of every head, the highest first.
+    """#{different tokens of the needle that a head copies} / #{different tokens of it}: every head, the highest first.
 
     A head copies a token where the row that produced it has its largest weight on an equal token of the needle. Large models
     have few heads above 0.1, and the same ones whatever the text (Wu et al. 2024, arXiv 2404.15574). One needle says little:
@@ -56,11 +56,11 @@ def retrieval_heads(
     if not places:
         raise OptionError("needle: expected at least one token, got none")
     rows, written = rows_of(first, answer), [tokens[at] for at in answer_of(first, answer)]
-    wanted = set(places)
+    wanted, asked = set(places), {tokens[at] for at in places}
     scores: dict[Head, float] = {}
     for layer in sorted(layers):
         largest = layers[layer].select(queries=list(rows)).topk(1).keys[0, :, :, 0].tolist()  # (heads, rows)
         for head, keys in enumerate(largest):
-            copied = {key for key, token in zip(keys, written, strict=True) if key in wanted and tokens[key] == token}
-            scores[layer, head] = len(copied) / len(wanted)
+            copied = {token for key, token in zip(keys, written, strict=True) if key in wanted and tokens[key] == token}
+            scores[layer, head] = len(copied) / len(asked)
     return dict(sorted(scores.items(), key=lambda one: -one[1]))
