@@ -72,6 +72,19 @@ def test_a_sink_is_found_where_it_is_and_a_passage_without_it_loses_its_lead():
     assert found.lift_without_sinks[0, 0, 0] < 2
 
 
+def test_in_a_long_text_a_sink_of_a_fourteenth_is_set_aside():
+    """It stands alone among two thousand keys; a passage of 40 that is liked is none."""
+    query, key = torch.randn(2, 1, 1, 2000, 16, generator=torch.Generator().manual_seed(0))
+    query[..., 0] = 3
+    key[..., 0] = torch.where(torch.arange(2000) == 0, 7.0, 0.0)
+    key[:, :, 900:940, 0] += 1.2
+    amap = regard.AttentionMap(query, key, causal=True)
+    found = regard.passages(amap, Spans(("sink", "liked"), ([0], range(900, 940))), answer=range(1980, 2000))
+    assert 0.05 < found.mass[0, 0, 0] < 0.15
+    assert found.sinks[0].nonzero().tolist() == [[0, 0]]
+    assert found.lift_without_sinks[0, 0, 1] > found.lift[0, 0, 1] > 1.5
+
+
 def test_with_the_rest_a_partition_is_a_whole_row():
     found = regard.passages(maps(causal=True), SPANS, answer=ANSWER)
     torch.testing.assert_close(found.mass.sum(-1), torch.ones(1, HEADS, dtype=torch.float64), rtol=0, atol=1e-6)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STATISTICS = ("lift", "lift_without_sinks", "mass", "mass_without_sinks", "density")
 """What a passage may be ranked by."""
 
-SINK = 0.1
+SINK = 0.05
 """A key that so much of a row goes to, in the mean of rows that have nothing to do with the answer, may be a sink."""
 
 TIMES = 5.0
@@ -269,7 +269,7 @@ def passages(
         'the cat'
     """
     layers = layers_of(recording, kind)
-    number("sink", sink, above=0, most=1, advice="such as 0.1")
+    number("sink", sink, above=0, most=1, advice="such as 0.05")
     first = layers[min(layers)]
     for layer, amap in layers.items():
         if amap.shape[0] != 1:
