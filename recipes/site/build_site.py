@@ -25,21 +25,28 @@ import notebook_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 NAVIGATION = "SUMMARY.md"  # what zensical reads the order of a folder's pages from
+BESIDE = {"DESIGN.md": "design.md", "benchmarks/RESULTS.md": "measurements.md"}
+"""Pages that do not stand in docs/, and what they are called on the site."""
 PLACE = "<!-- the list of pages -->"
 
 
 def collect(pages: Path) -> None:
     """Puts all pages, written and generated, into one folder."""
     shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("*.toml"))
-    shutil.copy(ROOT / "DESIGN.md", pages / "design.md")
+    for path, name in BESIDE.items():
+        shutil.copy(ROOT / path, pages / name)
     for page in pages.glob("*.md"):
-        page.write_text(page.read_text(encoding="utf-8").replace("(../DESIGN.md)", "(design.md)"), encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        for path, name in BESIDE.items():
+            text = text.replace(f"(../{path})", f"({name})")
+        page.write_text(text, encoding="utf-8")
 
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
     exercise_page.write_page(pages / "course" / "exercises.md", ROOT / "notebooks")
     beside = ["- [Exercises](exercises.md)", "- [Move the numbers](exhibits.md)", "- [Look around](look.md)"]
     others = ["- [Memory](memory.md)", "- [Kernels, devices, caches](kernels.md)"]
     exhibit_page.write_page(pages / "course" / "exhibits.md")
+    live_pages.put_frames(pages / "index.md", ["translation"], "assets/live")
     live_pages.put_frames(pages / "course" / "look.md")
     live_pages.write_files(pages / "assets" / "live")
     families = [*card_pages.write_pages(pages / "mechanisms"), *others]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -24,18 +25,18 @@ SHOWN = {
 """Files by name, and what each shows."""
 
 
-def put_frames(page: Path) -> None:
-    """Puts a frame for each file into a page of docs/, loaded when it comes into sight; the files are in assets/live.
+def put_frames(page: Path, names: Iterable[str] = SHOWN, live: str = "../assets/live") -> None:
+    """Puts a frame for each file into a page of docs/, loaded when it comes into sight; the files are in ``live``.
 
     Raises:
         ValueError: the page has no place for one of them.
     """
     words = page.read_text(encoding="utf-8")
-    for name, said in SHOWN.items():
+    for name in names:
         place = f"<!-- the viewer: {name} -->"
         if place not in words:
             raise ValueError(f"expected the line {place} in {page.name}, got none; put it where the frame belongs")
-        frame = f'<iframe class="live" loading="lazy" title="The viewer: {said}" src="../assets/live/{name}.html"></iframe>'
+        frame = f'<iframe class="live" loading="lazy" title="The viewer: {SHOWN[name]}" src="{live}/{name}.html"></iframe>'
         words = words.replace(place, frame)
     page.write_text(words, encoding="utf-8")
 

@@ -3,11 +3,13 @@
 import csv
 import json
 
+import pandas as pd
 import pytest
 import torch
 from pyarrow import parquet
 
 import regard
+import regard.errors
 from regard.analysis.heads.strongest_keys import strongest_keys
 from regard.cli import main
 
@@ -53,6 +55,28 @@ def test_a_long_table_has_every_weight_that_is_asked_for(name, maps):
     }
     assert written == pytest.approx(wanted)
     assert all((row["query_label"], row["key_label"]) == (TEXT[int(row["query"])], TEXT[int(row["key"])]) for row in rows)
+
+
+def test_the_table_in_python_is_that_of_the_file(maps):
+    assert main(["export", "rec.safetensors", "-o", "x.parquet", "--above", "0.3"]) == 0
+    table = pd.concat([amap.to_pandas(above=0.3) for amap in maps], ignore_index=True)
+    pd.testing.assert_frame_equal(parquet.read_table("x.parquet").to_pandas(), table)
+    assert maps[0].to_pandas(above=1).columns.tolist() == table.columns.tolist()
+
+
+def test_a_narrowed_map_keeps_the_numbers_of_its_heads(maps):
+    table = maps[0].select(heads=[1], queries=slice(2, None)).to_pandas()
+    assert set(table["head"]) == {1}
+    assert set(table["query_label"]) == {"sat", "on"}
+    assert table["weight"].sum() == pytest.approx(2)
+
+
+def test_a_table_that_is_too_long_is_refused_before_it_is_read():
+    query = torch.zeros(1, 1, 4200, 1)
+    amap = regard.AttentionMap(query, query)
+    with pytest.raises(regard.errors.TooLargeError, match="expected at most 16,777,216 weights, got up to 17,640,000; select"):
+        amap.to_pandas()
+    assert len(amap.to_pandas(above=0.01)) == 0
 
 
 def test_one_head_is_exported_by_its_number(maps):

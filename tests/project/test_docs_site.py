@@ -1,5 +1,6 @@
 """The site: built strictly, complete, and working from a folder without asking anybody for anything."""
 
+import json
 import re
 import shutil
 from html import unescape
@@ -165,9 +166,53 @@ def test_every_card_has_its_section(html, pages):
 def test_pages_are_light_and_dark_and_can_be_searched(html, pages):
     text = (html / "index.html").read_text(encoding="utf-8")
     assert {"default", "slate"} <= set(re.findall(r'data-md-color-scheme="(\w+)"', text))
-    assert {"images/attention.png#only-light", "images/attention-dark.png#only-dark"} <= pages["index.html"].fetched
+    assert {"images/attention.png#only-light", "images/attention-dark.png#only-dark"} <= pages["first_steps.html"].fetched
     assert "assets/iframe-worker.js" in {re.sub(r"^\./", "", one) for one in pages["index.html"].fetched}
     assert "sparsemax" in (html / "search.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("saliency", "words.html"),
+        ("activation patching", "words.html"),
+        ("grouped-query", "words.html"),
+        ("visualization", "words.html"),
+        ("needle in a haystack", "words.html"),
+        ("KV cache", "mechanisms/glossary.html"),
+        ("vLLM", "mechanisms/glossary.html"),
+    ],
+)
+def test_what_people_call_things_is_found(html, words, page):
+    index = (html / "search.js").read_text(encoding="utf-8")
+    items = json.loads(index[index.index("{") : index.rindex("}") + 1])["items"]
+    found = {item["location"].partition("#")[0] for item in items if words.lower() in item["text"].lower()}
+    assert page in found
+
+
+def test_the_first_page_answers_in_ten_seconds(html, pages):
+    """What it is, the viewer itself, three doors, two commands, before anything else."""
+    text = (html / "index.html").read_text(encoding="utf-8")
+    text = text[text.index("<article") :]
+    order = [
+        "<h1",
+        "attends to: exactly",
+        "<iframe",
+        ">Learn</a>",
+        ">Look</a>",
+        ">Research</a>",
+        "make demo",
+        "make test",
+        "<h2",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert "assets/live/translation.html" in pages["index.html"].fetched
+    tabs = [
+        " ".join(re.sub("<[^>]+>", " ", item).split())
+        for item in re.findall(r'(?s)<li class="md-tabs__item.*?</li>', (html / "index.html").read_text(encoding="utf-8"))
+    ]
+    assert tabs == ["Home", "Tutorials", "How-to", "Reference", "Explanation"]
 
 
 def test_examples_of_docstrings_are_code(html):

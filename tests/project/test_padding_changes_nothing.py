@@ -146,6 +146,9 @@ def of_summaries(seen):
         found.append(summary.topk.values[seen.item][:, rows])
         found.append(summary.topk.keys[seen.item][:, rows] - keys.real(seen.item)[0])
         found.append(summary.masked_rows[seen.item])
+        table = amap.to_pandas()
+        table = table[table["batch"] == seen.item].drop(columns="batch")
+        found += [table.drop(columns="weight").to_numpy().tolist(), torch.tensor(table["weight"].to_numpy())]
     return found
 
 

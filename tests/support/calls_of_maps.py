@@ -65,6 +65,7 @@ CALLS: dict[str, Call] = {
     "regard.AttentionMap.cpu": call(lambda: amap().cpu()),
     "regard.AttentionMap.to": call(lambda device: amap().to(device), device="cpu"),
     "regard.AttentionMap.dense": call(lambda max_bytes: amap().dense(max_bytes), max_bytes=2**20),
+    "regard.AttentionMap.to_pandas": call(lambda above: amap().to_pandas(above), above=0.1),
     "regard.AttentionMap.entropy": call(lambda: amap().entropy()),
     "regard.AttentionMap.logsumexp": call(lambda: amap().logsumexp()),
     "regard.AttentionMap.received": call(lambda: amap().received()),

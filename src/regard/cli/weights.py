@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +11,13 @@ import regard
 from regard.analysis.heads.strongest_keys import KeyStatistics, strongest_keys
 from regard.arguments import number
 from regard.cli.reports import check_layer_and_head, print_json
-from regard.errors import FileFormatError, OptionError, TooLargeError
+from regard.errors import FileFormatError, OptionError
 from regard.extras import require
 from regard.figures.formats import checked_paths
 from regard.figures.tables import write_table
 from regard.files import checked_path, written_whole
 from regard.maps.attention_map import AttentionMap
-from regard.progress import bar
-
-COLUMNS = ("map", "kind", "layer", "head", "query", "query_label", "key", "key_label", "weight")
-ROWS = 2**16
-"""Rows of a table that are written together."""
+from regard.maps.long_table import COLUMNS, long_table
 
 MOST = 2**26
 """Rows that a table may have."""
@@ -57,55 +52,36 @@ def _keys(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     path = checked_path(options.output)
     number("--above", options.above, least=0, most=1, advice="weights are shares of a row")
-    write = {".csv": lambda lines: write_table(lines, [path]), ".parquet": lambda lines: _write_parquet(lines, path)}
-    if path.suffix.lower() not in write:
+    if path.suffix.lower() not in (".csv", ".parquet"):
         raise FileFormatError(f"--output: expected a file that ends in .csv or .parquet, got {str(path)!r}")
-    write[path.suffix.lower()](_lines(_chosen(options), options.above))
+    parts = long_table(_chosen(options), options.above, MOST, "say --layer and --head, or --above 0.01")
+    if path.suffix.lower() == ".csv":
+        write_table(_lines(parts), [path])
+    else:
+        _write_parquet(parts, path)
     print(f"saved: {path}", file=sys.stderr)
     return 0
 
 
-def _lines(maps: list[AttentionMap], above: float) -> Iterator[tuple[Any, ...]]:
-    """The header, and a line for each weight above that."""
-    most = sum(min(math.prod(amap.shape), math.prod(amap.shape[:3]) / above if above > 0 else math.inf) for amap in maps)
-    if most > MOST:
-        raise TooLargeError(
-            f"expected at most {MOST:,} weights, got up to {most:,.0f}; say --layer and --head, or --above 0.01"
-        )
+def _lines(parts: Iterator[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """The header, and a line for each weight."""
     yield COLUMNS
-    for amap in bar(maps, desc="writing weights", unit="map", delay=1, leave=False):
-        queries, keys = amap.queries[:], amap.keys[:]
-        for block in amap.rows(progress=None):
-            weights = block.weights[0].cpu()  # (heads, rows, columns)
-            for at in (weights > above).nonzero().tolist():
-                head, row, column = block.heads.start + at[0], block.queries.start + at[1], block.columns.start + at[2]
-                place = amap.name, amap.kind, amap.layer, amap.view.heads[head]
-                yield *place, row, queries[row], column, keys[column], float(weights[tuple(at)])
+    for part in parts:
+        yield from zip(*(column.tolist() for column in part.values()), strict=True)
 
 
-def _write_parquet(lines: Iterator[tuple[Any, ...]], path: Path) -> None:
+def _write_parquet(parts: Iterator[dict[str, Any]], path: Path) -> None:
     require("to write .parquet", "pyarrow")
     import pyarrow as pa
     from pyarrow import parquet
 
     whole, text = pa.int64(), pa.string()
-    types = (text, text, whole, whole, whole, text, whole, text, pa.float64())
-    schema = pa.schema(list(zip(next(lines), types, strict=True)))
+    types = (text, text, whole, whole, whole, whole, text, whole, text, pa.float64())
+    schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     with written_whole(path) as file, parquet.ParquetWriter(file, schema) as writer:
-        for rows in _runs(lines):
-            columns = zip(*rows, strict=True)
-            writer.write_table(pa.table([pa.array(one, of) for one, of in zip(columns, types, strict=True)], schema=schema))
-
-
-def _runs(lines: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    run = []
-    for line in lines:
-        run.append(line)
-        if len(run) == ROWS:
-            yield run
-            run = []
-    if run:
-        yield run
+        for part in parts:
+            columns = [pa.array(part[name], of) for name, of in zip(COLUMNS, types, strict=True)]
+            writer.write_table(pa.table(columns, schema=schema))
 
 
 def _picture(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.amounts import bytes_text
-from regard.arguments import text, truth, whole_number
+from regard.arguments import number, text, truth, whole_number
 from regard.axes.axis import Axis, checked_axis
 from regard.errors import DtypeError, TooLargeError, in_short
 from regard.maps.checks import AXES
@@ -20,6 +20,7 @@ from regard.maps.grouped import Asked as Grouping
 from regard.maps.grouped import grouped
 from regard.maps.indexing import Choice, Index, Tile, as_choice, chosen, narrow, spread, tile_places
 from regard.maps.inputs import dense_from, factors_from
+from regard.maps.long_table import data_frame
 from regard.maps.moving import Mover
 from regard.maps.narrowed_factors import narrowed_factors
 from regard.maps.products import TransposedMap, times
@@ -289,6 +290,29 @@ class AttentionMap(MapStatistics, Pictured):
                 "(amap[b, h, i0:i1, j0:j1]), a statistic (amap.received(), amap.entropy()), or raise max_bytes="
             )
         return self._view.weights()
+
+    def to_pandas(self, above: float = 0.0) -> Any:
+        """A line for each weight: map, kind, layer, batch, head, query, query_label, key, key_label, weight.
+
+        Queries and keys are counted from the first of the text, padding is left out; heads are the model's numbers.
+
+        Args:
+            above: weights that are larger; of a row that sums to 1, fewer than 1 / above are.
+
+        Returns:
+            A pandas DataFrame, read in one pass.
+
+        Raises:
+            ImportError: pandas is not installed.
+            TooLargeError: it may have more than 16 million lines.
+
+        Example:
+            >>> amap = AttentionMap.from_dense(torch.tensor([[0.75, 0.25], [0.0, 1.0]]))
+            >>> amap.queries = amap.keys = ["a", "b"]
+            >>> amap.to_pandas(above=0.5)[["query_label", "key_label", "weight"]].values.tolist()
+            [['a', 'a', 0.75], ['b', 'b', 1.0]]
+        """
+        return data_frame(self, number("above", above, least=0, most=1, advice="weights are shares of a row"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The whole map as a numpy array, within ``dense``'s limit."""
