@@ -357,3 +357,13 @@ def test_hints_are_counted(number):
 def test_public_names_are_sorted():
     assert lessons.__all__ == sorted(lessons.__all__)
     assert all(hasattr(lessons, name) for name in lessons.__all__)
+
+
+@pytest.mark.parametrize("now", ["(((", "  one = (\n    two\nthree"])
+def test_an_answer_whose_file_was_changed_since_is_checked(tmp_path, now):
+    path = tmp_path / "answer.py"
+    path.write_text(now, encoding="utf-8")
+    wrong = "def wrong(scores):\n    return scores.masked_fill(~torch.ones_like(scores).bool().tril(), -torch.inf).softmax(-1)"
+    made = {"torch": torch}
+    exec(compile(wrong, str(path), "exec"), made)  # noqa: S102
+    assert not lessons.check("causal mask", made["wrong"])

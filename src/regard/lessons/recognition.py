@@ -1,6 +1,7 @@
 """Which known mistake gives an answer's numbers; and whether they say that it was made."""
 
 import inspect
+from tokenize import TokenError
 from typing import NamedTuple
 
 from regard.lessons.answers import Outcome, alike, close, outcome, tensors
@@ -116,8 +117,8 @@ def _numbers(came: Outcome) -> bool:
 
 
 def _source(function: AnyFunction) -> str | None:
-    """The text of an answer, where it can be had: not that of a layer that is called, or of what was typed at a prompt."""
+    """The text of an answer, where it can be had: not of a layer that is called, of what was typed at a prompt, or changed since."""
     try:
         return inspect.getsource(function)
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError, TokenError):
         return None

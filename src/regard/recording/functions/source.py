@@ -6,6 +6,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from functools import lru_cache, partial
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 
@@ -37,7 +38,7 @@ def reads_of(function: Callable[..., Any]) -> Reads | None:
     """
     try:
         (written,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
+    except (OSError, TypeError, SyntaxError, TokenError, ValueError):  # also of a file that was changed since
         return None
     if not isinstance(written, ast.FunctionDef):
         return None
