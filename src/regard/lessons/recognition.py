@@ -117,7 +117,7 @@ def _numbers(came: Outcome) -> bool:
 
 
 def _source(function: AnyFunction) -> str | None:
-    """The text of an answer, where it can be had: not of a layer that is called, of what was typed at a prompt, or changed since."""
+    """The text of an answer; None of a layer that is called, of what was typed at a prompt, or was changed since."""
     try:
         return inspect.getsource(function)
     except (OSError, TypeError, SyntaxError, TokenError):
