@@ -39,7 +39,9 @@ PLACES = {
     },
     "4_long_context": {
         "cost-exercise": ("online softmax", "flash attention", "flash backward", "kv cache"),
-        "induction-map-see": ("induction score",),
+    },
+    "6_a_small_transformer_that_writes": {
+        "training": ("induction score",),
     },
 }
 """After which cell of which notebook the exercises stand."""

@@ -29,6 +29,7 @@ LEARNED = {
     "1_introduction": ("reverser-check", "reverser-map-check"),
     "2_types_of_attention": ("length-check", "documents-check", "sinks-check", "recall-check", "summary"),
     "4_long_context": ("long-check",),
+    "6_a_small_transformer_that_writes": ("curve-check", "write-check", "looking-lens-check", "looking-check"),
 }
 """Cells that check what a model has learned, or what only a long text shows. `make test` trains for a few steps and reads
 shorter texts; `make test-all` does as notebooks say."""
