@@ -80,15 +80,45 @@ def passages_read() -> Drawing:
     return lambda theme: found.figure(theme=theme)
 
 
-DRAWINGS = {heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200, passages_read: 160}  # dots an inch
+def patches_seen() -> Drawing:
+    """Two questions about a picture, answered by a transformer that was trained to: pictures.md."""
+    from looking_model import SIDE, WORDS, painted, scene, trained
+    from regard.axes import Picture, View
+
+    model, right = trained()
+    tqdm.write(f"patches_seen: {right:.3f} of new questions answered")
+    generator = torch.Generator().manual_seed(9)
+    hits = []
+    for _ in range(50):
+        one = scene(generator)
+        with torch.no_grad(), regard.record(model) as recording:
+            model(torch.tensor([one.ids]))
+        last = len(one.ids) - 1
+        words = {f"{WORDS[one.ids[at - 1]]}? {WORDS[one.ids[at]]}": [at] for at in (last - 2, last)}
+        place = Picture((View(SIDE, SIDE, range(1, 1 + SIDE**2)),))
+        found = regard.patches(recording, words, pictures=[place])
+        for word in found.words:
+            [asked] = [patch for patch, thing in one.objects.items() if thing[0] == word.split("?")[0]]
+            hits.append(int(found.heat(word).argmax()) == asked)
+    tqdm.write(f"patches_seen: the patch that was looked at most is the one asked for in {sum(hits)} of {len(hits)}")
+    return lambda theme: found.figure([painted(one.objects)], theme=theme)
+
+
+DRAWINGS = {
+    heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200, passages_read: 160, patches_seen: 160,
+}  # fmt: skip
+"""Each with its dots an inch."""
 
 
 def main() -> None:
     """Draws them all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/images"), metavar="FOLDER")
-    folder = parser.parse_args().out
-    for make, dpi in tqdm(DRAWINGS.items(), desc="drawing", unit="picture"):
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of these drawings, such as heads")
+    asked = parser.parse_args()
+    folder = asked.out
+    chosen = {make: dpi for make, dpi in DRAWINGS.items() if asked.only is None or make.__name__ in asked.only}
+    for make, dpi in tqdm(chosen.items(), desc="drawing", unit="picture"):
         draw = make()
         for theme, ending in (("light", ""), ("dark", "-dark")):
             regard.save(draw(theme), folder / f"{make.__name__}{ending}.png", dpi=dpi)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from regard.analysis.mixtures.word_times import word_times
     from regard.analysis.passages.passages import passages
     from regard.analysis.passages.retrieval import retrieval_heads
+    from regard.analysis.pictures.overlay import overlay
+    from regard.analysis.pictures.patches import patches
     from regard.analysis.weighted.norms import norm_weighted
     from regard.analysis.weighted.relevance import gradient_weighted, relevance
     from regard.axes.spans import Spans
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from regard.mechanisms.softmax_attention import Trace, attention, trace
     from regard.recording.ablation import ablate
     from regard.recording.generation import generate
+    from regard.recording.picture_inputs import pictures
     from regard.recording.record import record
     from regard.recording.recording import Recording
     from regard.recording.recording_file import load
@@ -92,8 +95,11 @@ _HOME = {
     "mixture": "analysis.mixtures.mixture",
     "norm_weighted": "analysis.weighted.norms",
     "online_attention": "mechanisms.online_softmax",
+    "overlay": "analysis.pictures.overlay",
     "page": "viewer.page.page",
     "passages": "analysis.passages.passages",
+    "patches": "analysis.pictures.patches",
+    "pictures": "recording.picture_inputs",
     "record": "recording.record",
     "reference": "interventions.reference",
     "relevance": "analysis.weighted.relevance",
@@ -146,8 +152,11 @@ __all__ = [
     "mixture",
     "norm_weighted",
     "online_attention",
+    "overlay",
     "page",
     "passages",
+    "patches",
+    "pictures",
     "record",
     "reference",
     "relevance",

@@ -17,6 +17,7 @@ from torch.testing import assert_close
 import regard
 from regard.analysis.alignment import rank_heads
 from regard.analysis.flow import attention_flow_edges, relevance_edges, rollout_edges
+from regard.axes import Picture, View
 from regard.interventions import edges, heads, hide, layers, running_mean, scale, zero
 from regard.measures import logit_difference
 from support.tiny_models import PAD, Tokenizer, tiny
@@ -320,6 +321,9 @@ def of_mixtures(seen):
     answer, places = ([2], ([0], [1])) if seen.name == "marian" else ([3, 4], ([0, 1], [2]))
     read = regard.passages(stack(seen, sample), regard.Spans(("one", "other"), places), answer=answer)
     found += [read.mass, read.lift, read.lift_without_sinks]
+    seen_at = [Picture((View(1, 2, (0, 1)),))]
+    looked = regard.patches(stack(seen, sample), regard.Spans(("word",), (answer,)), pictures=seen_at)
+    found += [looked.heat(0), looked.shares]
     if seen.name != "marian":
         found.append(regard.retrieval_heads(stack(seen, sample), [0, 1, 2], answer=answer))
     return found
@@ -368,12 +372,14 @@ ALSO = {
     "intervene": {"interventions", "reference"},
     "sweep": {"Sweep", "measures"},
     "attribute": {"Effects"},
-    "mixture": {"contacts", "word_times", "cache", "passages", "retrieval_heads", "Spans"},
+    "mixture": {"contacts", "word_times", "cache", "passages", "retrieval_heads", "Spans", "patches"},
 }
 """Those that are asked beside it."""
 
 ELSEWHERE = {
     "generate": "tests/recording/test_generation.py: prompts padded on the left, in batches",
+    "overlay": "tests/analysis/pictures: of one sequence; those of a batch are refused",
+    "pictures": "tests/recording/test_pictures_of_prompts.py: from ids, in batches too",
     "survey_diff": "tests/surveying: from surveys alone",
     "survey": "tests/surveying: the same texts in batches of any size",
     "Survey": "likewise",

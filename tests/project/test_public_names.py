@@ -114,6 +114,7 @@ def test_public_modules_are_few():
         "regard.analysis.heads",
         "regard.analysis.mixtures",
         "regard.analysis.passages",
+        "regard.analysis.pictures",
         "regard.errors",
         "regard.interventions",
         "regard.lessons",

@@ -1,13 +1,16 @@
 """The calls of mixtures, contacts, times, and of what caches keep."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 import regard
+from regard import AttentionMap
 from regard.analysis import caching, mixtures
 from regard.axes.axis import Axis
 from regard.axes.line import Line
+from regard.axes.pictures import Picture, View
 from regard.axes.places import Patch, Seconds
 from support.calls_of_things import PICTURE, amap, call
 from support.wrong_calls import Call
@@ -47,6 +50,21 @@ class Chat:
         return {"offset_mapping": [(at, at + 1) for at in range(len(whole))]}
 
 
+def grid() -> Picture:
+    return Picture((View(1, 2, (0, 1)),))
+
+
+def looked() -> Any:
+    return regard.patches(amap(), {"one": [3], "other": [4]}, pictures=[grid()])
+
+
+def prompt() -> dict[str, Any]:
+    return {"input_ids": torch.tensor([[1, 9, 9, 5]]), "image_grid_thw": torch.tensor([[1, 2, 4]])}
+
+
+CONFIG = SimpleNamespace(image_token_id=9, vision_config=SimpleNamespace(spatial_merge_size=2))
+
+
 def timed() -> Axis:
     return Axis((Line(4, place=tuple(Seconds(at / 2, at / 2 + 0.5) for at in range(4))),))
 
@@ -74,6 +92,55 @@ CALLS: dict[str, Call] = {
         kind=None,
         sink=0.1,
     ),
+    "regard.pictures": call(
+        regard.pictures,
+        inputs=prompt,
+        config=CONFIG,
+        tokenizer=None,
+        tiles=lambda: [(1, 1)],
+        sizes=lambda: [(28, 56)],
+        item=0,
+    ),
+    "regard.patches": call(
+        regard.patches,
+        recording=lambda: [amap()],
+        answer=lambda: [3, 4],
+        pictures=lambda: [grid()],
+        heads=lambda: {(0, 1): 1.0},
+        kind=None,
+        through=lambda: AttentionMap.from_dense(torch.rand(1, 1, 2, 2).softmax(-1)),
+        queries=lambda: [0, 1],
+        sink=0.1,
+    ),
+    "regard.overlay": call(
+        regard.overlay,
+        paths=("image",),
+        shown=lambda: {"map": amap(), "scores": torch.rand(5)},
+        image=lambda: torch.zeros(4, 8, 3).numpy(),
+        queries=lambda: ["sat"],
+        head=1,
+        picture=grid,
+        title="t",
+        **PICTURE,
+    ),
+    "regard.analysis.pictures.Patches.heat": call(
+        lambda **given: looked().heat(**given), word="one", picture=0, against="words", sinks=True, shape=(2, 2)
+    ),
+    "regard.analysis.pictures.Patches.strongest": call(lambda **given: looked().strongest(**given), count=1, sinks=True),
+    "regard.analysis.pictures.Patches.figure": call(
+        lambda **given: looked().figure(**given),
+        paths=("images",),
+        images=lambda: [torch.zeros(4, 8, 3).numpy()],
+        words=lambda: ["one"],
+        pictures=lambda: [0],
+        against="words",
+        sinks=False,
+        title="t",
+        **PICTURE,
+    ),
+    "regard.axes.Picture": call(Picture, views=lambda: (View(1, 1, (0,)),), ends=lambda: (1,), seconds=(0.0, 1.0)),
+    "regard.axes.Picture.heat": call(grid().heat, weights=lambda: torch.rand(3), shape=(2, 2)),
+    "regard.axes.View": call(View, rows=1, columns=2, positions=lambda: [0, 1], box=(0.0, 0.0, 1.0, 1.0), name="whole"),
     "regard.retrieval_heads": call(
         regard.retrieval_heads, recording=lambda: [amap()], needle=lambda: [0, 1], answer=lambda: [3, 4], kind=None
     ),

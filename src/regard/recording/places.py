@@ -16,7 +16,7 @@ from regard.axes.places import Patch
 
 _NAMED = {
     "cls_token": "[CLS]", "class_token": "[CLS]", "class_embedding": "[CLS]", "distillation_token": "[DIST]",
-    "register_tokens": "register", "detection_tokens": "detection",
+    "register_tokens": "register", "detection_tokens": "detection", "dist_token": "[DIST]", "reg_token": "register",
 }  # fmt: skip
 """Positions that towers add to the patches, by the parameter that holds them; in the order in which they stand."""
 
@@ -58,10 +58,10 @@ def grids_of(module: nn.Module, given: Mapping[str, Any]) -> tuple[tuple[Grid, .
         given: the arguments of its forward.
     """
     config, sides = getattr(module, "config", None), _patch_sides(module)
-    grids = _table(given, ("grid_thw", "image_grid_thw", "video_grid_thw"), 3)
+    grids = table_of(given, ("grid_thw", "image_grid_thw", "video_grid_thw"), 3)
     if grids is not None:
         return (tuple(Grid(down, across) for times, down, across in grids for _ in range(times)),)
-    if (shapes := _table(given, ("spatial_shapes",), 2)) is not None:
+    if (shapes := table_of(given, ("spatial_shapes",), 2)) is not None:
         return tuple((Grid(down, across),) for down, across in shapes)
     pixels = next(
         (given[name] for name in ("pixel_values", "pixel_values_videos") if isinstance(given.get(name), Tensor)), None
@@ -69,7 +69,7 @@ def grids_of(module: nn.Module, given: Mapping[str, Any]) -> tuple[tuple[Grid, .
     if sides is None or pixels is None:
         return None
     down, across = sides
-    if (sizes := _table(given, ("image_sizes",), 2)) is not None:  # all pictures in one sequence
+    if (sizes := table_of(given, ("image_sizes",), 2)) is not None:  # all pictures in one sequence
         return (tuple(Grid(height // down, width // across) for height, width in sizes),)
     grid = Grid(pixels.shape[-2] // down, pixels.shape[-1] // across)
     if pixels.ndim == 4:
@@ -143,9 +143,17 @@ def leading_of(module: nn.Module) -> int:
     return len(_beside(module)[0])
 
 
+def pixels_of(module: nn.Module, positional: tuple[Any, ...]) -> dict[str, Any]:
+    """What timm's towers are given, and those of DINO's own code: pixels without a name, and a module that cuts them."""
+    first = positional[0] if positional else None
+    cuts = hasattr(getattr(module, "patch_embed", None), "patch_size") and not hasattr(module, "config")
+    return {"pixel_values": first} if cuts and isinstance(first, Tensor) and first.ndim == 4 else {}
+
+
 def _patch_sides(module: nn.Module) -> tuple[int, int] | None:
     """Height and width of a patch in pixels."""
     said = getattr(getattr(module, "config", None), "patch_size", None)
+    said = getattr(getattr(module, "patch_embed", None), "patch_size", None) if said is None else said
     if isinstance(said, int):
         return said, said
     if isinstance(said, list | tuple) and len(said) == 2:
@@ -155,7 +163,7 @@ def _patch_sides(module: nn.Module) -> tuple[int, int] | None:
 
 def _packs(given: Mapping[str, Any]) -> bool:
     """Whether a tower goes through all pictures as one sequence, which it is told as times, rows and columns."""
-    return _table(given, ("grid_thw", "image_grid_thw", "video_grid_thw"), 3) is not None
+    return table_of(given, ("grid_thw", "image_grid_thw", "video_grid_thw"), 3) is not None
 
 
 def _as_merged(module: nn.Module, grids: Sequence[Grid]) -> Places | None:
@@ -202,7 +210,7 @@ def _seen(given: Mapping[str, Any], item: int, size: int) -> tuple[bool, ...] | 
     return tuple(map(bool, mask[item].flatten().tolist()))
 
 
-def _table(given: Mapping[str, Any], names: Sequence[str], width: int) -> list[list[int]] | None:
+def table_of(given: Mapping[str, Any], names: Sequence[str], width: int) -> list[list[int]] | None:
     """Whole numbers, so many a picture, that an argument of one of these names holds."""
     for name in names:
         found = given.get(name)
@@ -284,7 +292,7 @@ def _pictures_in_text(config: Any, given: Mapping[str, Any], towers: Sequence[Gr
     made: list[tuple[list[Places], int]] = []
     count = 0
     for name, placeholder in (("image_grid_thw", "image_token_id"), ("video_grid_thw", "video_token_id")):
-        table, token = _table(given, (name,), 3), getattr(config, placeholder, None)
+        table, token = table_of(given, (name,), 3), getattr(config, placeholder, None)
         side = getattr(getattr(config, "vision_config", None), "spatial_merge_size", None)
         if table is not None and isinstance(token, int) and isinstance(side, int):
             grids = [Grid(down // side, across // side) for times, down, across in table for _ in range(times)]
@@ -300,7 +308,7 @@ def _pictures_in_text(config: Any, given: Mapping[str, Any], towers: Sequence[Gr
     kept = [grid for grid in merged if grid is not None]
     if len(kept) < len(towers):
         return []
-    if getattr(config, "image_grid_pinpoints", None) and (sizes := _table(given, ("image_sizes",), 2)) is not None:
+    if getattr(config, "image_grid_pinpoints", None) and (sizes := table_of(given, ("image_sizes",), 2)) is not None:
         return [(_tiled(kept, sizes, config), token)]
     return [([grid.places(at) for at, grid in enumerate(kept)], token)]
 

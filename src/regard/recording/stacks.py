@@ -20,7 +20,7 @@ from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.tokens import axis_of_ids, axis_of_presence, joined, with_segments
 from regard.recording.padding import looks_padded, padding_mask
-from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, with_pictures
+from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, pixels_of, with_pictures
 from regard.recording.sounds import axis_of_sound
 
 TEXT = frozenset({"input_ids", "decoder_input_ids"})
@@ -98,7 +98,8 @@ class Stacks:
 
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         """A module begins."""
-        given = {name: value for name, value in named.items() if name in {*FACTS, TYPES} and value is not None}
+        known = {name: value for name, value in named.items() if name in {*FACTS, TYPES} and value is not None}
+        given = pixels_of(module, positional) | known
         if positional and (names := _fact_names(type(module).forward)):
             given |= {names[at]: value for at, value in enumerate(positional) if names.get(at) and value is not None}
         if hasattr(held := given.pop("cache", None), "get_seq_length"):
@@ -117,9 +118,8 @@ class Stacks:
         frame = self.frames[-1] if self.frames and self.frames[-1].module is module else None
         if frame is None or not frame.given:
             return
-        first = output if isinstance(output, Tensor) else getattr(output, "last_hidden_state", None)
-        if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
-            first = output[0]
+        within = isinstance(output, tuple) and output and isinstance(output[0], Tensor)
+        first = output[0] if within else output if isinstance(output, Tensor) else getattr(output, "last_hidden_state", None)
         if frame.reads_otherwise:
             self._tell_of_pictures(frame)
             if isinstance(first, Tensor) and first.ndim == 3:
@@ -130,8 +130,8 @@ class Stacks:
         if isinstance(first, Tensor) and first.ndim == 3 and first.shape[1] == len(axis):
             key = id(first)
             self._outputs[key] = ref(first, lambda _: self._outputs.pop(key, None)), axis
-        held = getattr(output, "cache", None) or getattr(output, "past_key_values", None)
-        held = frame.given.get("past_key_values") if held is None else held
+        own = getattr(output, "cache", None) or getattr(output, "past_key_values", None)
+        held = frame.given.get("past_key_values") if own is None else own
         if held is not None and (columns := frame.axes.get("columns")) is not None:
             with suppress(TypeError):  # a plain tuple of tensors cannot be referred to weakly
                 self._caches[held] = Held(columns, frame.marks)

@@ -11,6 +11,7 @@ from torch import Tensor
 from regard.analysis.heads.visibility import visible_keys
 from regard.analysis.mixtures.mixture import Head, layers_of
 from regard.analysis.passages.answers import rows_of
+from regard.analysis.passages.sinks import SINK, sinks_of
 from regard.arguments import number, one_of, whole_number
 from regard.axes.spans import Parts, Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
 
 STATISTICS = ("lift", "lift_without_sinks", "mass", "mass_without_sinks", "density")
 """What a passage may be ranked by."""
-
-SINK = 0.05
-"""A key that so much of a row goes to, in the mean of rows that have nothing to do with the answer, may be a sink."""
-
-TIMES = 5.0
-"""It is one if that is so many times what it had if attention were spread evenly."""
-
-LISTENED = 256
-"""Rows in which sinks are looked for: evenly chosen from the second half of those before the answer."""
-
-FEWEST = 16
-"""Rows that have to see a key before it can be called a sink."""
 
 
 class Ranked(NamedTuple):
@@ -303,7 +292,7 @@ def _of_layer(amap: AttentionMap, spans: Spans, rows: tuple[int, ...], sink: flo
         belongs[list(places), at] = 1
     belongs *= torch.tensor(amap.keys.present)[:, None]  # padding is in no passage
     part = amap.select(queries=list(rows))
-    sinks = _sinks(amap, rows, sink)
+    sinks = sinks_of(amap, rows, sink)
     taken = torch.zeros(heads, size, dtype=torch.float64)  # by each key, from all rows of the answer
     for block in part.rows(progress=None):
         taken[block.heads, block.columns] += block.weights[0].double().cpu().sum(1)
@@ -327,22 +316,6 @@ def _even(part: AttentionMap, belongs: Tensor, sinks: Tensor) -> tuple[Tensor, T
         count = count - (seen[..., some] * sinks[:, None, some]) @ belongs[some]
         without += (count / count.sum(-1, keepdim=True).clamp(min=1)).sum(1)
     return with_sinks / part.shape[2], without / part.shape[2]
-
-
-def _sinks(amap: AttentionMap, rows: tuple[int, ...], sink: float) -> Tensor:
-    """Which keys are sinks of which heads, (heads, keys), by rows before the answer."""
-    before = [row for row in range(min(rows) // 2, min(rows)) if amap.queries.present[row]]
-    heard = before[:: max(1, math.ceil(len(before) / LISTENED))]
-    if len(heard) < FEWEST:
-        return torch.zeros(amap.shape[1], amap.shape[3], dtype=torch.bool)
-    part = amap.select(queries=heard)
-    count = even = torch.zeros(1, amap.shape[3], dtype=torch.float64)  # rows that see each key, and its even share of them
-    for _, seen in visible_keys(part):
-        seen = seen.double()
-        count = count + seen.sum(1)
-        even = even + (seen / seen.sum(-1, keepdim=True).clamp(min=1)).sum(1)
-    taken = part.received()[0].double().cpu()
-    return (taken >= sink * count) & (taken >= TIMES * even) & (count >= FEWEST)
 
 
 def _widened(values: Tensor, heads: int) -> Tensor:

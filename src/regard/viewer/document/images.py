@@ -2,19 +2,15 @@
 
 import base64
 import io
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from regard.arguments import whole_number
 from regard.axes.axis import Axis
 from regard.axes.places import Patch
-from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError, in_short
+from regard.errors import OptionError, in_short
+from regard.figures.opened_pictures import opened
 from regard.maps.attention_map import AttentionMap
 from regard.viewer.document.subjects import ShownMap
 
@@ -68,7 +64,7 @@ def picture_info(image: Any) -> dict[str, Any]:
     Raises:
         FileFormatError, ShapeError, DtypeError, OptionError, OSError: no picture.
     """
-    picture = _opened(image).convert("RGB")
+    picture = opened(image).convert("RGB")
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     files = []
     for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 88})):
@@ -173,39 +169,3 @@ def _checked(grid: tuple[int, int]) -> tuple[int, int]:
         raise OptionError(f"grid: expected (patches down, patches across), got {in_short(grid)}; for example grid=(14, 14)")
     rows, columns = (whole_number("grid", side, 1, advice="for example grid=(14, 14)") for side in grid)
     return rows, columns
-
-
-def _opened(image: Any) -> Any:
-    """As an image of Pillow's, which comes with matplotlib."""
-    from PIL import Image, UnidentifiedImageError
-
-    if isinstance(image, Image.Image):
-        return image
-    if isinstance(image, np.ndarray) or hasattr(image, "__array__"):
-        return Image.fromarray(_bytes_of_pixels(np.asarray(image)))
-    if not isinstance(image, str | os.PathLike | bytes):
-        raise DtypeError(
-            f"image: expected a path, bytes, an array (height, width, 3) or an image of Pillow's, got {type(image).__name__}"
-        )
-    try:
-        opened = Image.open(io.BytesIO(image) if isinstance(image, bytes) else Path(image))
-        opened.load()
-    except UnidentifiedImageError as error:
-        what = f"{len(image)} bytes" if isinstance(image, bytes) else repr(str(image))
-        raise FileFormatError(f"image: expected a picture such as PNG or JPEG, got {what} of another format") from error
-    return opened
-
-
-def _bytes_of_pixels(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ShapeError(f"image: expected an array (height, width, 3), got {pixels.shape}; move the colours to the last axis")
-    if pixels.dtype == np.uint8:
-        return pixels
-    if not np.issubdtype(pixels.dtype, np.floating):
-        raise DtypeError(f"image: expected bytes, or numbers from 0 to 1, got {pixels.dtype}; convert with .astype(np.uint8)")
-    if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
-        raise OptionError(
-            f"image: expected numbers from 0 to 1, got {pixels.min():g} to {pixels.max():g}; undo the model's normalisation"
-        )
-    made: NDArray[np.uint8] = np.rint(pixels * 255).astype(np.uint8)
-    return made

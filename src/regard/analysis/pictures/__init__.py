@@ -1,0 +1,6 @@
+"""Where in its pictures a model looked: words of an answer to patches, any query over a picture. ``__all__`` is public."""
+
+from regard.analysis.pictures.overlay import overlay
+from regard.analysis.pictures.patches import Patches, Share, Sink, patches
+
+__all__ = ["Patches", "Share", "Sink", "overlay", "patches"]
