@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.arguments import dense_tensor
-from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError
+from regard.errors import DtypeError, FileFormatError, OptionError, ShapeError, in_short
+from regard.files import as_path, refusal
 
 
 def opened(image: Any) -> Any:
@@ -42,6 +43,12 @@ def opened(image: Any) -> Any:
     except UnidentifiedImageError as error:
         what = f"{len(image)} bytes" if isinstance(image, bytes) else repr(str(image))
         raise FileFormatError(f"image: expected a picture such as PNG or JPEG, got {what} of another format") from error
+    except OSError as error:
+        if not isinstance(image, bytes) and error.errno is not None:
+            raise refusal("read", error.errno, as_path(image), error.strerror or "no file") from error
+        raise FileFormatError(f"image: expected a whole picture, got one that cannot be read: {error}") from error
+    except ValueError as error:
+        raise FileFormatError(f"image: expected a picture, got {in_short(image)}: {error}; give a path or bytes") from error
     return opened
 
 

@@ -222,6 +222,8 @@ class Patches(Pictured):
         look: dict[str, Any] = {"width": width, "font": font, "theme": theme, "ax": ax}
         asked = range(min(8, len(self.words))) if words is None else several("words", words, "words or their numbers")
         chosen = [self._word(word) for word in asked]
+        if not chosen:
+            raise OptionError("words: expected at least one, got none; leave it out for the first eight")
         return patches_figure(self, images, chosen, self._pictures(pictures), against=against, sinks=sinks, title=title, **look)
 
     def _word(self, word: str | int) -> int:
@@ -236,8 +238,10 @@ class Patches(Pictured):
         if asked is None:
             most = 10
             return list(range(count)) if count <= most else [at * (count - 1) // (most - 1) for at in range(most)]
-        last = count - 1
-        return [whole_number("pictures", one, 0, last) for one in several("pictures", asked, "numbers of pictures")]
+        chosen = [whole_number("pictures", one, 0, count - 1) for one in several("pictures", asked, "numbers of pictures")]
+        if not chosen:
+            raise OptionError("pictures: expected at least one, got none; leave it out for all")
+        return chosen
 
     def _parts(self, word: int) -> list[float]:
         """What the chosen heads give to each picture and to the rest."""
