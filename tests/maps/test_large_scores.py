@@ -10,6 +10,7 @@ from torch.testing import assert_close
 from regard import AttentionMap
 from regard.errors import ScoreError
 from regard.maps import key_norms, view
+from regard.maps import products_alike as products
 from regard.maps.key_norms import KeyNorms
 from regard.maps.products_alike import LEAST, are_alike, products_alike, products_in_order
 from regard.maps.reading.rounding import FAR, FINE, rounding, sizes
@@ -93,7 +94,6 @@ def long_rows(request, monkeypatch):
             monkeypatch.setattr(f"regard.maps.reading.key_chunks.{name}", size)
         for name in ("POOLED_ROW", "POOLED_CELL"):
             monkeypatch.setattr(view, name, 1)
-        monkeypatch.setattr("regard.maps.statistics.summary.RUN", 4)
     return request.param
 
 
@@ -237,6 +237,42 @@ def test_scores_are_alike_in_any_company(dim):
     for rows, columns in places:
         assert torch.equal(products_alike(query[:, :, rows], key[:, :, columns]), whole[:, :, rows, columns])
     assert LEAST < 61
+
+
+@pytest.fixture
+def either_kernel():
+    """The choice of a kernel is made anew, here and afterwards."""
+    products._linear_is_better.cache_clear()
+    yield
+    products._linear_is_better.cache_clear()
+
+
+@pytest.mark.usefixtures("either_kernel")
+@pytest.mark.parametrize("clearly", [0.0, math.inf], ids=["mm", "the other if it is there"])
+def test_no_number_depends_on_the_kernel_of_products(clearly, monkeypatch):
+    monkeypatch.setattr(products, "CLEARLY", clearly)
+    for rows, columns, dim in ((2, 30, 64), (16, 16, 64), (61, 503, 64), (200, 17, 80), (31, 40, 17)):
+        query, key = torch.randn(rows, dim), torch.randn(columns, dim)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found, written = products.product(query, key), products.product(query, key, out=torch.empty(rows, columns))
+        assert torch.equal(found, torch.mm(query, key.T, out=torch.empty(rows, columns)))
+        assert torch.equal(written, found)
+    assert not products._linear_is_better(64, torch.get_num_threads()) or clearly
+
+
+@pytest.mark.usefixtures("either_kernel")
+@pytest.mark.parametrize("wrong", ["other numbers", "no such operation", "other arguments"])
+def test_a_kernel_that_is_not_as_it_was_is_left_alone(wrong, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("expected at most 7 arguments")
+
+    given = {"other numbers": lambda query, key: query @ key.T + 1e-6, "other arguments": refuse}
+    monkeypatch.setattr(products, "CLEARLY", math.inf)
+    if wrong == "no such operation":
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    else:
+        monkeypatch.setattr(products, "_linear", given[wrong])
+    assert not products._linear_is_better(64, torch.get_num_threads())
 
 
 @pytest.mark.parametrize("size", [9.0, 40.0])

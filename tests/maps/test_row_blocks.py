@@ -9,15 +9,16 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from regard import AttentionMap
+from regard import AttentionMap, masks
 from regard.errors import ScoreError
 from regard.maps import view
 from regard.maps.reading import key_chunks, timing
 from regard.maps.reading.key_chunks import KeyChunks
 from regard.maps.reading.long_rows import LongRows
 from regard.maps.reading.parts import blocks
+from regard.maps.reading.pooling import cells_of, put_together
 from regard.maps.reading.row_scores import RowScores
-from regard.maps.statistics.cells import edges
+from regard.maps.statistics.strongest import largest
 from regard.masks import Mask, causal, window
 from regard.masks.extents import visible
 from support.kinds_of_maps import KINDS, OfFactors
@@ -26,14 +27,14 @@ from support.mask_rules import BATCH, HEADS, KEYS, QUERIES, RULES
 from witnesses.attention import dense_attention
 
 
-@pytest.fixture(params=[(1, 2), (4, 3)], ids=["runs of 2", "runs of 3"])
+@pytest.fixture(params=[(1, 1), (2, 8)], ids=["single rows", "two rows of heads"])
 def long_rows(request, monkeypatch):
-    """Every row counts as long; blocks of few rows, runs of few keys; gives the list of what was read that way."""
-    rows, run = request.param
+    """Every row counts as long; blocks of few rows, of one head or of several; gives the list of what was read that way."""
+    rows, all_rows = request.param
     read, whole = [], LongRows.read
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
-    monkeypatch.setattr("regard.maps.statistics.summary.RUN", run)
-    monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", rows * 11 * 8)
+    monkeypatch.setattr(view, "ROWS", rows)
+    monkeypatch.setattr("regard.maps.reading.parts.BLOCK_BYTES", all_rows * 11 * 8)
     monkeypatch.setattr(LongRows, "read", lambda self, *at: read.append(at) or whole(self, *at))
     return read
 
@@ -249,6 +250,74 @@ def test_long_rows_that_are_no_numbers_are_named(long_rows):
     assert long_rows
 
 
+def test_what_a_mask_hides_may_be_no_number(long_rows):
+    query, key = torch.randn(1, 2, 5, 4), torch.randn(1, 2, 11, 4)
+    bias = torch.zeros(1, 1, 5, 11)
+    keep = torch.ones(1, 11, dtype=torch.bool)
+    keep[0, [3, 10]] = False
+    expected = AttentionMap(query, key, masks.padding(keep)).summary(topk=3, pool=(2, 3))
+    poisoned = key.clone()
+    poisoned[:, :, 3], bias[..., 10] = torch.nan, torch.inf
+    found = AttentionMap(query, poisoned, masks.padding(keep), bias=bias).summary(topk=3, pool=(2, 3))
+    assert torch.equal(found.received, expected.received)
+    assert torch.equal(found.pool, expected.pool)
+    assert torch.equal(found.topk.keys, expected.topk.keys)
+    assert long_rows
+
+
+def test_heads_are_read_together_where_nothing_tells_them_apart(monkeypatch):
+    monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
+    query, key = torch.randn(1, 4, 5, 4), torch.randn(1, 2, 11, 4)
+    loud = query.clone()
+    loud[:, 2] *= 1e4
+    apart = masks.from_tensor(torch.rand(1, 4, 5, 11) > 0.2)
+    for heads, amap in (
+        ([4], AttentionMap(query, key, causal=True)),
+        ([1, 1, 1, 1], AttentionMap(loud, key)),
+        ([1, 1, 1, 1], AttentionMap(query, key, apart)),
+        ([1, 1], AttentionMap(query, key).select(heads=[3, 1])),
+        ([2], AttentionMap(query, key).select(heads=slice(1, 3))),
+    ):
+        together = []
+        for rows in amap.rows(entropy=True):
+            together.append(rows.weights.shape[1])
+            assert_close(rows.weights, amap[:, rows.heads, rows.queries, rows.columns], rtol=0, atol=1e-5)
+            assert_close(rows.largest, rows.weights.amax(3))
+        assert together == heads
+
+
+@pytest.mark.parametrize("keys", [5, 64, 129, 500, 512, 1021, 2048, 2500, 9001])
+@pytest.mark.parametrize("k", [1, 3, 8, 17, 64, 300])
+def test_the_largest_of_many_numbers(keys, k):
+    generator = torch.Generator().manual_seed(keys)
+    for numbers in (
+        torch.randint(2**31 - 1, (7, keys), generator=generator),
+        torch.randint(9, (7, keys), generator=generator),  # most are equal
+        torch.zeros(7, keys, dtype=torch.int64),
+        torch.arange(7 * keys).view(7, keys),
+    ):
+        for dtype in (torch.int32, torch.int64):
+            given, few = numbers.to(dtype), min(k, keys)
+            values, places = largest(given, few)
+            assert torch.equal(values, given.topk(few, dim=1).values)
+            assert torch.equal(given.gather(1, places), values)
+            assert all(len(set(row)) == few for row in places.tolist())
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_neighbours_are_put_together(how):
+    values = torch.randn(3, 11, 2, generator=torch.Generator().manual_seed(0))
+    bounds = [0, 3, 6, 7, 9, 11, 14]
+    for start in range(11):
+        for stop in range(start, 12):
+            cells, counts = cells_of(bounds, slice(start, stop))
+            found = put_together(values[:, start:stop], counts, 1, how)
+            assert found.shape[1] == cells.stop - cells.start == len(counts)
+            for at, cell in enumerate(range(cells.start, cells.stop)):
+                part = values[:, max(start, bounds[cell]) : min(stop, bounds[cell + 1])]
+                assert_close(found[:, at], part.sum(1) if how == "mean" else part.amax(1))
+
+
 @pytest.mark.parametrize("mask", [mask for mask, _ in RULES], ids=repr)
 def test_what_a_mask_lets_rows_see(mask):
     dense = mask.dense(BATCH, HEADS, QUERIES, KEYS)
@@ -276,8 +345,8 @@ def test_only_what_is_visible_is_computed(monkeypatch):
     query = torch.randn(1, 1, 64, 4, generator=torch.Generator().manual_seed(0))
     for rule in (causal(), window(20)):
         amap = AttentionMap(query, query, watched(rule))
-        widths = [rows.weights.shape[3] for rows in amap.view.rows("", run=4)]
-        assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.pattern.name == "causal" else [8, 16, 24, 28, 28, 28, 28, 28])
+        widths = [rows.weights.shape[3] for rows in amap.rows()]
+        assert widths == ([8, 16, 24, 32, 40, 48, 56, 64] if rule.pattern.name == "causal" else [8, 16, 24, 27, 27, 27, 27, 27])
         assert max(len(keys) for keys in asked) < 28
         asked.clear()
 
@@ -291,9 +360,9 @@ def test_chunks_hold_only_what_is_visible(monkeypatch):
         pattern.sees = lambda *at: asked.append(at[2].numel() * at[3].numel()) or rule.pattern.sees(*at)
         return Mask.of(pattern)
 
-    def counted(scores, start, keys, out):
+    def counted(scores, start, keys, out, *at, **how):
         computed.append(out.numel())
-        write(scores, start, keys, out)
+        write(scores, start, keys, out, *at, **how)
 
     monkeypatch.setattr("regard.maps.reading.long_rows.LONG_ROW", 1)
     for name, size in (("ROWS", 16), ("KEYS", 8), ("APART", 4)):
@@ -313,11 +382,14 @@ def test_chunks_hold_only_what_is_visible(monkeypatch):
         asked.clear(), computed.clear()
 
 
-def test_blocks_end_where_high_cells_do():
-    heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**13, edges(300, 4))]
-    assert heights == [75] * 4
-    heights = [rows.stop - rows.start for _, _, rows in blocks(1, 1, 300, 2**17, edges(300, 4))]
-    assert heights == [16, 16, 16, 16, 11] * 4
+def test_blocks_fit_their_memory_and_hold_heads_where_rows_are_few():
+    def sizes(*shape, most_rows=None):
+        return [tuple(part.stop - part.start for part in block) for block in blocks(*shape, most_rows=most_rows)]
+
+    assert sizes(1, 5, 300, 2**13) == [(1, 1, 256), (1, 1, 44)] * 5
+    assert sizes(1, 5, 300, 2**17) == [(1, 1, 16)] * 18 + [(1, 1, 12)] + ([(1, 1, 16)] * 18 + [(1, 1, 12)]) * 4
+    assert sizes(2, 20, 300, 2**9, most_rows=256) == [(1, 16, 256), (1, 16, 44), (1, 4, 256), (1, 4, 44)] * 2
+    assert sizes(3, 4, 100, 2**9) == [(3, 4, 100)]
 
 
 def test_a_long_pass_says_how_long_it_will_take(monkeypatch):

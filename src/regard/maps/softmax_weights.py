@@ -80,7 +80,7 @@ class SoftmaxWeights:
                 for one, head, some in itertools.product(batch, heads, row_groups(rows)):
                     with self.factors.guard():
                         found = chunks.denominators(one, head, rows[some])
-                    self.remember(one, head, rows[some], found)
+                    self.remember(one, range(head, head + 1), rows[some], found)
             else:
                 for some, read, way in self._places_of_one_rounding(batch, heads):
                     for b, h, q in blocks(len(some), len(read), len(rows), self.shape[3]):
@@ -119,9 +119,9 @@ class SoftmaxWeights:
         with self.factors.guard():
             return is_far(self.factors.within, batch, heads, queries)
 
-    def remember(self, batch: int, head: int, queries: Positions, denominators: Tensor) -> None:
-        """Keep the denominators of some rows of one head, (queries,)."""
-        self._table()[batch, head][index(queries)] = denominators
+    def remember(self, batch: int, heads: range, queries: Positions, denominators: Tensor) -> None:
+        """Keep the denominators of some rows of neighbouring heads, (heads, queries)."""
+        self._table()[batch, heads.start : heads.stop][:, index(queries)] = denominators
 
     def _table(self) -> Tensor:
         table: Tensor | None = self.__dict__.get("_denominators")

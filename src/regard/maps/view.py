@@ -14,7 +14,7 @@ from regard.axes.axis import Axis
 from regard.maps.factors import Factors
 from regard.maps.indexing import Choice, narrow
 from regard.maps.reading.key_chunks import KeyChunks, row_groups
-from regard.maps.reading.long_rows import RUN, LongRows, is_long
+from regard.maps.reading.long_rows import ROWS, LongRowBlock, LongRows, is_long
 from regard.maps.reading.parts import Block, PooledRows, Pooling, Rows, blocks
 from regard.maps.reading.timing import predicted_seconds, with_progress
 from regard.maps.softmax_weights import SoftmaxWeights
@@ -123,7 +123,7 @@ class MapView:
         return self.source.factors if isinstance(self.source, SoftmaxWeights) else None
 
     @torch.no_grad()
-    def rows(self, progress: str | None, *, entropy: bool = False, run: int = RUN, edges: Sequence[int] = ()) -> Iterator[Rows]:
+    def rows(self, progress: str | None, *, entropy: bool = False) -> Iterator[Rows]:
         """Blocks of whole rows. The weights of a block are good until the next one is asked for.
 
         Long rows of factors are read on a path of their own (``long_rows.py``), everything else as tiles.
@@ -131,11 +131,9 @@ class MapView:
         Args:
             progress: name of a bar, which shows where a pass takes longer than a second; None for no bar.
             entropy: whether it is wanted.
-            run: keys of which the largest weight is found.
-            edges: queries where a block has to end, from 0 to the last.
         """
-        read = self._reader(entropy, run)
-        for block in with_progress(list(blocks(*self.shape, edges)), progress, math.prod(self.shape), read):
+        read = self._reader(entropy)
+        for block in with_progress(self._blocks(), progress, math.prod(self.shape), read):
             yield from read(block)
 
     def pooled(self, edges: Sequence[int], ways: Sequence[Pooling], *, known: bool = False) -> Iterator[PooledRows] | None:
@@ -162,7 +160,10 @@ class MapView:
         """Seconds that a pass will take here, from a sample of its blocks: of whole rows, or pooled between edges, if given."""
         if edges and isinstance(self.source, SoftmaxWeights):
             return predicted_seconds(self._single_rows(), self._pooler(self.source, edges, ("mean",)))
-        return predicted_seconds(list(blocks(*self.shape)), self._reader(entropy=True, run=RUN))
+        return predicted_seconds(self._blocks(), self._reader(entropy=True))
+
+    def _blocks(self) -> list[Block]:
+        return list(blocks(*self.shape, most_rows=ROWS if self._is_much_of_long_rows() else None))
 
     def _is_whole_long_rows(self) -> bool:
         keys = self.source.shape[3]
@@ -171,7 +172,8 @@ class MapView:
     def _is_much_of_long_rows(self) -> bool:
         """Whether reading rows whole, and taking these keys of them, costs less than their sums and then the weights."""
         keys, size = self.keys, self.source.shape[3]
-        return is_long(size) and isinstance(keys, range) and keys.step == 1 and 2 * len(keys) >= size
+        much = isinstance(keys, range) and keys.step == 1 and 2 * len(keys) >= size
+        return much and is_long(size) and isinstance(self.source, SoftmaxWeights)
 
     def _of_view(self, columns: slice, weights: Tensor) -> tuple[slice, Tensor]:
         """Of weights of some of the source's keys those of the view's, and where they stand in it."""
@@ -179,28 +181,33 @@ class MapView:
         start, stop = max(columns.start, first), max(columns.start, first, min(columns.stop, self.keys[-1] + 1))
         return slice(start - first, stop - first), weights[..., start - columns.start : stop - columns.start]
 
-    def _reader(self, entropy: bool, run: int) -> Callable[[Block], Iterator[Rows]]:
+    def _reader(self, entropy: bool) -> Callable[[Block], Iterator[Rows]]:
         """How a block of the view becomes rows."""
         source = self.source
         if isinstance(source, SoftmaxWeights) and self._is_much_of_long_rows():
             whole = self._is_whole_long_rows()
-            long_rows = LongRows(source.factors.within, run, entropy=entropy and whole)
+            long_rows = LongRows(source.factors.within, entropy=entropy and whole)
 
             def long(block: Block) -> Iterator[Rows]:
-                b, h, q = block  # of one sequence and head, but where few rows are read
-                for one, head in product(range(b.start, b.stop), range(h.start, h.stop)):
-                    at = self.batch[one], self.heads[head], self.queries[q]
+                b, h, q = block
+                for one in range(b.start, b.stop):
+                    sequence, queries, first = self.batch[one], self.queries[q], h.start
                     with source.factors.guard():
-                        found = long_rows.read(*at)
-                    if found.denominators is not None:
-                        source.remember(*at, found.denominators)
-                    places = slice(one, one + 1), slice(head, head + 1), q
-                    if whole:
-                        yield Rows(*places, found.columns, found.weights, found.entropy, found.maxima)
-                        continue
-                    columns, weights = self._of_view(found.columns, found.weights)
-                    nats = torch.special.entr(weights).sum(3) if entropy else None
-                    yield Rows(*places, columns, weights, nats, None)
+                        together = long_rows.together(sequence, self.heads[h], queries)
+                    for heads in together:
+                        with source.factors.guard():
+                            found = long_rows.read(sequence, heads, queries)
+                        if found.denominators is not None:
+                            source.remember(sequence, heads, queries, found.denominators)
+                        yield of_block((slice(one, one + 1), slice(first, first + len(heads)), q), found)
+                        first += len(heads)
+
+            def of_block(places: Block, found: LongRowBlock) -> Rows:
+                weights, nats = found.weights[None], found.entropy
+                if whole:
+                    return Rows(*places, found.columns, weights, None if nats is None else nats[None], found.largest[None])
+                columns, weights = self._of_view(found.columns, weights)
+                return Rows(*places, columns, weights, torch.special.entr(weights).sum(3) if entropy else None)
 
             return long
 
@@ -208,7 +215,7 @@ class MapView:
             b, h, q = block
             weights = source.weights(self.batch[b], self.heads[h], self.queries[q], self.keys)
             nats = torch.special.entr(weights).sum(3) if entropy else None
-            yield Rows(b, h, q, slice(0, len(self.keys)), weights, nats, None)
+            yield Rows(b, h, q, slice(0, len(self.keys)), weights, nats)
 
         return general
 
@@ -245,7 +252,7 @@ class MapView:
             with source.factors.guard():
                 cells, denominators = chunks.cells(*at, ends, ways)
             if denominators is not None:
-                source.remember(*at, denominators)
+                source.remember(at[0], range(at[1], at[1] + 1), at[2], denominators)
             yield PooledRows(b, h, q, cells)
 
         return read

@@ -11,4 +11,5 @@ def even_softmax(scores: Tensor, out: Tensor | None = None) -> Tensor:
     """Weights of whole rows along the last axis, into ``out`` where it is given."""
     weights = torch.softmax(scores, -1, out=out)
     sums = weights.sum(-1, keepdim=True)  # in pairs of pairs, so that errors stay small
-    return weights.div_(sums) if bool(((sums - 1).abs() > CLOSE).any()) else weights
+    off = (sums - 1).abs() > CLOSE
+    return weights.div_(torch.where(off, sums, 1)) if bool(off.any()) else weights

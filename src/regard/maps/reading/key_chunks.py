@@ -5,9 +5,7 @@ Each chunk has its own softmax and logsumexp; the logsumexp of those is the row'
 not: of them only 16 fit the same memory. So denominators are computed, and pooled pictures.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor
 from regard.maps.factors import Factors
 from regard.maps.reading.even_softmax import even_softmax
 from regard.maps.reading.parts import Pooling
+from regard.maps.reading.pooling import cells_of, put_together
 from regard.maps.reading.rounding import Rounding, rounding, wide_dtype
 from regard.maps.reading.row_scores import RowScores
 from regard.positions import Positions
@@ -56,10 +55,10 @@ class KeyChunks:
     def denominators(self, batch: int, head: int, rows: Positions, *, exact: bool = False) -> Tensor:
         """The denominators of at most ``ROWS`` rows, (rows,), in double precision; ``exact`` where scores are so as well."""
         way = Rounding(wide_dtype(self.factors)) if exact else rounding(self.factors, batch, head, rows, whole=False)
-        scores = RowScores(self.factors, batch, head, rows, way)
+        scores = RowScores(self.factors, batch, range(head, head + 1), rows, way)
         whole = self._together(scores, list(self._read_sums(scores)))
         found = whole.top + whole.rest
-        return found if way.mean is None else found + scores.of_mean_key()
+        return found if way.mean is None else found + scores.of_mean_key()[0]
 
     def cells(
         self, batch: int, head: int, rows: Positions, edges: Sequence[int], ways: Sequence[Pooling]
@@ -76,7 +75,8 @@ class KeyChunks:
         Returns:
             (rows, cells) for each way, and the rows' denominators, (rows,); None where other reads are computed in another way.
         """
-        scores = RowScores(self.factors, batch, head, rows, rounding(self.factors, batch, head, rows, whole=True))
+        way = rounding(self.factors, batch, head, rows, whole=True)
+        scores = RowScores(self.factors, batch, range(head, head + 1), rows, way)
         parts = [(chunk.top, chunk.rest, *_pooled(chunk.columns, chunk.weights, edges, ways)) for chunk in self._read(scores)]
         whole = self._together(scores, [(top, rest) for top, rest, *_ in parts])
         divisors = whole.rest.masked_fill(whole.rest == -torch.inf, torch.inf)  # a row without visible keys has weights 0
@@ -86,7 +86,8 @@ class KeyChunks:
             for part in pooled:
                 part.mul_(worth)
             _add_cells(found, cells, pooled, ways)
-        return found, scores.denominators(whole.top + whole.rest)
+        denominators = scores.denominators((whole.top + whole.rest)[None])
+        return found, None if denominators is None else denominators[0]
 
     def _nothing(self, rows: int, cells: int) -> Tensor:
         return torch.zeros(rows, cells, dtype=self.factors.dtype, device=self.factors.device)
@@ -114,9 +115,10 @@ class KeyChunks:
             (rows, cells) for each way.
         """
         divisors = denominators.masked_fill(denominators == -torch.inf, torch.inf)[:, None]
-        scores = RowScores(self.factors, batch, head, rows, rounding(self.factors, batch, head, rows, whole=False))
+        way = rounding(self.factors, batch, head, rows, whole=False)
+        scores = RowScores(self.factors, batch, range(head, head + 1), rows, way)
         if scores.rounding.mean is not None:
-            divisors = divisors - scores.of_mean_key()[:, None]
+            divisors = divisors - scores.of_mean_key()[0, :, None]
         near = divisors.to(self.factors.dtype)
         rest = (divisors - near).nan_to_num_(nan=0).to(self.factors.dtype)
         found = [self._nothing(len(rows), len(edges) - 1) for _ in ways]
@@ -124,14 +126,15 @@ class KeyChunks:
         step = _step(scores)
         for start in range(max(edges[0], scores.extent.start), last, step):
             keys = scores.keys(start, min(start + step, last))
-            weights = self._space("weights", len(rows), len(keys))
-            wide = self._space("wide", len(rows), len(keys)) if scores.wide else weights
+            stop = start + keys.shape[1]
+            weights = self._space("weights", len(rows), stop - start)
+            wide = self._space("wide", len(rows), stop - start) if scores.wide else weights
             scores.write(start, keys, out=wide)
             if scores.wide:
                 weights.copy_(wide.sub_(divisors)).exp_()
             else:
                 weights.sub_(near).sub_(rest).exp_()
-            cells, pooled = _pooled(slice(start, start + len(keys)), weights, edges, ways)
+            cells, pooled = _pooled(slice(start, stop), weights, edges, ways)
             _add_cells(found, cells, pooled, ways)
         return found
 
@@ -139,14 +142,14 @@ class KeyChunks:
         """All keys that the rows can see, as weights."""
         for columns, seen, top in self._read_scores(scores):
             weights = even_softmax(seen, out=self._space("weights", *seen.shape))
-            blind = scores.blind(top)
+            blind = scores.blind(top[None])[0]
             rest = (-weights.amax(-1).to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest is exp(top − lse)
             yield _Chunk(columns, weights, top.masked_fill(blind, 0), rest)
 
     def _read_sums(self, scores: RowScores) -> Iterator[tuple[Tensor, Tensor]]:
         """``top`` and ``rest`` of the chunks alone: the weights themselves, and what makes them even, are not needed."""
         for _, seen, top in self._read_scores(scores):
-            blind = scores.blind(top)
+            blind = scores.blind(top[None])[0]
             if not scores.wide:
                 seen.sub_(top.to(seen.dtype)[:, None])
             rest = seen.exp_().sum(-1).to(top.dtype).log()
@@ -157,9 +160,10 @@ class KeyChunks:
         extent, step, rows = scores.extent, _step(scores), len(scores.rows)
         for start in range(extent.start, extent.stop, step):
             keys = scores.keys(start, min(start + step, extent.stop))
-            seen = self._space("scores", rows, len(keys))
-            top = scores.write_less_top(start, keys, seen, self._space("wide", rows, len(keys)) if scores.wide else None)
-            yield slice(start, start + len(keys)), seen, top
+            columns = slice(start, start + keys.shape[1])
+            seen = self._space("scores", rows, keys.shape[1])
+            wide = self._space("wide", rows, keys.shape[1]) if scores.wide else None
+            yield columns, seen, scores.write_less_top(start, keys, seen, wide)
 
     def _space(self, name: str, rows: int, columns: int) -> Tensor:
         """Memory for (rows, columns) of numbers, used again; "wide" ones are in double precision."""
@@ -177,7 +181,7 @@ class KeyChunks:
         top = seen.amax(0)
         top = top.masked_fill(top == -torch.inf, 0)
         rest = (seen - top + rests).logsumexp(0)
-        return _Denominators(top, scores.with_sinks(rest, top))
+        return _Denominators(top, scores.with_sinks(rest[None], top[None])[0])
 
 
 def _step(scores: RowScores) -> int:
@@ -187,15 +191,8 @@ def _step(scores: RowScores) -> int:
 
 def _pooled(columns: slice, weights: Tensor, edges: Sequence[int], ways: Sequence[Pooling]) -> tuple[slice, list[Tensor]]:
     """Which cells these columns are part of, and their weights in each of them, (rows, cells) for each way."""
-    start, stop = columns.start, columns.stop
-    first, last = bisect_right(edges, start) - 1, bisect_left(edges, stop)
-    ends = [start, *edges[first + 1 : last], stop]
-    if len({right - left for left, right in pairwise(ends)}) == 1:  # as most are: one sum for all of them
-        runs = weights.unflatten(1, (last - first, -1))
-        return slice(first, last), [runs.sum(2) if way == "mean" else runs.amax(2) for way in ways]
-    apart = weights.tensor_split([edge - start for edge in ends[1:-1]], 1)
-    pooled = [torch.stack([run.sum(1) if way == "mean" else run.amax(1) for run in apart], 1) for way in ways]
-    return slice(first, last), pooled
+    cells, widths = cells_of(edges, columns)
+    return cells, [put_together(weights, widths, 1, way) for way in ways]
 
 
 def _add_cells(found: list[Tensor], cells: slice, pooled: list[Tensor], ways: Sequence[Pooling]) -> None:

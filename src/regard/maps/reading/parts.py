@@ -1,7 +1,6 @@
 """Which rows of a map are read together, and what is found in them."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from torch import Tensor
@@ -25,7 +24,7 @@ class Rows(NamedTuple):
     columns: slice  #: of the map's keys; no row of the block has a weight at any other
     weights: Tensor  #: (batch, heads, queries, columns)
     entropy: Tensor | None  #: (batch, heads, queries), in nats, if it was asked for
-    maxima: Tensor | None  #: (batch, heads, queries, runs): the largest weight of each run of keys, if they were found
+    largest: Tensor | None = None  #: (batch, heads, queries): the largest weight of each row, where none can be negative
 
 
 class PooledRows(NamedTuple):
@@ -37,20 +36,19 @@ class PooledRows(NamedTuple):
     cells: list[Tensor]  #: (rows, cells) for each way: sum ("mean") or maximum of the weights in each run of keys
 
 
-def blocks(batch: int, heads: int, queries: int, keys: int, edges: Sequence[int] = ()) -> Iterator[Block]:
+def blocks(batch: int, heads: int, queries: int, keys: int, most_rows: int | None = None) -> Iterator[Block]:
     """Parts of (batch, heads, queries) that cover all of it, each so small that its whole rows fit BLOCK_BYTES.
 
-    A block takes as many rows of one head as fit, then as many heads, then as many sequences: long products run fastest.
-    None of them crosses one of the ``edges`` of queries.
+    A block takes as many rows of one head as fit, but no more than ``most_rows``, then as many heads, then as many sequences:
+    long products run fastest.
     """
     rows = max(1, BLOCK_BYTES // max(1, keys * 8))
-    many_heads = max(1, rows // max(1, queries))
+    many_heads = max(1, rows // max(1, min(queries, most_rows or queries)))
     many_sequences = max(1, many_heads // max(1, heads))
     for b in _runs(batch, many_sequences):
         for h in _runs(heads, many_heads):
-            for first, last in pairwise(edges or (0, queries)):
-                for q in _runs(last - first, rows):
-                    yield b, h, slice(first + q.start, first + q.stop)
+            for q in _runs(queries, min(rows, most_rows or rows)):
+                yield b, h, q
 
 
 def _runs(size: int, step: int) -> Iterator[slice]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from regard.maps.factors import Factors
+from regard.maps.key_norms import TOGETHER
 from regard.maps.products_alike import are_alike
 from regard.positions import Positions, positions_of, take
 
@@ -55,14 +56,28 @@ def rounding(factors: Factors, batch: int, head: int, rows: Positions, *, whole:
 def rounding_of_parts(factors: Factors, batch: int, head: int) -> Rounding:
     """How parts of the rows of a head are computed: in one way for all rows, as any of them may be read together. Kept."""
     known: dict[tuple[int, int], Rounding] = factors.roundings_of_parts
+    if not known and _is_float32_alike(factors) and factors.bias is None and factors.key.numel() <= TOGETHER:
+        batches, heads, queries, _ = map(range, factors.shape)  # short maps: all heads at once
+        fine = (sizes(factors, batches, heads, queries) <= FINE).nonzero().tolist()
+        known |= {(one, other): Rounding(factors.dtype, alike=True) for one, other in fine}
     if (batch, head) not in known:
         known[batch, head] = _rounding_of_parts(factors, batch, head)
     return known[batch, head]
 
 
+def are_fine(factors: Factors, batch: int, heads: Positions, rows: Positions) -> bool:
+    """Whether float32 is enough for all of these rows as they are."""
+    found = sizes(factors, range(batch, batch + 1), heads, rows)
+    return factors.dtype != wide_dtype(factors) and bool((found <= FINE).all())
+
+
+def _is_float32_alike(factors: Factors) -> bool:
+    return factors.dtype != wide_dtype(factors) and are_alike(factors.device, factors.query.shape[3])
+
+
 def _rounding_of_parts(factors: Factors, batch: int, head: int) -> Rounding:
     wide, bias = wide_dtype(factors), factors.bias
-    if factors.dtype == wide or not are_alike(factors.device, factors.query.shape[3]):
+    if not _is_float32_alike(factors):
         return Rounding(wide)
     if bias is not None and bias.shape[2] * bias.shape[3] > BIASES:
         return Rounding(wide)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from regard.maps.reading.parts import Rows
+from regard.maps.reading.pooling import cells_of, put_together
 from regard.maps.statistics.cells import edges
 
 
@@ -14,27 +15,21 @@ class ColumnSums:
         batch, heads, _, keys = sizes
         self.mass = torch.zeros(batch, heads, keys, dtype=torch.float64)
         self.cells = torch.zeros(batch, heads, *pool, dtype=torch.float64) if pool else None
-        self.heights, self.widths = (
-            torch.tensor(edges(size, n)).diff() for size, n in zip(sizes[2:], pool or (1, 1), strict=True)
-        )
-        self.row_cells = torch.repeat_interleave(torch.arange(len(self.heights)), self.heights)
-        self.column_cells = torch.repeat_interleave(torch.arange(len(self.widths)), self.widths)
+        self.rows, self.columns = (edges(size, cells) for size, cells in zip(sizes[2:], pool or (1, 1), strict=True))
 
     def add(self, rows: Rows) -> None:
         """Add some whole rows."""
         b, h, columns = rows.batch, rows.heads, rows.columns
-        cells = self.row_cells[rows.queries]
-        first, last = (int(cells[0]), int(cells[-1])) if len(cells) else (0, -1)
-        if first == last:
-            sums = rows.weights.sum(2, keepdim=True)
-        else:
-            member = (cells == torch.arange(first, last + 1)[:, None]).to(rows.weights)
-            sums = member @ rows.weights
-        sums = sums.to("cpu", torch.float64)  # (batch, heads, cells of these rows, columns)
+        down, heights = cells_of(self.rows, rows.queries)
+        sums = put_together(rows.weights, heights, 2, "mean").to("cpu", torch.float64)  # (batch, heads, cells, columns)
         self.mass[b, h, columns] += sums.sum(2)
         if self.cells is not None:
-            self.cells[b, h, first : last + 1].index_add_(3, self.column_cells[columns], sums)
+            across, widths = cells_of(self.columns, columns)
+            self.cells[b, h, down, across] += put_together(sums, widths, 3, "mean")
 
     def means(self, dtype: torch.dtype) -> Tensor | None:
         """The mean of each cell, (batch, heads, rows, cols), where a picture is wanted."""
-        return None if self.cells is None else (self.cells / (self.heights[:, None] * self.widths)).to(dtype)
+        if self.cells is None:
+            return None
+        heights, widths = (torch.tensor(ends).diff() for ends in (self.rows, self.columns))
+        return (self.cells / (heights[:, None] * widths)).to(dtype)

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from regard.axes.axis import Axis
 from regard.maps.indexing import as_choice
-from regard.maps.reading.long_rows import RUN
 from regard.maps.reading.parts import PooledRows, Pooling, Rows
 from regard.maps.statistics.cells import checked_pool, edges
 from regard.maps.statistics.columns import ColumnSums
@@ -21,9 +20,6 @@ from regard.maps.statistics.peaks import CellPeaks
 from regard.maps.statistics.strongest import TopWeights, strongest
 from regard.maps.view import MapView
 from regard.positions import Positions
-
-HIGH_CELL = 64
-"""Cells of a pooled picture with as many rows have blocks of their own."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +115,7 @@ def _of_all(view: MapView, asked: Asked) -> Summary:
         torch.zeros(batch, heads, queries, topk, dtype=torch.int64),
     )
     peaks = CellPeaks(sizes, pool) if pool and "max" in how else None
-    run = keys // pool[1] if pool and keys % pool[1] == 0 and keys // pool[1] >= RUN // 4 else RUN
-    # Sums over the rows of one cell are plain; a block that small cells share multiplies by who belongs to which.
-    cut = edges(queries, pool[0]) if pool and queries // pool[0] >= HIGH_CELL else ()
-    for rows in view.rows("reading the map", entropy=entropy, run=run, edges=cut):
+    for rows in view.rows("reading the map", entropy=entropy):
         b, h, q = rows.batch, rows.heads, rows.queries
         masked[b, h] += _masked(rows).sum(2).cpu()
         if received or columns.cells is not None:
@@ -130,10 +123,10 @@ def _of_all(view: MapView, asked: Asked) -> Summary:
         if rows.entropy is not None:
             nats[b, h, q] = rows.entropy.cpu()
         if topk:
-            values, places = strongest(rows, topk, run, keys)
+            values, places = strongest(rows, topk, keys)
             best.values[b, h, q], best.keys[b, h, q] = values.cpu(), places.cpu()
         if peaks:
-            peaks.add(rows, run)
+            peaks.add(rows)
     pooled = {"mean": columns.means(dtype), "max": peaks.cells.to(dtype) if peaks else None}
     chosen = tuple(found for one in how if (found := pooled[one]) is not None)
     return Summary(
@@ -169,6 +162,7 @@ def _pool_alone(pooled_rows: Iterator[PooledRows], view: MapView, pool: tuple[in
 
 def _masked(rows: Rows) -> Tensor:
     """Which rows have no weight but 0, (batch, heads, queries). A sum is fast, and 0 where signed weights cancel as well."""
-    weights = rows.weights if rows.maxima is None else rows.maxima
-    nothing = weights.sum(3) == 0
-    return nothing & ~weights.any(3) if nothing.any() else nothing
+    if rows.largest is not None:
+        return rows.largest == 0
+    nothing = rows.weights.sum(3) == 0
+    return nothing & ~rows.weights.any(3) if nothing.any() else nothing
