@@ -57,8 +57,8 @@ function bandsOf(units: Units): Span[] {
 }
 
 /** ": sentence A | sentence B", after what an axis counts; of more spans than a title has room for, how many they are. */
-export function bandNames({ axis }: Units): string {
+export function bandNames({ axis, unit }: Units): string {
   const bands = axis.bands?.[0];
-  if (!bands) return "";
+  if (!bands || bands.name === unit) return ""; // its own labels say it
   return `: ${bands.texts.length <= 4 ? bands.texts.join(" | ") : `${bands.texts.length} ${bands.name}`}`;
 }

@@ -33,9 +33,24 @@ export function sameMapOf(manifest: Manifest, state: Readonly<State>, item: numb
   return same >= 0 ? same : manifest.maps.findIndex((one) => one.item === item);
 }
 
+/** The passes of the model in which a map's module ran, in order: each with its map; one where it ran once. */
+export function stepsOf({ maps }: Manifest, map: number): { step: number; map: number }[] {
+  const own = maps[map];
+  const found = new Map<number, number>();
+  maps.forEach((one, at) => {
+    const same = one.name === own.name && one.item === own.item && one.kind === own.kind && one.of === own.of;
+    const step = one.step ?? 0;
+    // Of several calls in a pass, the one that is looked at stands for its own.
+    if (same && one.layer === own.layer && (!found.has(step) || at === map)) found.set(step, at);
+  });
+  return [...found].map(([step, at]) => ({ step, map: at })).sort((one, two) => one.step - two.step);
+}
+
 /** The map of the layer before or after, of the same kind and sequence; null at the ends. */
 export function neighbourLayer(manifest: Manifest, state: Readonly<State>, step: 1 | -1): number | null {
-  const { kind, item } = manifest.maps[state.map];
-  const same = manifest.maps.flatMap((one, at) => (one.kind === kind && one.item === item ? [at] : []));
+  const { kind, item, step: pass } = manifest.maps[state.map];
+  const same = manifest.maps.flatMap((one, at) =>
+    one.kind === kind && one.item === item && one.step === pass ? [at] : [],
+  );
   return same[same.indexOf(state.map) + step] ?? null;
 }

@@ -52,7 +52,8 @@ export function shownBy(
 /** The units that a map can be shown in: its axes know where they begin. */
 export function unitNamesOf(manifest: Manifest, info: MapInfo): UnitName[] {
   const axes = [...info.rowAxes, info.columnAxis].map((name) => manifest.axes[name]);
-  const names: UnitName[] = ["tokens", "words", "characters"];
+  const spans = axes.flatMap(({ bands = [] }) => bands.map(({ name }) => name));
+  const names = ["tokens", "words", "characters", "sentences", ...new Set(spans)];
   return names.filter((unit) => unit === "tokens" || axes.some((axis) => beginsOf(axis, unit) !== null));
 }
 
@@ -86,9 +87,14 @@ export function mapText(info: MapInfo, heads: readonly number[], apart = false):
   const own = info.layer === null ? brief(info.name || "map", 60) : `${info.kind} layer ${info.layer}`;
   const layer = info.of === null ? own : `${brief(info.of, 40)}: ${own}`;
   if (info.heads === 1) return layer;
-  if (heads.length === 1) return `${layer}, head ${heads[0]}`;
-  if (apart) return `${layer}, heads ${heads.join(", ")}, a colour each`;
-  return heads.length === info.heads ? `${layer}, mean of all heads` : `${layer}, mean of heads ${heads.join(", ")}`;
+  if (apart && heads.length > 1) return `${layer}, heads ${heads.join(", ")}, a colour each`;
+  return `${layer}, ${headsWords(info, heads)}`;
+}
+
+/** "head 3", "mean of all heads", "mean of heads 1, 4". */
+export function headsWords(info: Pick<MapInfo, "heads">, heads: readonly number[]): string {
+  if (heads.length === 1) return `head ${heads[0]}`;
+  return heads.length === info.heads ? "mean of all heads" : `mean of heads ${heads.join(", ")}`;
 }
 
 /** What the rows of a map of effects are called. */
@@ -100,7 +106,11 @@ export function isOfEffects(manifest: Manifest, { map }: Pick<State, "map">): bo
   return !probabilities && manifest.axes[rowAxes[0]].title === SITES;
 }
 
-export const NO_ATTENTION = "effects are no attention";
+/** Why a view of attention has nothing to show of a map of other numbers; null where it has. */
+export function noAttention(manifest: Manifest, state: Pick<State, "map">): string | null {
+  if (manifest.maps[state.map]?.meaning !== undefined) return "what was measured is no attention";
+  return isOfEffects(manifest, state) ? "effects are no attention" : null;
+}
 
 /** At most `limit` neighbouring units around what the viewport shows. */
 export function stretch(first: number, last: number, count: number, limit: number): readonly [number, number] {

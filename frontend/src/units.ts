@@ -2,9 +2,73 @@
 
 import type { Axis, Cells, UnitName } from "./contract";
 
+/** Runs that cover an axis: where they begin, and the text of each. */
+interface Runs {
+  begins: number[];
+  texts: readonly string[];
+}
+
+const runsKnown = new WeakMap<Axis, Map<UnitName, Runs | null>>();
+
+/** The units of a name; null where they are the tokens. */
+function runsOf(axis: Axis, unit: UnitName): Runs | null {
+  const known = runsKnown.get(axis) ?? new Map<UnitName, Runs | null>();
+  runsKnown.set(axis, known);
+  const made = known.get(unit);
+  if (made !== undefined) return made;
+  const found = unit === "sentences" ? sentencesIn(axis) : (plainRuns(axis, unit) ?? spansIn(axis, unit));
+  known.set(unit, found);
+  return found;
+}
+
+function plainRuns({ words, wordTexts, characters, characterTexts }: Axis, unit: UnitName): Runs | null {
+  if (unit === "words" && words && wordTexts) return { begins: words, texts: wordTexts };
+  return unit === "characters" && characters && characterTexts ? { begins: characters, texts: characterTexts } : null;
+}
+
+/** Sentences, which have the texts of the words that begin in them. */
+function sentencesIn({ sentences, words, wordTexts }: Axis): Runs | null {
+  if (!sentences || !words || !wordTexts) return null;
+  const texts: string[][] = sentences.map(() => []);
+  let at = 0;
+  words.forEach((start, word) => {
+    while (at + 1 < sentences.length && sentences[at + 1] <= start) at += 1;
+    texts[at].push(wordTexts[word]);
+  });
+  return { begins: sentences, texts: texts.map((one) => one.join(" ")) };
+}
+
+/** Named spans, and what lies between them: special tokens each by itself, and the rest. */
+function spansIn({ bands, tokens, special }: Axis, unit: UnitName): Runs | null {
+  const band = bands?.find(({ name }) => name === unit);
+  if (!band) return null;
+  const specials = new Set(special);
+  const begins: number[] = [];
+  const texts: string[] = [];
+  const between = (start: number, stop: number) => {
+    for (let at = start; at < stop; at++) {
+      if (at > start && !specials.has(at) && !specials.has(at - 1)) continue;
+      begins.push(at);
+      texts.push(specials.has(at) ? tokens[at] : REST);
+    }
+  };
+  let end = 0;
+  band.spans.forEach(([start, stop], at) => {
+    between(end, start);
+    begins.push(start);
+    texts.push(band.texts[at]);
+    end = stop;
+  });
+  between(end, tokens.length);
+  return { begins, texts };
+}
+
+/** What belongs to no span, and is there. */
+export const REST = "(rest)";
+
 /** Where the units of a name begin; null where they are the tokens. */
 export function beginsOf(axis: Axis, unit: UnitName): number[] | null {
-  return { tokens: null, words: axis.words, characters: axis.characters }[unit];
+  return runsOf(axis, unit)?.begins ?? null;
 }
 
 const made = new WeakMap<Axis, Map<string, Units>>();
@@ -44,9 +108,11 @@ export class Units {
     let count = 0;
     for (let run = 0; run < runs; run++) {
       const start = begins ? begins[run] : run;
-      if ((hidden && this.specials.has(start)) || start < from || start >= until) continue;
+      const stop = begins ? (begins[run + 1] ?? size) : run + 1;
+      // A special token is a unit of its own, but in a span that somebody named, which has others too.
+      if ((hidden && stop - start === 1 && this.specials.has(start)) || start < from || start >= until) continue;
       starts[count] = start;
-      stops[count] = begins ? (begins[run + 1] ?? size) : run + 1;
+      stops[count] = stop;
       kept[count++] = run;
     }
     this.count = count;
@@ -68,8 +134,7 @@ export class Units {
 
   /** What it says: the text of a word, of a character, or of a token. */
   label(unit: number): string {
-    const { wordTexts, characterTexts } = this.axis;
-    const texts = { tokens: null, words: wordTexts, characters: characterTexts }[this.unit];
+    const texts = runsOf(this.axis, this.unit)?.texts;
     return texts ? texts[this.runs ? this.runs[unit] : unit] : this.axis.tokens[this.start(unit)];
   }
 
@@ -88,7 +153,7 @@ export class Units {
   }
 
   special(unit: number): boolean {
-    return this.specials.has(this.start(unit));
+    return this.stop(unit) - this.start(unit) === 1 && this.specials.has(this.start(unit));
   }
 
   /** The unit that a token is part of; -1 where it is hidden. */
@@ -116,6 +181,11 @@ export class Units {
     }
     return { starts, stops };
   }
+}
+
+/** One of the units: "word", "passage". */
+export function singular(unit: UnitName): string {
+  return /[^s]s$/.test(unit) ? unit.slice(0, -1) : unit;
 }
 
 /** Where a patch is in its picture, counted from 0 as positions are. */

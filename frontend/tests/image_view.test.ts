@@ -279,7 +279,7 @@ describe("the image view", () => {
     const stage = stageOf(view, { query: 9 }, made);
     await drawn();
     expect(said(stage.root)).toMatch(/grid as given/);
-    const second = [...stage.root.querySelectorAll("button")].find((one) => one.textContent === "picture 2");
+    const second = [...stage.root.querySelectorAll("button")].find((one) => one.title === "picture 2");
     second?.click();
     await drawn();
     expect(said(stage.root)).toMatch(/^what row 0, column 2 attends to/);

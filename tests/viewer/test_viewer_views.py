@@ -351,9 +351,9 @@ class TestImage:
         amap.keys = Axis((Line(16, place=tuple(places)),))
         regard.page(amap, tmp_path / "two.html", image=[np.zeros((9, 9, 3)), np.zeros((30, 80, 3))])
         opened = Opened(browser, (tmp_path / "two.html").as_uri())
-        opened.page.get_by_role("button", name="picture 2", exact=True).click()
+        opened.page.get_by_role("button", name="picture 2: ").click()
         opened.rest()
-        assert self.told(opened).startswith("what 0 attends to: 1.00 of its weight is on the picture")
+        assert self.told(opened).startswith("what 0 attends to: 1.00 of its weight is on picture 2 of 2")
         canvas = opened.pixels(".image-canvas")[..., :3].astype(int)
         above = canvas[: int(len(canvas) * 0.8)]  # without the legend
 

@@ -1,6 +1,6 @@
 /** Two documents as one: the maps of the second come after those of the first, and each is asked for its own. */
 
-import type { Manifest, Source, Transport } from "../contract";
+import type { FindingInfo, Manifest, Source, Transport } from "../contract";
 
 export interface Whole {
   manifest: Manifest;
@@ -59,6 +59,14 @@ function effectsOf(one: Manifest, two: Manifest): Pick<Manifest, "effects"> {
   return { effects: { ...two.effects, sites, measures } };
 }
 
+/** The finding of either, as of effects. */
+function findingOf(one: Manifest, two: Manifest, axis: (name: string) => string): Pick<Manifest, "finding"> {
+  if (one.finding || !two.finding) return one.finding ? { finding: one.finding } : {};
+  const maps = two.finding.maps.map((map) => map + one.maps.length);
+  const known = "axis" in two.finding && two.finding.axis !== undefined ? { axis: axis(two.finding.axis) } : {};
+  return { finding: { ...two.finding, maps, ...known } as FindingInfo };
+}
+
 function joined(one: Manifest, two: Manifest, first: string, second: string): Manifest {
   const [maps, items] = [one.maps.length, one.items.length];
   const axis = (name: string) => `beside-${name}`;
@@ -92,6 +100,7 @@ function joined(one: Manifest, two: Manifest, first: string, second: string): Ma
     ],
     languages: [...languagesOf(one), ...languagesOf(two)],
     ...effectsOf(one, two),
+    ...findingOf(one, two, axis),
     definitions: { ...two.definitions, ...one.definitions },
     opening: {
       ...one.opening,

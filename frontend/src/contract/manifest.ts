@@ -21,6 +21,8 @@ export interface Axis {
   words: number[] | null;
   /** Texts of the words, one a run; where `words` is null, null. */
   wordTexts: string[] | null;
+  /** Where sentences begin, as words do; none where there are no two of them, or no words. Their texts are those of their words. */
+  sentences?: number[];
   /** Named spans, in order and apart from each other: sentences, turns, passages; one of each kind. */
   bands?: Bands[];
   /** Which patch of which picture a position is: (picture, row, column), counted from 0; null where it is none. */
@@ -66,6 +68,10 @@ export interface MapInfo {
   withoutSteps?: string | null;
   /** Numbers a head, by name: entropy, distance, sink, previous, induction ... What there is. */
   statistics: Record<string, number[]>;
+  /** What its numbers are, in a sentence, where they are no attention. */
+  meaning?: string;
+  /** In which pass of the model, where it ran several times: a step of denoising, a text of a loop; the first where not given. */
+  step?: number;
   /** Standard errors of those that were measured over prompts; null where there is none. */
   errors?: Record<string, (number | null)[]>;
 }
@@ -110,6 +116,73 @@ export interface EffectsInfo {
   prompts: { name: string; text: string }[];
   measures: MeasureEffects[];
 }
+
+/** Passages and what an answer's attention gave them: its maps have a row a statistic and a column a passage, and the rest. */
+export interface PassagesInfo {
+  kind: "passages";
+  maps: number[];
+  /** Of the text that they stand in, where it is known. */
+  axis?: string;
+  /** `runs`: [start, stop) in tokens; `first`: how many heads rank it first, by each statistic. */
+  passages: { name: string; runs: [number, number][]; tokens: number; first: number[] }[];
+  /** Tokens in none of them. */
+  rest: number;
+  statistics: string[];
+  /** Rows of the answer, and heads. */
+  rows: number;
+  heads: number;
+  /** What hiding each did, where that was measured, and how well ranks agree with it, by statistic. */
+  effects?: number[];
+  agreement?: Record<string, number>;
+}
+
+/** When words were said: its map has a row a token and a column a frame. */
+export interface TimesInfo {
+  kind: "times";
+  maps: number[];
+  /** [text, start, stop], in seconds. */
+  words: [string, number, number][];
+  tokens: [number, number][];
+  /** Of each token's row, in nats. */
+  entropy: number[];
+  /** How long a frame is. */
+  seconds: number;
+  /** Tokens and frames of the way. */
+  path: [number[], number[]];
+  /** The lowest and the highest sample of each stretch, in hundredths of the loudest. */
+  sound?: { low: number[]; high: number[]; seconds: number };
+}
+
+/** Residues that touch: its map is of probabilities, above the diagonal those of a known structure where that is given. */
+export interface ContactsInfo {
+  kind: "contacts";
+  maps: number[];
+  axis: string;
+  /** How far apart in the chain the pairs are at least. */
+  apart: number;
+  /** [first, second, probability], the most probable first. */
+  pairs: [number, number, number][];
+  /** Whether each touches in the known structure. */
+  known?: boolean[];
+}
+
+/** What smaller caches keep: its maps have a row a policy and a column a budget. */
+export interface CacheInfo {
+  kind: "cache";
+  maps: number[];
+  policies: string[];
+  budgets: number[];
+  prompt: number;
+  /** The least budget that keeps `share` of each head's weight, by policy; null where none does. */
+  enough: (number | null)[][];
+  share: number;
+  /** Of one key in all layers; null where not known. */
+  bytes: number | null;
+  /** Of the heads' outputs, by policy and budget. */
+  change?: (number | null)[][];
+}
+
+export type FindingInfo = PassagesInfo | TimesInfo | ContactsInfo | CacheInfo;
 
 /** Words of two texts and the links between them, as an alignment found them. */
 export interface AlignmentInfo {
@@ -162,6 +235,8 @@ export interface Manifest {
   languages?: ([string | null, string | null] | null)[];
   /** Where parts of the model were replaced. */
   effects?: EffectsInfo;
+  /** What was measured of attention. */
+  finding?: FindingInfo;
   /** What to look at first. */
   opening: Partial<State>;
 }

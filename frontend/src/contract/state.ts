@@ -1,6 +1,7 @@
 /** What is being looked at. */
 
-export type UnitName = "tokens" | "words" | "characters";
+/** "tokens", "words", "characters", "sentences", or the name of spans that an axis has (`Axis.bands`): "passages", "turns". */
+export type UnitName = string;
 
 /** The part of a map that is on screen, in units (tokens, words or characters, hidden ones not counted), fractions allowed. */
 export interface Viewport {

@@ -126,7 +126,7 @@ export interface View {
   /** What it is and what to do in it, in a sentence: for the help. */
   readonly about: string;
   /** What the picture means, in a sentence: for the reader. */
-  meaning(sides: Sides): string;
+  meaning(sides: Sides, manifest: Manifest): string;
   /** Words on the picture that not everybody knows, and what they mean. */
   readonly terms?: readonly (readonly [string, string])[];
   /** Why this recording has nothing to show in it, or null. */

@@ -23,9 +23,12 @@ export const section: Section = {
       const view = views.find(({ name }) => name === state.view) ?? views[0];
       const apart = areColoured(state) && view.settings.includes("several");
       where.textContent = mapText(app.manifest.maps[state.map], state.heads, apart);
-      said.textContent = view.meaning(sidesOf(app));
-      if (written !== view.name) terms.replaceChildren(...(view.terms ?? []).map(termOf));
-      written = view.name;
+      const own = view.name === "map" ? app.manifest.maps[state.map].meaning : undefined;
+      said.textContent = own ?? view.meaning(sidesOf(app), app.manifest);
+      const words = own === undefined ? (view.terms ?? []) : [];
+      const name = `${view.name} ${words.length}`;
+      if (written !== name) terms.replaceChildren(...words.map(termOf));
+      written = name;
     };
     write();
     return {

@@ -53,6 +53,10 @@ export const section: Section = {
 function show(root: HTMLElement, app: App, { shown, query, key, ofQuery, ofKey, left }: Weights): void {
   const same = sameToken(app.manifest, app.store.state);
   const parts: (HTMLElement | string)[] = [];
+  if (app.manifest.maps[app.store.state.map].meaning !== undefined) {
+    root.replaceChildren(); // whoever stands on its sides looks at nobody
+    return;
+  }
   const effects = isOfEffects(app.manifest, app.store.state);
   const [looks, looked] = effects ? ["changes most", "is changed most by"] : ["looks at", "is looked at by"];
   const none = effects

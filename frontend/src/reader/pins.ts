@@ -24,7 +24,7 @@ export const section: Section = {
     write();
     return {
       update(changed) {
-        if (changed.size > 0 && [...changed].every((name) => name === "viewport" || name === "view")) return;
+        if (changed.size > 0 && [...changed].every((name) => name === "viewport")) return;
         clearTimeout(timer);
         timer = setTimeout(write, changed.has("pins") ? 0 : REST);
       },
@@ -55,7 +55,8 @@ function show(root: HTMLElement, app: App, signal: AbortSignal): void {
     add.className = "pin-add";
     parts.push(add);
   }
-  root.hidden = parts.length === 0;
+  // A line of a finding is no place in a map.
+  root.hidden = parts.length === 0 || state.view === "finding";
   root.replaceChildren(...parts);
   if (focused) root.querySelector("button")?.focus();
 }

@@ -4,9 +4,10 @@
  */
 
 import type { Section } from "../contract";
+import { section as levels } from "./levels";
 import { section as meaning } from "./meaning";
 import { section as partners } from "./partners";
 import { section as pins } from "./pins";
 import { section as statistics } from "./statistics";
 
-export const sections: readonly Section[] = [meaning, partners, pins, statistics];
+export const sections: readonly Section[] = [meaning, levels, partners, pins, statistics];

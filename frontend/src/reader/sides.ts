@@ -2,7 +2,7 @@
 
 import type { App, Sides } from "../contract";
 import { rowAxisOf, shownBy } from "../shown";
-import { beginsOf } from "../units";
+import { beginsOf, singular } from "../units";
 
 /** By the titles that axes have where a model's texts are known (axes/roles.py); `source` is what is translated from, if it has a name. */
 const ROLES: Record<string, (unit: string, written: string, source: string | null) => string> = {
@@ -19,7 +19,7 @@ export function sidesOf({ manifest, store, palette }: Pick<App, "manifest" | "st
   const { state } = store;
   const { info, rows, columns } = shownBy(manifest, state);
   const single = rows.axis.title === "patches" ? "patch" : "token";
-  const unit = [rows, columns].some(({ axis }) => beginsOf(axis, state.unit)) ? state.unit.slice(0, -1) : single;
+  const unit = [rows, columns].some(({ axis }) => beginsOf(axis, state.unit)) ? singular(state.unit) : single;
   const [from, to] = manifest.languages?.[info.item] ?? [null, null];
   const [source, target] = [languageText(from), languageText(to)];
   const role = (title: string) =>

@@ -2,11 +2,11 @@
 
 import type { Manifest, Pin, State, Viewport } from "../contract";
 import { pinsOf, pinsText } from "../pins";
+import { unitNamesOf } from "../shown";
 import { views } from "../views";
 
 const CHOICES = {
   view: views.map(({ name }) => name),
-  unit: ["tokens", "words", "characters"],
   special: ["shown", "dimmed", "hidden"],
   scale: ["auto", "linear", "log", "row"],
   how: ["auto", "mean", "max"],
@@ -61,6 +61,8 @@ export function stateOf(address: string, manifest: Manifest, start: Readonly<Sta
     if (found !== undefined) Object.assign(state, { [name]: found });
   }
 
+  const unit = fields.get("unit");
+  if (unit !== null && manifest.maps.some((map) => unitNamesOf(manifest, map).includes(unit))) state.unit = unit;
   state.map = whole(fields.get("map"), manifest.maps.length) ?? state.map;
   const info = manifest.maps[state.map];
   const moved = state.map !== start.map;

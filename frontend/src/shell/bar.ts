@@ -23,8 +23,12 @@ export class Bar {
     this.element.append(choice, this.heads.element, this.views.element, this.find, this.compare, menu.fold.element);
   }
 
-  /** `heads`, `view`: what is chosen, for the buttons that stand for the strip and the tabs where there is no room for these. */
-  update(heads: string, view: string): void {
+  /**
+   * What is chosen, for the buttons that stand for the strip and the tabs where there is no room for these; null where there is
+   * nothing to choose.
+   */
+  update(heads: string | null, view: string): void {
+    this.heads.element.hidden = heads === null;
     this.heads.button.textContent = `${heads} ▾`;
     this.views.button.textContent = `${view} ▾`;
     this.views.open(false);

@@ -1,7 +1,8 @@
 /** Keys of the viewer, wherever its focus is. */
 
 import type { App, State } from "../contract";
-import { goTo, neighbourLayer } from "../places";
+import { nextLevel } from "../nesting";
+import { goTo, neighbourLayer, stepsOf } from "../places";
 import { mapText, unitNamesOf } from "../shown";
 
 const CYCLES = {
@@ -35,6 +36,15 @@ export function changedByKey(key: string, { manifest, store, say }: App): boolea
     if (next !== null) store.set(goTo(manifest, state, next));
     const now = mapText(manifest.maps[store.state.map], store.state.heads);
     say(next === null ? `${now}: there is no ${key === "}" ? "later" : "earlier"} layer` : now);
+  } else if (key === "(" || key === ")") {
+    const steps = stepsOf(manifest, state.map);
+    const next = steps[steps.findIndex(({ map }) => map === state.map) + (key === ")" ? 1 : -1)];
+    if (next) store.set(goTo(manifest, state, next.map));
+    say(next ? `step ${next.step + 1}` : `there is no ${key === ")" ? "later" : "earlier"} step`);
+  } else if (key === "." || key === ",") {
+    const change = nextLevel(manifest, state, key === "." ? 1 : -1);
+    if (change) store.set(change);
+    say(change ? store.state.unit : `there are no ${key === "." ? "smaller" : "larger"} units than ${state.unit}`);
   } else if (key === "w") {
     const known = unitNamesOf(manifest, info);
     store.set({ unit: known[(known.indexOf(state.unit) + 1) % known.length] });

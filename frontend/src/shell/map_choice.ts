@@ -3,7 +3,7 @@
 import type { App, Kind, MapInfo } from "../contract";
 import { type Choice, choice, element } from "../elements";
 import { brief } from "../labels";
-import { goTo, sameMapOf } from "../places";
+import { goTo, sameMapOf, stepsOf } from "../places";
 
 const KINDS: Record<Kind, string> = {
   encoder: "encoder",
@@ -17,7 +17,10 @@ export class MapChoice {
   readonly element = element("div", "map-choice");
   private readonly item: Choice;
   private readonly map: Choice;
-  private listed = -1;
+  private readonly step = element("label", "choice step-choice");
+  private readonly slider = element("input");
+  private readonly stepName = element("span");
+  private listed = "";
 
   constructor(private readonly app: App) {
     const { manifest, store } = app;
@@ -30,21 +33,40 @@ export class MapChoice {
     });
     this.item.label.hidden = manifest.items.length < 2;
     this.map = choice("map", [], (map) => store.set(goTo(manifest, store.state, Number(map))));
-    this.element.append(this.item.label, this.map.label);
+    this.slider.type = "range";
+    this.slider.min = "0";
+    this.slider.setAttribute("aria-label", "pass of the model, or step");
+    this.slider.addEventListener("input", () => {
+      const steps = stepsOf(manifest, store.state.map);
+      const next = steps[Number(this.slider.value)];
+      if (next) store.set(goTo(manifest, store.state, next.map));
+    });
+    this.step.append(this.stepName, this.slider);
+    this.element.append(this.item.label, this.map.label, this.step);
     this.update();
   }
 
   update(): void {
     const { manifest, store } = this.app;
-    const { item } = manifest.maps[store.state.map];
-    if (item !== this.listed) this.list(item);
+    const { item, step } = manifest.maps[store.state.map];
+    if (`${item} ${step}` !== this.listed) this.list(item, step);
+    const steps = stepsOf(manifest, store.state.map);
+    const at = steps.findIndex(({ map }) => map === store.state.map);
+    this.step.hidden = steps.length < 2;
+    this.slider.max = String(Math.max(steps.length - 1, 0));
+    this.slider.value = String(at);
+    this.stepName.textContent = `step ${steps[at].step + 1} of ${steps[steps.length - 1].step + 1}`;
+    this.slider.setAttribute("aria-valuetext", this.stepName.textContent);
     this.item.control.value = String(item);
     this.map.control.value = String(store.state.map);
   }
 
-  private list(item: number): void {
-    this.listed = item;
-    const maps = this.app.manifest.maps.map((info, at) => ({ info, at })).filter(({ info }) => info.item === item);
+  /** The maps of a sequence, of one pass of the model. */
+  private list(item: number, step: number | undefined): void {
+    this.listed = `${item} ${step}`;
+    const maps = this.app.manifest.maps
+      .map((info, at) => ({ info, at }))
+      .filter(({ info }) => info.item === item && info.step === step);
     const kinds = [...new Set(maps.map(({ info }) => info.kind))];
     this.map.control.replaceChildren(
       ...kinds.map((kind) => {

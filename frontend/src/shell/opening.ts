@@ -26,7 +26,7 @@ export class FirstToken {
     const { store, fail } = this.app;
     const already = () => store.state.query !== null || store.state.key !== null;
     const { map } = store.state;
-    if (already()) return;
+    if (already() || this.app.manifest.maps[map].meaning !== undefined) return;
     firstQuery(this.app, signal).then(
       (query) => {
         if (signal.aborted || query === null || already()) return;

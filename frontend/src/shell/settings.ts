@@ -1,6 +1,6 @@
 /** How things are shown: units, special tokens, colours, what a cell of many weights is, whose labels rows have. */
 
-import type { App, SettingName, State, UnitName } from "../contract";
+import type { App, SettingName, State } from "../contract";
 import { choice, element, fill, tick } from "../elements";
 import { isOfPair, unitNamesOf } from "../shown";
 import { views } from "../views";
@@ -15,11 +15,7 @@ export class Settings {
   private readonly rowAxis;
 
   constructor(private readonly app: App) {
-    this.add("unit", "units", [
-      ["tokens", "tokens"],
-      ["words", "words"],
-      ["characters", "characters"],
-    ]);
+    this.add("unit", "units", []);
     this.add("special", "special tokens", [
       ["shown", "shown"],
       ["dimmed", "dimmed"],
@@ -63,14 +59,17 @@ export class Settings {
     const { manifest, store } = this.app;
     const { state } = store;
     const info = manifest.maps[state.map];
+    const known = unitNamesOf(manifest, info);
+    const units = this.controls.unit!;
+    fill(
+      units,
+      known.map((name) => [name, name] as const),
+    );
     for (const [name, control] of Object.entries(this.controls)) control.value = String(state[name as keyof State]);
     const acts = new Set<SettingName>(views.find(({ name }) => name === state.view)?.settings);
     for (const [name, control] of Object.entries(this.controls)) hide(control, !acts.has(name as SettingName));
-    const known = unitNamesOf(manifest, info);
-    const units = this.controls.unit!;
     units.disabled = known.length === 1;
     units.title = units.disabled ? "where words begin is not known" : "";
-    for (const option of units.options) option.disabled = !known.includes(option.value as UnitName);
     const specials = [...info.rowAxes, info.columnAxis].some((name) => manifest.axes[name].special.length > 0);
     if (!specials) hide(this.controls.special!, true);
     if (Math.max(info.queries, info.keys) <= LONG) hide(this.controls.how!, true);

@@ -222,7 +222,11 @@ export class Viewer {
   private update(changed: ReadonlySet<keyof State>): void {
     const { state } = this.app.store;
     for (const part of this.parts) part.update();
-    this.bar.update(headsText(state.heads), views.find(({ name }) => name === state.view)?.title ?? "");
+    const several = this.host.manifest.maps[state.map].heads > 1;
+    this.bar.update(
+      several ? headsText(state.heads) : null,
+      views.find(({ name }) => name === state.view)?.title ?? "",
+    );
     this.menu.update(state, this.tableOpen, this.theme.chosen);
     this.reader.update(state, changed, this.host.manifest.notes);
   }

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, overload
@@ -124,17 +124,9 @@ class Spans(Sequence[str]):
             >>> Spans.sentences(Axis.unknown(6).with_text(["▁It", "▁rains", ".", "▁We", "▁stay", "."])).places
             ((0, 1, 2), (3, 4, 5))
         """
-        names: list[str] = []
-        places = []
-        for run in _runs(axis):
-            said = "".join(one.text for one in run)
-            ends = [0, *(match.end() for match in _END_OF_SENTENCE.finditer(said)), len(said)]
-            for begin, end in pairwise(ends):
-                owners = tuple({at: None for one in run[begin:end] for at in one.owners})
-                if owners and said[begin:end].strip():
-                    names.append(f"{len(names) + 1}: {' '.join(said[begin:end].split())}")
-                    places.append(owners)
-        return cls(tuple(names), tuple(places))
+        found = sentences_of(_runs(axis))
+        names = tuple(f"{at}: {text}" for at, text in enumerate(found.texts, 1))
+        return cls(names, found.tokens)
 
     @classmethod
     def chat(cls, messages: Sequence[Mapping[str, Any]], tokenizer: Any, **template: Any) -> "Spans":
@@ -265,6 +257,21 @@ def _runs(axis: object) -> list[list[Character]]:
         raise OptionError("axis: expected positions with texts, got none; give labels: amap.keys = tokens")
     named = {token for token, out in zip(line.spelled, line.specials, strict=True) if out}
     return text_runs(line.spelled, named, line.kind)
+
+
+def sentences_of(runs: Iterable[Sequence[Character]]) -> Words:
+    """The sentences of characters between special tokens, each with its text and its positions."""
+    texts: list[str] = []
+    places: list[tuple[int, ...]] = []
+    for run in runs:
+        said = "".join(one.text for one in run)
+        ends = [0, *(match.end() for match in _END_OF_SENTENCE.finditer(said)), len(said)]
+        for begin, end in pairwise(ends):
+            owners = tuple({at: None for one in run[begin:end] for at in one.owners})
+            if owners and said[begin:end].strip():
+                texts.append(" ".join(said[begin:end].split()))
+                places.append(owners)
+    return Words(tuple(texts), tuple(places))
 
 
 class _Searched:

@@ -47,11 +47,14 @@ export function patchAt(scene: Pick<ImageScene, "size" | "image" | "grid">, x: n
   return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
 }
 
-/** `picture` draws the picture itself, which a canvas and a document do in ways of their own. */
-export function drawImageScene(surface: Surface, scene: ImageScene, picture: (box: Box) => void): void {
-  const { grid, palette, values, scale, strength, chosen, smooth } = scene;
-  const box = pictureBox(scene);
-  surface.rect({ x: 0, y: 0, ...scene.size }, palette.background);
+/** A picture in a box, with colours over it. `picture` draws itself, which a canvas and a document do in ways of their own. */
+export function drawOver(
+  surface: Surface,
+  box: Box,
+  look: Pick<ImageScene, "grid" | "palette" | "values" | "scale" | "strength" | "smooth">,
+  picture: (box: Box) => void,
+): void {
+  const { grid, palette, values, scale, strength, smooth } = look;
   picture(box);
   if (values) {
     surface.rect(box, palette.background, veil(strength));
@@ -63,6 +66,13 @@ export function drawImageScene(surface: Surface, scene: ImageScene, picture: (bo
       surface.pixels(box, large, grid.columns * times, grid.rows * times);
     } else surface.pixels(box, pixels, grid.columns, grid.rows);
   }
+}
+
+export function drawImageScene(surface: Surface, scene: ImageScene, picture: (box: Box) => void): void {
+  const { grid, palette, chosen } = scene;
+  const box = pictureBox(scene);
+  surface.rect({ x: 0, y: 0, ...scene.size }, palette.background);
+  drawOver(surface, box, scene, picture);
   if (chosen) {
     const [width, height] = [box.width / grid.columns, box.height / grid.rows];
     const patch = { x: box.x + chosen.column * width, y: box.y + chosen.row * height, width, height };

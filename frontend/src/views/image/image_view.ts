@@ -11,6 +11,7 @@ import { CanvasSurface, pngOf, SvgSurface } from "../../surface";
 import { patchName } from "../../units";
 import { drawImageScene, type ImageScene, patchAt } from "./drawing";
 import { chosenSide, firstToken, type Looked, looked, otherTokens, shownSide, tokenName } from "./patches";
+import { Strip } from "./strip";
 import { type Direction, PatchWeights } from "./weights";
 
 /** Buttons for tokens that are no patches. */
@@ -36,11 +37,13 @@ export class ImageView implements MountedView {
   private looked: Looked | string;
   /** Which of the pictures that the map looks at. */
   private which = 0;
-  private readonly pictures = element("div", "image-tokens");
+  private readonly strip: Strip;
   private frameRequest = 0;
   /** The patch under the pointer, and whether the chosen token came with it. */
   private under: { row: number; column: number } | null = null;
   private pointed = false;
+  /** The weights over all pictures, where there are several: they have the colours of one scale. */
+  private beside: Float32Array | null = null;
 
   constructor(
     root: HTMLElement,
@@ -48,6 +51,11 @@ export class ImageView implements MountedView {
   ) {
     this.looked = looked(app.manifest, app.store.state);
     this.weights = new PatchWeights(app, () => this.request());
+    this.strip = new Strip(
+      app,
+      (which) => this.turnTo(which),
+      () => this.request(),
+    );
     this.build(root);
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.stage);
@@ -70,6 +78,7 @@ export class ImageView implements MountedView {
     cancelAnimationFrame(this.frameRequest);
     for (const stop of this.stops) stop();
     this.weights.stop();
+    this.strip.stop();
     this.element.remove();
   }
 
@@ -83,6 +92,8 @@ export class ImageView implements MountedView {
     } else if (event.key === "Escape" && store.state.pinned) store.set({ pinned: false });
     else if (event.key === "d" && queries && keys) this.turn(this.direction() === "from" ? "to" : "from");
     else if (event.key === "b") this.smooth.click();
+    else if ((event.key === "PageDown" || event.key === "PageUp") && this.looked.pictures > 1)
+      this.turnTo(between(this.which + (event.key === "PageDown" ? 1 : -1), 0, this.looked.pictures - 1));
     else {
       const side = chosenSide(this.looked, this.direction());
       const { rows, columns } = side?.places ?? { rows: 0, columns: 0 };
@@ -191,21 +202,17 @@ export class ImageView implements MountedView {
     }
   }
 
-  /** A button a picture, where the map looks at several. */
   private showPictures(): void {
-    this.pictures.replaceChildren();
     const count = typeof this.looked === "string" ? 0 : this.looked.pictures;
     this.which = Math.min(this.which, Math.max(count - 1, 0));
-    for (let at = 0; count > 1 && at < count; at++) {
-      const chooses = button(`picture ${at + 1}`, "", () => {
-        this.which = at;
-        this.under = null;
-        this.lookAgain();
-        this.request();
-      });
-      chooses.setAttribute("aria-pressed", String(at === this.which));
-      this.pictures.append(chooses);
-    }
+    this.strip.list(count);
+  }
+
+  private turnTo(which: number): void {
+    this.which = which;
+    this.under = null;
+    this.lookAgain();
+    this.request();
   }
 
   private hover(event: PointerEvent): void {
@@ -261,11 +268,13 @@ export class ImageView implements MountedView {
       return;
     }
     this.weights.look(this.app.store.state, this.looked, this.direction(), token, this.which);
+    this.beside = this.strip.look(token, this.direction());
     this.status.textContent = this.sentence();
     this.canvas.setAttribute("aria-label", `the picture, ${this.sentence()}`);
     for (const button of this.tokens.children)
       button.setAttribute("aria-pressed", String((button as HTMLElement).dataset.token === String(token)));
     const scene = this.scene();
+    if (scene) this.strip.draw(this.which, token, this.direction(), scene.scale, scene.strength, scene.smooth);
     const context = this.size.width < 20 || this.size.height < 80 ? null : prepared(this.canvas, this.size);
     if (!scene || !context) return;
     const loaded = this.picture.complete && this.picture.naturalWidth > 0;
@@ -282,7 +291,7 @@ export class ImageView implements MountedView {
     const values = this.weights.found?.values ?? null;
     const name = state.scale === "log" ? "log" : "linear";
     const { probabilities, keys } = info;
-    const sizes = values ?? new Float32Array();
+    const sizes = this.beside ?? values ?? new Float32Array();
     // In proportion, the colours span what is there: a head that looks everywhere alike is no veil over the picture.
     const fitted = name === "linear" && probabilities && state.scale === "auto" ? spanOf(sizes) : null;
     const scale = scaleOf(name, sizes, !probabilities, probabilities ? 1 / keys : 0, state.limits ?? fitted);
@@ -306,7 +315,7 @@ export class ImageView implements MountedView {
     if (typeof this.looked === "string") return this.looked;
     const { found } = this.weights;
     if (token === null || found?.token !== token) return "reading …";
-    const { info, image } = this.looked;
+    const { info, image, pictures } = this.looked;
     const { state, manifest } = { state: this.app.store.state, manifest: this.app.manifest };
     const direction = this.direction();
     const name = brief(tokenName(manifest, this.looked, direction, token), 60);
@@ -314,7 +323,7 @@ export class ImageView implements MountedView {
     const sum = found.values.reduce((total, one) => total + one, 0);
     const parts = [
       direction === "from"
-        ? `what ${name} attends to: ${weightText(sum)} of its weight is on the picture`
+        ? `what ${name} attends to: ${weightText(sum)} of its weight is on ${pictures > 1 ? `picture ${this.which + 1} of ${pictures}` : "the picture"}`
         : `what attends to ${name}: ${weightText(sum / side.places.tokens.length)} of a patch's weight, on average`,
     ];
     const at = state.pinned ? this.under : null;
@@ -354,9 +363,7 @@ export class ImageView implements MountedView {
     this.picture.addEventListener("load", () => this.request());
     this.picture.addEventListener("error", () => this.app.fail(new Error("the picture could not be shown")));
     this.stage.append(this.canvas);
-    this.pictures.setAttribute("role", "group");
-    this.pictures.setAttribute("aria-label", "pictures");
-    this.element.append(bar, this.pictures, this.tokens, this.status, this.stage);
+    this.element.append(bar, this.strip.element, this.tokens, this.status, this.stage);
     root.append(this.element);
   }
 }

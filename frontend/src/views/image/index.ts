@@ -12,6 +12,7 @@ export const view: View = {
   keys: [
     ["← ↑ → ↓", "choose the next patch"],
     ["Home, End", "first or last patch of the row"],
+    ["Page Up, Page Down", "the picture before or after, where there are several"],
     ["d", "what it attends to, or what attends to it"],
     ["b", "smooth overlay, or patch by patch"],
     ["Enter, Escape", "keep the chosen token, let it go"],

@@ -303,7 +303,7 @@ export class MapView implements MountedView {
         heads: state.heads,
         strengths: strengthsOf(layers, state.scale, least),
       },
-      margins: this.reader.margins?.margins ?? null,
+      margins: this.shown.info.meaning === undefined ? (this.reader.margins?.margins ?? null) : null,
       marginGrids: this.reader.margins?.grids ?? null,
       dimSpecial: state.special === "dimmed",
       palette: this.app.palette,

@@ -5,7 +5,7 @@ import { areColoured } from "../../compare/head_colours";
 import type { Manifest, State, Viewport } from "../../contract";
 import { brief, countText, errorText, isolated, weightText } from "../../labels";
 import { mapText, type Shown } from "../../shown";
-import { beginsOf, type Units } from "../../units";
+import { beginsOf, singular, type Units } from "../../units";
 import { rowNames } from "./axes";
 import { type CellGrid, cellUnits, type Grid, howOf, tokensOf } from "./cells";
 
@@ -57,12 +57,12 @@ export function cellText(state: Readonly<State>, shown: Shown, rows: Grid, colum
   const size = `${countText(rows.step)} × ${countText(columns.step)}`;
   const tokens = [shown.rows, shown.columns].every(({ count, axis }) => count === axis.tokens.length);
   if (how === "mass" && !(single && tokens)) {
-    const one = state.unit.slice(0, -1);
+    const one = singular(state.unit);
     return single
       ? `each cell is the weight of a ${one} on a ${one}: keys summed, queries averaged`
       : `each cell is the mean of ${size} ${state.unit}`;
   }
-  if (single) return "each cell is one weight";
+  if (single) return shown.info.meaning === undefined ? "each cell is one weight" : "each cell is one number";
   const words = state.unit === "tokens" ? "weights" : `in ${state.unit}`;
   return how === "max" ? `each cell is the largest of ${size} ${words}` : `each cell is the mean of ${size} ${words}`;
 }

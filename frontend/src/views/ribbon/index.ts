@@ -1,7 +1,7 @@
 /** Two rows of tokens joined by curves: as wide as the weight. */
 
 import type { View } from "../../contract";
-import { isOfEffects, NO_ATTENTION } from "../../shown";
+import { noAttention } from "../../shown";
 import css from "./ribbon.css";
 import { Ribbon } from "./ribbon_view";
 
@@ -20,6 +20,6 @@ export const view: View = {
     "Ribbon: two rows of words joined by curves, the wider the more weight. Point at a word to see its curves alone.",
   meaning: ({ row, column, own, unit, purpose }) =>
     `A curve joins ${row} to ${own ? `a ${unit}` : column} that it looked at${purpose}: the wider, the more.`,
-  unavailable: (manifest, state) => (isOfEffects(manifest, state) ? NO_ATTENTION : null),
+  unavailable: (manifest, state) => noAttention(manifest, state),
   mount: (root, app) => new Ribbon(root, app),
 };

@@ -1,7 +1,7 @@
 /** The running text: choose a token, and see what it attends to, or what attends to it. */
 
 import type { View } from "../../contract";
-import { isOfEffects, NO_ATTENTION } from "../../shown";
+import { noAttention } from "../../shown";
 import { RunningText } from "./running_text";
 import css from "./text.css";
 
@@ -21,6 +21,6 @@ export const view: View = {
     "Text: the running text. Choose a word, and the others are coloured by how much it looks at them, or they at it.",
   meaning: ({ unit, stronger }) =>
     `Choose a ${unit}: the ${stronger} another is coloured, the more of its attention goes there, or comes from there.`,
-  unavailable: (manifest, state) => (isOfEffects(manifest, state) ? NO_ATTENTION : null),
+  unavailable: (manifest, state) => noAttention(manifest, state),
   mount: (root, app) => new RunningText(root, app),
 };

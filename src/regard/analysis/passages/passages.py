@@ -13,6 +13,7 @@ from regard.analysis.mixtures.mixture import Head, layers_of
 from regard.analysis.passages.answers import rows_of
 from regard.analysis.passages.sinks import SINK, sinks_of
 from regard.arguments import number, one_of, whole_number
+from regard.axes.axis import Axis
 from regard.axes.spans import Parts, Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
@@ -53,6 +54,7 @@ class Passages(Pictured):
         lift_without_sinks: lift, with sinks counted neither as seen nor as mass.
         density: mass / #S.
         sinks: whether a key is a sink of a head, (layers, heads, keys).
+        text: the keys, with what is known of them; None where they have no texts.
     """
 
     spans: Spans
@@ -65,6 +67,7 @@ class Passages(Pictured):
     lift_without_sinks: Tensor
     density: Tensor
     sinks: Tensor
+    text: Axis | None = None
 
     def ranked(self, by: str = "lift", *, heads: Mapping[Head, float] | None = None) -> list[Ranked]:
         """The passages, the strongest first; last, with NaN, those that none of the rows may see.
@@ -281,7 +284,8 @@ def passages(
     mass, lift, bare, bare_lift, sinks = (torch.stack([_widened(one[at], heads) for one in found]) for at in range(5))
     counted = torch.tensor([*map(len, spans.places), len(spans.rest(size))], dtype=torch.float64)
     names = tuple(sorted(layers))
-    return Passages(spans, names, rows, size, mass, lift, bare, bare_lift, mass / counted, sinks.nan_to_num() > 0)
+    text = first.keys if first.keys.text is not None else None
+    return Passages(spans, names, rows, size, mass, lift, bare, bare_lift, mass / counted, sinks.nan_to_num() > 0, text)
 
 
 def _of_layer(amap: AttentionMap, spans: Spans, rows: tuple[int, ...], sink: float) -> tuple[Tensor, ...]:

@@ -4,11 +4,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.analysis.passages.passages import Passages
 from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.interventions.effects import Effects
@@ -29,9 +30,11 @@ from regard.viewer.answers.requests import (
 from regard.viewer.answers.steps import steps_of
 from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.effects import effects_subject
+from regard.viewer.document.findings import FINDINGS, Finding, finding_subject
 from regard.viewer.document.images import image_infos
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
+from regard.viewer.document.named_spans import NamedSpans, name_spans
 from regard.viewer.document.opening import opening_of, unit_of
 from regard.viewer.document.subjects import ShownMap, Subject, Viewable, read_subject
 
@@ -64,6 +67,7 @@ class Document:
         manifest: what there is to see, as JSON would say it (``frontend/src/contract.ts``).
         maps: the maps behind it, in the same order.
         effects: what replacing parts of a model did, where that is shown.
+        finding: what was measured of attention, where that is shown.
     """
 
     def __init__(self, manifest: dict[str, Any], maps: Sequence[ShownMap], max_work: int | None = None) -> None:
@@ -79,6 +83,7 @@ class Document:
         self.manifest = manifest
         self.maps = list(maps)
         self.effects: Effects | None = None
+        self.finding: Finding | None = None
         self._readers = [Reader(shown.amap, max_work) for shown in self.maps]
         self.overview_side = overview_side(sum(info["heads"] for info in manifest["maps"]))
         self._overviews: dict[int, bytes] = {}
@@ -225,8 +230,12 @@ def document(
     unit: str | None = None,
     against: Any = None,
     names: Sequence[str] | None = None,
-    effects: Effects | None = None,
+    effects: Effects | Mapping[str, float] | None = None,
     prompts: Any = None,
+    finding: Finding | None = None,
+    spans: NamedSpans | None = None,
+    sound: Any = None,
+    truth: Any = None,
     max_work: int | None = None,
 ) -> Document:
     """What a viewer looks at.
@@ -254,6 +263,10 @@ def document(
         names: of the things in a list, or of the two.
         effects: what replacing parts of the model did, beside what is looked at, as in ``regard.page``.
         prompts: what was swept.
+        finding: what was measured of it, as in ``regard.page``; so are ``spans``, ``sound`` and ``truth``.
+        spans: named parts of its text.
+        sound: of words in a sound.
+        truth: of contacts.
         max_work: multiply-adds of one answer. A host whose reader waits for the answer reads a sample of the queries beyond,
             and says so; without a limit everything is read.
 
@@ -277,10 +290,26 @@ def document(
         if tokens is not None or queries is not None or keys is not None:
             raise OptionError("expected no tokens, queries or keys with a mechanism, got some; its example has its own")
         found = mechanism_subject(subject)
+    elif isinstance(subject, FINDINGS):
+        others = (tokens, queries, keys, against, names, image, prompts, finding, spans)
+        found = _finding_alone(subject, others, {"effects": effects, "sound": sound, "truth": truth})
+        effects = sound = truth = None
     elif isinstance(subject, Effects):
         found = _effects_alone(subject, prompts, (tokens, queries, keys, against, names, image, effects))
     else:
         found = read_subject(named_subject(subject, against, names), tokens, queries, keys)
+    opened = _opened(found, map)
+    if spans is not None:
+        name_spans(found, spans, opened)
+    if finding is not None:
+        measured = effects if isinstance(finding, Passages) and isinstance(effects, Mapping) else None
+        before = found.opening
+        found = finding_subject(finding, found, effects=measured, sound=sound, truth=truth, opened=opened)
+        if view not in (None, "finding"):
+            found.opening = before  # what is looked at is the subject, whose parts the finding names
+        effects = None if measured is not None else effects
+    elif sound is not None or truth is not None:
+        raise OptionError("expected sound and truth beside what they belong to, got no finding; give finding=")
     if effects is not None:
         found = effects_subject(effects, prompts, beside=found)
     elif prompts is not None and found.effects is None:
@@ -297,8 +326,23 @@ def document(
     if against is not None:
         manifest["opening"]["with"] = opened_against(manifest)
     made = Document(manifest, found.maps, max_work)
-    made.effects = subject if isinstance(subject, Effects) else effects
+    made.effects = subject if isinstance(subject, Effects) else cast("Effects | None", effects)
+    made.finding = subject if isinstance(subject, FINDINGS) else finding
     return made
+
+
+def _opened(found: Subject, asked: Any) -> int:
+    """The map whose keys have the spans: the one that is opened."""
+    return asked if isinstance(asked, int) and 0 <= asked < len(found.maps) else int(found.opening.get("map", 0))
+
+
+def _finding_alone(found: Finding, others: Sequence[Any], own: Mapping[str, Any]) -> Subject:
+    if any(one is not None for one in others):
+        raise OptionError(
+            "expected a finding by itself, got tokens, queries, keys, a picture or other things beside it; give finding= "
+            "beside the recording that it was found in"
+        )
+    return finding_subject(found, **own)
 
 
 def _effects_alone(found: Effects, prompts: Any, others: Sequence[Any]) -> Subject:

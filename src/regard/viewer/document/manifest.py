@@ -13,8 +13,10 @@ from regard.analysis.heads.registry import statistic_named
 from regard.analysis.heads.statistics import head_statistics
 from regard.arguments import one_of
 from regard.axes.line import Groups
+from regard.axes.spans import sentences_of
 from regard.errors import OptionError, in_short
 from regard.maps.attention_map import AttentionMap
+from regard.tokens.decoded import text_runs
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.texts import texts_of, visible
 from regard.tokens.words import Words, words_and_characters
@@ -31,6 +33,9 @@ KEPT_AS_WEIGHTS = "this map is kept as weights, without the queries and keys tha
 
 PROBED = 2**26
 """Weights that are read to see whether a map without a softmax of its own is one of probabilities."""
+
+UNITS = ("tokens", "characters", "words", "sentences")
+"""What an axis is read in, beside the named spans that it has."""
 
 MOST_BANDS = 500
 """Named spans of one kind along an axis: more are too narrow to be seen."""
@@ -62,6 +67,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
     maps = [_map_info(number, shown, axes, statistics=bool(statistics)) for number, shown in enumerate(subject.maps)]
     for number, found in subject.numbers.items():
         maps[number] |= _with_numbers(maps[number], found)
+    of_finding = {} if subject.finding_axis is None else {"axis": axes.id(subject.finding_axis)}
     return {
         "version": 1,
         "title": visible(subject.title),
@@ -75,6 +81,7 @@ def manifest_of(subject: Subject, *, words: str | bool | None, statistics: bool 
         "opening": subject.opening,
         **_languages(subject),
         **({} if subject.effects is None else {"effects": subject.effects}),
+        **({} if subject.finding is None else {"finding": subject.finding | of_finding}),
     }
 
 
@@ -116,7 +123,9 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
     """An axis: what people read of its tokens (positions where they have no names), their spelling, and its units."""
     made: dict[str, Any] = {"title": tokens.title, "tokens": [str(at) for at in range(tokens.size)], "spellings": None}
     made |= {"special": [], "words": None, "wordTexts": None, "characters": None, "characterTexts": None}
-    if bands := [band for name, groups in tokens.groups if (band := bands_of(name, groups)) is not None]:
+    own = [bands_of(name, groups) for name, groups in tokens.groups]
+    given = [bands_of(name, spans.places, spans.names) for name, spans in tokens.spans]
+    if bands := [band for band in (*given, *own) if band is not None]:
         made["bands"] = bands
     if tokens.patches:
         made["patches"] = [None if patch is None else list(patch) for patch in tokens.patches]
@@ -137,26 +146,37 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
         return made
     found, characters = words_and_characters(spelled, named, kind=kind)
     made["words"], made["wordTexts"] = unit_runs(texts, found, " ")
+    sentences = sentences_of(text_runs(spelled, named, kind))
+    if len(sentences.texts) > 1:  # their texts are those of their words
+        made["sentences"] = unit_runs(texts, sentences, " ")[0]
     starts, made_of = ([], []) if characters is None else unit_runs(texts, characters, "")
     if 0 < len(starts) < len(spelled):  # else each token is whole characters: there is nothing to put together
         made["characters"], made["characterTexts"] = starts, made_of
     return made
 
 
-def bands_of(name: str, groups: Groups) -> dict[str, Any] | None:
+def bands_of(name: str, groups: Groups, names: Sequence[str] = ()) -> dict[str, Any] | None:
     """Named spans as runs in order, with a text each; None where they are no runs, or so many that they are units to read.
+
+    Args:
+        name: what they are, as "sentences".
+        groups: the positions of each.
+        names: what each is called; numbers where not given.
 
     Example:
         >>> bands_of("segments", ((0, 1, 2), (3, 4)))
         {'name': 'segments', 'spans': [[0, 3], [3, 5]], 'texts': ['sentence A', 'sentence B']}
     """
-    spans = sorted([one[0], one[-1] + 1] for one in groups if one)
-    runs = all(span[1] - span[0] == len(one) for span, one in zip(spans, sorted(filter(None, groups)), strict=True))
+    order = sorted((at for at, one in enumerate(groups) if one), key=lambda at: groups[at])
+    spans = [[groups[at][0], groups[at][-1] + 1] for at in order]
+    runs = all(span[1] - span[0] == len(groups[at]) for span, at in zip(spans, order, strict=True))
     apart = all(one[1] <= two[0] for one, two in pairwise(spans))
-    if not (spans and runs and apart and len(spans) <= MOST_BANDS) or name in ("words", "characters"):
+    if not (spans and runs and apart and len(spans) <= MOST_BANDS) or name in UNITS:
         return None
     single = visible(name[:-1] if name.endswith("s") and not name.endswith("ss") else name)
-    if name == "segments" and len(spans) == 2:
+    if names:
+        texts = [visible(names[at]) for at in order]
+    elif name == "segments" and len(spans) == 2:
         texts = ["sentence A", "sentence B"]
     else:
         texts = [visible(name)] if len(spans) == 1 else [f"{single} {at}" for at, _ in enumerate(spans, 1)]
@@ -231,7 +251,9 @@ def _map_info(number: int, shown: ShownMap, axes: _Axes, *, statistics: bool) ->
         "error": 0.0,
         "steps": amap.view.whole_factors is not None,
         "withoutSteps": None if amap.view.whole_factors is not None else KEPT_AS_WEIGHTS,
-        "statistics": _statistics(shown) if statistics and probabilities else {},
+        "statistics": _statistics(shown) if statistics and probabilities and shown.meaning is None else {},
+        **({} if shown.meaning is None else {"meaning": shown.meaning}),
+        **({"step": amap.step} if amap.step else {}),
     }
 
 

@@ -5,15 +5,19 @@ from typing import Any
 
 from regard.arguments import one_of, several, whole_number
 from regard.errors import OptionError, in_short
-from regard.viewer.document.manifest import map_name
+from regard.viewer.document.manifest import UNITS, map_name
 
-VIEWS = ("map", "heads", "ribbon", "text", "steps", "image", "effects")
+VIEWS = ("map", "heads", "ribbon", "text", "steps", "image", "effects", "finding")
 """The views, as ``frontend/src/views`` names them."""
-
-UNITS = ("tokens", "words", "characters")
 
 MOST_LISTED = 12
 """Maps or positions that an error lists."""
+
+_WITHOUT = {
+    "words": "where words begin is not known; name the tokenizer's kind by words=",
+    "sentences": "its text is one sentence, or where words begin is not known",
+    "characters": "its tokens are whole ones",
+}
 
 ASKED = ("view", "map", "heads", "query", "key", "unit")
 """What can be asked for, by the names of the arguments."""
@@ -65,7 +69,7 @@ def checked_view(manifest: dict[str, Any], number: int, view: Any) -> str:
         OptionError: it has nothing, and why; or there is no such view.
     """
     name: str = one_of("view", view, VIEWS)
-    without = {"steps": _without_steps, "image": _without_image, "effects": _without_effects}
+    without = {"steps": _without_steps, "image": _without_image, "effects": _without_effects, "finding": _without_finding}
     reason = without[name](manifest, number) if name in without else None
     if reason is not None:
         raise OptionError(
@@ -89,6 +93,10 @@ def _without_image(manifest: dict[str, Any], number: int) -> str | None:
 
 def _without_effects(manifest: dict[str, Any], _: int) -> str | None:
     return None if "effects" in manifest else "nothing was replaced; give what regard.sweep found as effects="
+
+
+def _without_finding(manifest: dict[str, Any], _: int) -> str | None:
+    return None if "finding" in manifest else "nothing was measured; give what regard.passages or its like found as finding="
 
 
 def checked_map(manifest: dict[str, Any], asked: Any) -> int:
@@ -143,16 +151,12 @@ def checked_unit(manifest: dict[str, Any], number: int, asked: Any) -> str:
     Raises:
         OptionError: where words or characters begin is not known.
     """
-    unit: str = one_of("unit", asked, UNITS)
     info = manifest["maps"][number]
     sides = [manifest["axes"][name] for name in (*info["rowAxes"], info["columnAxis"])]
-    if unit != "tokens" and all(side[unit] is None for side in sides):
-        why = (
-            "where words begin is not known; name the tokenizer's kind by words="
-            if unit == "words"
-            else "its tokens are whole ones"
-        )
-        raise OptionError(f"unit: expected one that this map has, got {unit!r}: {why}")
+    named = dict.fromkeys(band["name"] for side in sides for band in side.get("bands", ()))
+    unit: str = one_of("unit", asked, (*UNITS, *named))
+    if unit not in named and unit != "tokens" and all(side.get(unit) is None for side in sides):
+        raise OptionError(f"unit: expected one that this map has, got {unit!r}: {_WITHOUT[unit]}")
     return unit
 
 

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.analysis.alignment.align import Alignment
+from regard.analysis.caching.cache import CacheReport
+from regard.analysis.mixtures.contacts import Contacts
+from regard.analysis.mixtures.word_times import WordTimes
+from regard.analysis.passages.passages import Passages
 from regard.axes.axis import Axis
 from regard.axes.line import Groups
 from regard.axes.places import Patch
 from regard.axes.roles import titles
+from regard.axes.spans import Spans
 from regard.errors import DtypeError, RecordingError, ShapeError
 from regard.interventions.effects import Effects
 from regard.maps.attention_map import AttentionMap
@@ -28,7 +33,19 @@ from regard.translation.translator import Translation
 from regard.viewer.document.recordings import named_recordings
 
 Viewable: TypeAlias = (
-    AttentionMap | Recording | Translation | Effects | Card | Tensor | NDArray[Any] | Sequence[Any] | Mapping[str, Any]
+    AttentionMap
+    | Recording
+    | Translation
+    | Effects
+    | Passages
+    | WordTimes
+    | Contacts
+    | CacheReport
+    | Card
+    | Tensor
+    | NDArray[Any]
+    | Sequence[Any]
+    | Mapping[str, Any]
 )
 
 MOST_NAMES = 4
@@ -57,6 +74,7 @@ class ShownAxis:
     groups: tuple[tuple[str, Groups], ...] = ()  #: named spans: sentences, turns, passages
     patches: tuple[Patch | None, ...] = ()  #: of pictures, where some of its positions are
     whole: bool = False  #: whether labels are names or texts of their own, and no tokens of one text
+    spans: tuple[tuple[str, Spans], ...] = ()  #: named parts that somebody gives, by what they are called together
 
     @classmethod
     def of(cls, axis: Axis, title: str) -> "ShownAxis":
@@ -85,6 +103,7 @@ class ShownMap:
         value: (kv_heads, keys, dim), where the recording kept them.
         of: the name of its recording, where there are several.
         signed: whether its numbers are no weights, whatever they are.
+        meaning: what its numbers are, in a sentence, where they are no attention.
     """
 
     amap: AttentionMap
@@ -94,6 +113,7 @@ class ShownMap:
     value: Tensor | None = None
     of: str | None = None
     signed: bool = False
+    meaning: str | None = None
 
 
 @dataclass
@@ -110,6 +130,8 @@ class Subject:
     numbers: dict[int, Numbers] = field(default_factory=dict)  #: of heads, by map, beside those that are computed
     definitions: dict[str, dict[str, str]] = field(default_factory=dict)  #: what these numbers are
     effects: dict[str, Any] | None = None  #: what replacing parts of the model did
+    finding: dict[str, Any] | None = None  #: what was measured of attention
+    finding_axis: ShownAxis | None = None  #: the text or chain that the finding is of
 
 
 def read_subject(subject: Viewable, tokens: Any = None, queries: Any = None, keys: Any = None) -> Subject:

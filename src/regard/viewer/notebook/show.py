@@ -3,13 +3,15 @@
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.extras import require
 from regard.interventions.effects import Effects
 from regard.viewer.document.document import Document, document
+from regard.viewer.document.findings import Finding
+from regard.viewer.document.named_spans import NamedSpans
 from regard.viewer.document.subjects import Viewable
 from regard.viewer.notebook.look import checked_look
 from regard.viewer.page.page import page_of
@@ -38,8 +40,12 @@ def show(
     unit: str | None = None,
     against: Any = None,
     names: Sequence[str] | None = None,
-    effects: Effects | None = None,
+    effects: Effects | Mapping[str, float] | None = None,
     prompts: Any = None,
+    finding: Finding | None = None,
+    spans: NamedSpans | None = None,
+    sound: Any = None,
+    truth: Any = None,
     height: int = 560,
     theme: str = "auto",
 ) -> "ViewerWidget | Path | None":
@@ -52,7 +58,8 @@ def show(
 
     Args:
         subject: a translation, a recording, an attention map, weights, a list of these, or several recordings by name, as in
-            ``regard.page``; or a mechanism, a card of ``regard.catalogue``; or what ``regard.sweep`` found.
+            ``regard.page``; or a mechanism, a card of ``regard.catalogue``; or what ``regard.sweep``
+            or ``regard.passages`` and its like found.
         tokens: the texts of the positions; see ``regard.page``.
         queries: of the rows alone.
         keys: of the columns alone.
@@ -64,11 +71,15 @@ def show(
         heads: which heads of it.
         query: which row is held.
         key: which column is held.
-        unit: "tokens", "words" or "characters".
+        unit: "tokens", "words", "characters", "sentences", or spans that it has.
         against: what opens beside it in a second picture: another recording, translation or map.
         names: of the things in a list, or of the two.
         effects: what replacing parts of the model did; see ``regard.page`` for it and for the next.
         prompts: what was swept.
+        finding: what was measured of the subject; see ``regard.page`` for it and for the next three.
+        spans: named parts of its text.
+        sound: of words in a sound.
+        truth: of contacts.
         height: of the widget, in pixels.
         theme: "light", "dark", or "auto" for the notebook's own.
 
@@ -84,6 +95,7 @@ def show(
     options = {"tokens": tokens, "queries": queries, "keys": keys, "title": title, "image": image, "grid": grid}
     options |= {"view": view, "map": map, "heads": heads, "query": query, "key": key, "unit": unit}
     options |= {"against": against, "names": names, "effects": effects, "prompts": prompts}
+    options |= {"finding": finding, "spans": spans, "sound": sound, "truth": truth}
     if kind is None:
         return _open(document(subject, **options))
     require("to show a viewer in a notebook", "anywidget")

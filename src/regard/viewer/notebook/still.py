@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from regard.interventions.effects import Effects
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document
+from regard.viewer.document.findings import Finding
 from regard.viewer.document.manifest import head_names, map_name
 from regard.viewer.page.page import escaped
 
@@ -31,8 +32,10 @@ class Still:
     """
 
     def __init__(self, shown: Document) -> None:
-        if shown.effects is not None and shown.manifest["opening"].get("view") == "effects":
-            self.text, self.png = str(shown.effects), _of_effects(shown.effects)
+        view = shown.manifest["opening"].get("view")
+        own = {"effects": shown.effects, "finding": shown.finding}.get(view)
+        if own is not None:
+            self.text, self.png = str(own), _of_finding(own)
             return
         self.text, weights, named = _opened(shown)
         self.png = _drawn(weights, **named)
@@ -86,13 +89,13 @@ def _opened(shown: Document) -> tuple[str, Any, dict[str, Any]]:
     return f"{title} of {shown.manifest['title']}", np.asarray(weights), named
 
 
-def _of_effects(effects: Effects) -> bytes:
-    """The picture of effects is their own: what a map of them shows are no weights."""
+def _of_finding(found: Effects | Finding) -> bytes:
+    """The picture of a finding is its own: what a map of it shows are no weights."""
     from regard.figures.notebook import unseen
 
     with warnings.catch_warnings(), unseen():
         warnings.filterwarnings("ignore", "expected a font", UserWarning)
-        return small_png(effects.figure())
+        return small_png(found.figure())
 
 
 def _positions(size: int, cells: int) -> list[str]:

@@ -7,7 +7,7 @@ import html
 import json
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regard.arguments import whole_number
@@ -16,7 +16,9 @@ from regard.files import checked_path, written_whole
 from regard.interventions.effects import Effects
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document, document
+from regard.viewer.document.findings import Finding
 from regard.viewer.document.manifest import head_names
+from regard.viewer.document.named_spans import NamedSpans
 from regard.viewer.document.subjects import Viewable
 from regard.viewer.front_end import front_end
 from regard.viewer.page.data import check_size, page_data
@@ -93,8 +95,12 @@ def page(
     unit: str | None = None,
     against: Any = None,
     names: Sequence[str] | None = None,
-    effects: Effects | None = None,
+    effects: Effects | Mapping[str, float] | None = None,
     prompts: Any = None,
+    finding: Finding | None = None,
+    spans: NamedSpans | None = None,
+    sound: Any = None,
+    truth: Any = None,
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """One self-contained HTML file that works offline: open it, send it, put it on any server.
@@ -107,7 +113,7 @@ def page(
         subject: a translation, a recording, an attention map, or a list of maps or translations; weights as
             ``regard.Recording.of`` takes them, what ``output_attentions=True`` returns among them. Several recordings as a
             list, or by name: ``{"base": recording, "tuned": another}``. Or a mechanism, a card of ``regard.catalogue``; or what
-            ``regard.sweep`` found.
+            ``regard.sweep``, ``regard.passages``, ``word_times``, ``contacts`` or ``cache`` found.
         path: where to write it, if anywhere.
         tokens: the texts or ids of the positions, special tokens included: a list, or lists for a batch, of both sides where a
             text looks at itself. Of generated text one for each row, or for the whole sequence, which is one more. They stand
@@ -121,19 +127,26 @@ def page(
         words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
         statistics: whether heads are told in numbers; where not given, if that takes a second at most.
-        view: what it opens with: "map", "heads", "ribbon", "text", "steps", "image", "effects"; one that fits where not given.
+        view: what it opens with: "map", "heads", "ribbon", "text", "steps", "image", "effects",
+            "finding"; one that fits where not given.
         map: which map it opens with: its number, or what the viewer calls it, as "cross layer 1".
         heads: which heads: one, several, which are averaged, or "all".
         query: which row is held at first: its position, or the word there.
         key: which column is held at first. Positions below 0 count from the end.
-        unit: whether it opens in "tokens", "words" or "characters".
+        unit: whether it opens in "tokens", "words", "characters", "sentences", or spans that it has, as "passages".
         against: what opens beside it in a second picture, as the subject: another recording, translation or map. Both show the
             same place, in the same colours, and the reader of the page may take one from the other.
         names: what the things in a list are called, or the two: their own names, "first" and "second" where not given.
         effects: what replacing parts of the model did, as ``regard.sweep`` found it: heads by their effects, each with its
-            prompts, and one click away its map in what is looked at.
+            prompts, and one click away its map in what is looked at. Of passages, what hiding each did, by name.
         prompts: what was swept, as ``regard.sweep`` takes it, for the texts of the prompts: effects of a list know them, those
             of files do not.
+        finding: what was measured of the subject: ``regard.passages``, whose passages the map is then zoomed along,
+            ``word_times``, ``contacts`` or ``cache``. Alone it is a subject itself.
+        spans: named parts of the text of the keys of the map that is opened, ``regard.Spans``; of several sorts
+            {"turns": …, "passages": …}. The map opens in any of them, and is zoomed from the largest to single tokens.
+        sound: of words in a sound, what was heard: (samples, samples a second).
+        truth: of contacts, which residues touch in a known structure, (residues, residues): it is the half above the diagonal.
         max_bytes: of the page, in UTF-8.
 
     Returns:
@@ -176,6 +189,10 @@ def page(
         "names": names,
         "effects": effects,
         "prompts": prompts,
+        "finding": finding,
+        "spans": spans,
+        "sound": sound,
+        "truth": truth,
     }
     if isinstance(subject, Document):
         given = [name for name, value in options.items() if value is not None]

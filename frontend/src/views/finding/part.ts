@@ -1,0 +1,105 @@
+/** What the views of findings share: numbers of their map, and lines that are walked through by keys. */
+
+import type { App, FindingInfo, MountedView, State, TextTable } from "../../contract";
+import { element, hasFocus } from "../../elements";
+import { brief } from "../../labels";
+
+export abstract class FindingPart<Found extends FindingInfo> implements MountedView {
+  protected readonly element = element("div", "finding");
+  protected readonly said = element("p", "finding-said");
+  /** (rows, columns) of the map that is looked at, the mean of the chosen heads; empty until it is read. */
+  protected values: Float32Array = new Float32Array();
+  protected columns = 0;
+  /** What has the stops of the arrow keys, in their order. */
+  protected stops: HTMLElement[] = [];
+  private readonly left: () => void;
+  private asking = new AbortController();
+  private read = "";
+
+  constructor(
+    root: HTMLElement,
+    protected readonly app: App,
+    protected readonly found: Found,
+  ) {
+    this.element.append(this.said);
+    root.append(this.element);
+    this.left = app.store.subscribe((_, changed) => {
+      if (changed.has("map") || changed.has("heads")) void this.ask();
+      else this.show(changed);
+    });
+    queueMicrotask(() => void this.ask());
+  }
+
+  /** The numbers are there: everything is written. */
+  protected abstract write(): void;
+  /** Another place is chosen. */
+  protected abstract show(changed: ReadonlySet<keyof State>): void;
+  protected abstract choose(at: number): void;
+  abstract table(full?: boolean): Promise<TextTable>;
+  abstract svg(): Promise<string>;
+
+  redraw(): void {
+    if (this.values.length > 0) this.write();
+  }
+
+  destroy(): void {
+    this.left();
+    this.asking.abort();
+    this.element.remove();
+  }
+
+  contentHeight(): number {
+    const last = this.element.lastElementChild;
+    const { top } = this.element.getBoundingClientRect();
+    return last ? Math.ceil(last.getBoundingClientRect().bottom - top + this.element.scrollTop) + 12 : 0;
+  }
+
+  keydown(event: KeyboardEvent): boolean {
+    if (event.ctrlKey || event.altKey || event.metaKey || this.stops.length === 0) return false;
+    const now = this.stops.findIndex((one) => hasFocus(one));
+    const at = now < 0 ? this.stops.findIndex((one) => one.tabIndex === 0) : now;
+    const last = this.stops.length - 1;
+    const moves: Record<string, number> = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1 };
+    const next = { ...moves, Home: 0, End: last }[event.key];
+    if (next === undefined) return false;
+    const chosen = Math.max(0, Math.min(next, last));
+    this.choose(chosen);
+    this.stops[chosen].focus();
+    return true;
+  }
+
+  /** Makes one of the stops the one that the tab key reaches. */
+  protected reach(at: number): void {
+    this.stops.forEach((one, which) => {
+      one.tabIndex = which === Math.max(at, 0) ? 0 : -1;
+    });
+  }
+
+  protected title(): string {
+    return brief(this.app.manifest.title, 120);
+  }
+
+  private async ask(): Promise<void> {
+    const { manifest, source, store, fail } = this.app;
+    const { map, heads } = store.state;
+    if (!this.found.maps.includes(map)) return;
+    const name = JSON.stringify([map, heads]);
+    if (name === this.read) return this.show(new Set());
+    this.asking.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    const { queries, keys } = manifest.maps[map];
+    const [rows, columns] = [queries, keys].map((count) => ({ start: 0, stop: count, count }));
+    try {
+      const exact = { how: "mean", hideSpecial: false, renormalise: false, sample: 0 } as const;
+      const { values } = await source.region({ map, heads, rows, columns, ...exact }, signal);
+      if (signal.aborted) return;
+      this.values = values;
+      this.columns = keys;
+      this.read = name;
+      this.write();
+    } catch (error) {
+      if (!signal.aborted) fail(error);
+    }
+  }
+}
