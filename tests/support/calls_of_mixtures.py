@@ -200,8 +200,10 @@ CALLS: dict[str, Call] = {
     "regard.analysis.mixtures.WordTimes.figure": call(
         lambda **given: said().figure(**given), title="t", cmap="Greys", **PICTURE
     ),
-    "regard.page of passages": call(regard.page, subject=read, effects=lambda: {"one": -1.0, "other": 0.5, "third": 0.0}),
-    "regard.page of words": call(regard.page, subject=said, sound=lambda: ([0.0, 0.5, -0.5], 20)),
-    "regard.page of contacts": call(regard.page, subject=touching, truth=lambda: torch.eye(5)),
-    "regard.page beside": call(regard.page, subject=amap, finding=read, view="map"),
+    "regard.page of passages": call(
+        regard.page, paths=("path", "image"), subject=read, effects=lambda: {"one": -1.0, "other": 0.5, "third": 0.0}
+    ),
+    "regard.page of words": call(regard.page, paths=("path", "image"), subject=said, sound=lambda: ([0.0, 0.5, -0.5], 20)),
+    "regard.page of contacts": call(regard.page, paths=("path", "image"), subject=touching, truth=lambda: torch.eye(5)),
+    "regard.page beside": call(regard.page, paths=("path", "image"), subject=amap, finding=read, view="map"),
 }

@@ -305,7 +305,7 @@ def document(
         measured = effects if isinstance(finding, Passages) and isinstance(effects, Mapping) else None
         before = found.opening
         found = finding_subject(finding, found, effects=measured, sound=sound, truth=truth, opened=opened)
-        if view not in (None, "finding"):
+        if view is not None and not (isinstance(view, str) and view == "finding"):
             found.opening = before  # what is looked at is the subject, whose parts the finding names
         effects = None if measured is not None else effects
     elif sound is not None or truth is not None:

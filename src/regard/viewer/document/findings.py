@@ -214,7 +214,10 @@ def _add_contacts(made: Subject, found: Contacts, item: int, truth: Any) -> None
     known = None
     amap, meaning = found.map, "Each cell is how probable it is that two residues touch."
     if truth is not None:
-        known = dense_tensor("truth", truth).detach().cpu() > 0
+        given = dense_tensor("truth", truth).detach().cpu()
+        if given.is_complex():
+            raise DtypeError(f"truth: expected which residues touch, True or a number above 0, got {in_short(truth)}")
+        known = given.double() > 0
         if tuple(known.shape) != (size, size):
             raise ShapeError(f"truth: expected (residues, residues)=({size}, {size}), got {tuple(known.shape)}")
         amap = _map((found.map.dense()[0].tril().cpu() + known.triu(1).float()), "contacts")

@@ -259,5 +259,5 @@ def _notes(infos: list[dict[str, Any]]) -> list[str]:
 
 
 def _numbers(tensor: torch.Tensor) -> NDArray[np.float32]:
-    made: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
+    made: NDArray[np.float32] = tensor.detach().float().cpu().resolve_neg().numpy()
     return made
