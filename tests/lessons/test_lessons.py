@@ -367,3 +367,22 @@ def test_an_answer_whose_file_was_changed_since_is_checked(tmp_path, now):
     made = {"torch": torch}
     exec(compile(wrong, str(path), "exec"), made)  # noqa: S102
     assert not lessons.check("causal mask", made["wrong"])
+
+
+def test_a_mistake_is_not_read_from_another_text_than_the_one_that_ran(tmp_path):
+    """Where the file was changed and not run again, its lines say nothing about the function that was given."""
+    text = (
+        "def answer(query, key, value):\n"
+        "    state, total, kept = torch.zeros(key.shape[1], value.shape[1]), torch.zeros(key.shape[1]), []\n"
+        "    for k, v in zip(key, value):\n"
+        "        state{0} torch.outer(k, v); total{1} k; kept.append((state, total))\n"
+        "    return torch.stack([q @ s / (q @ z) for q, (s, z) in zip(query, kept)])\n"
+    )
+    in_place, right = text.format(" +=", " +="), text.format(" = state +", " = total +")
+    path = tmp_path / "answer.py"
+    path.write_text(in_place, encoding="utf-8")
+    made = {"torch": torch}
+    exec(compile(in_place, str(path), "exec"), made)  # noqa: S102
+    assert lessons.check("linear attention", made["answer"]).mistakes == ("one state in all places",)
+    path.write_text(right, encoding="utf-8")
+    assert "Every token sees all keys" in lessons.check("linear attention", made["answer"]).message  # as if there were no text

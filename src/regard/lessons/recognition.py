@@ -1,7 +1,11 @@
 """Which known mistake gives an answer's numbers; and whether they say that it was made."""
 
+import dis
 import inspect
+import textwrap
+from collections.abc import Iterator
 from tokenize import TokenError
+from types import CodeType
 from typing import NamedTuple
 
 from regard.lessons.answers import Outcome, alike, close, outcome, tensors
@@ -117,8 +121,32 @@ def _numbers(came: Outcome) -> bool:
 
 
 def _source(function: AnyFunction) -> str | None:
-    """The text of an answer; None of a layer that is called, of what was typed at a prompt, or was changed since."""
+    """The text of an answer, where it can be had: not of a layer that is called, or of what was typed at a prompt.
+
+    Python looks up the lines that stand now in a file of that name: they count where they make the same function.
+    """
     try:
-        return inspect.getsource(function)
-    except (OSError, TypeError, SyntaxError, TokenError):
+        text = textwrap.dedent(inspect.getsource(function))
+        made = list(_codes(compile(text, "answer", "exec", dont_inherit=True)))
+    except (OSError, TypeError, SyntaxError, TokenError, ValueError):
         return None
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return text if code is None or any(_named(one) == _named(code) for one in made) else None
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """The code of each function that stands in a text, at any depth."""
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield part
+            yield from _codes(part)
+
+
+def _named(code: CodeType) -> tuple[object, ...]:
+    """What tells a function from another that was written in its place; where its variables lie is not of it."""
+    plain = [repr(one) for one in code.co_consts if not isinstance(one, CodeType)]
+    steps = [
+        (one.opname, one.argrepr if one.opname in {"BINARY_OP", "COMPARE_OP"} else "") for one in dis.get_instructions(code)
+    ]
+    done = [step for step in steps if not step[0].startswith(("LOAD_", "COPY_FREE_VARS", "MAKE_CELL", "PUSH_NULL"))]
+    return code.co_name, code.co_varnames + code.co_cellvars, {*code.co_names, *code.co_freevars}, plain, done
