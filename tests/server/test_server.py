@@ -431,17 +431,18 @@ class TestWorker:
         asyncio.run(scene())
         assert done == ["first", "last"]
 
-    def test_too_many_are_refused_at_once(self):
+    def test_too_many_are_refused_before_their_turn(self):
         async def scene():
             worker = Worker(waiting=1)
 
             async def here():
                 return False
 
-            first = asyncio.create_task(worker.run(lambda: time.sleep(0.3), here))
+            first = asyncio.create_task(worker.run(lambda: time.sleep(3), here))
             await asyncio.sleep(0.05)
             with pytest.raises(BusyError):
                 await worker.run(lambda: None, here)
+            assert not first.done()
             await first
             assert await worker.run(lambda: 5, here) == 5
             worker.close()
@@ -466,6 +467,26 @@ class TestWorker:
             last = asyncio.create_task(worker.run(lambda: 5, here))
             assert await last == 5
             await asyncio.gather(first, left)
+            worker.close()
+
+        asyncio.run(scene())
+
+    def test_who_comes_just_after_a_crowd_that_left_is_not_refused(self):
+        async def scene():
+            worker = Worker(waiting=5)
+
+            async def here():
+                return False
+
+            async def gone():
+                return True
+
+            first = asyncio.create_task(worker.run(lambda: time.sleep(0.5), here))
+            await asyncio.sleep(0.05)
+            crowd = [asyncio.create_task(worker.run(lambda: None, gone)) for _ in range(4)]
+            await asyncio.sleep(0)
+            assert await worker.run(lambda: 5, here) == 5
+            await asyncio.gather(first, *crowd)
             worker.close()
 
         asyncio.run(scene())

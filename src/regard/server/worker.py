@@ -23,7 +23,7 @@ class Worker:
     """Runs functions on one thread, torch itself using all cores for each of them: quick ones first, else as they come.
 
     Args:
-        waiting: questions that may wait; more are refused at once instead of late.
+        waiting: questions that may wait; more are refused after a moment, in which those who left make room, instead of late.
     """
 
     def __init__(self, waiting: int = 64) -> None:
@@ -47,6 +47,8 @@ class Worker:
         Raises:
             BusyError: too many wait already.
         """
+        if self._count >= self._waiting:
+            await asyncio.sleep(2 * PATIENCE)  # by then each that waits was asked whether its client is still there
         if self._count >= self._waiting:
             raise BusyError
         self._count += 1
