@@ -258,7 +258,7 @@ def test_a_new_pattern_that_is_wrong_somewhere(check, method, wrong, monkeypatch
 @pytest.mark.parametrize("missing", ["sees", "extent", "narrowed"])
 def test_a_new_pattern_that_lacks_something(missing):
     own = {name: value for name, value in vars(Later).items() if name in {"sees", "extent", "narrowed"} - {missing}}
-    with pytest.raises(TypeError, match=f"abstract method {missing}"):
+    with pytest.raises(TypeError, match=f"abstract method '?{missing}"):
         type("Half", (Pattern,), own)()
 
 
