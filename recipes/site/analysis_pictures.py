@@ -104,8 +104,31 @@ def patches_seen() -> Drawing:
     return lambda theme: found.figure([painted(one.objects)], theme=theme)
 
 
+def pixels_of_words() -> Drawing:
+    """Maps made by hand, of two words at three steps, the later the sharper: pixels.md."""
+    import numpy as np
+
+    from looking_model import PAINT
+
+    down, across = np.mgrid[:64, :96]
+    image = np.full((64, 96, 3), 235, np.uint8)
+    image[(down - 34) ** 2 + (across - 26) ** 2 < 300] = PAINT["red"]
+    image[18:50, 58:84] = PAINT["blue"]
+    row, column = torch.meshgrid(torch.arange(16.0), torch.arange(24.0), indexing="ij")
+    made = []
+    for step in range(3):
+        near = [-((row - y) ** 2 + (column - x) ** 2) / 12 for y, x in ((8, 6), (8, 17))]
+        query = torch.stack([torch.zeros(16, 24), *near], -1).reshape(1, 1, -1, 3) * (0.3 + step)
+        amap = regard.AttentionMap(query, torch.eye(3)[None, None], scale=1.0)
+        amap.kind, amap.step = "cross", step
+        made.append(amap)
+    found = regard.pixels(made, {"ball": [1], "box": [2]}, size=(32, 48))
+    return lambda theme: found.figure(image, theme=theme)
+
+
 DRAWINGS = {
     heads: 160, flow_scores: 160, flow_rollout: 120, sweep: 200, word_links: 200, passages_read: 160, patches_seen: 160,
+    pixels_of_words: 160,
 }  # fmt: skip
 """Each with its dots an inch."""
 

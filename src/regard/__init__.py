@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from regard.analysis.passages.retrieval import retrieval_heads
     from regard.analysis.pictures.overlay import overlay
     from regard.analysis.pictures.patches import patches
+    from regard.analysis.pictures.pixels import pixels
     from regard.analysis.weighted.norms import norm_weighted
     from regard.analysis.weighted.relevance import gradient_weighted, relevance
     from regard.axes.spans import Spans
@@ -100,6 +101,7 @@ _HOME = {
     "passages": "analysis.passages.passages",
     "patches": "analysis.pictures.patches",
     "pictures": "recording.picture_inputs",
+    "pixels": "analysis.pictures.pixels",
     "record": "recording.record",
     "reference": "interventions.reference",
     "relevance": "analysis.weighted.relevance",
@@ -157,6 +159,7 @@ __all__ = [
     "passages",
     "patches",
     "pictures",
+    "pixels",
     "record",
     "reference",
     "relevance",

@@ -380,6 +380,7 @@ ELSEWHERE = {
     "generate": "tests/recording/test_generation.py: prompts padded on the left, in batches",
     "overlay": "tests/analysis/pictures: of one sequence; those of a batch are refused",
     "pictures": "tests/recording/test_pictures_of_prompts.py: from ids, in batches too",
+    "pixels": "tests/analysis/pictures/test_pixels.py: of a denoiser, whose halves are a batch",
     "survey_diff": "tests/surveying: from surveys alone",
     "survey": "tests/surveying: the same texts in batches of any size",
     "Survey": "likewise",

@@ -7,7 +7,7 @@ import torch
 
 import regard
 from regard import AttentionMap
-from regard.analysis import caching, mixtures
+from regard.analysis import caching, mixtures, pictures
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.pictures import Picture, View
@@ -56,6 +56,16 @@ def grid() -> Picture:
 
 def looked() -> Any:
     return regard.patches(amap(), {"one": [3], "other": [4]}, pictures=[grid()])
+
+
+def crossed() -> AttentionMap:
+    made = AttentionMap.from_dense(torch.rand(2, 1, 4, 3).softmax(-1))
+    made.kind = "cross"
+    return made
+
+
+def made() -> Any:
+    return regard.pixels([crossed()], {"one": [1], "other": [2]}, size=(2, 2), half="conditional")
 
 
 def prompt() -> dict[str, Any]:
@@ -135,6 +145,28 @@ CALLS: dict[str, Call] = {
         pictures=lambda: [0],
         against="words",
         sinks=False,
+        title="t",
+        **PICTURE,
+    ),
+    "regard.pixels": call(
+        regard.pixels,
+        recording=lambda: [crossed()],
+        words=lambda: {"one": [1]},
+        size=(4, 4),
+        half="conditional",
+        item=0,
+        prompt=3,
+        first="image",
+    ),
+    "regard.analysis.pictures.halves": call(pictures.halves, recording=lambda: [crossed()], half="conditional"),
+    "regard.analysis.pictures.joint_spans": call(pictures.joint_spans, size=6, prompt=2, first="text"),
+    "regard.analysis.pictures.Pixels.heat": call(lambda **given: made().heat(**given), word="one", steps=lambda: [0]),
+    "regard.analysis.pictures.Pixels.figure": call(
+        lambda **given: made().figure(**given),
+        paths=("image",),
+        image=lambda: torch.zeros(4, 4, 3).numpy(),
+        words=lambda: ["one"],
+        steps=lambda: [0],
         title="t",
         **PICTURE,
     ),

@@ -2,5 +2,6 @@
 
 from regard.analysis.pictures.overlay import overlay
 from regard.analysis.pictures.patches import Patches, Share, Sink, patches
+from regard.analysis.pictures.pixels import Pixels, halves, joint_spans, pixels
 
-__all__ = ["Patches", "Share", "Sink", "overlay", "patches"]
+__all__ = ["Patches", "Pixels", "Share", "Sink", "halves", "joint_spans", "overlay", "patches", "pixels"]

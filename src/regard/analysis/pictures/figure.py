@@ -74,3 +74,16 @@ def overlay_figure(
     look["title"] = "" if look["title"] is None else look["title"]
     pictures = None if image is None else [image] * len(names)
     return overlays(rows, names, pictures, note="colour: of the largest patch of each picture", **look)
+
+
+def pixels_figure(rows: list[tuple[str, list[torch.Tensor]]], steps: list[str], image: Any, **look: Any) -> Figure:
+    """Draws a row for each word: its mean, then its steps."""
+    drawn = [
+        Row(visible(word), [np.asarray(heat) for heat in heats], f"most {float(heats[0].max()):.2g}") for word, heats in rows
+    ]
+    names = ["all steps", *steps]
+    look["title"] = "which pixels a word has to do with" if look["title"] is None else look["title"]
+    pictures = None if image is None else [image] * len(names)
+    return overlays(
+        drawn, names, pictures, note="colour: attention to the word, of the row's largest; mean of layers and heads", **look
+    )

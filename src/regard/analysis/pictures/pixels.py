@@ -1,0 +1,301 @@
+"""Which pixels belong to a word of the prompt, and at which steps: attention of models that make pictures from texts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from regard.arguments import one_of, several, text, whole_number, with_all
+from regard.axes.spans import MOST, Spans
+from regard.errors import DtypeError, OptionError, ShapeError, in_short
+from regard.maps.attention_map import AttentionMap
+from regard.pictured import Pictured
+from regard.progress import bar
+
+if TYPE_CHECKING:
+    from regard.figures.figure_files import Axes, Figure
+
+HALVES = ("conditional", "unconditional")
+"""Of guidance without a classifier: diffusers puts the empty prompts first, then those that were given."""
+
+FIRST = {"SD3Transformer2DModel": "image", "FluxTransformer2DModel": "text"}
+"""What stands first where picture and prompt attend together, by the class of the model."""
+
+
+def halves(recording: Any, half: str) -> Any:
+    """The recording of one half of guidance: of the prompts that were given, or of the empty ones, whose maps come first.
+
+    Args:
+        recording: of a denoiser that ran both in one batch, at as many steps as one likes; ``recording.at(step)`` is one.
+        half: "conditional" or "unconditional".
+
+    Returns:
+        A list of maps, (prompts, heads, queries, keys) each.
+
+    Raises:
+        OptionError: another half; ShapeError: a batch that has no halves.
+
+    Example:
+        >>> amap = AttentionMap(torch.randn(2, 1, 6, 4), torch.randn(2, 1, 3, 4))
+        >>> halves([amap], "conditional")[0].shape
+        (1, 1, 6, 3)
+    """
+    at = HALVES.index(one_of("half", half, HALVES))
+    found = []
+    for amap in _maps_of(recording):
+        count, odd = divmod(amap.shape[0], 2)
+        if odd:
+            raise ShapeError(f"recording: expected an even batch, both halves of guidance, got {amap.shape[0]} in a map")
+        found.append(amap.select(batch=slice(0, count) if at else slice(count, 2 * count)))
+    return found
+
+
+def joint_spans(size: int, prompt: int, first: str) -> Spans:
+    """Picture and prompt where they attend together, as spans: ``amap.by(queries=spans, keys=spans)`` are their relations.
+
+    Args:
+        size: positions of the map.
+        prompt: tokens of the prompt among them.
+        first: "image", as in Stable Diffusion 3, or "text", as in Flux.
+
+    Raises:
+        OptionError: no such order, or more tokens than positions.
+
+    Example:
+        >>> joint_spans(6, 2, "text").places
+        ((2, 3, 4, 5), (0, 1))
+    """
+    whole_number("size", size, 2, MOST)
+    whole_number("prompt", prompt, 1, size - 1, advice="the tokens of the prompt, padding included")
+    one_of("first", first, ("image", "text"))
+    image = range(size - prompt) if first == "image" else range(prompt, size)
+    words = range(size - prompt, size) if first == "image" else range(prompt)
+    return Spans(("image", "text"), (tuple(image), tuple(words)))
+
+
+@dataclass(frozen=True, repr=False)
+class Pixels(Pictured):
+    """Heat maps of words.
+
+    Attributes:
+        words: their names.
+        steps: which passes of the model, counted from 0.
+        heats: (steps, words, down, across): mean over layers and heads.
+        maps: how many maps each step has.
+    """
+
+    words: tuple[str, ...]
+    steps: tuple[int, ...]
+    heats: Tensor
+    maps: int
+
+    def heat(self, word: str | int, steps: int | Sequence[int] | None = None) -> Tensor:
+        """The heat map of a word, (down, across): the mean over steps, all where none are given.
+
+        Raises:
+            OptionError: no such word or step.
+        """
+        at = self._word(word)
+        if steps is None:
+            return self.heats[:, at].mean(0)
+        asked = [steps] if isinstance(steps, int) else several("steps", steps, "steps that were kept")
+        for step in asked:
+            if step not in self.steps:
+                raise OptionError(f"steps: expected some of {', '.join(map(str, self.steps))}, got {in_short(step)}")
+        if not asked:
+            raise OptionError("steps: expected at least one, got none; leave it out for all")
+        return self.heats[[self.steps.index(step) for step in asked], at].mean(0)
+
+    def _word(self, word: str | int) -> int:
+        if isinstance(word, str):
+            if word not in self.words:
+                raise OptionError(f"word: expected one of {in_short(self.words)}, got {in_short(word)}")
+            return self.words.index(word)
+        return whole_number("word", word, 0, len(self.words) - 1, advice="words are counted from 0")
+
+    def table(self) -> Iterator[Sequence[object]]:
+        """A line for each word, step and cell, for ``regard.save(found, "x.csv")``."""
+        yield ["word", "step", "row", "column", "weight"]
+        for at, word in enumerate(self.words):
+            for step, heat in zip(self.steps, self.heats[:, at], strict=True):
+                for row, line in enumerate(heat.tolist()):
+                    yield from ([word, step, row, column, value] for column, value in enumerate(line))
+
+    def __str__(self) -> str:
+        down, across = self.heats.shape[-2:]
+        lines = [f"{len(self.steps)} steps, {self.maps} maps each, {down} × {across}; mean of layers and heads, strongest cell"]
+        for word in self.words:
+            heat = self.heat(word)
+            row, column = divmod(int(heat.argmax()), across)
+            lines.append(f"{word[:24]:<24}{row},{column}  {float(heat.max()):.3g}, mean {float(heat.mean()):.3g}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def figure(
+        self,
+        image: Any = None,
+        *,
+        words: Sequence[str | int] | None = None,
+        steps: Sequence[int] | None = None,
+        title: str | None = None,
+        width: float | None = None,
+        font: float | None = None,
+        theme: str = "light",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
+        """A row for each word: its mean over steps laid on the result, and a strip of steps.
+
+        Args:
+            image: the result: a path, bytes, an array or an image of Pillow's; blank where not given.
+            words: which; the first eight where not given.
+            steps: of the strip; up to six, evenly chosen, where not given.
+            title: above the picture.
+            width: in inches, as in ``regard.heatmap``.
+            font: size of the letters in points, likewise.
+            theme: "light" or "dark".
+            ax: axes to draw in; a figure of its own where not given.
+
+        Raises:
+            OptionError: no such word, step or theme.
+        """
+        from regard.analysis.pictures.figure import pixels_figure
+
+        most, count = 6, len(self.steps)
+        chosen = [self.steps[at * (count - 1) // max(1, min(most, count) - 1)] for at in range(min(most, count))]
+        strip = chosen if steps is None else several("steps", steps, "steps that were kept")
+        asked = range(min(8, len(self.words))) if words is None else several("words", words, "words or their numbers")
+        rows = [(self.words[at], [self.heat(at), *(self.heat(at, step) for step in strip)]) for at in map(self._word, asked)]
+        look: dict[str, Any] = {"title": title, "width": width, "font": font, "theme": theme, "ax": ax}
+        return pixels_figure(rows, [f"step {step}" for step in strip], image, **look)
+
+
+@torch.no_grad()
+def pixels(
+    recording: Any,
+    words: Spans | Mapping[str, Sequence[int]],
+    *,
+    size: tuple[int, int],
+    half: str | None = None,
+    item: int = 0,
+    prompt: int | None = None,
+    first: str | None = None,
+) -> Pixels:
+    """heat(word) = mean over steps, layers, heads and the word's tokens of max(0, bicubic(A[:, token])), (down, across).
+
+    DAAM (Tang et al. 2023, "What the DAAM: Interpreting Stable Diffusion Using Cross Attention", section 3): which pixels a
+    word of the prompt has to do with. Of each map only the columns of the words are computed.
+
+    Keep the steps that are looked at, as a model takes many:
+    ``regard.record(unet, kinds=["cross"], keep=lambda amap: amap if amap.step % 10 == 0 else None)``.
+
+    Args:
+        recording: of the denoiser, all passes, or maps of it: cross-attention to the prompt, or picture and prompt together.
+        words: positions of each word's tokens in the prompt, by name; ``Spans.in_text(prompt, offsets, parts)`` finds them.
+        size: of the latent, down and across; the grid of each map follows from it, a half of it at each scale.
+        half: which half of the batch where guidance ran both in one, "conditional" or "unconditional".
+        item: which picture of the batch, or of its half.
+        prompt: tokens of the prompt, padding included, where it attends together with the picture (SD3, Flux).
+        first: "image" or "text", whichever stands first there; known of Stable Diffusion 3 and of Flux.
+
+    Raises:
+        OptionError: words that are not in the prompt, no map that fits the size, or a batch of which it is not said what it is.
+
+    Example:
+        >>> amap = AttentionMap(torch.randn(1, 2, 12, 4), torch.randn(1, 2, 5, 4))
+        >>> amap.kind = "cross"
+        >>> pixels([amap], {"fox": [2, 3]}, size=(6, 8)).heat("fox").shape
+        torch.Size([6, 8])
+    """
+    named = _words(words)
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise DtypeError(f"size: expected (down, across) of the latent, got {in_short(size)}")
+    shape = whole_number("size", size[0], 1, 8192), whole_number("size", size[1], 1, 8192)
+    every = _maps_of(recording)
+    crossed = [amap for amap in every if amap.kind == "cross"]
+    maps = crossed or [amap for amap in every if amap.shape[2] == amap.shape[3]]
+    if not maps:
+        raise OptionError("recording: expected attention to a prompt, got none; record the denoiser with all kinds")
+    together = not crossed
+    if together:
+        name = str(getattr(recording, "model", "") or "").split(" ")[0]
+        first = FIRST.get(name) if first is None else first
+        if prompt is None or first is None:
+            raise OptionError(
+                "prompt: expected how many tokens it has, and first= what stands first, as picture and prompt attend together, "
+                'got neither or one; give prompt=77, first="image" or "text"'
+            )
+    if len({amap.shape[0] for amap in maps}) > 1:
+        raise ShapeError("recording: expected maps of one batch, got several sizes; give recording.at(step) of one of them")
+    if half is None and maps[0].shape[0] > 1:
+        raise OptionError(
+            f"half: expected which half of guidance, or one picture, got a batch of {maps[0].shape[0]}; give "
+            'half="conditional", or maps of one: [amap.select(batch=0) for amap in recording.maps]'
+        )
+    if half is not None:
+        maps = halves(maps, half)
+    whole_number("item", item, 0, maps[0].shape[0] - 1, advice="pictures are counted from 0")
+    sums: dict[int, Tensor] = {}
+    counts: dict[int, int] = {}
+    seen: dict[int, int] = {}
+    for amap in bar(maps, desc="reading steps", unit="map", delay=1, leave=False):
+        found = _of_map(amap.select(batch=item), named, shape, prompt if together else None, first)
+        step = amap.step or 0
+        sums[step] = sums.get(step, torch.zeros(())) + found.sum(0)
+        counts[step] = counts.get(step, 0) + found.shape[0]
+        seen[step] = seen.get(step, 0) + 1
+    steps = tuple(sorted(sums))
+    heats = torch.stack([sums[step] / counts[step] for step in steps])
+    return Pixels(tuple(named), steps, heats, max(seen.values()))
+
+
+def _of_map(
+    amap: AttentionMap, words: Mapping[str, tuple[int, ...]], shape: tuple[int, int], prompt: int | None, first: str | None
+) -> Tensor:
+    """(heads, words, down, across)."""
+    sides = None if prompt is None or first is None else joint_spans(amap.shape[2], prompt, first)
+    rows = tuple(range(amap.shape[2])) if sides is None else sides.places[0]
+    texts = tuple(range(amap.shape[3])) if sides is None else sides.places[1]
+    if (last := max(at for places in words.values() for at in places)) >= len(texts):
+        raise OptionError(f"words: expected positions from 0 to {len(texts) - 1}, those of the prompt, got {last}")
+    grid = _grid(len(rows), shape)
+    columns = sorted({at for places in words.values() for at in places})
+    part = amap.select(queries=list(rows), keys=[texts[at] for at in columns])
+    weights = torch.stack([part.select(heads=head).dense()[0, 0] for head in range(part.shape[1])]).float()
+    laid = interpolate(weights.mT.unflatten(-1, grid), shape, mode="bicubic").clamp(min=0)  # (heads, tokens, down, across)
+    return torch.stack([laid[:, [columns.index(at) for at in places]].mean(1) for places in words.values()], 1)
+
+
+def _grid(count: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """Patches down and across of so many: the latent, or it halved as often as it takes."""
+    down, across = shape
+    while down * across > count and max(down, across) > 1:
+        down, across = (down + 1) // 2, (across + 1) // 2
+    if down * across != count:
+        raise OptionError(
+            f"size: expected the latent's, of which a map's {count} positions are a half, a quarter or the like, got {shape}"
+        )
+    return down, across
+
+
+def _words(words: Any) -> dict[str, tuple[int, ...]]:
+    spans = words
+    if not isinstance(spans, Spans):
+        if not isinstance(words, Mapping) or not words:
+            raise DtypeError(f"words: expected positions of each word's tokens by name, or Spans, got {in_short(words)}")
+        names = [text("words", name, advice="name each word") for name in words]
+        spans = Spans(tuple(names), tuple(tuple(several("words", at, "positions of tokens")) for at in words.values()))
+    if not len(spans):
+        raise OptionError("words: expected at least one, got none")
+    return dict(zip(spans.names, spans.places, strict=True))
+
+
+def _maps_of(recording: Any) -> list[AttentionMap]:
+    if isinstance(recording, AttentionMap):
+        return [recording]
+    if isinstance(recording, list | tuple) and all(isinstance(one, AttentionMap) for one in recording):
+        return list(recording)
+    return list(with_all("recording", recording, "a recording or a list of its maps", ("maps",)).maps)
