@@ -1,7 +1,7 @@
 # make demo      translate a sentence and show its attention
 # make check     the daily loop: lint, types, layers, the front end, the quick tests
 # make test      what must hold: all of that, the browser, notebooks, surveys on Ray, the site, the wheel
-# make compat    recording with the oldest, one between and the newest of Transformers and PyTorch: compat/
+# make compat    recording with the oldest, one between and the newest of Transformers and PyTorch: compat/; PYTHON=python3.13 with that one
 # make test-all  all of that, more cases of the same kinds and longer training (tests marked exhaustive); before a release
 PYTHON ?= python3
 VENV := .venv
@@ -85,10 +85,11 @@ release-check: $(VENV)/.tests
 compat: $(patsubst compat/%.txt,compat-%,$(wildcard compat/*.txt))
 
 KERNELS := test_eager.py test_flash.py test_flex.py test_sdpa.py test_training.py
+compat-%: MADE = build/compat/$*-$(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])")
 compat-%: compat/%.txt
-	test -d build/compat/$* || $(PYTHON) -m venv build/compat/$*
-	build/compat/$*/bin/python -m pip install --quiet --constraint $< --editable . entmax hypothesis pytest pytest-xdist scipy
-	build/compat/$*/bin/python -m pytest -W ignore::FutureWarning -W ignore::DeprecationWarning \
+	test -d $(MADE) || $(PYTHON) -m venv $(MADE)
+	$(MADE)/bin/python -m pip install --quiet --constraint $< --editable . entmax hypothesis pytest pytest-xdist scipy
+	$(MADE)/bin/python -m pytest -W ignore::FutureWarning -W ignore::DeprecationWarning \
 		$(addprefix tests/recording/,$(addprefix functions/,$(KERNELS)) test_check.py test_record.py test_stacks.py)
 
 format: $(VENV)/.tests
