@@ -582,6 +582,27 @@ class TestPreparation:
         asyncio.run(scene())
         assert self.known(long).all()
 
+    def test_who_asks_again_and_again_is_never_kept_waiting_by_it(self, long):
+        async def scene():
+            worker = Worker()
+            task = asyncio.create_task(read_ahead.read_ahead(worker, lambda: long))
+            long.looked_at = 0, 0
+
+            async def here():
+                return False
+
+            for _ in range(40):  # idle in between, but for no longer than a moment
+                assert await worker.run(lambda: 3, here) == 3
+                await asyncio.sleep(read_ahead.QUIET / 8)
+            asked = self.known(long).any()
+            await asyncio.sleep(3 * read_ahead.QUIET)
+            task.cancel()
+            worker.close()
+            return asked
+
+        assert not asyncio.run(scene())
+        assert self.known(long).any()
+
 
 class TestConnections:
     """Who says nothing, and who does not listen."""

@@ -11,10 +11,10 @@ from regard.server.worker import BusyError, Worker
 from regard.viewer.document.document import Document
 
 QUIET = 0.4
-"""Seconds without a question before it begins: who pans asks more often."""
+"""Seconds without a question before each step: who pans asks more often, and of several clients one always asks."""
 
-STEP_WORK = 10**9
-"""Multiply-adds at a time, some tens of milliseconds: as long as a question may have to wait for it."""
+STEP_WORK = 5 * 10**8
+"""Multiply-adds at a time, about ten milliseconds: as long as a question may have to wait for it."""
 
 LONG = 4096
 """Keys of a row from which this is worth while."""
@@ -59,15 +59,15 @@ async def read_ahead(worker: Worker, looked_at: Callable[[], Document | None]) -
         return False
 
     while True:
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(QUIET / 4)
         document = looked_at()
         if document is None:
             continue
         if preparation is None or preparation.document is not document:
             preparation = Preparation(document)
-        while worker.idle and looked_at() is document:
+        while worker.quiet(QUIET) and looked_at() is document:
             try:
-                if not await worker.run(preparation.step, here):
+                if not await worker.run(preparation.step, here, unasked=True):
                     break
             except BusyError:
                 break

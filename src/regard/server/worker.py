@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,9 +34,15 @@ class Worker:
         self._overtaken = 0
         self._waiting = waiting
         self._count = 0
+        self._asked = 0.0  # when a question last came or was answered
 
     async def run(
-        self, function: Callable[[], Answer], gone: Callable[[], Awaitable[bool]], *, quick: bool = False
+        self,
+        function: Callable[[], Answer],
+        gone: Callable[[], Awaitable[bool]],
+        *,
+        quick: bool = False,
+        unasked: bool = False,
     ) -> Answer | None:
         """What the function returns; None where the client was gone before its turn came.
 
@@ -43,6 +50,7 @@ class Worker:
             function: computes it.
             gone: whether the client has left.
             quick: whether it is soon done, and goes before what is not.
+            unasked: whether it is no question, but work between them.
 
         Raises:
             BusyError: too many wait already.
@@ -52,6 +60,7 @@ class Worker:
         if self._count >= self._waiting:
             raise BusyError
         self._count += 1
+        self._asked = self._asked if unasked else time.monotonic()
         try:
             async with self._my_turn(gone, quick) as here:
                 if not here:
@@ -59,6 +68,7 @@ class Worker:
                 return await asyncio.get_running_loop().run_in_executor(self._pool, function)
         finally:
             self._count -= 1
+            self._asked = self._asked if unasked else time.monotonic()
 
     @contextlib.asynccontextmanager
     async def _my_turn(self, gone: Callable[[], Awaitable[bool]], quick: bool) -> AsyncIterator[bool]:
@@ -89,10 +99,9 @@ class Worker:
         self._free = False
         self._turns[first].popleft().set_result(None)
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is computed, and nothing waits."""
-        return self._count == 0
+    def quiet(self, seconds: float) -> bool:
+        """Whether nothing is computed, nothing waits, and nobody has asked anything for so long."""
+        return self._count == 0 and time.monotonic() - self._asked >= seconds
 
     def close(self) -> None:
         """Start nothing more."""
