@@ -35,8 +35,8 @@ def manifest_in(html):
 def test_views_and_units_are_those_of_the_front_end():
     listed = re.search(r"views: readonly View\[\] = \[(.*?)\]", (ROOT / "frontend/src/views/index.ts").read_text())[1]
     assert set(VIEWS) == set(listed.split(", "))
-    units = re.search(r"type UnitName = (.*?);", (ROOT / "frontend/src/contract/state.ts").read_text())[1]
-    assert tuple(json.loads(f"[{units.replace(' |', ',')}]")) == UNITS
+    units = re.search(r"const names = \[(.*?), \.\.\.new Set\(spans\)\]", (ROOT / "frontend/src/shown.ts").read_text())[1]
+    assert set(json.loads(f"[{units}]")) == set(UNITS)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_is_asked_for(shown, asked, opening):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"view": "Text"}, "view: expected one of map, heads, ribbon, text, steps, image, effects, got 'Text'"),
+        ({"view": "Text"}, "view: expected one of map, heads, ribbon, text, steps, image, effects, finding, got 'Text'"),
         ({"view": "image"}, "got 'image': there is no picture; give it as image="),
         ({"map": 4}, "map: expected a whole number from -4 to 3, got 4; there are 4 maps, counted from 0"),
         ({"map": "self layer 7"}, "map: expected a number below 4 or one of self layer 0, self layer 1, got 'self layer 7'"),
@@ -78,7 +78,7 @@ def test_what_is_asked_for(shown, asked, opening):
         ({"query": 5}, "query: expected a whole number from -5 to 4, got 5; there are 5"),
         ({"query": "dog"}, "query: expected a position below 5 or a word that is there, got 'dog'"),
         ({"query": "the"}, "query: expected a word that is there once, got 'the', which is at 0, 4; give one"),
-        ({"unit": "letters"}, "unit: expected one of tokens, words, characters"),
+        ({"unit": "letters"}, "unit: expected one of tokens, characters, words, sentences"),
         ({"unit": "characters"}, "unit: expected one that this map has, got 'characters'"),
     ],
 )

@@ -99,6 +99,14 @@ def test_a_grid_that_is_given_lies_along_the_side_that_it_fits_and_is_said(queri
         else:
             assert (side["rows"], side["columns"], side["tokens"]) == (*grid, list(tokens))
             assert side["patches"] == list(range(grid[0] * grid[1]))
+    info = manifest["maps"][0]
+    for name, tokens in zip((info["rowAxes"][0], info["columnAxis"]), expected, strict=True):  # and every view calls them so
+        patches = manifest["axes"][name].get("patches")
+        if tokens is None:
+            assert patches is None
+        else:
+            assert patches[tokens[-1]] == [0, grid[0] - 1, grid[1] - 1]
+            assert [at for at, patch in enumerate(patches) if patch is not None] == list(tokens)
 
 
 @pytest.mark.parametrize("keys", [16, 17, 36, 37, 220])

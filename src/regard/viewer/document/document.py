@@ -31,7 +31,7 @@ from regard.viewer.answers.steps import steps_of
 from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.effects import effects_subject
 from regard.viewer.document.findings import FINDINGS, Finding, finding_subject
-from regard.viewer.document.images import image_infos
+from regard.viewer.document.images import image_infos, name_patches
 from regard.viewer.document.manifest import manifest_of
 from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.named_spans import NamedSpans, name_spans
@@ -319,6 +319,7 @@ def document(
         manifest["title"] = visible(title)
     images = [] if image is None else list(image) if isinstance(image, list | tuple) else [image]
     manifest["images"] += image_infos(images, found.maps, grid)
+    name_patches(manifest)
     if images and "view" not in manifest["opening"]:
         manifest["opening"]["view"] = "image"
     manifest["opening"] = opening_of(manifest, view=view, map=map, heads=heads, query=query, key=key, unit=unit)

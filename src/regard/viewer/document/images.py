@@ -58,6 +58,29 @@ def image_infos(images: Sequence[Any], maps: Sequence[ShownMap], grid: tuple[int
     return made
 
 
+def name_patches(manifest: dict[str, Any]) -> None:
+    """Gives axes that know nothing of patches the places of a given grid, so that every view calls them by row and column.
+
+    Args:
+        manifest: with its pictures; its axes are changed.
+    """
+    for image in manifest["images"]:
+        for looks in image["maps"] if image["note"] else ():
+            info = manifest["maps"][looks["map"]]
+            sides = {"queries": info["rowAxes"], "keys": [info["columnAxis"]]}
+            for side, names in sides.items():
+                places = None if looks[side] is None else image["places"][looks[side]]
+                for axis in (manifest["axes"][name] for name in names if places is not None):
+                    at = dict(zip(places["tokens"], places["patches"], strict=True))
+                    columns = places["columns"]
+                    axis["patches"] = [
+                        [0, at[token] // columns, at[token] % columns] if token in at else None
+                        for token in range(len(axis["tokens"]))
+                    ]
+                    if axis["title"] in ("queries", "keys"):
+                        axis["title"] = "patches"
+
+
 def picture_info(image: Any) -> dict[str, Any]:
     """The picture, small enough to travel.
 
