@@ -69,10 +69,11 @@ def name_patches(manifest: dict[str, Any]) -> None:
             info = manifest["maps"][looks["map"]]
             sides = {"queries": info["rowAxes"], "keys": [info["columnAxis"]]}
             for side, names in sides.items():
-                places = None if looks[side] is None else image["places"][looks[side]]
-                for axis in (manifest["axes"][name] for name in names if places is not None):
-                    at = dict(zip(places["tokens"], places["patches"], strict=True))
-                    columns = places["columns"]
+                if looks[side] is None:
+                    continue
+                places = image["places"][looks[side]]
+                at, columns = dict(zip(places["tokens"], places["patches"], strict=True)), places["columns"]
+                for axis in (manifest["axes"][name] for name in names):
                     axis["patches"] = [
                         [0, at[token] // columns, at[token] % columns] if token in at else None
                         for token in range(len(axis["tokens"]))
