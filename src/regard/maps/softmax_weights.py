@@ -120,8 +120,9 @@ class SoftmaxWeights:
             return is_far(self.factors.within, batch, heads, queries)
 
     def remember(self, batch: int, heads: range, queries: Positions, denominators: Tensor) -> None:
-        """Keep the denominators of some rows of neighbouring heads, (heads, queries)."""
-        self._table()[batch, heads.start : heads.stop][:, index(queries)] = denominators
+        """Keep the denominators of some rows of neighbouring heads, (heads, queries), but for those that are NaN."""
+        table, places = self._table()[batch, heads.start : heads.stop], index(queries)
+        table[:, places] = torch.where(denominators.isnan(), table[:, places], denominators)
 
     def _table(self) -> Tensor:
         table: Tensor | None = self.__dict__.get("_denominators")

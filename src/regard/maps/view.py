@@ -205,7 +205,7 @@ class MapView:
             def of_block(places: Block, found: LongRowBlock) -> Rows:
                 weights, nats = found.weights[None], found.entropy
                 if whole:
-                    return Rows(*places, found.columns, weights, None if nats is None else nats[None], found.largest[None])
+                    return Rows(*places, found.columns, weights, None if nats is None else nats[None], found.blind[None])
                 columns, weights = self._of_view(found.columns, weights)
                 return Rows(*places, columns, weights, torch.special.entr(weights).sum(3) if entropy else None)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regard.maps.factors import Factors
 from regard.maps.reading.even_softmax import even_softmax
-from regard.maps.reading.rounding import Rounding, are_fine, rounding, wide_dtype
+from regard.maps.reading.rounding import Rounding, Sizes, rounding, wide_dtype
 from regard.maps.reading.row_scores import RowScores
 from regard.positions import Positions
 
@@ -28,15 +28,30 @@ def is_long(keys: int) -> bool:
     return keys >= LONG_ROW
 
 
+LOG2_E = math.log2(math.e)
+
+NEAR = 16.0
+"""Size of denominators' logarithms up to which a float32 power of two of the row's largest scores is within 1e-6."""
+
+
 class LongRowBlock(NamedTuple):
     """Whole rows of neighbouring heads of one sequence."""
 
     heads: range
     columns: slice  #: the keys that are computed; no row sees any other
     weights: Tensor  #: (heads, rows, columns), good until the next block is read
-    largest: Tensor  #: (heads, rows): the largest weight
+    blind: Tensor  #: (heads, rows): whether a row sees nothing
     entropy: Tensor | None  #: (heads, rows), in nats, if it was asked for
-    denominators: Tensor | None  #: (heads, rows): their logarithms; None where other reads of the rows are computed otherwise
+    denominators: Tensor | None  #: (heads, rows): logarithms, NaN or None where other reads of the rows find a bit more or less
+
+
+class _Softmax(NamedTuple):
+    """What is known of rows besides their weights, of which sinks have nothing yet."""
+
+    top: Tensor  #: (heads, rows): a part of each score that was taken out; 0 where a row sees nothing
+    rest: Tensor  #: (heads, rows): logarithm of the denominator beyond exp(top); −∞ where a row sees nothing
+    blind: Tensor  #: (heads, rows): whether a row sees nothing
+    mean: Tensor  #: (heads, rows): the mean of the scores less ``top``, each by its weight, if it was asked for
 
 
 class LongRows:
@@ -46,63 +61,80 @@ class LongRows:
         self.factors, self.entropy = factors, entropy
         self.memory: dict[str, Tensor] = {}
         self.keys: tuple[tuple[int, slice, torch.dtype, bool], Tensor] | None = None
-        self.fine: tuple[tuple[int, Positions], bool] | None = None
+        self.sizes: tuple[tuple[int, Positions], Sizes] | None = None
 
     def together(self, batch: int, heads: Positions, rows: Positions) -> list[range]:
         """The heads as ``read`` takes them: all of them, if they are neighbours and alike to mask and rounding; else each."""
         mask = self.factors.mask
         if isinstance(heads, range) and heads.step == 1 and (mask is None or not mask.pattern.differs_by_head):
-            alike = self._are_fine(batch, heads, rows)
+            alike = self._sizes(batch, heads, rows).fine
             return [heads] if alike else [range(head, head + 1) for head in heads]
         return [range(head, head + 1) for head in heads]
 
-    def _are_fine(self, batch: int, heads: Positions, rows: Positions) -> bool:
+    def _sizes(self, batch: int, heads: Positions, rows: Positions) -> Sizes:
         if self.factors.bias is not None:  # it is looked through for its largest number
-            return are_fine(self.factors, batch, heads, rows)
-        if self.fine is None or self.fine[0] != (batch, heads):
-            self.fine = (batch, heads), are_fine(self.factors, batch, heads, range(self.factors.shape[2]))
-        return self.fine[1]
+            return Sizes.of(self.factors, batch, heads, rows)
+        if self.sizes is None or self.sizes[0] != (batch, heads):
+            self.sizes = (batch, heads), Sizes.of(self.factors, batch, heads, range(self.factors.shape[2]))
+        return self.sizes[1]
 
     def read(self, batch: int, heads: range, rows: Positions) -> LongRowBlock:
         """Some rows of neighbouring heads."""
-        if self._are_fine(batch, heads, rows):
-            way = Rounding(self.factors.dtype)
-        else:
-            way = rounding(self.factors, batch, heads[0], rows, whole=True)
-        scored = RowScores(self.factors, batch, heads, rows, way)
-        start = min(scored.extent.start, self.factors.shape[3] - 1)
+        factors, sizes = self.factors, self._sizes(batch, heads, rows)
+        way = Rounding(factors.dtype) if sizes.fine else rounding(factors, batch, heads[0], rows, whole=True)
+        scored = RowScores(factors, batch, heads, rows, way)
+        start = min(scored.extent.start, factors.shape[3] - 1)
         stop = max(scored.extent.stop, start + 1)
-        keys, sizes = self._keys_of(scored)[:, start:stop], (len(rows), stop - start)
-        weights = self._space("weights", len(heads), *sizes)
-        top, largest, means = (weights.new_empty(len(heads), len(rows)) for _ in range(3))
-        top = top.to(wide_dtype(self.factors))
-        for at in range(len(heads)):  # one after another: what is read again is still near
-            scores = self._space("scores", *sizes)
-            wide = self._space("wide", *sizes, dtype=way.dtype) if scored.wide else None
-            top[at] = scored.write_less_top(start, keys, scores, wide, at)
-            even_softmax(scores, out=weights[at])
-            largest[at] = weights[at].amax(-1)
-            if self.entropy:
-                means[at] = scores.mul_(weights[at]).sum(-1)
-        blind = scored.blind(top)
-        top = top.masked_fill(blind, 0)
-        rest = (-largest.to(top.dtype).log()).masked_fill_(blind, -torch.inf)  # the largest weight is exp(top − lse)
+        keys, weights = self._keys_of(scored)[:, start:stop], self._space("weights", len(heads), len(rows), stop - start)
+        found = self._powers(scored, start, keys, weights) if sizes.small else None
+        top, rest, blind, mean = found or self._softmax(scored, start, keys, weights)
         full = scored.with_sinks(rest, top)
-        entropy = None
-        if self.entropy:  # −Σ w ln w, with ln w = score − lse
-            lse = rest if scored.wide else rest + top
-            entropy = (lse - means).to(weights.dtype).clamp_(min=0)
-        if self.factors.sinks is not None:
+        entropy = (rest - mean).to(weights.dtype).clamp_(min=0) if self.entropy else None  # −Σ w ln w, with ln w = score − lse
+        if factors.sinks is not None:
             total = (rest - full).exp().to(weights.dtype)
             weights.mul_(total[..., None])
-            largest.mul_(total)
             if entropy is not None:
                 entropy = total * (entropy + (full - rest).to(weights.dtype))
         if bool(blind.any()):
-            for found in (weights, largest, entropy):
-                if found is not None:
-                    found[blind] = 0
-        return LongRowBlock(heads, slice(start, stop), weights, largest, entropy, scored.denominators(full + top))
+            weights[blind] = 0
+            if entropy is not None:
+                entropy[blind] = 0
+        denominators = scored.denominators(full + top)
+        if found and denominators is not None:
+            denominators.masked_fill_((rest.abs() > NEAR) & ~blind, torch.nan)
+        return LongRowBlock(heads, slice(start, stop), weights, blind, entropy, denominators)
+
+    def _powers(self, scored: RowScores, start: int, keys: Tensor, weights: Tensor) -> _Softmax | None:
+        """Weights of scores that are so small that nothing has to be taken out of them; None where some score is no number."""
+        sums, mean = (weights.new_empty(weights.shape[:2]) for _ in range(2))
+        for at, one in enumerate(weights):  # one head after another: what is read again is still near
+            scores = self._space("scores", *one.shape)
+            scored.write(start, keys, scores, at, adding=True)
+            torch.mul(scores, LOG2_E, out=one).exp2_()
+            torch.sum(one, -1, out=sums[at])
+            one.mul_(sums[at].reciprocal()[:, None])
+            if self.entropy:
+                torch.sum(scores.mul_(one), -1, out=mean[at])
+        if not bool(sums.isfinite().all()):
+            return None
+        rest = sums.to(wide_dtype(self.factors)).log()
+        return _Softmax(torch.zeros_like(rest), rest, sums == 0, mean)
+
+    def _softmax(self, scored: RowScores, start: int, keys: Tensor, weights: Tensor) -> _Softmax:
+        """Weights of any scores, the largest of each row taken out."""
+        top, largest, mean = (weights.new_empty(weights.shape[:2], dtype=wide_dtype(self.factors)) for _ in range(3))
+        for at, one in enumerate(weights):
+            scores = self._space("scores", *one.shape)
+            wide = self._space("wide", *one.shape, dtype=scored.rounding.dtype) if scored.wide else None
+            top[at] = scored.write_less_top(start, keys, scores, wide, at)
+            even_softmax(scores, out=one)
+            largest[at] = one.amax(-1)
+            if self.entropy:
+                mean[at] = scores.mul_(one).sum(-1)
+        blind = scored.blind(top)
+        top = top.masked_fill(blind, 0)
+        rest = (-largest.log()).masked_fill_(blind, -torch.inf)  # the largest weight is exp(top − lse)
+        return _Softmax(top, rest, blind, mean if scored.wide else mean - top)
 
     def _space(self, name: str, *sizes: int, dtype: torch.dtype | None = None) -> Tensor:
         """Memory for (heads, rows, columns) of numbers, used again."""

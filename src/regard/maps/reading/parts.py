@@ -24,7 +24,7 @@ class Rows(NamedTuple):
     columns: slice  #: of the map's keys; no row of the block has a weight at any other
     weights: Tensor  #: (batch, heads, queries, columns)
     entropy: Tensor | None  #: (batch, heads, queries), in nats, if it was asked for
-    largest: Tensor | None = None  #: (batch, heads, queries): the largest weight of each row, where none can be negative
+    blind: Tensor | None = None  #: (batch, heads, queries): which rows see nothing; where it is known, no weight is negative
 
 
 class PooledRows(NamedTuple):

@@ -26,6 +26,9 @@ scores of 48 at 64 numbers a vector."""
 BIASES = 2**20
 """Biases of a head among which the largest is looked for; where there are more, parts of rows are in double precision."""
 
+SMALL = 60.0
+"""Scores between −60 and 60 have exponentials that float32 holds with full precision, and of any number of keys the sum."""
+
 FAR = 2.0**31
 """Size up to which double precision gives the same score within 1e-6, however it is computed."""
 
@@ -65,10 +68,21 @@ def rounding_of_parts(factors: Factors, batch: int, head: int) -> Rounding:
     return known[batch, head]
 
 
-def are_fine(factors: Factors, batch: int, heads: Positions, rows: Positions) -> bool:
-    """Whether float32 is enough for all of these rows as they are."""
-    found = sizes(factors, range(batch, batch + 1), heads, rows)
-    return factors.dtype != wide_dtype(factors) and bool((found <= FINE).all())
+class Sizes(NamedTuple):
+    """What some rows of some heads are small enough for."""
+
+    fine: bool  #: float32 is enough for them as they are
+    small: bool  #: and it holds the exponentials of their scores, and their sum
+
+    @classmethod
+    def of(cls, factors: Factors, batch: int, heads: Positions, rows: Positions) -> "Sizes":
+        """Of these rows together."""
+        if factors.dtype == wide_dtype(factors):
+            return cls(fine=False, small=False)
+        size = sizes(factors, range(batch, batch + 1), heads, rows)
+        least = 1.0 if factors.bias is not None else factors.query.shape[3] ** 0.5  # scores are no larger than size / least
+        fine = bool((size <= FINE).all())
+        return cls(fine, small=fine and bool((size <= SMALL * least).all()))
 
 
 def _is_float32_alike(factors: Factors) -> bool:

@@ -21,11 +21,11 @@ class ColumnSums:
         """Add some whole rows."""
         b, h, columns = rows.batch, rows.heads, rows.columns
         down, heights = cells_of(self.rows, rows.queries)
-        sums = put_together(rows.weights, heights, 2, "mean").to("cpu", torch.float64)  # (batch, heads, cells, columns)
-        self.mass[b, h, columns] += sums.sum(2)
+        sums = put_together(rows.weights, heights, 2, "mean")  # (batch, heads, cells, columns)
+        self.mass[b, h, columns] += sums.sum(2).cpu()
         if self.cells is not None:
             across, widths = cells_of(self.columns, columns)
-            self.cells[b, h, down, across] += put_together(sums, widths, 3, "mean")
+            self.cells[b, h, down, across] += put_together(sums, widths, 3, "mean").cpu()
 
     def means(self, dtype: torch.dtype) -> Tensor | None:
         """The mean of each cell, (batch, heads, rows, cols), where a picture is wanted."""

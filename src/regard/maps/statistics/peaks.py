@@ -13,11 +13,11 @@ class CellPeaks:
     Cell i of n covers positions ⌊i·size/n⌋ to ⌊(i+1)·size/n⌋: the parts do not overlap and differ by one position at most.
     """
 
-    def __init__(self, sizes: tuple[int, ...], pool: tuple[int, int]) -> None:
+    def __init__(self, sizes: tuple[int, ...], pool: tuple[int, int], dtype: torch.dtype) -> None:
         batch, heads, queries, self.keys = sizes
         self.rows, self.columns = edges(queries, pool[0]), edges(self.keys, pool[1])
         # Each cell is filled; a matrix of no probabilities may have none above 0 in it.
-        self.cells = torch.full((batch, heads, *pool), -torch.inf, dtype=torch.float64)
+        self.cells = torch.full((batch, heads, *pool), -torch.inf, dtype=dtype)
 
     def add(self, rows: Rows) -> None:
         """Add some whole rows: these are put together first, as neighbouring numbers of a row are slow to compare."""

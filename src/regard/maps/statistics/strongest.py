@@ -31,7 +31,7 @@ def strongest(rows: Rows, k: int, keys: int) -> tuple[Tensor, Tensor]:
     """The k largest weights of each row and their columns."""
     weights, columns = rows.weights, rows.columns
     few = min(k, weights.shape[3])
-    if rows.largest is None:
+    if rows.blind is None:
         values, places = weights.topk(few, dim=3)
     else:  # none is negative: the same numbers as whole numbers are in the same order, and rank faster
         whole = torch.int64 if weights.dtype == torch.float64 else torch.int32

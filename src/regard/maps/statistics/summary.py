@@ -114,7 +114,7 @@ def _of_all(view: MapView, asked: Asked) -> Summary:
         torch.zeros(batch, heads, queries, topk, dtype=dtype),
         torch.zeros(batch, heads, queries, topk, dtype=torch.int64),
     )
-    peaks = CellPeaks(sizes, pool) if pool and "max" in how else None
+    peaks = CellPeaks(sizes, pool, dtype) if pool and "max" in how else None
     for rows in view.rows("reading the map", entropy=entropy):
         b, h, q = rows.batch, rows.heads, rows.queries
         masked[b, h] += _masked(rows).sum(2).cpu()
@@ -127,7 +127,7 @@ def _of_all(view: MapView, asked: Asked) -> Summary:
             best.values[b, h, q], best.keys[b, h, q] = values.cpu(), places.cpu()
         if peaks:
             peaks.add(rows)
-    pooled = {"mean": columns.means(dtype), "max": peaks.cells.to(dtype) if peaks else None}
+    pooled = {"mean": columns.means(dtype), "max": peaks.cells if peaks else None}
     chosen = tuple(found for one in how if (found := pooled[one]) is not None)
     return Summary(
         received=columns.mass.to(dtype) if received else None,
@@ -162,7 +162,7 @@ def _pool_alone(pooled_rows: Iterator[PooledRows], view: MapView, pool: tuple[in
 
 def _masked(rows: Rows) -> Tensor:
     """Which rows have no weight but 0, (batch, heads, queries). A sum is fast, and 0 where signed weights cancel as well."""
-    if rows.largest is not None:
-        return rows.largest == 0
+    if rows.blind is not None:
+        return rows.blind
     nothing = rows.weights.sum(3) == 0
     return nothing & ~rows.weights.any(3) if nothing.any() else nothing
