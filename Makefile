@@ -13,6 +13,9 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numpr
 BUNDLE := src/regard/viewer/static/regard.js
 SENTENCE := The cat sat on the mat.
 
+# Interpreters that tests start read what the first of them compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo check test test-all compat static lint types layers frontend tests docs wheel dist release-check format bundle bench bench-viewer bench-server pictures notebooks clean
 
 demo: $(VENV)/.package

@@ -51,6 +51,7 @@ def test_every_command_is_tried():
     assert set(COMMANDS) == set(commands())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_wrong_words_work_or_are_refused_in_one_sentence(command, furnished, tmp_path, monkeypatch, capsys):
     assert tried(command, furnished, tmp_path, monkeypatch, capsys, EACH) == []

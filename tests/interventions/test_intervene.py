@@ -38,6 +38,7 @@ def recorded(model, inputs):
 # -- nothing changes nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", NAMES)
 def test_replaced_by_itself_is_the_same_to_the_bit(name, attention):

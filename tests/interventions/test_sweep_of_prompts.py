@@ -155,6 +155,7 @@ def test_resampled_is_patched_from_a_text_that_the_place_chooses():
 # -- what changes nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("replacement", "what"),
     [

@@ -65,6 +65,7 @@ def praised_and_wrong(exercise, count, seed):
     ]
 
 
+@pytest.mark.slow
 @ALL
 def test_what_is_praised_is_right_on_other_inputs(exercise):
     assert praised_and_wrong(exercise, 6, seed=1) == []

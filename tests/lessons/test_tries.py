@@ -63,6 +63,7 @@ def test_students_get_inputs_of_their_own_and_each_the_same_again():
     assert not all(one.shape == other.shape and torch.equal(one, other) for one, other in zip(ada, grace, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", ["Ada", "Grace", "李", "x" * 50])
 def test_right_answers_are_right_for_every_student(student):
     for exercise in lessons.exercises():

@@ -123,6 +123,7 @@ def test_a_small_file_that_asks_for_much_is_refused(name, tmp_path):
     assert not use(tmp_path / "it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPENED)
 def test_what_costs_little_is_opened(name, tmp_path):
     maps, tensors, text = OPENED[name]

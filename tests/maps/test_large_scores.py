@@ -129,6 +129,7 @@ def test_weights_of_every_kind_are_those_of_float64(size, name):
     assert_close(amap.logsumexp().double(), logsumexp, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=["float32", "bfloat16", "float64"])
 @pytest.mark.parametrize("size", [5.0, more(150.0), 1e4, more(1e7), more(1e9), more(1e15), 1e30])  # one for each rounding
 def test_rows_sum_to_one_whatever_was_read_before(size, dtype):

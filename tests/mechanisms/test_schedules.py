@@ -66,6 +66,7 @@ def test_tiles_are_what_the_dense_mask_shows(name, tile):
 EAGERLY = pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 
 
+@pytest.mark.slow
 @EAGERLY
 @pytest.mark.parametrize("name", MASKS)
 def test_a_mask_is_a_mask_mod_of_flex_attention(name):

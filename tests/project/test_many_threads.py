@@ -174,6 +174,7 @@ def assert_same(found, expected):
         assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:expected a font:UserWarning")  # once in a process, where none is installed
 @pytest.mark.parametrize("calls", [8, MORE])
 @pytest.mark.parametrize("function", FUNCTIONS, ids=[one.__name__ for one in FUNCTIONS])

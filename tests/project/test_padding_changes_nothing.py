@@ -416,6 +416,7 @@ def alone():
     return {name: seen(name, Held([inputs(name, [TEXT], [WRITTEN])])) for name in ("bert", "llama", "marian")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["bert", "llama", "marian"])
 def test_padding_changes_nothing(alone, name, way, tmp_path):

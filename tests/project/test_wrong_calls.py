@@ -131,6 +131,7 @@ def amiss(name, each=None):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_wrong_arguments_work_or_are_refused_in_one_sentence(name):
     assert amiss(name, EACH) == []
@@ -148,6 +149,7 @@ FITTING = [name for name, call in CALLS.items() if set(TRIPLE) <= set(call.names
 """What takes queries, keys and values: alike, they fit each other, however wrong they are."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FITTING)
 def test_three_tensors_that_are_wrong_alike(name):
     found = {wrong: tried(CALLS[name], TRIPLE[0], wrong, *TRIPLE[1:]) for wrong in WRONG if wrong.startswith("tensor: ")}

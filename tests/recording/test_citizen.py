@@ -262,6 +262,7 @@ print(recording.self[0].shape, regard.norm_weighted(recording)[0].shape, "transf
 """
 
 
+@pytest.mark.slow
 def test_a_plain_torch_model_needs_no_transformers():
     child = subprocess.run([sys.executable, "-c", WITHOUT_TRANSFORMERS], capture_output=True, text=True, check=False)
     assert child.stdout.strip() == "(1, 2, 5, 5) (1, 2, 5, 5) False", child.stderr

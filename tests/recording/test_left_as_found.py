@@ -244,6 +244,7 @@ def model():
     return Both(tiny("llama").model, ByHand()).eval()
 
 
+@pytest.mark.slow
 @each_block
 def test_ways_to_leave_a_block(block, model):
     run(model)

@@ -268,6 +268,7 @@ def feather(table, path):
         writer.write_table(table)
 
 
+@pytest.mark.slow
 def test_a_text_in_many_places_takes_the_memory_of_one(tmp_path):
     texts = pa.DictionaryArray.from_arrays(np.zeros(2000, np.int32), ["a" * 2**19]).cast(pa.large_string())
     parquet.write_table(pa.table({"text": texts}), tmp_path / "it.parquet", compression="zstd")

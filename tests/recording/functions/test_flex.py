@@ -289,6 +289,7 @@ def test_the_compiled_kernel_keeps_running():
     assert torch.equal(amap.dense() > 0, seen.expand(BATCH, HEADS, 256, 256))
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # those of the compiler
 def test_the_compiled_kernel_of_transformers_keeps_running():
