@@ -5,9 +5,17 @@ import torch
 import regard
 from regard import interventions
 from regard.interventions import heads, zero
+from regard.interventions.hidden_passages import PassageEffects
 from support.calls_of_things import call, model
 from support.tiny_models import tiny_inputs
 from support.wrong_calls import Call
+
+
+def hidden():
+    query, key = (torch.rand(1, 2, 6, 4, generator=torch.Generator().manual_seed(at)) for at in (0, 1))
+    spans = regard.Spans(("a", "b", "c"), ([0], [1, 2], [3]))
+    read = regard.passages(regard.AttentionMap(query, key, causal=True), spans, answer=[5])
+    return PassageEffects(read, {"a": -1.0, "b": -0.5, "c": 0.1})
 
 
 def ran(**given):
@@ -40,6 +48,18 @@ CALLS: dict[str, Call] = {
     "regard.interventions.edges of heads": call(interventions.edges, keys="a", heads=lambda: [(0, 1)]),
     "regard.interventions.heads": call(
         lambda place, **given: heads(place, **given), place=(0, 1), part="key", at=lambda: [-1], kind="self"
+    ),
+    "regard.interventions.passage_effects": call(
+        interventions.passage_effects,
+        model=model,
+        ids=lambda: torch.arange(1, 10),
+        spans=lambda: regard.Spans(("a", "b", "c"), ([0], [1, 2], [3])),
+        answer=2,
+        tokenizer=None,
+        sink=0.1,
+    ),
+    "regard.interventions.fit_heads": call(
+        interventions.fit_heads, found=lambda: [hidden()] * 4, held_out=0.5, ridge=0.1, seed=1
     ),
     "regard.interventions.hide": call(interventions.hide),
     "regard.interventions.layers": call(

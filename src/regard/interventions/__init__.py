@@ -4,6 +4,8 @@ from regard.interventions.estimates.circuits import circuits, composition, copyi
 from regard.interventions.estimates.direct_logits import direct_logits
 from regard.interventions.estimates.hidden_keys import hidden_keys
 from regard.interventions.estimates.importance import head_importance
+from regard.interventions.head_fit import fit_heads
+from regard.interventions.hidden_passages import passage_effects
 from regard.interventions.means import mean
 from regard.interventions.measures import MEASURES, Measure, Seen, loss
 from regard.interventions.prompts import Prompt
@@ -23,6 +25,7 @@ __all__ = [
     "copying",
     "direct_logits",
     "edges",
+    "fit_heads",
     "head_importance",
     "heads",
     "hidden_keys",
@@ -31,6 +34,7 @@ __all__ = [
     "loss",
     "matching",
     "mean",
+    "passage_effects",
     "patch",
     "path",
     "put",

@@ -11,6 +11,7 @@ from torch import Tensor
 from regard.analysis.heads.visibility import visible_keys
 from regard.analysis.mixtures.mixture import Head, layers_of
 from regard.analysis.passages.answers import rows_of
+from regard.analysis.passages.ranks import rank_correlation
 from regard.analysis.passages.sinks import SINK, sinks_of
 from regard.arguments import number, one_of, whole_number
 from regard.axes.axis import Axis
@@ -135,9 +136,7 @@ class Passages(Pictured):
             raise OptionError(f"effects: expected those of at least 3 passages, got {len(effects)}; fewer say nothing of ranks")
         found = {line.name: line.value for line in self.ranked(by, heads=heads)}
         lost = {name: -number(f"effects[{name!r}]", effect) for name, effect in effects.items()}
-        one, other = (_ranks(torch.tensor([values[name] for name in self.spans.names])) for values in (found, lost))
-        one, other = one - one.mean(), other - other.mean()
-        return float(one @ other / (one.norm() * other.norm()))
+        return rank_correlation(*([values[name] for name in self.spans.names] for values in (found, lost)))
 
     def table(self) -> Iterator[Sequence[object]]:
         """A line for each head and passage, for ``regard.save(found, "x.csv")``."""
@@ -331,8 +330,3 @@ def _means(values: Tensor, counts: Tensor) -> list[float]:
     there = ~values.isnan()
     means: list[float] = ((counts[:, None] * values.nan_to_num()).sum(0) / (counts[:, None] * there).sum(0)).tolist()
     return means
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Ranks, ties sharing their mean."""
-    return ((values[:, None] > values).sum(1) + ((values[:, None] == values).sum(1) + 1) / 2).double()
