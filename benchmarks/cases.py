@@ -139,6 +139,7 @@ def everything(amap: regard.AttentionMap) -> object:
 
 
 CASES["summary"] = statistic(everything)
+CASES["unranked"] = statistic(lambda amap: amap.summary(received=True, entropy=True, pool=POOL, how=("mean", "max")))
 CASES["received"] = statistic(lambda amap: amap.received())
 CASES["entropy"] = statistic(lambda amap: amap.entropy())
 CASES["pool_mean"] = statistic(lambda amap: amap.pool(*POOL))

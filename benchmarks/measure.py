@@ -59,6 +59,7 @@ def in_turn(size: Size, *calls: Call) -> dict[str, list[float] | float]:
     least = 5 if size.n <= 8192 else 3
     for call in calls if size.n <= 8192 or size.device != "cpu" else ():
         call()
+    gc.freeze()  # what is there stays: collecting garbage before each call of milliseconds would take longer than these
     seconds: list[list[float]] = [[] for _ in calls]
     found: dict[str, list[float] | float] = dict(zip(("seconds", "against_seconds"), seconds, strict=False))
     begin = time.perf_counter()

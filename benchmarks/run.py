@@ -3,6 +3,7 @@
     python benchmarks/run.py            n = 2,048, 8,192 and 32,768, a saved recording of 131,072 tokens, and the peers
     python benchmarks/run.py --quick    n = 2,048 only, in about two minutes; peers only where they are installed
     python benchmarks/run.py --again record check block    these cases once more; the other results stay
+    python benchmarks/run.py --again goals    the statistics that have goals, at all lengths: about ten minutes
     python benchmarks/run.py --long     the summary of 131,072 tokens beside SDPA as well: half an hour more
     python benchmarks/run.py --device cuda    on a GPU, 32 heads of 128 and 8 of keys, bfloat16: results in files of their own
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -30,7 +32,7 @@ from typing import Any
 from tqdm import tqdm
 
 import peers
-from report import report, report_of_device
+from report import GOALS, LENGTHS, has_goals, report, report_of_device
 
 HERE = Path(__file__).resolve().parent
 ON_DEVICE = {
@@ -104,11 +106,12 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
         yield Job(kept, 2048, plain, peer=peer)
         yield from timed_and_weighed(Job(kept, 2048, regards, peer=peer))
         yield Job(regards, 2048, memory=True, peer=peer)
+    for n in sorted({*sizes, *(() if quick else LENGTHS)}):
+        for dtype, causal in itertools.product(("float32", "bfloat16"), (True, False)):
+            for name in GOALS if n in LENGTHS else ("summary",):
+                yield Job(name, n, "sdpa", dtype, causal)
     for n in sizes:
-        for dtype in ("float32", "bfloat16"):
-            for causal in (True, False):
-                yield Job("summary", n, "sdpa", dtype, causal)
-        for name in ("received", "entropy", "pool_mean", "pool_max", "topk", "product", "product_softmax"):
+        for name in ("entropy", "pool_mean", "pool_max", "topk", "product", "product_softmax"):
             if n <= longest:
                 yield Job(name, n, "sdpa")
         yield from timed_and_weighed(Job("eager_summary", n, "summary", needs=4 * matrices[n]))
@@ -125,9 +128,9 @@ def jobs(sizes: list[int], saved: int, with_peers: list[str], quick: bool, long:
 
 
 def chosen(todo: list[Job], again: list[str]) -> list[Job]:
-    """The jobs of these cases; what reads a file needs it written."""
+    """The jobs of these cases, and of "goals" those that have some; what reads a file needs it written."""
     cases = {*again, "write"} if any(job.saved for job in todo if job.case in again) else set(again)
-    return [job for job in todo if job.case in cases]
+    return [job for job in todo if job.case in cases or ("goals" in cases and has_goals(vars(job)))]
 
 
 def jobs_on(device: str, quick: bool) -> Iterator[Job]:
@@ -273,11 +276,12 @@ def main() -> None:
     todo = list(jobs(sizes, saved, ready, arguments.quick, arguments.long))
     found = []
     if again:
-        if strange := set(again) - {job.case for job in todo}:
+        if strange := set(again) - {"goals", *(job.case for job in todo)}:
             parser.error(f"expected cases that are measured here, got {', '.join(sorted(strange))}")
         kept = json.loads((arguments.out / "results.json").read_text(encoding="utf-8"))
         todo = chosen(todo, again)
-        found = [one for one in kept["found"] if one["case"] not in {job.case for job in todo}]
+        new = {*again, *(job.case for job in todo if job.saved)}
+        found = [one for one in kept["found"] if one["case"] not in new and not ("goals" in again and has_goals(one))]
         about = kept["about"] | {"measured again": f"{', '.join(again)} on {about['date']}"}
         notes = notes if asked else kept["notes"]
     write(arguments.out, "", about, notes, found + measured(todo, arguments.threads), report)
