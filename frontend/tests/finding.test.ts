@@ -252,6 +252,49 @@ describe("caches", () => {
   });
 });
 
+describe("surveys", () => {
+  const survey = () =>
+    example(
+      {
+        kind: "survey",
+        texts: [
+          ["a.tsv:3", "Go! → Va !"],
+          ["a.tsv:9", "</li><script>"],
+        ],
+        statistics: [
+          {
+            ...{ name: "previous_token", quantity: "share", meaning: "weight on the token before", edges: [0, 0.5, 1] },
+            heads: [
+              [0, 0, 0.25, 0.01, 30, [100, 20], [[0.9, 0]], [[0.1, 1]]],
+              [1, 0, 0.75, null, 30, [10, 100], [], []],
+            ],
+          },
+        ],
+      },
+      ["encoder 0", "cross 0"],
+      ["head 0"],
+      [[0.25, 0.75]],
+    );
+
+  it("have their heads sorted, and a head's distribution and texts behind it", async () => {
+    const stage = stageOf(view, { map: 3, heads: [0] }, survey());
+    await stage.settle();
+    expect(lines(stage).map((one) => one.textContent)).toEqual(["cross 0.00.75", "encoder 0.00.25 ± 0.010"]);
+    expect(stage.root.querySelector(".finding-said")!.textContent).toContain("weight on the token before");
+    lines(stage)[1].click();
+    const told = stage.root.querySelector(".finding-told")!;
+    expect(told.querySelectorAll("rect").length).toBe(2);
+    expect([...told.querySelectorAll("li")].map((one) => one.textContent)).toEqual([
+      "0.90  Go! → Va !",
+      "0.10  </li><script>",
+    ]);
+    expect(stage.said.at(-1)).toBe("encoder 0.0: 0.25 ± 0.010");
+    lines(stage)[1].click();
+    expect(stage.root.querySelector(".finding-told")).toBeNull();
+    expect((await stage.view.table()).rows[0]).toEqual(["cross 0.0", "0.75", "", "30"]);
+  });
+});
+
 describe("a finding", () => {
   it("is looked at with all heads when its view is chosen, and is no attention", () => {
     const { manifest } = passages();

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ from test_viewer_access import AXE, FOUND
 
 import regard
 from regard.axes.places import Patch
+from regard.cli import main
 from regard.errors import DtypeError, OptionError, ShapeError
+from regard.surveying.survey_file import Survey
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from regard.viewer.notebook.still import Still, small_png
 from support.viewer_driving import Opened
+
+ROOT = Path(__file__).parents[2]
 
 PARTS = {
     "the light": "The lighthouse stands on a rock. It was built by masons.",
@@ -177,6 +182,37 @@ def test_caches_are_maps_of_policies_by_budgets(cached):
     np.testing.assert_array_equal(enough, cached.budget(0.95).flatten(1))
 
 
+@pytest.fixture(scope="module")
+def surveyed():
+    return Survey.load(ROOT / "docs" / "survey" / "tatoeba.parquet")
+
+
+def test_surveys_are_maps_of_layers_by_heads(surveyed):
+    shown = document(surveyed)
+    found = shown.manifest["finding"]
+    number, told = next((at, one) for at, one in enumerate(found["statistics"]) if one["name"] == "previous")
+    layers = shown.manifest["axes"][shown.manifest["maps"][number]["rowAxes"][0]]["tokens"]
+    row = surveyed.row("encoder", 0, 1, "previous")
+    layer = layers.index("encoder 0")
+    assert whole(shown, number, [0])[layer, 1] == pytest.approx(row.mean, rel=1e-6)
+    own = next(one for one in told["heads"] if one[:2] == [layer, 1])
+    assert own[2:5] == [pytest.approx(row.mean, rel=1e-5), pytest.approx(row.standard_error, rel=1e-5), row.count]
+    assert own[5].index(100) == row.histogram.index(max(row.histogram))
+    assert [found["texts"][at][1] for _, at in own[7]] == [f"{one.text} → {one.target}" for one in row.lowest]
+    assert found["statistics"][shown.manifest["opening"]["map"]]["name"] == "entropy"
+    with pytest.raises(OptionError, match="expected a survey by itself"):
+        document(surveyed, tokens=["a"])
+    still = Still(shown)
+    assert still.text == str(surveyed)
+
+
+def test_the_command_shows_a_survey(surveyed, tmp_path, capsys):
+    file = ROOT / "docs" / "survey" / "tatoeba.parquet"
+    assert main(["view", str(file), "--save", str(tmp_path / "survey.html")]) == 0
+    assert (tmp_path / "survey.html").read_text(encoding="utf-8") == regard.page(surveyed)
+    capsys.readouterr()
+
+
 def test_what_stays_without_a_program_is_the_own_picture(passages, tmp_path):
     still = Still(document(passages))
     assert (still.text, still.png) == (str(passages), small_png(passages.figure()))
@@ -228,7 +264,7 @@ def test_what_belongs_to_another_finding_is_refused(passages, times, contacts, t
 
 
 @pytest.fixture(scope="module")
-def addresses(passages, times, contacts, cached, truth, tmp_path_factory):
+def addresses(passages, times, contacts, cached, surveyed, truth, tmp_path_factory):
     """A page of each."""
     folder = tmp_path_factory.mktemp("findings")
     regard.page(passages, folder / "passages.html", effects={"the light": -0.5, "the harbour": 0.25, "the keeper": -2.0})
@@ -237,12 +273,13 @@ def addresses(passages, times, contacts, cached, truth, tmp_path_factory):
     regard.page(times, folder / "times.html", sound=(sound, 4000))
     regard.page(contacts, folder / "contacts.html", truth=truth, view="finding")
     regard.page(cached, folder / "cache.html")
+    regard.page(surveyed, folder / "survey.html")
     return {path.stem: path.as_uri() for path in folder.iterdir()}
 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["passages", "times", "contacts", "cache", "zoom"])
+@pytest.mark.parametrize("name", ["passages", "times", "contacts", "cache", "survey", "zoom"])
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1200, "light")])
 def test_axe_finds_nothing_and_nothing_is_cut(browser, addresses, name, width, scheme):
     opened = Opened(browser, addresses[name], viewport={"width": width, "height": 780}, color_scheme=scheme, bypass_csp=True)
@@ -343,6 +380,24 @@ def test_a_line_of_a_cache_is_chosen_and_printed(browser, addresses):
     drawing = page.locator(".sheet > svg")
     drawing.wait_for(state="attached")
     assert drawing.locator("polyline").count() == 3
+    opened.finish()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_heads_of_a_survey_are_sorted_and_opened(browser, addresses, surveyed):
+    opened = Opened(browser, addresses["survey"])
+    page = opened.page
+    page.get_by_label("sorted by").select_option(label="previous")
+    opened.rest()
+    rows = sorted((row for row in surveyed.rows() if row.statistic == "previous"), key=lambda row: -row.mean)
+    names = page.locator(".finding-head .finding-name")
+    assert names.all_inner_texts() == [f"{row.kind} {row.layer}.{row.head}" for row in rows if math.isfinite(row.mean)]
+    page.locator(".finding-head").nth(1).click()
+    assert page.locator(".finding-told").count() == 1
+    assert rows[1].highest[0].text in page.locator(".finding-told").inner_text()
+    page.keyboard.press("r")
+    assert page.get_by_label("sorted by").evaluate("one => one.selectedOptions[0].text") != "previous"
     opened.finish()
 
 

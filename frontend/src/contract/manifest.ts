@@ -182,7 +182,32 @@ export interface CacheInfo {
   change?: (number | null)[][];
 }
 
-export type FindingInfo = PassagesInfo | TimesInfo | ContactsInfo | CacheInfo;
+/**
+ * A head's statistic over texts: [layer, head, mean, error, texts, shares of the distribution in hundredths of its largest,
+ * highest, lowest], the last two as [value, text]; numbers alone where there are very many heads.
+ */
+export type SurveyHead = [
+  number,
+  number,
+  number | null,
+  number | null,
+  number,
+  number[]?,
+  [number | null, number][]?,
+  [number | null, number][]?,
+];
+
+/** What heads do over a corpus: of each statistic a map with a row a layer and a column a head. */
+export interface SurveyInfo {
+  kind: "survey";
+  maps: number[];
+  /** In the order of the maps; `edges` of the distribution's parts. */
+  statistics: { name: string; quantity: string; meaning: string; edges: number[]; heads: SurveyHead[] }[];
+  /** [where it stands, what it says]. */
+  texts: [string, string][];
+}
+
+export type FindingInfo = PassagesInfo | TimesInfo | ContactsInfo | CacheInfo | SurveyInfo;
 
 /** Words of two texts and the links between them, as an alignment found them. */
 export interface AlignmentInfo {

@@ -7,10 +7,11 @@ from typing import Any
 
 import regard
 from regard.cli.recording import read_text, recorded
-from regard.errors import OptionError
+from regard.errors import FileFormatError, OptionError
 from regard.files import checked_path
 from regard.interventions.effects import Effects
 from regard.maps.attention_map import AttentionMap
+from regard.surveying.survey_file import Survey
 from regard.translation.translator import Translation
 from regard.viewer.document.document import document
 from regard.viewer.document.subjects import Viewable
@@ -69,14 +70,25 @@ def _checked_token(options: argparse.Namespace) -> str | None:
 
 def _subject(options: argparse.Namespace) -> Viewable:
     if options.file is not None:
-        return Effects.load(options.file) if _is_parquet(options.file) else regard.load(options.file)
+        return _table(options.file) if _is_parquet(options.file) else regard.load(options.file)
     if options.model is None:
         return _translation(options)
     return recorded(options)
 
 
+def _table(path: Path) -> Effects | Survey:
+    """What a file of Parquet has, effects or a survey."""
+    try:
+        return Effects.load(path)
+    except FileFormatError as no_effects:
+        try:
+            return Survey.load(path)
+        except FileFormatError:
+            raise no_effects from None
+
+
 def _is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet does, in which effects are kept."""
+    """Whether a file begins as Parquet does, in which effects and surveys are kept."""
     try:
         with path.open("rb") as file:
             return file.read(4) == b"PAR1"

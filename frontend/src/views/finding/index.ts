@@ -6,6 +6,7 @@ import { CacheView } from "./cache";
 import { ContactsView } from "./contacts";
 import css from "./finding.css";
 import { PassagesView } from "./passages";
+import { SurveyView } from "./survey";
 import { TimesView } from "./times";
 
 const MEANINGS = {
@@ -16,6 +17,8 @@ const MEANINGS = {
     "Each line is a pair of residues, by how probable it is that they touch; neighbours in the chain are left out.",
   cache:
     "Each line of the picture is a way to choose the keys that a smaller cache keeps: how much of later rows is left.",
+  survey:
+    "Each line is a head of the model: the mean of a statistic over the texts of a corpus. Open one for its distribution and the texts at either end.",
 };
 
 /** The finding's own maps, with all heads together, unless they are looked at already. */
@@ -37,6 +40,8 @@ function mounted(root: HTMLElement, app: App): MountedView {
       return new ContactsView(root, app, finding);
     case "cache":
       return new CacheView(root, app, finding);
+    case "survey":
+      return new SurveyView(root, app, finding);
     default:
       throw new Error("nothing was measured");
   }
@@ -50,7 +55,7 @@ export const view: View = {
     ["↑ ↓, ← →", "previous or next line or word"],
     ["Home, End", "the first or the last"],
     ["Enter", "its place in the map"],
-    ["r", "passages by another number"],
+    ["r", "sorted by another number"],
   ],
   settings: [],
   about:

@@ -14,6 +14,7 @@ from regard.arguments import whole_number
 from regard.errors import OptionError
 from regard.interventions.effects import Effects
 from regard.mechanisms.card import Card
+from regard.surveying.survey_file import Survey
 from regard.tokens.texts import visible
 from regard.viewer.answers.joint import joint_of
 from regard.viewer.answers.packing import pack
@@ -37,6 +38,7 @@ from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.named_spans import NamedSpans, name_spans
 from regard.viewer.document.opening import opening_of, unit_of
 from regard.viewer.document.subjects import ShownMap, Subject, Viewable, read_subject
+from regard.viewer.document.survey import survey_subject
 
 QUESTIONS = ("manifest", "region", "margins", "overview", "steps", "joint")
 
@@ -83,7 +85,7 @@ class Document:
         self.manifest = manifest
         self.maps = list(maps)
         self.effects: Effects | None = None
-        self.finding: Finding | None = None
+        self.finding: Finding | Survey | None = None
         self._readers = [Reader(shown.amap, max_work) for shown in self.maps]
         self.overview_side = overview_side(sum(info["heads"] for info in manifest["maps"]))
         self._overviews: dict[int, bytes] = {}
@@ -290,6 +292,10 @@ def document(
         if tokens is not None or queries is not None or keys is not None:
             raise OptionError("expected no tokens, queries or keys with a mechanism, got some; its example has its own")
         found = mechanism_subject(subject)
+    elif isinstance(subject, Survey):
+        if any(one is not None for one in (tokens, queries, keys, against, names, image, effects, prompts, finding, spans)):
+            raise OptionError("expected a survey by itself, got other things beside it; survey_diff compares two surveys")
+        found = survey_subject(subject)
     elif isinstance(subject, FINDINGS):
         others = (tokens, queries, keys, against, names, image, prompts, finding, spans)
         found = _finding_alone(subject, others, {"effects": effects, "sound": sound, "truth": truth})
@@ -328,7 +334,7 @@ def document(
         manifest["opening"]["with"] = opened_against(manifest)
     made = Document(manifest, found.maps, max_work)
     made.effects = subject if isinstance(subject, Effects) else cast("Effects | None", effects)
-    made.finding = subject if isinstance(subject, FINDINGS) else finding
+    made.finding = subject if isinstance(subject, (*FINDINGS, Survey)) else finding
     return made
 
 

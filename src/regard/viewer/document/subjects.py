@@ -27,6 +27,7 @@ from regard.maps.naming import named_maps
 from regard.mechanisms.card import Card
 from regard.positions import take
 from regard.recording.recording import Recording
+from regard.surveying.survey_file import Survey
 from regard.tokens.special import is_special
 from regard.tokens.words import words_of
 from regard.translation.translator import Translation
@@ -41,6 +42,7 @@ Viewable: TypeAlias = (
     | WordTimes
     | Contacts
     | CacheReport
+    | Survey
     | Card
     | Tensor
     | NDArray[Any]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.interventions.effects import Effects
+from regard.surveying.survey_file import Survey
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import Document
 from regard.viewer.document.findings import Finding
@@ -89,7 +90,7 @@ def _opened(shown: Document) -> tuple[str, Any, dict[str, Any]]:
     return f"{title} of {shown.manifest['title']}", np.asarray(weights), named
 
 
-def _of_finding(found: Effects | Finding) -> bytes:
+def _of_finding(found: Effects | Finding | Survey) -> bytes:
     """The picture of a finding is its own: what a map of it shows are no weights."""
     from regard.figures.notebook import unseen
 

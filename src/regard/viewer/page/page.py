@@ -113,7 +113,8 @@ def page(
         subject: a translation, a recording, an attention map, or a list of maps or translations; weights as
             ``regard.Recording.of`` takes them, what ``output_attentions=True`` returns among them. Several recordings as a
             list, or by name: ``{"base": recording, "tuned": another}``. Or a mechanism, a card of ``regard.catalogue``; or what
-            ``regard.sweep``, ``regard.passages``, ``word_times``, ``contacts`` or ``cache`` found.
+            ``regard.sweep``, ``regard.passages``, ``word_times``, ``contacts`` or ``cache`` found; or a
+            survey.
         path: where to write it, if anywhere.
         tokens: the texts or ids of the positions, special tokens included: a list, or lists for a batch, of both sides where a
             text looks at itself. Of generated text one for each row, or for the whole sequence, which is one more. They stand
