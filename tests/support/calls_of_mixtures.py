@@ -93,6 +93,7 @@ CALLS: dict[str, Call] = {
     ),
     "regard.Spans.images": call(regard.Spans.images, axis=patches),
     "regard.Spans.seconds": call(regard.Spans.seconds, axis=timed, parts=lambda: {"word": (0.0, 1.0)}),
+    "regard.Spans.residues": call(regard.Spans.residues, axis=lambda: amap().keys, parts=lambda: {"helix": (2, 4)}),
     "regard.Spans.rest": call(regard.Spans(("a",), ([1],)).rest, size=3),
     "regard.passages": call(
         regard.passages,

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from regard.arguments import number, several, text, whole_number, with_all
 from regard.axes.axis import Axis
-from regard.axes.places import Patch, Seconds
+from regard.axes.places import Patch, Residue, Seconds
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.tokens.decoded import Character, text_runs
 from regard.tokens.words import Words
@@ -201,6 +201,37 @@ class Spans(Sequence[str]):
                     f"parts: expected stretches of {last:g} s of sound, got {in_short(pair)} for {in_short(name)}"
                 )
             places.append(inside)
+        return cls(tuple(parts), tuple(places))
+
+    @classmethod
+    def residues(cls, axis: Axis, parts: Mapping[str, tuple[int, int]]) -> "Spans":
+        """Stretches of a chain by name, (first, last) residue, both of them in it, counted from 1 as biologists count.
+
+        Residues are the positions whose tokens are not special, or those that the axis says are.
+
+        Raises:
+            OptionError: stretches that the chain does not have, or positions that are not known to be residues.
+
+        Example:
+            >>> Spans.residues(Axis.unknown(5).with_text(["<cls>", "M", "K", "V", "<eos>"]), {"end": (2, 3)}).places
+            ((2, 3),)
+        """
+        line = _axis(axis).line
+        known = {one.number: at for at, one in enumerate(axis.place or ()) if isinstance(one, Residue)}
+        if not known:
+            if line.spelled is None and line.special is None:
+                raise OptionError("axis: expected positions with texts, got none; give labels: amap.keys = tokens")
+            out = zip(line.specials, axis.present, strict=True)
+            known = dict(enumerate((at for at, (special, there) in enumerate(out) if there and not special), 1))
+        if not isinstance(parts, Mapping):
+            raise DtypeError(f"parts: expected (first, last) residue by name, got {in_short(parts)}")
+        places = []
+        for name, pair in parts.items():
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise DtypeError(f"parts: expected (first, last) residue, got {in_short(pair)} for {in_short(name)}")
+            first = whole_number("parts", pair[0], 1, max(known, default=1), advice="residues are counted from 1")
+            last = whole_number("parts", pair[1], first, max(known, default=1), advice="residues are counted from 1")
+            places.append(tuple(known[number] for number in range(first, last + 1) if number in known))
         return cls(tuple(parts), tuple(places))
 
     @classmethod

@@ -1,6 +1,7 @@
-"""When the positions of a stack that reads sound are: from the strides of its convolutions, and how a sound was cut before."""
+"""When the positions of a sound are, in a stack that reads it and in a text: from strides, and how it was cut before."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from regard.axes.axis import Axis
 from regard.axes.line import Line
-from regard.axes.places import Seconds
+from regard.axes.places import Place, Seconds
 
 HOP = 0.01
 """Seconds from one column of the spectra to the next, of the extractors that these models were trained with."""
@@ -68,6 +69,50 @@ def axis_of_sound(module: nn.Module, given: Mapping[str, Any], batch: int, size:
     return Axis(
         tuple(Line(size, text=line.text, place=places, present=tuple(at < length for at in range(size))) for length in real)
     )
+
+
+def with_sounds(axis: Axis, ids: Tensor, config: Any) -> Axis:
+    """The positions of a text, with seconds where they stand for a sound: each run of placeholders is one, from 0 on.
+
+    Qwen2-Audio puts two frames of 20 ms into a position, Voxtral as many as its projection takes together, four in what was
+    published; others are not known.
+
+    Args:
+        axis: the positions of the text.
+        ids: (batch, positions).
+        config: of the model that puts the sounds in.
+    """
+    family, inner = getattr(config, "model_type", None), getattr(config, "audio_config", None)
+    token = next(
+        (at for name in ("audio_token_id", "audio_token_index") if isinstance(at := getattr(config, name, None), int)), None
+    )
+    grouped = {"qwen2_audio": 2}.get(str(family))
+    if family == "voxtral" and inner is not None:
+        grouped = inner.intermediate_size // inner.hidden_size
+    if token is None or not grouped or not bool((ids == token).any()):
+        return axis
+    lines = [
+        _line_with(axis.lines[at if len(axis.lines) > 1 else 0], (row == token).tolist(), 2 * HOP * grouped)
+        for at, row in enumerate(ids)
+    ]
+    return replace(axis, lines=tuple(lines))
+
+
+def _line_with(line: Line, stands: list[bool], every: float) -> Line:
+    """The same positions; those that stand for a sound say when they are."""
+    if not any(stands):
+        return line
+    places: list[Place | None] = list(line.place or [None] * line.size)
+    since = 0
+    for at, sound in enumerate(stands):
+        if sound:
+            places[at] = Seconds(round(since * every, 6), round((since + 1) * every, 6))
+        since = since + 1 if sound else 0
+    text = line.text
+    if text is not None:
+        pairs = zip(text, places, strict=True)
+        text = tuple(f"{place.start:.2f} s" if isinstance(place, Seconds) else said for said, place in pairs)
+    return replace(line, place=tuple(places), text=text)
 
 
 def _steps(module: nn.Module, given: Mapping[str, Any], processor: Any) -> tuple[Tensor | None, float | None]:

@@ -21,7 +21,7 @@ from regard.axes.line import Line
 from regard.axes.tokens import axis_of_ids, axis_of_presence, joined, with_segments
 from regard.recording.padding import looks_padded, padding_mask
 from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, pixels_of, with_pictures
-from regard.recording.sounds import axis_of_sound
+from regard.recording.sounds import axis_of_sound, with_sounds
 
 TEXT = frozenset({"input_ids", "decoder_input_ids"})
 EMBEDDED = frozenset({"inputs_embeds", "decoder_inputs_embeds"})
@@ -224,7 +224,7 @@ class Stacks:
                         "tokenizer returns"
                     )
                 config = getattr(frame.module, "config", None)
-                text = found
+                text = with_sounds(found, ids, config)
                 found = with_pictures(text, ids, config, frame.given, frame.pictures or self._pictures)
                 if found is not text and not frame.pictures:
                     self._pictures.clear()
