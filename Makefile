@@ -117,6 +117,7 @@ pictures: $(VENV)/.tests $(VENV)/.chromium
 	$(BIN)/regard translate "$(SENTENCE)" --theme dark --save docs/images/attention-dark.png
 	$(BIN)/python recipes/site/viewer_pictures.py
 	$(BIN)/python recipes/site/analysis_pictures.py
+	$(BIN)/python recipes/site/gallery_pictures.py
 
 # Run the notebooks again and keep what they show.
 notebooks: $(VENV)/.tests
