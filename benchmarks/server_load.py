@@ -101,7 +101,7 @@ class Server:
     """``regard view``, in a process of its own."""
 
     def __init__(self, path: Path) -> None:
-        program = [sys.executable, "-m", "regard.cli", "view", str(path), "--no-browser"]
+        program = [sys.executable, "-m", "regard", "view", str(path), "--no-browser"]
         self.process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = "" if self.process.stdout is None else self.process.stdout.readline()
         found = re.search(r"http://(\S+):(\d+)/\?token=(\S+)", line)

@@ -155,7 +155,7 @@ def served() -> Found:
         regard_map = maps(1, 8, 131_072, torch.bfloat16)[0]
         regard_map.save(path)
         del regard_map
-        command = [sys.executable, "-m", "regard.cli", "view", str(path), "--no-browser", "--no-token"]
+        command = [sys.executable, "-m", "regard", "view", str(path), "--no-browser", "--no-token"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 line = process.stdout.readline() if process.stdout else ""

@@ -2,7 +2,8 @@
 
     python recipes/package/check_release.py v0.2.0
 
-The version stands in ``src/regard/version.py``; CITATION.cff and the newest section of the changelog have to have the same.
+The version stands in ``src/regard/version.py``; CITATION.cff, the recipe of conda and the newest section of the changelog
+have to have the same.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def versions(root: Path = ROOT) -> dict[str, str]:
     patterns = {
         "src/regard/version.py": r'^__version__ = "(.+)"$',
         "CITATION.cff": r"^version: (.+)$",
+        "recipes/package/conda/recipe.yaml": r'^  version: "(.+)"',
         "CHANGELOG.md": r"^## \[(\d.*?|Unreleased(?=\](?:(?!\n## )[\s\S])*\Z))\]",
     }
     found = {}

@@ -182,7 +182,7 @@ def write_pages(folder: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def playground() -> Iterator[str]:
     """The address of a running ``regard serve``."""
-    command = [sys.executable, "-m", "regard.cli", "serve", "--no-browser"]
+    command = [sys.executable, "-m", "regard", "serve", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
         try:
             said = process.stdout.readline() if process.stdout else ""

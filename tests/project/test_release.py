@@ -1,5 +1,6 @@
 """What is released: one version, an archive that is whole, a wheel of the package alone; workflows that call make."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -56,6 +57,10 @@ def test_the_wheel_has_the_package_and_nothing_else(built):
     assert next(iter(beside)).endswith(".zip")
     assert "License-Expression: Apache-2.0 AND CC-BY-2.0" in metadata
     assert metadata.count("License-File: ") == 2
+    described_as = metadata.partition("\n\n")[2]
+    assert "regard.translate(" in described_as
+    assert "<img" not in described_as
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", described_as) if not link.startswith("https://")] == []
 
 
 def test_one_version_is_said_everywhere():
@@ -86,7 +91,8 @@ def test_a_tag_has_to_be_the_version(tag, wrong):
 )
 def test_of_the_changelog_the_newest_version_counts(text, version, tmp_path):
     (tmp_path / "src" / "regard").mkdir(parents=True)
-    for name in ("src/regard/version.py", "CITATION.cff"):
+    (tmp_path / "recipes" / "package" / "conda").mkdir(parents=True)
+    for name in ("src/regard/version.py", "CITATION.cff", "recipes/package/conda/recipe.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{text}", encoding="utf-8")
     assert versions(tmp_path)["CHANGELOG.md"] == version
@@ -97,6 +103,48 @@ def test_a_file_without_a_version_is_told(tmp_path):
     (tmp_path / "src" / "regard" / "version.py").touch()
     with pytest.raises(ValueError, match="expected a version, got none"):
         versions(tmp_path)
+
+
+def test_the_recipe_of_conda_needs_what_the_package_needs():
+    recipe = yaml.safe_load((ROOT / "recipes" / "package" / "conda" / "recipe.yaml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+
+    def conda(requirement):
+        name = re.match(r"[\w-]+", requirement)[0]
+        return f"{named.get(name, name)} {requirement[len(name) :]}"
+
+    python = f"python {project['project']['requires-python']}"
+    assert set(recipe["requirements"]["run"]) == {python, *map(conda, project["project"]["dependencies"])}
+    assert set(recipe["requirements"]["host"]) == {python, "pip", *map(conda, project["build-system"]["requires"])}
+    assert recipe["about"]["license"] == project["project"]["license"]
+    assert recipe["about"]["license_file"] == project["project"]["license-files"]
+    assert recipe["about"]["summary"] == project["project"]["description"]
+    assert recipe["build"]["python"]["entry_points"] == [f"regard = {project['project']['scripts']['regard']}"]
+    for path in recipe["about"]["license_file"]:
+        assert (ROOT / "recipes" / "package" / "conda" / recipe["source"]["path"] / path).resolve().exists()
+
+
+def test_classifiers_are_what_is_tested():
+    """Python versions that the table of platforms says were run, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    table = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    assert said == re.findall(r"^\| Linux, x86-64, Python (3\.\d+) \| run:", table, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_as_a_module(built, tmp_path):
+    """As ``pipx run --spec WHEEL regard`` has it: the wheel alone, its entry point, and ``python -m regard``."""
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path)  # noqa: S202 - we have just built it
+        entry = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+        assert "regard = regard.cli:main" in wheel.read(entry).decode()
+    said = subprocess.run(
+        [sys.executable, "-m", "regard", "translate", "No."],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Non." in said.stdout
 
 
 # Workflows

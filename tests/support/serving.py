@@ -30,7 +30,7 @@ def served(*arguments, command="view", browser=False, fresh=False):
     """
     typed = [command, *map(str, arguments), *([] if browser else ["--no-browser"])]
     if fresh:
-        program = [sys.executable, "-m", "regard.cli", *typed]
+        program = [sys.executable, "-m", "regard", *typed]
         process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     else:
         process = forked.Piped(COMMAND, *typed, json.dumps(dict(os.environ)))

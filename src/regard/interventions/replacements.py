@@ -186,6 +186,10 @@ def scale(factor: float) -> Scale:
 
     Raises:
         OptionError: it is no number.
+
+    Example:
+        >>> scale(0.5)
+        Scale(factor=0.5)
     """
     return Scale(number("factor", factor))
 
@@ -199,6 +203,11 @@ def put(tensor: Tensor) -> Put:
 
     Raises:
         DtypeError: it is no tensor of numbers; ShapeError, when the model runs: it does not broadcast.
+
+    Example:
+        >>> import torch
+        >>> put(torch.zeros(8))  # one vector, for all of them
+        Put(tensor=tensor([0., 0., 0., 0., 0., 0., 0., 0.]), added=False)
     """
     return Put(float_tensor("tensor", tensor))
 
@@ -213,6 +222,10 @@ def running_mean() -> RunningMean:
 
     In a causal model each row has the mean up to itself, as one over the whole text would tell it of the future. Refused where
     a call has not the whole text, as with a cache.
+
+    Example:
+        >>> running_mean()
+        RunningMean()
     """
     return RunningMean()
 

@@ -123,6 +123,10 @@ def solution(name: str) -> str:
 
     Raises:
         OptionError: with the names that are near.
+
+    Example:
+        >>> solution("scale").splitlines()[-1].strip()
+        'return query @ key.mT / root'
     """
     return named(name).solution
 

@@ -30,6 +30,12 @@ class Trace(NamedTuple):
         masked: −∞ where the query may not attend.
         weights: softmax over the keys; rows sum to 1, to less with sinks, to 0 where everything is masked.
         output: weights times values, (batch, heads, queries, value_dim), in the dtype of value.
+
+    Example:
+        >>> steps = trace(*torch.eye(2).expand(3, 1, 1, 2, 2), causal=True)
+        >>> steps.masked[0, 0]
+        tensor([[0.7071,   -inf],
+                [0.0000, 0.7071]])
     """
 
     scores: Tensor

@@ -26,6 +26,12 @@ class Sweep(Pictured):
         kind: "encoder", "decoder", "cross" or "self".
         baseline: the measure with every head on.
         measured: the measure without head h of layer l, (layers, heads); NaN where a layer has fewer heads.
+
+    Example:
+        >>> import torch
+        >>> found = Sweep("self", 1.0, torch.tensor([[1.5, 1.0], [0.75, 3.0]]))
+        >>> found.differences.tolist(), found.strongest(1)
+        ([[0.5, 0.0], [-0.25, 2.0]], [(1, 1)])
     """
 
     kind: str

@@ -68,6 +68,13 @@ def kind_of_tokenizer(tokenizer: object) -> str | None:
 
     Tokens alone may not show it: one word of GPT-2 has no mark. It is seen from the decoder and the pre-tokenizer, and where
     there are none, from the vocabulary. No library of tokenizers is imported.
+
+    Example:
+        >>> from tokenizers import Tokenizer, decoders, models
+        >>> tokenizer = Tokenizer(models.BPE())
+        >>> tokenizer.decoder = decoders.ByteLevel()
+        >>> kind_of_tokenizer(tokenizer)
+        'byte-level'
     """
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     if hasattr(tokenizer, "decode_single_token_bytes"):  # tiktoken.Encoding

@@ -63,6 +63,11 @@ class Translation(Pictured):
             not measured.
         languages: codes of what was translated from and to, such as ("en", "fr"), as the model's tokenizer says them; None
             where it says none.
+
+    Example:
+        >>> translation = translate("No.")
+        >>> translation.text, translation.target_tokens, len(translation.recording.cross)
+        ('Non.', ('▁Non', '.', '</s>'), 2)
     """
 
     source: str

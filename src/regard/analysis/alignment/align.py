@@ -59,6 +59,12 @@ class Alignment(Pictured):
         target_words: the words of the target.
         readings: the layers, heads and rows that were read, and averaged where there are several.
         rule: the method, threshold and sinks that made links of weights.
+
+    Example:
+        >>> import regard
+        >>> found = regard.translate("No.").alignment
+        >>> sorted(found.links), found.source_words, found.target_words
+        ([(0, 0)], ('No.',), ('Non.',))
     """
 
     links: frozenset[Link]
@@ -313,6 +319,11 @@ def guess_reading(maps: Sequence[AttentionMap]) -> Reading:
 
     Rows: in the lower half of the decoder a query still encodes the token that it consumed, in the upper half it already
     prepares the one that it produces (Chen et al. 2020, section 3).
+
+    Example:
+        >>> import regard
+        >>> guess_reading(regard.translate("No.").recording.cross)
+        Reading(layer=1, head=0, rows='produced')
     """
     best: dict[tuple[int, int], float] = {}
     for layer, amap in enumerate(_checked_maps(maps)):

@@ -59,6 +59,12 @@ def circuits(model: nn.Module) -> list[Circuit]:
 
     Raises:
         RecordingError: values that are no columns of a projection, or heads whose output projection was not seen.
+
+    Example:
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=2, n_head=2, bos_token_id=None, eos_token_id=None)
+        >>> [one.output.shape for one in circuits(GPT2LMHeadModel(config).eval())]  # (heads, dim, features) of each layer
+        [torch.Size([2, 4, 8]), torch.Size([2, 4, 8])]
     """
     return _read(model).circuits
 
@@ -188,6 +194,12 @@ def matching(model: nn.Module) -> Tensor:
 
     Raises:
         RecordingError: as ``circuits``, or queries or keys that a norm stands behind.
+
+    Example:
+        >>> from transformers import GPT2Config, GPT2LMHeadModel
+        >>> config = GPT2Config(vocab_size=11, n_embd=8, n_layer=2, n_head=2, bos_token_id=None, eos_token_id=None)
+        >>> matching(GPT2LMHeadModel(config).eval()).shape
+        torch.Size([2, 2])
     """
     read = _read(model)
     own = read.words().T @ read.words()
