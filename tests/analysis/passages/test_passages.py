@@ -153,7 +153,7 @@ def test_rows_of_a_translation_are_those_that_produced_its_words():
     [
         ([0], OptionError, "nothing stands before the first"),
         ([], OptionError, "at least one token"),
-        ([KEYS], OptionError, "from 0 to 60"),
+        ([KEYS + 1], OptionError, "from 0 to 61"),
         ("words", OptionError, "the map has no texts"),
     ],
 )
@@ -251,3 +251,13 @@ def test_maps_without_tokens_and_of_a_translation_cannot_be_asked_for_copies():
         regard.retrieval_heads(maps(causal=True), [1], answer=[3])
     with pytest.raises(OptionError, match="cross-attention"):
         regard.retrieval_heads(regard.translate("The cat.").recording, [1], answer=[2], kind="cross")
+
+
+def test_the_last_token_that_was_written_has_a_row_and_no_key():
+    """As after regard.generate: its position is one beyond what was read."""
+    amap = maps(causal=True)
+    assert rows_of(amap, [KEYS]) == (KEYS - 1,)
+    found = regard.passages(amap, SPANS, answer=[KEYS])
+    torch.testing.assert_close(found.mass[0, :, 0], amap.dense()[0, :, -1, 2:7].double().sum(-1), rtol=1e-5, atol=1e-7)
+    with pytest.raises(OptionError, match="answer"):
+        regard.passages(amap, SPANS, answer=[KEYS + 1])

@@ -21,10 +21,10 @@ def rows_of(amap: AttentionMap, answer: str | Sequence[int]) -> tuple[int, ...]:
     Raises:
         OptionError: an answer that is not there, or that no row produced.
     """
-    places = answer_of(amap, answer)
     cross = amap.kind == "cross"
-    earlier = 0 if cross else amap.shape[3] - amap.shape[2]  # keys of a cache, of which there are no rows
     step = int(_produces(amap, cross))
+    places = answer_of(amap, answer, step)
+    earlier = 0 if cross else amap.shape[3] - amap.shape[2]  # keys of a cache, of which there are no rows
     rows = tuple(place - step - earlier for place in places)
     if min(rows) < 0:
         raise OptionError(
@@ -36,8 +36,13 @@ def rows_of(amap: AttentionMap, answer: str | Sequence[int]) -> tuple[int, ...]:
     return rows
 
 
-def answer_of(amap: AttentionMap, answer: str | Sequence[int]) -> tuple[int, ...]:
+def answer_of(amap: AttentionMap, answer: str | Sequence[int], further: int = 0) -> tuple[int, ...]:
     """The positions of an answer in the text that was read.
+
+    Args:
+        amap: of one sequence.
+        answer: as for ``rows_of``.
+        further: positions after that text which count too: the last row of a decoder produced a token that nothing has read.
 
     Raises:
         OptionError: an answer that is not there, or none.
@@ -50,7 +55,7 @@ def answer_of(amap: AttentionMap, answer: str | Sequence[int]) -> tuple[int, ...
     asked = several("answer", answer, "positions of its tokens, as range(40, 48), or its text")
     if not asked:
         raise OptionError("answer: expected at least one token, got none")
-    return tuple(sorted({whole_number("answer", at, 0, len(read) - 1) for at in asked}))
+    return tuple(sorted({whole_number("answer", at, 0, len(read) - 1 + further) for at in asked}))
 
 
 def _produces(amap: AttentionMap, cross: bool) -> bool:

@@ -26,7 +26,7 @@ def rows_of_words(amap: AttentionMap, answer: Any) -> dict[str, tuple[int, ...]]
     if isinstance(answer, Mapping):
         named = {text("answer", name, advice="name each word"): rows_of(amap, places) for name, places in answer.items()}
     else:
-        named = {name: rows_of(amap, places) for name, places in _words(amap, answer_of(amap, answer)).items()}
+        named = {name: rows_of(amap, places) for name, places in _words(amap, answer_of(amap, answer, 1)).items()}
     if not named:
         raise OptionError("answer: expected at least one word, got none")
     return named
@@ -45,7 +45,8 @@ def _words(amap: AttentionMap, places: Sequence[int]) -> dict[str, tuple[int, ..
     taken = {at for own in found.values() for at in own}
     for at in places:
         if at not in taken:  # special tokens belong to no word
-            found[_numbered(read[at], found)] = (at,)
+            beyond = at >= len(read)  # the last token that was written, which nothing has read
+            found[_numbered(str(at) if beyond else read[at], found)] = (at,)
     return dict(sorted(found.items(), key=lambda one: one[1]))
 
 
