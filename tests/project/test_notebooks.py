@@ -23,13 +23,14 @@ MOST_BYTES = 2_500_000
 BESIDE = "induction_model"  # a folder that notebooks find beside them
 
 WITHOUT_PICTURES = ("0_pytorch",)
-WITHOUT_EXERCISES = ("0_pytorch", "5_does_it_matter")
+WITHOUT_EXERCISES = ("0_pytorch", "5_does_it_matter", "7_attention_in_pictures_and_sound")
 
 LEARNED = {
     "1_introduction": ("reverser-check", "reverser-map-check"),
     "2_types_of_attention": ("length-check", "documents-check", "sinks-check", "recall-check", "summary"),
     "4_long_context": ("long-check",),
     "6_a_small_transformer_that_writes": ("curve-check", "write-check", "looking-lens-check", "looking-check"),
+    "7_attention_in_pictures_and_sound": ("vit-check", "vlm-check", "sound-check", "painting-check"),
 }
 """Cells that check what a model has learned, or what only a long text shows. `make test` trains for a few steps and reads
 shorter texts; `make test-all` does as notebooks say."""
