@@ -302,6 +302,16 @@ def test_heads_are_read_together_where_nothing_tells_them_apart(monkeypatch):
         assert together == heads
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 7, 11), (1, 3, 7, 11), (1, 1, 1, 11), (1, 1, 7, 1)])
+def test_a_mask_of_truth_values_answers_for_rows_as_for_places(shape):
+    seen = torch.rand(shape, generator=torch.Generator().manual_seed(0)) > 0.4
+    pattern, whole = masks.from_tensor(seen).pattern, seen.expand(2, 3, 7, 11)
+    b, h, rows = torch.tensor(1), torch.tensor(2), torch.tensor([5, 0, 5])
+    for keys in (torch.arange(3, 9), torch.arange(11), torch.tensor([4]), torch.tensor([2, 4]), torch.tensor([3, 2])):
+        found = pattern.sees(b, h, rows[:, None], keys)
+        assert torch.equal(found.expand(3, len(keys)), whole[1, 2][rows][:, keys])
+
+
 @pytest.mark.parametrize("keys", [5, 64, 129, 500, 512, 1021, 2048, 2500, 9001])
 @pytest.mark.parametrize("k", [1, 3, 8, 17, 64, 300])
 def test_the_largest_of_many_numbers(keys, k):

@@ -95,10 +95,8 @@ class LongRows:
             weights.mul_(total[..., None])
             if entropy is not None:
                 entropy = total * (entropy + (full - rest).to(weights.dtype))
-        if bool(blind.any()):
-            weights[blind] = 0
-            if entropy is not None:
-                entropy[blind] = 0
+        if entropy is not None:
+            entropy.masked_fill_(blind, 0)
         denominators = scored.denominators(full + top)
         if found and denominators is not None:
             denominators.masked_fill_((rest.abs() > NEAR) & ~blind, torch.nan)
@@ -112,7 +110,7 @@ class LongRows:
             scored.write(start, keys, scores, at, adding=True)
             torch.mul(scores, LOG2_E, out=one).exp2_()
             torch.sum(one, -1, out=sums[at])
-            one.mul_(sums[at].reciprocal()[:, None])
+            one.mul_(sums[at].reciprocal().nan_to_num_(posinf=0)[:, None])  # rows that see nothing have weights 0
             if self.entropy:
                 torch.sum(scores.mul_(one), -1, out=mean[at])
         if not bool(sums.isfinite().all()):
@@ -132,6 +130,8 @@ class LongRows:
             if self.entropy:
                 mean[at] = scores.mul_(one).sum(-1)
         blind = scored.blind(top)
+        if bool(blind.any()):
+            weights[blind] = 0
         top = top.masked_fill(blind, 0)
         rest = (-largest.log()).masked_fill_(blind, -torch.inf)  # the largest weight is exp(top − lse)
         return _Softmax(top, rest, blind, mean if scored.wide else mean - top)
