@@ -86,6 +86,16 @@ const HOSTS: Record<string, () => WorkerLike> = {
   },
 };
 
+test("an axis that is like another has all but its title", async () => {
+  const { axes, ...made } = manifestOfMaps([SIZE]);
+  const [rows] = Object.keys(axes);
+  const sent = { ...made, axes: { [rows]: axes[rows], other: { title: "keys", like: rows } } };
+  const transport: Transport = { ask: async () => pack(sent, {}), close: () => {} };
+  const found = await manifestOf(transport);
+  expect(found.axes.other).toEqual({ ...axes[rows], title: "keys" });
+  expect(found.axes.other.tokens).toBe(found.axes[rows].tokens);
+});
+
 for (const [name, makeWorker] of Object.entries(HOSTS))
   test(`a page answers from what it carries: ${name}`, async () => {
     const transport = pageTransport(pageOfMaps(), makeWorker);

@@ -27,7 +27,19 @@ from support.viewer_questions import long_map, region, span, values
 
 def test_the_manifest_is_an_answer():
     shown = document(torch.eye(3))
-    assert unpack(shown.answer("manifest", {}))[0] == shown.manifest
+    told = unpack(shown.answer("manifest", {}))[0]
+    assert told | {"axes": shown.manifest["axes"]} == shown.manifest
+
+
+def test_what_two_axes_share_is_sent_once():
+    amap = AttentionMap.from_dense(torch.rand(1, 1, 3, 3))
+    amap.queries = amap.keys = ["▁a", "▁cat", "▁sat"]
+    shown = document(amap)
+    told = unpack(shown.answer("manifest", {}))[0]["axes"]
+    assert told["axis-1"] == {"title": "keys", "like": "axis-0"}
+    assert {**told["axis-0"], "title": "keys"} == shown.manifest["axes"]["axis-1"]
+    amap.keys = ["▁a", "▁cat", "▁ran"]
+    assert unpack(document(amap).answer("manifest", {}))[0]["axes"]["axis-1"]["tokens"] == ["▁a", "▁cat", "▁ran"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 /** A source of answers over any transport. */
 
-import type { Manifest, Source, Transport } from "../contract";
+import type { Axis, Manifest, Source, Transport } from "../contract";
 import { unpack } from "./pack";
 import { untilAborted } from "./signals";
 import { unpackJoint, unpackMargins, unpackOverview, unpackRegion, unpackSteps } from "./wire";
@@ -8,8 +8,16 @@ import { unpackJoint, unpackMargins, unpackOverview, unpackRegion, unpackSteps }
 /** Answers are kept while they take no more bytes than this. */
 const KEPT_BYTES = 2 ** 26;
 
+/** A manifest on its way: an axis that differs from another by its title alone says which. */
+type Sent = Omit<Manifest, "axes"> & { axes: Record<string, Axis | { title: string; like: string }> };
+
 export async function manifestOf(transport: Transport, signal?: AbortSignal): Promise<Manifest> {
-  return unpack(await transport.ask("manifest", {}, signal)).meta as Manifest;
+  const { axes, ...sent } = unpack(await transport.ask("manifest", {}, signal)).meta as Sent;
+  const whole = Object.entries(axes).map(([name, axis]) => [
+    name,
+    "like" in axis ? { ...(axes[axis.like] as Axis), title: axis.title } : axis,
+  ]);
+  return { ...sent, axes: Object.fromEntries(whole) };
 }
 
 /** Answers are shared between all who ask the same: they are only to be read. */

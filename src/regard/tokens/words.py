@@ -109,7 +109,11 @@ def words_and_characters(
     tokens: Sequence[str | bytes], special: Collection[str] | None = None, *, kind: str | None = None
 ) -> tuple[Words, Words | None]:
     """What ``words_of`` and ``characters_of`` find, from one look; no characters where each is plainly of one token."""
-    runs = text_runs(tokens, special, kind)
+    return words_and_characters_of(text_runs(tokens, special, kind))
+
+
+def words_and_characters_of(runs: Sequence[Sequence[Character]]) -> tuple[Words, Words | None]:
+    """The same of characters that have been read."""
     words = _together(word for run in runs for word in _split(run))
     if all(one.text.isascii() and len(one.owners) == (not one.text.isspace()) for run in runs for one in run):
         return words, None

@@ -33,7 +33,7 @@ from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.effects import effects_subject
 from regard.viewer.document.findings import FINDINGS, Finding, finding_subject
 from regard.viewer.document.images import image_infos, name_patches
-from regard.viewer.document.manifest import manifest_of
+from regard.viewer.document.manifest import manifest_of, sent
 from regard.viewer.document.mechanisms import mechanism_subject
 from regard.viewer.document.named_spans import NamedSpans, name_spans
 from regard.viewer.document.opening import opening_of, unit_of
@@ -115,7 +115,7 @@ class Document:
         maps = self.manifest["maps"]
         match question:
             case "manifest":
-                return pack(self.manifest, {})
+                return pack(sent(self.manifest), {})
             case "region":
                 wanted = region_request(request, maps)
                 self.looked_at = wanted.map, wanted.heads[0]

@@ -19,7 +19,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.tokens.decoded import text_runs
 from regard.tokens.kinds import TOKENIZERS
 from regard.tokens.texts import texts_of, visible
-from regard.tokens.words import Words, words_and_characters
+from regard.tokens.words import Words, words_and_characters_of
 from regard.viewer.document.subjects import Numbers, ShownAxis, ShownMap, Subject
 
 AUTOMATIC_STATISTICS = 2**23
@@ -119,6 +119,23 @@ class _Axes:
         return self.ids[tokens]
 
 
+def sent(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest as it is sent: an axis that differs from another by its title alone says which; of long texts that is half.
+
+    Example:
+        >>> tokens = ["a"]
+        >>> sent({"axes": {"rows": {"title": "queries", "tokens": tokens}, "columns": {"title": "keys", "tokens": tokens}}})
+        {'axes': {'rows': {'title': 'queries', 'tokens': ['a']}, 'columns': {'title': 'keys', 'like': 'rows'}}}
+    """
+    axes: dict[str, Any] = {}
+    first: dict[int, str] = {}  # the name of the axis that has a list of tokens, by its identity
+    for name, axis in manifest["axes"].items():
+        other = first.setdefault(id(axis["tokens"]), name)
+        same = other != name and axis == manifest["axes"][other] | {"title": axis["title"]}
+        axes[name] = {"title": axis["title"], "like": other} if same else axis
+    return manifest | {"axes": axes}
+
+
 def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, Any]:
     """An axis: what people read of its tokens (positions where they have no names), their spelling, and its units."""
     made: dict[str, Any] = {"title": tokens.title, "tokens": [str(at) for at in range(tokens.size)], "spellings": None}
@@ -144,9 +161,10 @@ def axis_info(tokens: ShownAxis, words: str | bool | None = None) -> dict[str, A
         made["spellings"] = spellings
     if words is False or tokens.is_picture or tokens.whole:
         return made
-    found, characters = words_and_characters(spelled, named, kind=kind)
+    runs = text_runs(spelled, named, kind)
+    found, characters = words_and_characters_of(runs)
     made["words"], made["wordTexts"] = unit_runs(texts, found, " ")
-    sentences = sentences_of(text_runs(spelled, named, kind))
+    sentences = sentences_of(runs)
     if len(sentences.texts) > 1:  # their texts are those of their words
         made["sentences"] = unit_runs(texts, sentences, " ")[0]
     starts, made_of = ([], []) if characters is None else unit_runs(texts, characters, "")
@@ -215,8 +233,9 @@ def unit_runs(texts: Sequence[str], units: Words, between: str) -> tuple[list[in
         between: what stands between the texts of two units that share a run.
 
     Example:
+        >>> from regard.tokens.words import words_of
         >>> tokens = ["▁The", "▁ma", "t", ".", "</s>"]
-        >>> unit_runs(tokens, words_and_characters(tokens)[0], " ")
+        >>> unit_runs(tokens, words_of(tokens), " ")
         ([0, 1, 4], ['The', 'mat.', '</s>'])
     """
     owner: list[int | None] = [None] * len(texts)
