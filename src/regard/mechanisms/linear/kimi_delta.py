@@ -53,7 +53,7 @@ def kimi_delta_parallel(query: Tensor, key: Tensor, value: Tensor, beta: Tensor,
 def kimi_delta_recurrent(
     query: Tensor, key: Tensor, value: Tensor, beta: Tensor, log_decay: Tensor, *, state: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """One position after the other: S_t = (I − β_t k_t k_tᵀ) diag(α_t) S_{t−1} + β_t k_t v_tᵀ (Kimi Team 2025, equation 1).
+    """One position after the other: S_t = (I − β_t k_t k_tᵀ) diag(α_t) S_{t−1} + β_t k_t v_tᵀ (Kimi Team 2025).
 
     Args:
         log_decay: as in `kimi_delta_parallel`.

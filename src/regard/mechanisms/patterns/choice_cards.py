@@ -109,8 +109,7 @@ CARDS = (
         symbols="our q′, k′ and w are their q^I, k^I and w^I; the index has 2 heads of 4 channels here",
         leaves_out="the latents that DeepSeek-V3.2 looks at, the rotation of the index, and its training to follow full "
         "attention",
-        paper="DeepSeek-AI 2025, DeepSeek-V3.2: Pushing the Frontier of Open Large Language Models, arXiv:2512.02556, "
-        "equations 1 and 2",
+        paper="DeepSeek-AI 2025, DeepSeek-V3.2: Pushing the Frontier of Open Large Language Models, arXiv:2512.02556",
         year=2025,
         change="A small index looks at every token, in few and narrow heads and in low precision; attention only at what it "
         "chose.",

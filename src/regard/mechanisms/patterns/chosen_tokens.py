@@ -61,7 +61,7 @@ def indexed_attention(
     selected: int,
     scale: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Causal attention to the tokens of largest index (DSA; DeepSeek-AI 2025, DeepSeek-V3.2, equations 1 and 2).
+    """Causal attention to the tokens of largest index (DSA; DeepSeek-AI 2025, DeepSeek-V3.2).
 
         token t sees the ``selected`` tokens s ≤ t of largest I_ts, all of them while there are not more
 
