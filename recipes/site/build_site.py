@@ -44,6 +44,7 @@ def collect(pages: Path) -> None:
     course = notebook_pages.write_pages(sorted((ROOT / "notebooks").glob("*.ipynb")), pages / "course")
     exercise_page.write_page(pages / "course" / "exercises.md", ROOT / "notebooks")
     beside = ["- [Exercises](exercises.md)", "- [Move the numbers](exhibits.md)", "- [Look around](look.md)"]
+    beside.append("- [Beside other courses](beside.md)")
     others = ["- [Memory](memory.md)", "- [Kernels, devices, caches](kernels.md)"]
     exhibit_page.write_page(pages / "course" / "exhibits.md")
     live_pages.put_frames(pages / "index.md", ["translation"], "assets/live")
