@@ -1,10 +1,8 @@
 /** The page of the server: which document is shown, and the playground that makes new ones. */
 
 import { together, type Whole } from "../compare/two_documents";
-import type { Manifest } from "../contract";
-import { unpack } from "../engine/pack";
 import { serverTransport } from "../engine/server_transport";
-import { sourceOver } from "../engine/source";
+import { manifestOf, sourceOver } from "../engine/source";
 import { brief } from "../labels";
 import { paletteOf } from "../palette";
 import { mountViewer } from "../shell";
@@ -179,7 +177,7 @@ class Site {
 
   private async document(id: string): Promise<Whole & { name: string }> {
     const transport = serverTransport(`${this.base}/documents/${encodeURIComponent(id)}`);
-    const manifest = unpack(await transport.ask("manifest", {})).meta as Manifest;
+    const manifest = await manifestOf(transport);
     const name = this.listed.find((one) => one.id === id)?.title ?? id;
     return { manifest, source: sourceOver(transport), transport, name };
   }
