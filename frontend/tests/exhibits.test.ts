@@ -97,6 +97,15 @@ const example: Example = {
   key: cases.key,
   value: cases.value,
   from: "a test",
+  learning: {
+    words: ["<s>", "ada", "stone", "met", "ada"],
+    rows: [[2], [4]],
+    heads: ["0.1", "1.2"],
+    steps: [
+      { step: 0, loss: 4.38, names: 4.3, heads: [[[0.3, 0.3, 0.4, 0, 0]], [[0.2, 0.2, 0.2, 0.2, 0.2]]] },
+      { step: 50, loss: 1, names: 0.01, heads: [[[0, 1, 0, 0, 0]], [[0, 0, 0.9, 0, 0.1]]] },
+    ],
+  },
 };
 
 beforeEach(() => {
@@ -158,9 +167,23 @@ test("the last tile is the softmax, and says so", () => {
   expect(place.querySelector(".said")?.textContent).toMatch(/It is all/);
 });
 
+test("a head is shown as it was at a step of training", () => {
+  const place = exhibit("learning");
+  expect(place.querySelector("caption")?.textContent).toBe("Head 1.2 at step 0");
+  turn(place, "step of training", 1);
+  expect(place.querySelector("output")?.textContent).toBe("50");
+  expect([...place.querySelectorAll("tbody td")].map((cell) => cell.textContent)).toEqual(["", "", "0.9", "", "0.1"]);
+  expect(place.querySelector(".said")?.textContent).toMatch(/1.00 nats a word; 0.01 on last names/);
+  const rows = place.querySelector("select") as HTMLSelectElement;
+  rows.value = "last names, in layer 0";
+  rows.dispatchEvent(new Event("change"));
+  expect(place.querySelector("caption")?.textContent).toBe("Head 0.1 at step 50");
+  expect(place.querySelectorAll("td.hidden").length).toBe(2);
+});
+
 test("an exhibit that nobody knows is told by name", () => {
   document.body.innerHTML = '<div data-exhibit="nothing"></div>';
   expect(() => mountExhibits(document, example)).toThrow(
-    "expected one of attention, masks, tiles, states, caches, got nothing",
+    "expected one of attention, masks, tiles, states, caches, learning, got nothing",
   );
 });

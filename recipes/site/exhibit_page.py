@@ -1,4 +1,4 @@
-"""The page of exhibits: the example that they compute with, a head of the embedded model on a sentence."""
+"""The page of exhibits: what they compute with, a head of the embedded model on a sentence; and what was kept of a training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import regard
 from regard.translation.translator import load_translator
 
 PLACE = "<!-- the example of the exhibits -->"
+LEARNING = Path(__file__).parent / "writer_steps.json"
+"""Written by recipes/model/watch_writer.py: training takes too long for building a page."""
 SENTENCE, LAYER, HEAD = "The old man told us a story about his daughter.", 3, 3
 
 
@@ -29,7 +31,7 @@ def write_page(page: Path) -> None:
 
 
 def example() -> dict[str, object]:
-    """Queries and keys of an encoder's head, and two numbers of its values, to four digits."""
+    """Queries and keys of an encoder's head, and two numbers of its values, to four digits; and steps of a training."""
     translator = load_translator()
     with torch.no_grad(), regard.record(translator.model, values=True, tokenizer=translator.tokenizer) as recording:
         translator.model.get_encoder()(**translator.tokenizer(SENTENCE, return_tensors="pt"))
@@ -41,4 +43,5 @@ def example() -> dict[str, object]:
         "tokens": [text.strip() for text in recording.encoder[LAYER].keys],
         **{name: [[round(float(number), 4) for number in row] for row in table] for name, table in tables.items()},
         "from": f"encoder layer {LAYER}, head {HEAD}",
+        "learning": json.loads(LEARNING.read_text(encoding="utf-8")),
     }

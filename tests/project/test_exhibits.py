@@ -44,7 +44,21 @@ def test_the_page_computes_with_a_head_of_the_embedded_model(tmp_path):
     weights = torch.softmax(query @ key.mT / query.shape[1] ** 0.5, dim=-1)
     assert_close(weights, amap.dense()[0, exhibit_page.HEAD], atol=1e-3, rtol=0)
     assert len(data["tokens"]) == len(data["value"]) == amap.shape[-1]
-    assert page.stat().st_size < 30_000
+    assert data["learning"] == json.loads(exhibit_page.LEARNING.read_text(encoding="utf-8"))
+    assert page.stat().st_size < 60_000
+
+
+def test_what_was_kept_of_a_training_is_whole_and_shows_the_head_appear():
+    kept = json.loads(exhibit_page.LEARNING.read_text(encoding="utf-8"))
+    words, rows = kept["words"], kept["rows"][1]
+    steps = torch.tensor([one["heads"][1] for one in kept["steps"]])  # (steps, rows, words)
+    assert steps.shape[1:] == (len(rows), len(words))
+    assert_close(steps.sum(-1), torch.ones(steps.shape[:2]), atol=0.02 * len(words), rtol=0)
+    for row, place in enumerate(rows):
+        wanted = [at + 1 for at in range(place) if words[at] == words[place]]
+        assert words[place + 1] == words[wanted[0]]
+        assert steps[-1, row, wanted].sum() > 0.8 > 0.3 > steps[0, row, wanted].sum()
+    assert kept["steps"][-1]["names"] < 0.1 < 1 < kept["steps"][len(steps) // 3]["names"]
 
 
 def test_a_page_without_a_place_is_told(tmp_path):

@@ -2,6 +2,7 @@
 
 import { element } from "../elements";
 import { brief, list, matrix, plain, slider } from "./controls";
+import { type Learning, watchHead } from "./learning";
 import {
   cached,
   PLAIN,
@@ -25,6 +26,7 @@ export interface Example {
   key: Table;
   value: Table;
   from: string;
+  learning: Learning;
 }
 
 export type Exhibit = (place: HTMLElement, example: Example) => void;
@@ -35,6 +37,7 @@ export const EXHIBITS: Record<string, Exhibit> = {
   tiles: readTiles,
   states: writeStates,
   caches: keepKeys,
+  learning: (place, { learning }) => watchHead(place, learning),
 };
 
 /** Controls above, and below them what they change. */
