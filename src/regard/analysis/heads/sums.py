@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -243,5 +244,9 @@ def diagonal_sums(weights: Tensor) -> Tensor:
 
 def fewest_keys(weights: Tensor) -> Tensor:
     """How many of the largest weights of each row hold HELD of its mass; to one part in a million."""
-    held = weights.sort(-1, descending=True).values.cumsum(-1, dtype=torch.float64)
+    if weights.device.type == "cpu":  # numpy's kernel takes a tenth of the time of PyTorch's
+        ranked = torch.from_numpy(np.sort(weights.detach().numpy(), axis=-1)).flip(-1)
+    else:
+        ranked = weights.sort(-1, descending=True).values
+    held = ranked.cumsum(-1, dtype=torch.float64)
     return ((held < HELD * (1 - 1e-6) * held[..., -1:]).sum(-1) + 1).cpu()
