@@ -35,10 +35,12 @@ PLACES = {
     "3_inside_a_translator": {
         "exercise": ("word alignment",),
         "beams-see": ("beam rows",),
-        "sweep-see": ("mean ablation",),
     },
     "4_long_context": {
         "cost-exercise": ("online softmax", "flash attention", "flash backward", "kv cache"),
+    },
+    "5_does_it_matter": {
+        "zeros-see": ("mean ablation",),
     },
     "6_a_small_transformer_that_writes": {
         "training": ("induction score",),
