@@ -248,9 +248,15 @@ def _read(model: str | None) -> "Translator":
         checked_files(EMBEDDED)
     name = str(EMBEDDED) if model is None else known_name(model, first=AT_HAND)
     with read_from(name, "a sequence-to-sequence model"):
-        tokenizer = load_tokenizer(name)
+        tokenizer = load_tokenizer(name) if model is not None else _embedded_tokenizer(name)
         loaded = load_weights(AutoModelForSeq2SeqLM, name, dtype=torch.float32)
     return Translator(loaded.eval(), tokenizer)
+
+
+def _embedded_tokenizer(name: str) -> Any:
+    from regard.translation.tokenizer import MarianTokenizer  # other models have others
+
+    return MarianTokenizer.from_pretrained(name)
 
 
 def _languages_of(tokenizer: Any) -> tuple[str | None, str | None]:
