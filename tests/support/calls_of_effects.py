@@ -49,8 +49,8 @@ def saved():
 
 CALLS: dict[str, Call] = {
     "regard.Effects.of": call(Effects.of, columns=lambda: columns_of(2, 1, 1), about=lambda: {"model": "tiny"}),
-    "regard.Effects.load": call(Effects.load, path=saved),
-    "regard.Effects.save": call(lambda **given: found().save(**given), path="effects.parquet"),
+    "regard.Effects.load": call(Effects.load, paths=("path",), path=saved),
+    "regard.Effects.save": call(lambda **given: found().save(**given), paths=("path",), path="effects.parquet"),
     "regard.Effects.baseline_of": call(lambda **given: found().baseline_of(**given), measure="loss"),
     "regard.Effects.grid": call(lambda **given: found().grid(**given), measure="loss"),
     "regard.Effects.summary": call(lambda **given: found().summary(**given), measure="loss", confidence=0.9),
@@ -112,8 +112,10 @@ CALLS: dict[str, Call] = {
     "regard.interventions.composition": call(interventions.composition, model=model, into="key"),
     "regard.interventions.copying": call(interventions.copying, model=model),
     "regard.interventions.matching": call(interventions.matching, model=model),
-    "regard.interventions.direct_logits": call(
-        interventions.direct_logits, model=model, inputs=lambda: torch.tensor([[5, 6, 7]]), answer=5, wrong=6, at=-1
+    "regard.interventions.direct_logits": Call(
+        interventions.direct_logits,
+        lambda: {"model": model(), "inputs": torch.tensor([[5, 6, 7]]), "answer": 5, "wrong": 6, "at": -1},
+        own=("model", "inputs"),
     ),
     "regard.interventions.head_importance": call(interventions.head_importance, effects=found, measure="loss", normalise=True),
     "regard.interventions.random_groups": call(

@@ -55,7 +55,8 @@ def prompt_text(prompt: Prompt, tokenizer: Any = None) -> str:
         if isinstance(text, str):
             return text
         ids = [int(one) for one in text]
-        return str(tokenizer.decode(ids)) if hasattr(tokenizer, "decode") else " ".join(map(str, ids))
+        decodes = hasattr(tokenizer, "decode") and not isinstance(tokenizer, bytes | bytearray)
+        return str(tokenizer.decode(ids)) if decodes else " ".join(map(str, ids))
 
     return shown(prompt.text) if prompt.answer is None else f"{shown(prompt.text)} → {shown(prompt.answer).strip()}"
 

@@ -180,7 +180,7 @@ class Table:
 
 
 def _listed(blocks: Any) -> Iterable[Any]:
-    if not isinstance(blocks, Iterable) or isinstance(blocks, str | bytes):
+    if not isinstance(blocks, Iterable) or isinstance(blocks, str | bytes) or hasattr(blocks, "ndim"):
         raise DtypeError(f"columns: expected blocks of columns, got {in_short(blocks)}; regard.sweep makes them")
     return blocks
 

@@ -78,8 +78,10 @@ def direct_logits(
     """
     if not isinstance(model, nn.Module):
         raise DtypeError(f"model: expected a torch module, got {in_short(model)}")
+    if isinstance(inputs, Mapping) and not all(isinstance(name, str) for name in inputs):
+        raise DtypeError(f"inputs: expected names of inputs, got {in_short(inputs)}; pass what the tokenizer returns")
     with recorder_of(model, values=True) as recorder, Stream(model, recorder.recording) as stream:
-        output = model(**inputs) if isinstance(inputs, Mapping) else model(dense_tensor("inputs", inputs))
+        output = model(**inputs) if isinstance(inputs, Mapping) else model(_ids(inputs))
     recording, logits = recorder.recording, getattr(output, "logits", output)
     if not isinstance(logits, Tensor) or logits.ndim != 3:
         raise RecordingError(f"expected logits (batch, positions, words) of {type(model).__name__}, got none; load its head")
@@ -111,6 +113,13 @@ def direct_logits(
     for layer, part in enumerate(parts):
         heads[:, layer, : part.shape[1]] = part
     return DirectLogits(heads, total - heads.nansum(dim=(1, 2)), total, keys)
+
+
+def _ids(inputs: Tensor) -> Tensor:
+    ids = dense_tensor("inputs", inputs)
+    if ids.ndim != 2 or ids.dtype not in (torch.int32, torch.int64) or not ids.numel():
+        raise ShapeError(f"inputs: expected whole numbers (batch, positions), got {in_short(ids)}; pass ids, or inputs by name")
+    return ids
 
 
 def _rows(inputs: Any, batch: int, length: int, at: int) -> list[int]:

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.arguments import float_tensor, function, truth
+from regard.arguments import function, truth
 from regard.errors import DtypeError, ScoreError
+from regard.mechanisms.inputs import check_computed
 from regard.mechanisms.linear import recurrent_inputs
 
 FeatureMap = Callable[[Tensor], Tensor]
@@ -41,7 +42,7 @@ def elu_plus_one(x: Tensor) -> Tensor:
         >>> elu_plus_one(torch.tensor([-20.0, 0.0, 2.0]))
         tensor([2.0612e-09, 1.0000e+00, 3.0000e+00])
     """
-    float_tensor("x", x)
+    check_computed("x", x)
     below = x.clamp(max=0).exp().clamp(min=torch.finfo(x.dtype).tiny)  # elu(-20.0) + 1 would be 0: the 1 swallows the rest
     return torch.where(x > 0, x + 1, below)
 
