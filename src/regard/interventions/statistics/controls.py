@@ -11,6 +11,9 @@ from regard.interventions.statistics.chance import keys_of, numbers
 
 Head = tuple[int, int]
 
+MOST = 10_000
+"""Groups that are drawn at most: each is a run of the model, and this many tell p = 0.0001."""
+
 
 def random_groups(group: Sequence[Head], heads: Mapping[int, int], count: int = 20, seed: int = 0) -> list[tuple[Head, ...]]:
     """Groups with as many heads of each layer as this one, of any heads of these layers (Shi et al. 2024, arXiv 2410.13032).
@@ -21,7 +24,7 @@ def random_groups(group: Sequence[Head], heads: Mapping[int, int], count: int = 
     Args:
         group: (layer, head) pairs.
         heads: how many heads each layer has.
-        count: how many groups.
+        count: how many groups, at most 10,000.
         seed: of the draw.
 
     Raises:
@@ -31,7 +34,7 @@ def random_groups(group: Sequence[Head], heads: Mapping[int, int], count: int = 
         >>> random_groups([(0, 1), (2, 0)], {0: 4, 1: 4, 2: 4}, count=2)
         [((0, 2), (2, 2)), ((0, 1), (2, 1))]
     """
-    whole_number("count", count, 1)
+    whole_number("count", count, 1, MOST)
     whole_number("seed", seed, 0)
     if not isinstance(heads, Mapping) or not all(isinstance(one, int) for pair in heads.items() for one in pair):
         raise DtypeError(f"heads: expected {{layer: how many}}, got {in_short(heads)}; for example {{0: 12, 1: 12}}")
