@@ -72,3 +72,31 @@ def test_matrices_without_numbers_have_no_largest_cell():
     axes.imshow(np.full((2, 3), np.nan))
     assert alternative_text(figure) == "Matrix, 2 rows by 3 columns."
     plt.close(figure)
+
+
+def test_a_grid_of_images_says_its_rows_columns_titles_and_pixels():
+    figure, axes = plt.subplots(2, 3)
+    for at, ax in enumerate(axes.flat):
+        ax.imshow(np.zeros((5, 7, 3)))
+        ax.set_title(f"ring\nstep {at}")
+    laid = np.zeros((2, 3, 4))
+    laid[0, 0, 3] = 0.5
+    axes[1, 2].imshow(laid)
+    told = alternative_text(figure)
+    plt.close(figure)
+    assert told.startswith("6 pictures in 2 rows and 3 columns. ring, step 0: an image of 5 by 7 pixels. ring, step 1: ")
+    assert told.endswith("ring, step 5: an image of 5 by 7 pixels; colours laid over it, 2 by 3.")
+
+
+def test_panels_that_fill_no_grid_are_only_counted():
+    figure, axes = plt.subplots(2, 2)
+    axes[1, 1].set_visible(False)
+    for ax in axes.flat:
+        ax.imshow(np.zeros((2, 2, 3)))
+    assert alternative_text(figure).startswith("3 pictures. An image")
+    plt.close(figure)
+
+
+def test_numbers_with_signs_are_told_by_their_magnitude():
+    told = alternative_text(regard.heatmap(torch.tensor([[0.1, -0.75], [0.5, 0.0]])))
+    assert told.endswith("Largest in magnitude: 0, 1 -0.75; 1, 0 0.5; 0, 0 0.1.")

@@ -24,6 +24,9 @@ MOST_PARTS = 8
 def alternative_text(figure: Figure | Axes) -> str:
     """The titles, sides and largest cells of matrices, and from where to where lines run, of any figure of matplotlib.
 
+    Panels that fill a grid are told by its rows and columns, images in colours by their pixels; where numbers have signs, the
+    largest are those farthest from 0.
+
     Example:
         >>> import regard, torch
         >>> figure = regard.heatmap(torch.tensor([[0.75, 0.25], [0.5, 0.5]]), queries=["le", "chat"], keys=["the", "cat"])
@@ -32,9 +35,10 @@ def alternative_text(figure: Figure | Axes) -> str:
     """
     figure = figure_of(figure) if isinstance(figure, Axes) else figure
     bars = {id(axes) for axes in figure.axes if _is_colour_bar(axes)}
-    panels = [said for axes in figure.axes if id(axes) not in bars and axes.get_visible() and (said := _panel(axes))]
+    told = [(axes, said) for axes in figure.axes if id(axes) not in bars and axes.get_visible() and (said := _panel(axes))]
+    panels = [said for _, said in told]
     opening = [figure.get_suptitle()] if figure.get_suptitle() else []
-    opening += [f"{len(panels)} pictures"] if len(panels) > 1 else []
+    opening += [f"{len(panels)} pictures{_grid([axes for axes, _ in told])}"] if len(panels) > 1 else []
     more = [f"And {len(panels) - MOST_PARTS} more"] if len(panels) > MOST_PARTS else []
     return " ".join(f"{one.rstrip('.')}." for one in [*opening, *panels[:MOST_PARTS], *more]) or "An empty figure."
 
@@ -43,8 +47,17 @@ def _is_colour_bar(axes: Axes) -> bool:
     return axes.get_label() == "<colorbar>" or hasattr(axes, "_colorbar")
 
 
+def _grid(panels: list[Axes]) -> str:
+    """In how many rows and columns they stand, where they fill a grid of several rows."""
+    grids = [axes.get_subplotspec() for axes in panels]
+    cells = {(grid.rowspan.start, grid.colspan.start) for grid in grids if grid is not None}
+    rows, columns = ({cell[side] for cell in cells} for side in (0, 1))
+    full = len(rows) > 1 and len(panels) == len(cells) == len(rows) * len(columns)
+    return f" in {len(rows)} rows and {_counted(len(columns), 'column')}" if full else ""
+
+
 def _panel(axes: Axes) -> str:
-    title = axes.get_title() or axes.get_title("left")
+    title = ", ".join((axes.get_title() or axes.get_title("left")).split("\n"))
     parts = [*_matrices(axes), *_lines(axes), *_points(axes), *_bars(axes)]
     words = [text.get_text() for text in axes.texts if text.get_text().strip() and not _is_number(text.get_text())]
     if words and not any(isinstance(one, QuadMesh | AxesImage) for one in axes.get_children()):
@@ -58,15 +71,26 @@ def _matrices(axes: Axes) -> Iterator[str]:
     for picture in [*axes.images, *(one for one in axes.collections if isinstance(one, QuadMesh))]:
         values = _values(picture)
         if values is None:
-            yield "a picture"
+            yield _image(picture)
             continue
         rows, columns = values.shape
         sides = [
             _side(_counted(rows, "row"), axes.get_ylabel(), _labels(axes.yaxis, rows)),
             _side(_counted(columns, "column"), axes.get_xlabel(), _labels(axes.xaxis, columns)),
         ]
-        largest = "; ".join(_largest(axes, values))
-        yield f"matrix, {sides[0]} by {sides[1]}{f'. Largest: {largest}' if largest else ''}"
+        cells = "; ".join(_largest(axes, values))
+        name = "Largest in magnitude" if (values < 0).any() else "Largest"
+        yield f"matrix, {sides[0]} by {sides[1]}{f'. {name}: {cells}' if cells else ''}"
+
+
+def _image(picture: ScalarMappable) -> str:
+    """Colours that have no numbers: an image, or what is laid over one and lets it through."""
+    array = picture.get_array()
+    if array is None or array.ndim != 3:
+        return "a picture"
+    rows, columns, channels = array.shape
+    laid = channels == 4 and bool((array[..., 3] < array[..., 3].max()).any())
+    return f"colours laid over it, {rows} by {columns}" if laid else f"an image of {rows} by {columns} pixels"
 
 
 def _values(picture: ScalarMappable) -> Numbers | None:
@@ -90,7 +114,8 @@ def _labels(axis: Any, count: int) -> list[str]:
 
 def _largest(axes: Axes, values: Numbers) -> Iterator[str]:
     rows, columns = _labels(axes.yaxis, values.shape[0]), _labels(axes.xaxis, values.shape[1])
-    order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:MOST_CELLS]
+    sizes = np.abs(values) if (values < 0).any() else values
+    order = np.argsort(-np.nan_to_num(sizes, nan=-np.inf), axis=None, kind="stable")[:MOST_CELLS]
     for row, column in zip(*np.unravel_index(order, values.shape), strict=True):
         if np.isfinite(values[row, column]):
             names = rows[row] if rows else f"row {row}", columns[column] if columns else f"column {column}"
