@@ -47,7 +47,7 @@ layers: $(VENV)/.tests
 # The viewer's front end: types, lint, its own tests, and that the bundle in the package is what its sources give.
 frontend: frontend/node_modules/.package-lock.json
 	cd frontend && $(NPM) run check && $(NPM) test && $(NPM) run build -- ../build/regard.js ../build/exhibits.js
-	for made in regard.js:$(BUNDLE) exhibits.js:docs/assets/exhibits.js; do \
+	for made in regard.js:$(BUNDLE) page.js:$(dir $(BUNDLE))page.js exhibits.js:docs/assets/exhibits.js; do \
 		cmp build/$${made%%:*} $${made##*:} || { echo "$${made##*:} is not what frontend/ builds: call make bundle, and commit it"; exit 1; }; \
 	done
 

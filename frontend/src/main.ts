@@ -1,27 +1,15 @@
 /** What the hosts call: an offline page runs by itself, a notebook calls `render`, the server's page `mountSite`. */
 
-import { pageTransport } from "./engine/page_transport";
 import { manifestOf, sourceOver } from "./engine/source";
 import { widgetTransport } from "./engine/widget_transport";
-import { inWorker, listen } from "./engine/worker";
 import { follow, lookedAt, type NotebookModel } from "./notebook/looks";
 import { stillOf } from "./notebook/still";
-import { type MountedViewer, mountViewer } from "./shell";
+import { messageOf } from "./page";
+import { mountViewer } from "./shell";
 import type { Theme } from "./shell/theme";
 
+export { mountPage } from "./page";
 export { mountSite } from "./site";
-
-/** Shows what this page carries, in an element of its own or in the one given. */
-export async function mountPage(root: HTMLElement = appended()): Promise<MountedViewer> {
-  try {
-    const transport = pageTransport();
-    const manifest = await manifestOf(transport);
-    return mountViewer(root, { transport, source: sourceOver(transport), manifest, kind: "page" });
-  } catch (error) {
-    root.textContent = messageOf(error);
-    throw error;
-  }
-}
 
 /** What anywidget gives, and whether a kernel is behind it. */
 interface Notebook {
@@ -73,16 +61,3 @@ async function render({ model, el, live = true }: Notebook): Promise<() => void>
 }
 
 export default { render };
-
-function appended(): HTMLElement {
-  const root = document.createElement("div");
-  document.body.append(root);
-  return root;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-if (inWorker) listen();
-else if (globalThis.document?.getElementById("regard-manifest")) void mountPage();

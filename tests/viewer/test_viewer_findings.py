@@ -130,6 +130,19 @@ def test_a_recording_is_zoomed_along_its_passages(passages):
     assert [one["name"] for one in several["axes"]["axis-0"]["bands"]] == ["turns", "parts"]
 
 
+@pytest.mark.parametrize(
+    ("places", "reason"),
+    [((range(9), range(5, 12)), "some overlap"), (([0, 1, 4], range(5, 12)), "some are in several pieces")],
+)
+def test_a_map_says_that_it_cannot_be_zoomed_by_spans_that_are_no_runs(places, reason):
+    spans = regard.Spans(("first", "second"), places)
+    manifest = document(text_maps(1), spans=spans).manifest
+    assert manifest["notes"] == [f"The map cannot be zoomed by passages: {reason}."]
+    assert all("bands" not in axis for axis in manifest["axes"].values())
+    apart = regard.Spans(("first", "second"), (range(5), range(5, 12)))
+    assert document(text_maps(1), spans=apart).manifest["notes"] == []
+
+
 def test_rows_called_by_what_they_produced_have_their_spans_one_earlier():
     maps = text_maps(1)
     maps[0].queries = [*TOKENS[1:], "▁?"]

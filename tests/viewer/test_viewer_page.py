@@ -17,6 +17,7 @@ from regard import AttentionMap, masks
 from regard.analysis.alignment.word_maps import merge
 from regard.errors import FileFormatError, OptionError, TooLargeError
 from regard.tokens.texts import visible
+from regard.viewer import front_end as programs
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from regard.viewer.page.data import page_data, uncompressed
@@ -152,6 +153,16 @@ def test_json_never_closes_its_script():
 
 def test_a_page_is_the_same_each_time():
     assert page_of(document(large_map()), bundle=BUNDLE) == page_of(document(large_map()), bundle=BUNDLE)
+
+
+def test_a_page_carries_as_much_of_the_program_as_it_needs():
+    found = regard.cache(AttentionMap(*torch.randn(2, 1, 2, 31, 8), causal=True), budgets=[5], prompt=19)
+    for shown, program in ((document(torch.eye(2)), programs.page_program()), (document(found), programs.front_end())):
+        for _ in range(2):
+            page = Scripts(page_of(shown))
+            assert gzip.decompress(base64.b64decode(page.of(**{"data-regard": "program"}))).decode() == program
+    assert "finding-line" in programs.front_end()
+    assert "finding-line" not in programs.page_program()
 
 
 def test_the_table_for_readers_without_javascript():
@@ -381,7 +392,7 @@ def test_max_bytes_is_a_number():
 
 @pytest.fixture
 def front_end(monkeypatch):
-    monkeypatch.setattr("regard.viewer.page.page.front_end", lambda: BUNDLE)
+    monkeypatch.setattr("regard.viewer.page.page.page_program", lambda: BUNDLE)
 
 
 @pytest.mark.usefixtures("front_end")

@@ -10,4 +10,10 @@ import { view as ribbon } from "./ribbon";
 import { view as steps } from "./steps";
 import { view as text } from "./text";
 
-export const views: readonly View[] = [map, heads, ribbon, text, steps, image, effects, finding];
+declare global {
+  /** False in the program of pages without a finding, which leaves out the view of findings: the build says which it makes. */
+  var WITH_FINDINGS: boolean | undefined;
+}
+
+const always = [map, heads, ribbon, text, steps, image, effects];
+export const views: readonly View[] = globalThis.WITH_FINDINGS === false ? always : [...always, finding];

@@ -185,12 +185,10 @@ def bands_of(name: str, groups: Groups, names: Sequence[str] = ()) -> dict[str, 
         >>> bands_of("segments", ((0, 1, 2), (3, 4)))
         {'name': 'segments', 'spans': [[0, 3], [3, 5]], 'texts': ['sentence A', 'sentence B']}
     """
+    if not any(groups) or why_no_bands(groups) or name in UNITS:
+        return None
     order = sorted((at for at, one in enumerate(groups) if one), key=lambda at: groups[at])
     spans = [[groups[at][0], groups[at][-1] + 1] for at in order]
-    runs = all(span[1] - span[0] == len(groups[at]) for span, at in zip(spans, order, strict=True))
-    apart = all(one[1] <= two[0] for one, two in pairwise(spans))
-    if not (spans and runs and apart and len(spans) <= MOST_BANDS) or name in UNITS:
-        return None
     single = visible(name[:-1] if name.endswith("s") and not name.endswith("ss") else name)
     if names:
         texts = [visible(names[at]) for at in order]
@@ -199,6 +197,21 @@ def bands_of(name: str, groups: Groups, names: Sequence[str] = ()) -> dict[str, 
     else:
         texts = [visible(name)] if len(spans) == 1 else [f"{single} {at}" for at, _ in enumerate(spans, 1)]
     return {"name": visible(name), "spans": spans, "texts": texts}
+
+
+def why_no_bands(groups: Groups) -> str | None:
+    """Why positions are no runs one after the other along an axis; None where they are.
+
+    Example:
+        >>> why_no_bands(((0, 1), (1, 2))), why_no_bands(((0, 2),)), why_no_bands(((0, 1), (2,)))
+        ('some overlap', 'some are in several pieces', None)
+    """
+    there = sorted(one for one in groups if one)
+    if any(one[-1] + 1 - one[0] != len(one) for one in there):
+        return "some are in several pieces"
+    if any(one[-1] >= two[0] for one, two in pairwise(there)):
+        return "some overlap"
+    return f"there are more than {MOST_BANDS:,}" if len(there) > MOST_BANDS else None
 
 
 def map_name(info: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 from regard.arguments import text
 from regard.axes.spans import Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
-from regard.viewer.document.manifest import UNITS
+from regard.tokens.texts import visible
+from regard.viewer.document.manifest import UNITS, why_no_bands
 from regard.viewer.document.subjects import ShownAxis, Subject
 
 NamedSpans: TypeAlias = Spans | Mapping[str, Spans]
@@ -21,7 +22,7 @@ def name_spans(subject: Subject, given: Any, number: int = 0) -> None:
     """Gives the axes of a text its parts: the keys of one map, and every axis of the same sequence that has the same text.
 
     Args:
-        subject: what there is to see; its axes are replaced.
+        subject: what there is to see; its axes are replaced, and it says of which parts its maps cannot be zoomed by.
         given: ``Spans``, or several by what they are called.
         number: the map whose keys they are positions of.
 
@@ -33,6 +34,8 @@ def name_spans(subject: Subject, given: Any, number: int = 0) -> None:
     for name, spans in sorts:
         if (last := max((at for one in spans.places for at in one), default=0)) >= keys.size:
             raise ShapeError(f"spans: expected positions from 0 to {keys.size - 1}, the keys of the map, got {last} of {name}")
+        if reason := why_no_bands(spans.places):
+            subject.notes.append(f"The map cannot be zoomed by {visible(name)}: {reason}.")
 
     def named(axis: ShownAxis) -> ShownAxis:
         ahead = _ahead(axis, keys)

@@ -20,7 +20,7 @@ from regard.viewer.document.findings import Finding
 from regard.viewer.document.manifest import head_names
 from regard.viewer.document.named_spans import NamedSpans
 from regard.viewer.document.subjects import Viewable
-from regard.viewer.front_end import front_end
+from regard.viewer.front_end import front_end, page_program
 from regard.viewer.page.data import check_size, page_data
 
 MAX_BYTES = 2**26
@@ -215,13 +215,15 @@ def page_of(shown: Document, *, max_bytes: int = MAX_BYTES, bundle: str | None =
     Args:
         shown: what it shows.
         max_bytes: as in ``page``.
-        bundle: the front end as one ES module; the one that comes with Regard where not given.
+        bundle: the front end as one ES module; where not given, the one that comes with Regard, as far as the page needs it.
 
     Raises:
         TooLargeError, OptionError: as ``page``.
     """
     whole_number("max_bytes", max_bytes, 1)
-    code = (front_end() if bundle is None else bundle).encode()
+    if bundle is None:
+        bundle = front_end() if "finding" in shown.manifest else page_program()
+    code = bundle.encode()
     data = page_data(shown, max_bytes)
     packs = (
         f'<script type="text/plain" data-regard="{name}">{base64.b64encode(packed).decode()}</script>'
