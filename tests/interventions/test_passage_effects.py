@@ -73,6 +73,16 @@ def test_a_fit_finds_the_heads_that_count():
     assert {name: pytest.approx(-cost, abs=1e-6) for name, cost in want.items()} == scores
 
 
+def test_what_heads_count_makes_the_map_whose_mass_is_the_score():
+    fit = fit_heads(made(24, [0.0, 2.0, 0.0, -1.0]))
+    amap = regard.AttentionMap(*torch.randn(2, 1, 4, 40, 4, generator=torch.Generator().manual_seed(9)).mul(2), causal=True)
+    spans = regard.Spans(tuple("abcde"), tuple(range(7 * at, 7 * at + 7) for at in range(5)))
+    rows = regard.Spans(("answer",), ((37, 38),))
+    mixed = regard.mixture(amap, fit.coefficients).by(queries=rows, keys=spans).dense()[0, 0, 0]
+    scores = fit.scores(regard.passages(amap, spans, answer=[38, 39]))
+    assert dict(zip(spans, mixed.tolist(), strict=True)) == {name: pytest.approx(one, abs=1e-5) for name, one in scores.items()}
+
+
 def test_noise_is_not_taken_for_a_finding():
     """Costs that have nothing to do with attention: what is fitted does not hold on other prompts."""
     fit = fit_heads(made(60, [0.0] * 4, noise=1.0))

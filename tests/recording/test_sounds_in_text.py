@@ -56,11 +56,35 @@ def test_each_run_of_placeholders_is_a_sound_of_its_own():
     config = hf.Qwen2AudioConfig(audio_token_index=SOUND)
     ids = torch.tensor([[1, SOUND, SOUND, 5, SOUND], [SOUND, 3, 4, 4, 4]])
     one, other = with_sounds(regard.axes.Axis.unknown(5), ids, config).lines
-    assert one.place == (None, Seconds(0, 0.04), Seconds(0.04, 0.08), None, Seconds(0, 0.04))
+    assert one.place == (None, Seconds(0, 0.04), Seconds(0.04, 0.08), None, Seconds(0, 0.04, 1))
     assert other.place == (Seconds(0, 0.04), None, None, None, None)
     unknown = hf.LlamaConfig()
     axis = regard.axes.Axis.unknown(5)
     assert with_sounds(axis, ids, unknown) is axis
+
+
+def test_stretches_are_of_one_sound(tmp_path):
+    """Each begins at 0 s: without its number, a stretch would be of all of them."""
+    from regard.recording.sounds import with_sounds
+
+    ids = torch.tensor([[1, SOUND, SOUND, 5, SOUND]])
+    texts = ["<s>", "<sound>", "<sound>", "and", "<sound>"]
+    keys = with_sounds(regard.axes.Axis.unknown(5).with_text(texts), ids, hf.Qwen2AudioConfig(audio_token_index=SOUND))
+    assert tuple(keys) == ("<s>", "0:0.00 s", "0:0.04 s", "and", "1:0.00 s")
+    first = {"a": (0, 0.04)}
+    assert regard.Spans.seconds(keys, first, sound=0).places == ((1,),)
+    assert regard.Spans.seconds(keys, first, sound=1).places == ((4,),)
+    amap = regard.AttentionMap(torch.randn(1, 1, 5, 2), torch.randn(1, 1, 5, 2))
+    amap.keys = keys
+    amap.save(tmp_path / "sounds.safetensors")
+    assert regard.load(tmp_path / "sounds.safetensors").keys.place == keys.place
+    for message, given, sound in (
+        ("which of 2 sounds, as each begins at 0 s", first, None),
+        ("sounds are counted from 0", first, 2),
+        ("stretches of 0.04 s of sound", {"a": (0.04, 0.08)}, 1),
+    ):
+        with pytest.raises(OptionError, match=message):
+            regard.Spans.seconds(keys, given, sound=sound)
 
 
 def test_residues_are_counted_from_one():

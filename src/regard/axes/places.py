@@ -12,10 +12,11 @@ class Patch(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """A stretch of a sound, in seconds from its beginning."""
+    """A stretch of a sound, in seconds from its beginning; of several in a text, sounds are counted from 0."""
 
     start: float
     stop: float
+    sound: int = 0
 
 
 class Residue(NamedTuple):

@@ -178,15 +178,27 @@ class Spans(Sequence[str]):
         return cls(tuple(f"image {image}" for image in sorted(found)), tuple(tuple(found[image]) for image in sorted(found)))
 
     @classmethod
-    def seconds(cls, axis: Axis, parts: Mapping[str, tuple[float, float]]) -> "Spans":
+    def seconds(cls, axis: Axis, parts: Mapping[str, tuple[float, float]], *, sound: int | None = None) -> "Spans":
         """Stretches of a sound by name, (begin, end) in seconds: the frames whose middle lies in them.
 
+        Args:
+            axis: of one sequence, which knows when its positions are: ``amap.keys``.
+            parts: (begin, end) of each, from the beginning of the sound.
+            sound: which, counted from 0, where a text has several.
+
         Raises:
-            OptionError: no position is known to be a moment of a sound, or none lies in a stretch.
+            OptionError: no position is known to be a moment of a sound, none lies in a stretch, or several sounds of which it
+            is not said which.
         """
-        frames = {at: (one.start + one.stop) / 2 for at, one in enumerate(_axis(axis).place or ()) if isinstance(one, Seconds)}
-        if not frames:
+        known = {at: one for at, one in enumerate(_axis(axis).place or ()) if isinstance(one, Seconds)}
+        if not known:
             raise OptionError("axis: expected positions that are moments of a sound, got none; record with the model's inputs")
+        count = len({one.sound for one in known.values()})
+        if sound is None and count > 1:
+            raise OptionError(f"sound: expected which of {count} sounds, as each begins at 0 s, got none; give sound=0")
+        chosen = 0 if sound is None else whole_number("sound", sound, 0, count - 1, advice="sounds are counted from 0")
+        own = {at: one for at, one in known.items() if sound is None or one.sound == chosen}
+        frames = {at: (one.start + one.stop) / 2 for at, one in own.items()}
         if not isinstance(parts, Mapping):
             raise DtypeError(f"parts: expected (begin, end) in seconds by name, got {in_short(parts)}")
         places = []
@@ -196,7 +208,7 @@ class Spans(Sequence[str]):
             begin, end = (number(f"parts[{name!r}]", one, least=0) for one in pair)
             inside = tuple(at for at, middle in frames.items() if begin <= middle < end)
             if not inside:
-                last = max(one.stop for one in axis.place or () if isinstance(one, Seconds))
+                last = max(one.stop for one in own.values())
                 raise OptionError(
                     f"parts: expected stretches of {last:g} s of sound, got {in_short(pair)} for {in_short(name)}"
                 )

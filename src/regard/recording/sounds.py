@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -72,7 +72,7 @@ def axis_of_sound(module: nn.Module, given: Mapping[str, Any], batch: int, size:
 
 
 def with_sounds(axis: Axis, ids: Tensor, config: Any) -> Axis:
-    """The positions of a text, with seconds where they stand for a sound: each run of placeholders is one, from 0 on.
+    """The positions of a text, with seconds where they stand for a sound: each run of placeholders is a sound, from 0 s on.
 
     Qwen2-Audio puts two frames of 20 ms into a position, Voxtral as many as its projection takes together, four in what was
     published; others are not known.
@@ -103,16 +103,20 @@ def _line_with(line: Line, stands: list[bool], every: float) -> Line:
     if not any(stands):
         return line
     places: list[Place | None] = list(line.place or [None] * line.size)
-    since = 0
-    for at, sound in enumerate(stands):
-        if sound:
-            places[at] = Seconds(round(since * every, 6), round((since + 1) * every, 6))
-        since = since + 1 if sound else 0
+    runs = [[at for at, _ in run] for sounds, run in groupby(enumerate(stands), lambda one: one[1]) if sounds]
+    for sound, run in enumerate(runs):
+        for since, at in enumerate(run):
+            places[at] = Seconds(round(since * every, 6), round((since + 1) * every, 6), sound)
     text = line.text
     if text is not None:
         pairs = zip(text, places, strict=True)
-        text = tuple(f"{place.start:.2f} s" if isinstance(place, Seconds) else said for said, place in pairs)
+        text = tuple(_named(place, len(runs)) if isinstance(place, Seconds) else said for said, place in pairs)
     return replace(line, place=tuple(places), text=text)
+
+
+def _named(place: Seconds, sounds: int) -> str:
+    """When a position is, after the number of its sound where there are several."""
+    return f"{place.sound}:{place.start:.2f} s" if sounds > 1 else f"{place.start:.2f} s"
 
 
 def _steps(module: nn.Module, given: Mapping[str, Any], processor: Any) -> tuple[Tensor | None, float | None]:

@@ -144,6 +144,19 @@ def test_relations_of_joint_attention_are_spans(first):
         regard.pixels(recording, WORDS, size=(12, 16))
 
 
+def test_attention_of_the_picture_alone_is_no_relation_to_words():
+    """Blocks of Stable Diffusion 3.5 have both: what belongs to words is read from those that have words."""
+    joint = regard.AttentionMap(torch.randn(1, 2, 55, 4), torch.randn(1, 2, 55, 4))
+    alone = regard.AttentionMap(torch.randn(1, 2, 48, 4), torch.randn(1, 2, 48, 4))
+    asked = {"size": (6, 8), "prompt": 7, "first": "image"}
+    found = regard.pixels([joint, alone], WORDS, **asked)
+    assert found.maps == 1
+    assert_close(found.heats, regard.pixels([joint], WORDS, **asked).heats)
+    for prompt in (0, 55, "a fox"):
+        with pytest.raises((OptionError, DtypeError), match="prompt: expected"):
+            regard.pixels([joint], WORDS, **asked | {"prompt": prompt})
+
+
 def test_halves_are_of_the_batch(seen):
     _, _, recording, kept = seen
     given, empty = (halves(recording.at(0), half) for half in ("conditional", "unconditional"))

@@ -228,6 +228,7 @@ def pixels(
                 "prompt: expected how many tokens it has, and first= what stands first, as picture and prompt attend together, "
                 'got neither or one; give prompt=77, first="image" or "text"'
             )
+        maps = _with_both(maps, prompt)
     if len({amap.shape[0] for amap in maps}) > 1:
         raise ShapeError("recording: expected maps of one batch, got several sizes; give recording.at(step) of one of them")
     if half is None and maps[0].shape[0] > 1:
@@ -250,6 +251,13 @@ def pixels(
     steps = tuple(sorted(sums))
     heats = torch.stack([sums[step] / counts[step] for step in steps])
     return Pixels(tuple(named), steps, heats, max(seen.values()))
+
+
+def _with_both(maps: list[AttentionMap], prompt: int) -> list[AttentionMap]:
+    """Those of picture and prompt: some blocks have attention of the picture alone beside it, as in Stable Diffusion 3.5."""
+    size = max(amap.shape[2] for amap in maps)
+    whole_number("prompt", prompt, 1, size - 1, advice="the tokens of the prompt, padding included")
+    return [amap for amap in maps if amap.shape[2] not in (size - prompt, prompt)]
 
 
 def _of_map(

@@ -72,7 +72,7 @@ def _line_as_data(line: Line, number_of: Callable[[Labels], int]) -> dict[str, A
         id=None if line.id is None else list(line.id),
         present=None if line.present is None else _runs(line.present),
         special=None if line.special is None else _runs(line.special),
-        place=None if line.place is None else [None if place is None else [_name(place), *place] for place in line.place],
+        place=None if line.place is None else [None if place is None else _place_as_data(place) for place in line.place],
         group={name: [list(one) for one in groups] for name, groups in line.group.items()} or None,
         kind=line.kind,
         cut=line.cut or None,
@@ -132,8 +132,10 @@ def _from_runs(runs: Any, size: int, damaged: Damaged) -> tuple[bool, ...]:
     return tuple(marks + [False] * (size - len(marks)))
 
 
-def _name(place: Place) -> str:
-    return next(name for name, kind in _KINDS.items() if isinstance(place, kind))
+def _place_as_data(place: Place) -> list[Any]:
+    name = next(name for name, kind in _KINDS.items() if isinstance(place, kind))
+    numbers = place[:2] if isinstance(place, Seconds) and place.sound == 0 else place  # the first sound needs no number
+    return [name, *numbers]
 
 
 def _place(said: Any, damaged: Damaged) -> Place | None:
@@ -144,6 +146,8 @@ def _place(said: Any, damaged: Damaged) -> Place | None:
             return Patch(image, row, column)
         case ["seconds", int() | float() as start, int() | float() as stop]:
             return Seconds(start, stop)
+        case ["seconds", int() | float() as start, int() | float() as stop, int(sound)]:
+            return Seconds(start, stop, sound)
         case ["residue", int(number)]:
             return Residue(number)
     raise damaged("a place: patch, seconds or residue", repr(said)[:80])
