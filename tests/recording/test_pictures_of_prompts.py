@@ -355,6 +355,7 @@ def test_what_is_not_known_is_asked_for():
     config = qwen("2").config
     ids = torch.tensor([[5, *[PICTURE] * 6, 7]])
     blip = SimpleNamespace(vision_config=SimpleNamespace(), qformer_config=1, image_token_id=PICTURE)
+    plain = SimpleNamespace(vision_config=SimpleNamespace(), image_token_id=PICTURE)
     one, text = torch.tensor([[1, 4, 6]]), {"input_ids": ids}
     for error, message, inputs, of in (
         (OptionError, "expected 9 placeholders.*got 6", text | {"image_grid_thw": torch.tensor([[1, 6, 6]])}, config),
@@ -364,7 +365,8 @@ def test_what_is_not_known_is_asked_for():
         (ShapeError, "input_ids", {}, config),
         (DtypeError, "inputs: expected what the model is given", ids, config),
         (OptionError, "queries of a resampler.*through=", text, blip),
-        (OptionError, "vision_config with image_size", text, config),
+        (OptionError, "image_grid_thw for image placeholders, got none", text, config),
+        (OptionError, "vision_config with image_size", text, plain),
     ):
         with pytest.raises(error, match=message):
             regard.pictures(inputs, of)

@@ -44,6 +44,54 @@ def test_tiles_of_llava_onevision_stand_side_by_side_with_an_end_to_each_row():
     assert list(language.keys.place) == [None, *grid(4, 4), *tiles, None]
 
 
+def onevision(**more):
+    vision = hf.SiglipVisionConfig(vision_use_head=False, image_size=28, patch_size=7, **SIZES)  # 4 × 4 patches a tile
+    pinpoints = [[28, 28], [28, 56], [56, 28], [56, 56]]
+    config = hf.LlavaOnevisionConfig(
+        vision_config=vision,
+        text_config=hf.Qwen2Config(**TEXT),
+        image_token_id=PICTURE,
+        video_token_id=FRAMES,
+        image_grid_pinpoints=pinpoints,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        **more,
+    )
+    return hf.LlavaOnevisionForConditionalGeneration(config)
+
+
+def same_as_said(made, config, given):
+    """Recorder and ``regard.pictures`` know the same patches and ends."""
+    keys = made.tower("language_model").maps[0].keys
+    said = {at for picture in regard.pictures(given, config) for at in picture.positions}
+    assert {at for at, place in enumerate(keys.place) if place is not None} == said
+    return keys
+
+
+def test_tiles_that_onevision_makes_smaller_are_one_picture():
+    model = onevision(vision_aspect_ratio="anyres_max_1")  # 8 × 8 patches are too many: 4 × 4 are made of them
+    given = {
+        "input_ids": torch.tensor([[5, *[PICTURE] * (16 + 4 * 5), 7]]),
+        "pixel_values": pixels(1, 5, 3, 28, 28),
+        "image_sizes": torch.tensor([[56, 56]]),
+    }
+    keys = same_as_said(recorded(model, **given), model.config, given)
+    rows = [[*grid(4, 4, 1)[start : start + 4], None] for start in range(0, 16, 4)]
+    assert list(keys.place) == [None, *grid(4, 4), *[place for row in rows for place in row], None]
+
+
+def test_onevision_cuts_only_a_picture_that_is_alone_in_its_text():
+    model = onevision()
+    given = {
+        "input_ids": torch.tensor([[5, *[PICTURE] * 17, 6, *[PICTURE] * 17, 7]]),
+        "pixel_values": pixels(2, 1, 3, 28, 28),
+        "image_sizes": torch.tensor([[28, 56], [28, 28]]),
+        "batch_num_images": torch.tensor([2]),
+    }
+    keys = same_as_said(recorded(model, **given), model.config, given)
+    assert list(keys.place) == [None, *grid(4, 4), None, None, *grid(4, 4, 1), None, None]
+
+
 def test_shuffled_pixels_of_llama_4_are_squares_of_patches():
     sizes = {"hidden_size": 16, "num_attention_heads": 2}
     experts = {"num_local_experts": 2, "num_experts_per_tok": 1, "intermediate_size": 11, "intermediate_size_mlp": 11}

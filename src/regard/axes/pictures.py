@@ -177,6 +177,24 @@ def pictures_of(axis: Axis) -> tuple[Picture, ...]:
     return tuple(made)
 
 
+def check_placeholders(pictures: Sequence[Picture], axis: Axis) -> None:
+    """Every position of a picture has the same token, where tokens are known: its placeholder.
+
+    Positions of a padded batch are others once padding is left out, and would be drawn on the wrong patches.
+
+    Raises:
+        OptionError: a picture at positions of other tokens.
+    """
+    ids = axis.lines[0].id if len(axis.lines) == 1 else None
+    for at, picture in enumerate(pictures):
+        if ids is not None and len({ids[place] for place in picture.positions if place < len(ids)}) > 1:
+            raise OptionError(
+                f"pictures: expected placeholders where picture {at} stands, got several tokens from position "
+                f"{min(picture.positions)} to {max(picture.positions)}; give those of this very sequence, which "
+                "recording.sample leaves without its padding, or as the map knows them: regard.pictures(amap.keys)"
+            )
+
+
 def pictures_as_spans(pictures: Sequence[Picture], *, ends: bool = False) -> Spans:
     """Pictures as spans, "image 0" on, or "frame 0, 0 to 2 s"; with the ends of their rows or without."""
     names = []

@@ -61,7 +61,7 @@ class Facts:
         given = table_of(self.inputs, (name,), 3)
         if given is None or not isinstance(side, int):
             what = name if given is None else "vision_config.spatial_merge_size"
-            raise OptionError(f"inputs: expected {what} for placeholders of a {kind}, got none; pass the processor's output")
+            raise OptionError(f"inputs: expected {what} for {kind} placeholders, got none; pass the processor's output")
         at = self.next(kind)
         if at >= len(given):
             raise OptionError(f"inputs: expected {name} of each {kind}, got {len(given)} and more placeholders")

@@ -39,7 +39,7 @@ def pictures(
         tokenizer: reads the names of tiles (Idefics3, SmolVLM) and the times between frames (Qwen3-VL).
         tiles: (tiles down, tiles across) of each picture, where nothing else says it; (1, 1) of one that was not cut.
         sizes: (height, width) of each picture before it was cut, from which InternVL's rule gives its tiles.
-        item: which sequence of the batch.
+        item: which sequence of the batch; positions count its padding, which ``recording.sample(item)`` leaves out.
 
     Raises:
         OptionError: a layout that is not known, facts that do not give as many positions as there are placeholders, or

@@ -4,12 +4,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
 from regard.arguments import with_all
-from regard.axes.pictures import Box, Picture, View
+from regard.axes.pictures import Picture, View
 from regard.errors import OptionError, in_short
+from regard.recording.joined_tiles import cut_ones, joined_tiles
 from regard.recording.picture_facts import Facts, Tiles, Waiting, misfit
 from regard.recording.places import table_of
 
@@ -23,7 +23,8 @@ def layout_of(facts: Facts, kind: str) -> Callable[[Waiting], list[Picture]]:
     family = str(getattr(config, "model_type", ""))
     if kind == "video":
         return _pooled_frames if family == "llava_onevision" else _merged_frames
-    if "image_grid_thw" in facts.inputs:
+    told = isinstance(getattr(facts.vision, "spatial_merge_size", None), int) and not hasattr(facts.vision, "image_size")
+    if told or "image_grid_thw" in facts.inputs:  # nothing else says it of such a tower
         return _merged
     if getattr(config, "image_grid_pinpoints", None):
         return _joined_tiles
@@ -89,50 +90,26 @@ def _pooled_frames(waiting: Waiting) -> list[Picture]:
 
 def _joined_tiles(waiting: Waiting) -> list[Picture]:
     """LLaVA-NeXT and OneVision: the whole picture, then its tiles joined, without their border, an end after each row."""
-    from transformers.image_processing_utils import select_best_resolution
-
     facts, made = waiting.facts, []
     given = table_of(facts.inputs, ("image_sizes",), 2)
     if given is None:
         raise OptionError("inputs: expected image_sizes (pictures, 2), got none; pass the processor's output")
-    many = facts.inputs.get("batch_num_images")  # OneVision cuts only a picture that is alone in its text
-    alone = [count == 1 for count in ([] if many is None else torch.as_tensor(many).tolist()) for _ in range(count)]
-    side, pixels = facts.sides()[0], int(facts.vision.image_size)
+    side, cut = facts.sides()[0], cut_ones(facts.inputs, len(given))
     while waiting.places:
         at = facts.next()
         if at >= len(given):
             raise OptionError(f"inputs: expected image_sizes of each picture, got {len(given)} and more placeholders")
-        height, width = given[at]
         whole = View(side, side, waiting.take(side * side))
-        if alone and not alone[at]:
+        if not cut[at]:
             made.append(Picture((whole,), waiting.take(1)))
             continue
-        best = select_best_resolution((height, width), facts.config.image_grid_pinpoints)
-        rows, columns, box = _without_border(int(best[0]) // pixels * side, int(best[1]) // pixels * side, height / width)
-        limit = re.fullmatch(r"anyres_max_(\d+)", str(getattr(facts.config, "vision_aspect_ratio", "")))
-        ratio = math.sqrt(rows * columns / (int(limit[1]) * side**2)) if limit else 1.0
-        if ratio > 1.1:  # OneVision makes larger ones smaller
-            rows, columns = int(rows // ratio), int(columns // ratio)
+        height, width = given[at]
+        joined = joined_tiles(height, width, facts.config, side)
+        rows, columns = joined.shrunk or (joined.rows, joined.columns)
         taken = waiting.take(rows * (columns + 1))
         patches = tuple(place for at, place in enumerate(taken) if at % (columns + 1) != columns)
-        made.append(Picture((whole, View(rows, columns, patches, box, "tiles")), taken[columns :: columns + 1]))
+        made.append(Picture((whole, View(rows, columns, patches, joined.box, "tiles")), taken[columns :: columns + 1]))
     return made
-
-
-def _without_border(rows: int, columns: int, proportion: float) -> tuple[int, int, Box]:
-    """What is left of a grid that a picture does not fill, as ``unpad_image`` has it, and which part of the picture that is.
-
-    Args:
-        rows: patches down, border included.
-        columns: patches across, likewise.
-        proportion: height of the picture over its width.
-    """
-    wide = 1 / proportion > columns / rows
-    whole, real = (rows, columns * proportion) if wide else (columns, rows / proportion)
-    border = (whole - int(round(real, 7))) // 2
-    left = whole - 2 * border
-    first, last = ((start - (whole - real) / 2) / real for start in (border, border + left))
-    return (left, columns, Box(first, 0.0, last, 1.0)) if wide else (rows, left, Box(0.0, first, 1.0, last))
 
 
 def _counted_tiles(waiting: Waiting) -> list[Picture]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.places import Patch
+from regard.recording.joined_tiles import cut_ones, joined_tiles
 
 _NAMED = {
     "cls_token": "[CLS]", "class_token": "[CLS]", "class_embedding": "[CLS]", "distillation_token": "[DIST]",
@@ -309,7 +310,7 @@ def _pictures_in_text(config: Any, given: Mapping[str, Any], towers: Sequence[Gr
     if len(kept) < len(towers):
         return []
     if getattr(config, "image_grid_pinpoints", None) and (sizes := table_of(given, ("image_sizes",), 2)) is not None:
-        return [(_tiled(kept, sizes, config), token)]
+        return [(_tiled(kept, sizes, config, given), token)]
     return [([grid.places(at) for at, grid in enumerate(kept)], token)]
 
 
@@ -330,30 +331,36 @@ def _merged(grid: Grid, config: Any) -> Grid | None:
     return grid._replace(rows=grid.rows // side, columns=grid.columns // side)
 
 
-def _tiled(towers: Sequence[Grid], sizes: Sequence[Sequence[int]], config: Any) -> list[Places]:
+def _tiled(towers: Sequence[Grid], sizes: Sequence[Sequence[int]], config: Any, given: Mapping[str, Any]) -> list[Places]:
     """Pictures that are seen twice: whole, then as tiles joined, without the border that fills them, a break after each row.
 
-    The whole picture and each of its tiles are pictures of their own, as they are to the tower.
+    The whole picture and each of its tiles are pictures of their own, as they are to the tower; but tiles that are made
+    smaller together are one, as no position is a patch of a tile any more.
     """
     made: list[Places] = []
     seen = 0
-    for height, width in sizes:
-        from transformers.image_processing_utils import select_best_resolution  # files are read without Transformers
-
-        best = select_best_resolution((height, width), config.image_grid_pinpoints)
-        down, across = (int(side) // config.vision_config.image_size for side in best)
-        if seen + 1 + down * across > len(towers):
+    for (height, width), cut in zip(sizes, cut_ones(given, len(sizes)), strict=True):
+        if seen >= len(towers):
             return []
         base = towers[seen]
-        rows, columns = down * base.rows, across * base.columns
-        wide = width / height > columns / rows
-        above = (rows - int(round(height * columns / width, 7))) // 2 if wide else 0
-        left = 0 if wide else (columns - int(round(width * rows / height, 7))) // 2
         places = base.places(seen)
-        for row in range(above, rows - above):
-            for column in range(left, columns - left):
-                tile = seen + 1 + row // base.rows * across + column // base.columns
-                places.append(Patch(tile, row % base.rows, column % base.columns))
+        if not cut:
+            made.append([*places, None])
+            seen += 1
+            continue
+        joined = joined_tiles(height, width, config, base.rows)
+        down, across = joined.tiles
+        if seen + 1 + down * across > len(towers):
+            return []
+        rows, columns = joined.shrunk or (joined.rows, joined.columns)
+        for row in range(rows):
+            for column in range(columns):
+                if joined.shrunk:
+                    places.append(Patch(seen + 1, row, column))
+                    continue
+                at_row, at_column = row + joined.above, column + joined.left
+                tile = seen + 1 + at_row // base.rows * across + at_column // base.columns
+                places.append(Patch(tile, at_row % base.rows, at_column % base.columns))
             places.append(None)
         made.append(places)
         seen += 1 + down * across

@@ -34,9 +34,9 @@ CARRIED = frozenset({"cache", "encoder_hidden_states", "past_key_values"})  # fr
 PARTS = "cu_seqlens"
 """Where the pictures or windows of a tower begin and end, which attends within each of them in a call of its own."""
 
-FACTS = TEXT | EMBEDDED | MASKS | OTHERS | CARRIED | {PARTS}
-TYPES = "token_type_ids"  # kept where a stack is given them: they are no sign of what it reads
-"""Arguments that say what a stack reads; as Transformers calls them."""
+FACTS = TEXT | EMBEDDED | MASKS | OTHERS | CARRIED | {PARTS}  # say what a stack reads, as Transformers calls them
+TYPES = "token_type_ids"
+KEPT = FACTS | {TYPES, "batch_num_images"}  # the latter two are no sign of what a stack reads
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Stacks:
 
     def enter(self, module: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         """A module begins."""
-        known = {name: value for name, value in named.items() if name in {*FACTS, TYPES} and value is not None}
+        known = {name: value for name, value in named.items() if name in KEPT and value is not None}
         given = pixels_of(module, positional) | known
         if positional and (names := _fact_names(type(module).forward)):
             given |= {names[at]: value for at, value in enumerate(positional) if names.get(at) and value is not None}
@@ -370,7 +370,7 @@ def _arguments(forward: Callable[..., Any]) -> tuple[str, ...]:
 @cache
 def _fact_names(forward: Callable[..., Any]) -> dict[int, str]:
     """Which of its positional arguments say something of its axes."""
-    return {at: name for at, name in enumerate(_arguments(forward)) if name in {*FACTS, TYPES}}
+    return {at: name for at, name in enumerate(_arguments(forward)) if name in KEPT}
 
 
 def _length(held: Any) -> int | None:

@@ -193,3 +193,20 @@ def test_what_cannot_be(seen):
             call()
     with pytest.raises(OptionError, match="patches of pictures, got none"):
         regard.patches(regard.AttentionMap(torch.randn(1, 1, 5, 4), torch.randn(1, 1, 5, 4), causal=True), {"a": [4]})
+
+
+def test_positions_of_a_padded_batch_are_not_those_of_a_sequence():
+    """Without its padding, a sequence has its pictures earlier."""
+    from regard.axes import Axis, Line
+
+    amap = regard.AttentionMap(torch.randn(1, 1, 8, 4), torch.randn(1, 1, 8, 4), causal=True)
+    amap.keys = Axis((Line(8, id=(1, 92, 90, 90, 93, 5, 6, 7)),))
+    here, padded = (Picture((View(1, 2, places),)) for places in ((2, 3), (6, 7)))
+    assert regard.patches(amap, [7], pictures=[here]).heat("7").shape == (1, 2)
+    regard.overlay(amap, queries=[6], picture=here)
+    for call in (
+        lambda: regard.patches(amap, [7], pictures=[padded]),
+        lambda: regard.overlay(amap, queries=[6], picture=padded),
+    ):
+        with pytest.raises(OptionError, match="pictures: expected placeholders where picture 0 stands, got several tokens"):
+            call()

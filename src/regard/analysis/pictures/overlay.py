@@ -8,7 +8,7 @@ from torch import Tensor
 
 from regard.arguments import float_tensor, one_of, several, text, whole_number
 from regard.axes.axis import Axis
-from regard.axes.pictures import Picture, pictures_of
+from regard.axes.pictures import Picture, check_placeholders, pictures_of
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 
@@ -120,6 +120,8 @@ def _scores(name: str, values: Tensor) -> Tensor:
 
 def _picture(picture: Picture | int, axis: Axis | None) -> Picture:
     if isinstance(picture, Picture):
+        if axis is not None:
+            check_placeholders([picture], axis)
         return picture
     whole_number("picture", picture, 0)
     if axis is None:

@@ -13,7 +13,8 @@ from regard.analysis.passages.sinks import SINK, sinks_of
 from regard.analysis.pictures.said import rows_of_words, weights_of_heads
 from regard.analysis.pictures.through import composed
 from regard.arguments import number, several, truth, whole_number
-from regard.axes.pictures import Picture, pictures_as_spans, pictures_of
+from regard.axes.axis import Axis
+from regard.axes.pictures import Picture, check_placeholders, pictures_as_spans, pictures_of
 from regard.axes.spans import Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
@@ -313,7 +314,7 @@ def patches(
     else:
         if queries is not None:
             raise OptionError("queries: expected them beside through=, the map of a resampler, got them alone")
-        shown = pictures_of(first.keys) if pictures is None else _checked(pictures, size)
+        shown = pictures_of(first.keys) if pictures is None else _checked(pictures, first.keys, size)
         handed, own = None, [one.positions for one in shown]
     belongs = torch.zeros(size, len(own) + 1, dtype=torch.float64)
     belongs[:, -1] = torch.tensor(first.keys.present, dtype=torch.float64)
@@ -365,12 +366,13 @@ def _of_layer(
     return _OfLayer(weights, bare, shares, sinks)
 
 
-def _checked(pictures: Any, size: int) -> tuple[Picture, ...]:
+def _checked(pictures: Any, keys: Axis, size: int) -> tuple[Picture, ...]:
     made = tuple(several("pictures", pictures, "pictures, as regard.pictures gives them"))
     if not made or not all(isinstance(one, Picture) for one in made):
         raise DtypeError(f"pictures: expected what regard.pictures(inputs, config) gives, got {in_short(pictures)}")
     if (last := max(at for one in made for at in one.positions)) >= size:
         raise ShapeError(f"pictures: expected positions from 0 to {size - 1}, the map's, got {last}")
+    check_placeholders(made, keys)
     return made
 
 
