@@ -242,7 +242,7 @@ CALLS: dict[str, Call] = {
     "differential_norm": _call(dense_normalisers.differential_norm, output=base, lambda_init=0.5, eps=1e-5),
     "talking_heads_attention": _call(
         dense_normalisers.talking_heads_attention,
-        **_triple(mix_scores=_ones(HEADS, HEADS), mix_weights=_ones(HEADS, HEADS), **SCALED),
+        **_triple(mix_scores=_ones(HEADS, HEADS), mix_weights=_ones(HEADS, HEADS), weight_bias=_ones(HEADS), **SCALED),
     ),
     "gated_attention": _call(gates.gated_attention, **_triple(gate=base, **SCALED)),
     "forgetting_attention": _call(gates.forgetting_attention, **_triple(log_forget=DECAYS, scale=0.5, **MASK)),

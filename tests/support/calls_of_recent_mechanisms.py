@@ -7,9 +7,9 @@ import torch
 
 from regard.mechanisms.heads import tensor_product
 from regard.mechanisms.linear import kimi_delta, retention_layer, update_rules
-from regard.mechanisms.normalisers import competing_tokens, differential_layer, query_key_clip
+from regard.mechanisms.normalisers import competing_tokens, differential_layer, query_key_clip, talking_heads_layer
 from regard.mechanisms.patterns import chosen_tokens, trees
-from regard.mechanisms.positions import rotary, rotary_places, stretched_rotary
+from regard.mechanisms.positions import rotary, rotary_places, stretched_rotary, xpos
 from support.wrong_calls import Call
 from support.wrong_values import base
 
@@ -76,6 +76,15 @@ CALLS: dict[str, Call] = {
         layer=1,
         x=_ones(1, LENGTH, 8),
     ),
+    "talking_heads_layer": _call(
+        lambda dim, heads, bias, x: talking_heads_layer.TalkingHeadsAttention(dim, heads, bias=bias)(x),
+        dim=8,
+        heads=2,
+        bias=True,
+        x=_ones(1, LENGTH, 8),
+    ),
+    "xpos": _call(xpos.xpos, x=base, part="query", start=1, base=100.0, span=8.0, decays=lambda: torch.full((DIM // 2,), 0.5)),
+    "xpos_decays": _call(xpos.xpos_decays, dim=8),
     "lightning_index": _call(chosen_tokens.lightning_index, **INDEX),
     "indexed_attention": _call(chosen_tokens.indexed_attention, **TRIPLE, **INDEX, selected=2, scale=0.5),
     "chosen_tokens": _call(

@@ -7,8 +7,9 @@ key after n steps is γⁿ of it, so the same layer is a matrix with a fixed dec
     parallel    output = (Q Kᵀ ⊙ D) V,  D_ij = γ^(i−j) where i ≥ j, else 0             equation 5
     chunked     the parallel form inside of a chunk, the recurrent one between chunks  equation 7
 
-RetNet rotates queries and keys by their positions first (see rotary positions), and normalises and gates each head after;
-both are left out here. Lightning attention (MiniMax-01) is retention with other decays.
+RetNet rotates queries and keys by their positions first, which together with D is xPos of one decay for all channels of a head
+(see `xpos`), and normalises and gates each head after; both are left out here: `retention_layer` has them. Lightning attention
+(MiniMax-01) is retention with other decays.
 """
 
 import torch

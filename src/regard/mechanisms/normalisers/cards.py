@@ -254,6 +254,7 @@ CARDS = (
         formula="A_i = softmax(Σ_h S_h·P_hi), output_i = (Σ_h A_h·W_hi) V_i, with S_h = Q_h K_hᵀ / √dim",
         latex=r"A_i = \operatorname{softmax}\Big(\sum_h P_{hi} S_h\Big),\quad O_i = \Big(\sum_h W_{hi} A_h\Big) V_i",
         symbols="our P is their P_l, our W their P_w",
+        leaves_out="the projections, and the bias that CaiT adds to mixed weights; `talking_heads_layer` has them",
         paper="Shazeer et al. 2020, Talking-Heads Attention, arXiv:2003.02436",
         year=2020,
         change="Heads hear each other: their scores are mixed before softmax, and their weights after it.",

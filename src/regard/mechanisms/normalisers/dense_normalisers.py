@@ -238,6 +238,7 @@ def talking_heads_attention(
     mix_weights: Tensor,
     mask: Tensor | Mask | None = None,
     *,
+    weight_bias: Tensor | None = None,
     causal: bool = False,
     scale: float | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -248,6 +249,7 @@ def talking_heads_attention(
     Args:
         mix_scores: (heads, heads): row h says what the scores of head h give to each head.
         mix_weights: (heads, heads): row h says what the weights of head h give to each head.
+        weight_bias: (heads,), added to the mixed weights of all that may be seen; in CaiT, not in the paper.
         mask: as in `attention`, but it hides the same from all heads: what one sees, all would see after mixing.
 
     Returns:
@@ -266,6 +268,10 @@ def talking_heads_attention(
         inputs.check_floats(name, matrix)
         if matrix.shape != (heads, heads):
             raise ShapeError(f"expected {name} (heads, heads)=({heads}, {heads}), got {tuple(matrix.shape)}")
+    if weight_bias is not None:
+        inputs.check_floats("weight_bias", weight_bias)
+        if weight_bias.shape != (heads,):
+            raise ShapeError(f"expected weight_bias (heads,)=({heads},), got {tuple(weight_bias.shape)}; give one a head")
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
     scale = number("scale", scale, above=0, advice="leave it out for the default")
@@ -279,6 +285,8 @@ def talking_heads_attention(
                 "expected a mask that hides the same keys from all heads, got one that differs; heads mix what they see"
             )
         weights = torch.einsum("bhqk,hi->biqk", softmax(masked, None), mix_weights.to(q))
+        if weight_bias is not None:
+            weights = weights + weight_bias.to(q)[:, None, None] * allowed
         output = gather(weights, v, allowed)  # (batch, heads, queries, value_dim)
     first = (0,) * (4 - query.ndim)
     return output.to(value.dtype)[first], weights[first]

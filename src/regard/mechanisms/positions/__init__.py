@@ -4,6 +4,7 @@
     added to the keys       `shaw`, `transformer_xl`: a learned or fixed vector for each distance
     added to the scores     `t5_bias`, `alibi_bias`: a number for each distance; give them to `attention` as its bias
     turned into q and k     `rotary_half`, `rotary_interleaved`: a rotation by the position, before `attention`
+      fading on the way     `xpos`: each pair of channels at a pace of its own
       of longer texts       `stretched_rotary`: position interpolation, NTK-aware, YaRN
       of other places       `rotary_places`: some channels only, two dimensions of a picture, time beside both
 
