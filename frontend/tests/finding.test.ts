@@ -114,7 +114,11 @@ describe("passages", () => {
     expect(table.rows[1]).toEqual(["</mark><script>", "3", "1.00", "0.30", "0.15", "0.25"]);
     const parsed = new DOMParser().parseFromString(await stage.view.svg(), "image/svg+xml");
     expect(parsed.querySelector("parsererror, script")).toBeNull();
-    expect([...parsed.querySelectorAll("text")].map((one) => one.textContent)).toContain("cat");
+    const texts = [...parsed.querySelectorAll("text")];
+    expect(texts.map((one) => one.textContent)).toContain("cat");
+    const width = Number(parsed.documentElement.getAttribute("width"));
+    for (const one of texts)
+      expect(Number(one.getAttribute("x")) + 6 * one.textContent!.length, one.textContent!).toBeLessThan(width);
   });
 
   it("say how well they agree with effects, and where their text is not known", async () => {
@@ -249,6 +253,9 @@ describe("caches", () => {
     expect(stage.app.store.state.query).toBe(1);
     expect(stage.said.at(-1)).toContain("snapkv: no head keeps");
     expect((await stage.view.table()).rows.length).toBe(4);
+    const exported = new DOMParser().parseFromString(await stage.view.svg(), "image/svg+xml");
+    const texts = [...exported.querySelectorAll("text")].map((one) => one.textContent);
+    expect(texts).toContain("tova: 2 of 2 heads keep 95 % with 40 of 50 keys or fewer"); // whose line is whose
   });
 });
 

@@ -55,8 +55,9 @@ export class MapChoice {
     this.step.hidden = steps.length < 2;
     this.slider.max = String(Math.max(steps.length - 1, 0));
     this.slider.value = String(at);
-    this.stepName.textContent = `step ${steps[at].step + 1} of ${steps[steps.length - 1].step + 1}`;
-    this.slider.setAttribute("aria-valuetext", this.stepName.textContent);
+    const which = `${steps[at].step + 1} of ${steps[steps.length - 1].step + 1}`;
+    this.stepName.replaceChildren(element("i", "", "step "), which); // where there is little room, the number alone
+    this.slider.setAttribute("aria-valuetext", `step ${which}`);
     this.item.control.value = String(item);
     this.map.control.value = String(store.state.map);
   }

@@ -3,9 +3,9 @@
 import { HEAD_COLOURS } from "../../compare/head_colours";
 import type { App, CacheInfo, State, TextTable } from "../../contract";
 import { button, element, svgElement } from "../../elements";
-import { brief, countText, fullText, weightText } from "../../labels";
+import { countText, fullText, weightText } from "../../labels";
 import { headsWords } from "../../shown";
-import { FindingPart } from "./part";
+import { EDGE, FindingPart, LINE } from "./part";
 
 /** Lines are told apart without colours, too. */
 const DASHES = ["", "7 4", "2 3", "10 4 2 4", "14 5", "1 5"];
@@ -39,11 +39,16 @@ export class CacheView extends FindingPart<CacheInfo> {
 
   async svg(): Promise<string> {
     const { palette } = this.app;
-    const svg = this.chart(640, 340, 50);
-    const put = (attributes: Record<string, string | number>, text: string) =>
-      svg.append(svgElement("text", { "font-family": "system-ui, sans-serif", x: 12, ...attributes }, text));
-    put({ y: 20, fill: palette.text, "font-size": 14, "font-weight": 600 }, brief(this.title(), 80));
-    put({ y: 38, fill: palette.dimmed, "font-size": 12 }, this.sentence());
+    const [width, high] = [640, 340];
+    const heading = this.heading(width);
+    const svg = this.chart(width, high, heading.height, this.found.policies.length * LINE + EDGE);
+    heading.write(svg);
+    this.found.policies.forEach((policy, at) => {
+      const y = heading.height + high + (at + 0.5) * LINE;
+      svg.append(svgElement("line", { x1: EDGE, x2: EDGE + 33, y1: y, y2: y, ...this.stroke(at) }));
+      const font = { "font-family": "system-ui, sans-serif", "font-size": 12, fill: palette.text };
+      svg.append(svgElement("text", { ...font, x: EDGE + 44, y: y + 4 }, `${policy}: ${this.budgetText(at)}`));
+    });
     return new XMLSerializer().serializeToString(svg);
   }
 
@@ -84,7 +89,7 @@ export class CacheView extends FindingPart<CacheInfo> {
     });
     this.reach(query ?? 0);
     const width = Math.max(240, Math.min(this.picture.clientWidth || 600, 900));
-    this.picture.replaceChildren(this.chart(width, Math.round(Math.min(340, Math.max(180, width * 0.5))), 0));
+    this.picture.replaceChildren(this.chart(width, Math.round(Math.min(340, Math.max(180, width * 0.5))), 0, 0));
     if (changed.has("query") && query !== null && this.found.policies[query])
       this.app.say(`${this.found.policies[query]}: ${this.budgetText(query)}`);
   }
@@ -115,19 +120,19 @@ export class CacheView extends FindingPart<CacheInfo> {
     return `${heads} keep ${whole} with ${countText(most)} of ${countText(prompt)} keys or fewer`;
   }
 
-  private sentence(): string {
+  protected sentence(): string {
     const { prompt, bytes } = this.found;
     const { state } = this.app.store;
     const size = bytes === null ? "" : ` · ${countText(Math.round(bytes))} bytes a key in all layers`;
     return `share of later rows' weight that is left, of a prompt of ${countText(prompt)} keys · ${headsWords(this.app.manifest.maps[state.map], state.heads)}${size}`;
   }
 
-  private chart(width: number, height: number, above: number): SVGElement {
+  private chart(width: number, height: number, above: number, below: number): SVGElement {
     const { palette } = this.app;
     const { budgets, policies, prompt } = this.found;
     const x = (budget: number) => LEFT + ((width - LEFT - RIGHT) * budget) / prompt;
     const y = (share: number) => above + TOP + (height - TOP - BOTTOM) * (1 - share);
-    const whole = height + above;
+    const whole = above + height + below;
     const svg = svgElement("svg", { width, height: whole, viewBox: `0 0 ${width} ${whole}`, role: "img" });
     svg.setAttribute(
       "aria-label",

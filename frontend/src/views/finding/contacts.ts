@@ -2,7 +2,7 @@
 
 import type { App, ContactsInfo, State, TextTable } from "../../contract";
 import { button, element, svgElement } from "../../elements";
-import { brief, countText, fullText, isolated, weightText } from "../../labels";
+import { countText, fullText, isolated, weightText } from "../../labels";
 import { FindingPart } from "./part";
 
 export class ContactsView extends FindingPart<ContactsInfo> {
@@ -29,14 +29,15 @@ export class ContactsView extends FindingPart<ContactsInfo> {
 
   async svg(): Promise<string> {
     const { palette } = this.app;
-    const [line, top, width] = [20, 56, 480];
+    const [line, width] = [20, 480];
+    const heading = this.heading(width);
+    const top = heading.height + 4;
     const height = top + this.found.pairs.length * line + 12;
     const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
     const put = (name: string, attributes: Record<string, string | number>, text = "") =>
       svg.append(svgElement(name, { "font-family": "system-ui, sans-serif", "font-size": 13, ...attributes }, text));
     put("rect", { width, height, fill: palette.background });
-    put("text", { x: 12, y: 22, fill: palette.text, "font-weight": 600 }, brief(this.title(), 60));
-    put("text", { x: 12, y: 40, fill: palette.dimmed }, this.sentence());
+    heading.write(svg);
     this.found.pairs.forEach((pair, at) => {
       put("text", { x: 12, y: top + at * line + 14, fill: palette.text }, this.lineOf(at, pair));
     });
@@ -101,7 +102,7 @@ export class ContactsView extends FindingPart<ContactsInfo> {
     return `${this.name(first)} – ${this.name(second)}   ${weightText(value)}${mark}`;
   }
 
-  private sentence(): string {
+  protected sentence(): string {
     const { pairs, known, apart } = this.found;
     const right = known?.filter((one) => one).length ?? 0;
     const precision = known ? ` · ${countText(right)} of them touch in the known structure` : "";

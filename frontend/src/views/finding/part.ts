@@ -1,8 +1,12 @@
 /** What the views of findings share: numbers of their map, and lines that are walked through by keys. */
 
 import type { App, FindingInfo, MountedView, State, TextTable } from "../../contract";
-import { element, hasFocus } from "../../elements";
+import { element, hasFocus, svgElement } from "../../elements";
 import { brief } from "../../labels";
+import { wordLines } from "../../screen";
+
+/** Pixels of a line, of its beginning, and of a letter in a picture by itself. */
+export const [LINE, EDGE, LETTER] = [18, 12, 6.6];
 
 export abstract class FindingPart<Found extends FindingInfo> implements MountedView {
   protected readonly element = element("div", "finding");
@@ -35,6 +39,8 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
   /** Another place is chosen. */
   protected abstract show(changed: ReadonlySet<keyof State>): void;
   protected abstract choose(at: number): void;
+  /** What is shown, in words. */
+  protected abstract sentence(): string;
   abstract table(full?: boolean): Promise<TextTable>;
   abstract svg(): Promise<string>;
 
@@ -77,6 +83,25 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
 
   protected title(): string {
     return brief(this.app.manifest.title, 120);
+  }
+
+  /** What stands above a picture by itself: its title, and what it says, in as many lines as that takes. */
+  protected heading(width: number): { height: number; write(svg: SVGElement): void } {
+    const { palette } = this.app;
+    const lines = (text: string, letter: number) =>
+      wordLines(text, width - 2 * EDGE, (line) => letter * [...line].length);
+    const titles = lines(this.title(), 1.2 * LETTER);
+    const all = [...titles, ...lines(this.sentence(), LETTER)];
+    const font = { "font-family": "system-ui, sans-serif", x: EDGE };
+    const titled = { ...font, "font-size": 14, "font-weight": 600, fill: palette.text };
+    const said = { ...font, "font-size": 12, fill: palette.dimmed };
+    return {
+      height: EDGE + all.length * LINE,
+      write(svg) {
+        for (const [at, line] of all.entries())
+          svg.append(svgElement("text", { ...(at < titles.length ? titled : said), y: (at + 1) * LINE }, line));
+      },
+    };
   }
 
   private async ask(): Promise<void> {

@@ -6,7 +6,7 @@ import { button, choice, element, svgElement } from "../../elements";
 import { brief, countText, fullText, isolated, weightText } from "../../labels";
 import { headsWords } from "../../shown";
 import { Units } from "../../units";
-import { FindingPart } from "./part";
+import { EDGE, FindingPart, LETTER } from "./part";
 
 /** The numbers that stand beside each passage. */
 const SHOWN = ["lift", "mass", "density"];
@@ -72,22 +72,25 @@ export class PassagesView extends FindingPart<PassagesInfo> {
 
   async svg(): Promise<string> {
     const { palette } = this.app;
-    const [left, track, line, top] = [280, 260, 22, 66];
+    const [left, track, line] = [280, 260, 22];
     const order = this.order();
-    const [width, height] = [left + track + 260, top + order.length * line + 16];
+    const numbers = order.map((at) => this.numbers(at).join(" · "));
+    const width = Math.ceil(left + track + LETTER * Math.max(32, ...numbers.map((one) => one.length)) + 2 * EDGE);
+    const heading = this.heading(width);
+    const top = heading.height + EDGE;
+    const height = top + order.length * line + EDGE;
     const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
     const put = (name: string, attributes: Record<string, string | number>, text = "") =>
       svg.append(svgElement(name, { "font-family": "system-ui, sans-serif", "font-size": 13, ...attributes }, text));
     put("rect", { width, height, fill: palette.background });
-    put("text", { x: 12, y: 22, fill: palette.text, "font-weight": 600 }, brief(this.title(), 90));
-    put("text", { x: 12, y: 42, fill: palette.dimmed }, this.sentence());
+    heading.write(svg);
     const most = this.most();
     order.forEach((at, place) => {
       const y = top + place * line;
       const wide = (track * Math.max(0, this.value(this.statistic(), at))) / most;
       put("text", { x: 12, y: y + 15, fill: palette.text }, brief(this.found.passages[at].name, 36));
       put("rect", { x: left, y: y + 3, width: wide, height: 14, fill: palette.accent });
-      put("text", { x: left + track + 12, y: y + 15, fill: palette.text }, this.numbers(at).join("   "));
+      put("text", { x: left + track + EDGE, y: y + 15, fill: palette.text, "font-size": 12 }, numbers[place]);
     });
     return new XMLSerializer().serializeToString(svg);
   }
@@ -127,7 +130,7 @@ export class PassagesView extends FindingPart<PassagesInfo> {
     return effect === undefined ? shown : [...shown, `effect ${effect < 0 ? "−" : "+"}${weightText(Math.abs(effect))}`];
   }
 
-  private sentence(): string {
+  protected sentence(): string {
     const { rows, rest, agreement } = this.found;
     const { state } = this.app.store;
     const parts = [

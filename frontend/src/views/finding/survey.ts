@@ -2,7 +2,7 @@
 
 import type { App, State, SurveyHead, SurveyInfo, TextTable } from "../../contract";
 import { button, choice, element, svgElement } from "../../elements";
-import { brief, countText, fullText, isolated, weightText } from "../../labels";
+import { countText, fullText, isolated, weightText } from "../../labels";
 import { goTo } from "../../places";
 import { FindingPart } from "./part";
 
@@ -40,14 +40,16 @@ export class SurveyView extends FindingPart<SurveyInfo> {
 
   async svg(): Promise<string> {
     const { palette } = this.app;
-    const [left, track, line, top] = [150, 320, 20, 60];
-    const [width, height] = [left + track + 170, top + this.order.length * line + 12];
+    const [left, track, line] = [150, 320, 20];
+    const width = left + track + 170;
+    const heading = this.heading(width);
+    const top = heading.height + 8;
+    const height = top + this.order.length * line + 12;
     const svg = svgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
     const put = (name: string, attributes: Record<string, string | number>, text = "") =>
       svg.append(svgElement(name, { "font-family": "system-ui, sans-serif", "font-size": 13, ...attributes }, text));
     put("rect", { width, height, fill: palette.background });
-    put("text", { x: 12, y: 22, fill: palette.text, "font-weight": 600 }, brief(this.title(), 80));
-    put("text", { x: 12, y: 42, fill: palette.dimmed }, this.sentence());
+    heading.write(svg);
     this.order.forEach((one, at) => {
       const y = top + at * line;
       put("text", { x: 12, y: y + 14, fill: palette.text }, this.name(one));
@@ -137,7 +139,7 @@ export class SurveyView extends FindingPart<SurveyInfo> {
     return Math.abs(mean ?? 0) / most;
   }
 
-  private sentence(): string {
+  protected sentence(): string {
     const { name, quantity, meaning, heads } = this.found.statistics[this.statistic()];
     const texts = Math.max(...heads.map((one) => one[4]));
     const what = meaning || quantity;

@@ -43,12 +43,10 @@ export class TimesView extends FindingPart<TimesInfo> {
   }
 
   async svg(): Promise<string> {
-    const { palette } = this.app;
-    const svg = this.drawn(this.width(720), 50);
-    const put = (attributes: Record<string, string | number>, text: string) =>
-      svg.append(svgElement("text", { "font-family": "system-ui, sans-serif", x: 8, ...attributes }, text));
-    put({ y: 20, fill: palette.text, "font-size": 14, "font-weight": 600 }, brief(this.title(), 90));
-    put({ y: 38, fill: palette.dimmed, "font-size": 12 }, this.sentence());
+    const width = this.width(720);
+    const heading = this.heading(width);
+    const svg = this.drawn(width, heading.height);
+    heading.write(svg);
     return new XMLSerializer().serializeToString(svg);
   }
 
@@ -136,7 +134,7 @@ export class TimesView extends FindingPart<TimesInfo> {
     return `entropy ${weightText(entropy)} nats of ${weightText(most)}: ${entropy > 0.8 * most ? "it looked everywhere, and says no time" : "the less, the surer"}`;
   }
 
-  private sentence(): string {
+  protected sentence(): string {
     const { words, sound } = this.found;
     const heard = sound ? "" : " · no sound is shown: give sound=(samples, samples a second)";
     return `${words.length} words in ${this.seconds().toFixed(2)} s; below them their tokens, darker where looked at more, and the way through them${heard}`;
