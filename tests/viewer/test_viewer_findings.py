@@ -11,6 +11,7 @@ import torch
 from test_viewer_access import AXE, FOUND
 
 import regard
+from regard.axes.pictures import Picture, View
 from regard.axes.places import Patch
 from regard.cli import main
 from regard.errors import DtypeError, OptionError, ShapeError
@@ -273,11 +274,51 @@ def test_what_belongs_to_another_finding_is_refused(passages, times, contacts, t
             document(found, **options)
 
 
+# -- words on pictures
+
+
+@pytest.fixture(scope="module")
+def looked():
+    pictures = [Picture((View(2, 3, range(1, 7)),)), Picture((View(4, 2, range(7, 15)),))]
+    amap = regard.AttentionMap(random(1, 1, 3, 19, 8), random(2, 1, 3, 19, 8), causal=True)
+    return regard.patches(amap, {"red": [16], "fox": [17, 18]}, pictures=pictures)
+
+
+@pytest.fixture(scope="module")
+def painted():
+    maps = []
+    for step in range(3):
+        amap = regard.AttentionMap(random(step, 1, 2, 20, 8), random(step + 5, 1, 2, 7, 8))
+        amap.kind, amap.layer, amap.step = "cross", 0, step
+        maps.append(amap)
+    return regard.pixels(maps, {"red": [2], "fox": [3, 4]}, size=(4, 5))
+
+
+def test_words_on_patches_are_rows_over_the_cells_of_all_pictures(looked):
+    shown = document(looked)
+    cells = torch.from_numpy(whole(shown, 0, [0]))
+    torch.testing.assert_close(cells[1, :6].view(2, 3), looked.heat("fox", 0).float())
+    torch.testing.assert_close(cells[1, 6:].view(4, 2), looked.heat("fox", 1).float())
+    assert [(one["places"][0]["rows"], one["places"][0]["columns"]) for one in shown.manifest["images"]] == [(2, 3), (4, 2)]
+    assert {name: shown.manifest["opening"][name] for name in ("view", "query")} == {"view": "image", "query": 0}
+
+
+def test_pixels_look_at_words_and_have_a_map_a_step(painted):
+    shown = document(painted, image=np.zeros((8, 10, 3), np.uint8))
+    for step in range(3):
+        cells = torch.from_numpy(whole(shown, step, [0]))
+        torch.testing.assert_close(cells[:, 0].view(4, 5), painted.heat("red", step))
+    assert [info.get("step", 0) for info in shown.manifest["maps"]] == [0, 1, 2]
+    assert (shown.manifest["opening"]["direction"], shown.manifest["opening"]["key"]) == ("to", 0)
+    with pytest.raises(OptionError, match="expected words on pictures by themselves"):
+        document(painted, tokens=["a"])
+
+
 # -- on the page
 
 
 @pytest.fixture(scope="module")
-def addresses(passages, times, contacts, cached, surveyed, truth, tmp_path_factory):
+def addresses(passages, times, contacts, cached, surveyed, truth, looked, painted, tmp_path_factory):
     """A page of each."""
     folder = tmp_path_factory.mktemp("findings")
     regard.page(passages, folder / "passages.html", effects={"the light": -0.5, "the harbour": 0.25, "the keeper": -2.0})
@@ -287,12 +328,14 @@ def addresses(passages, times, contacts, cached, surveyed, truth, tmp_path_facto
     regard.page(contacts, folder / "contacts.html", truth=truth, view="finding")
     regard.page(cached, folder / "cache.html")
     regard.page(surveyed, folder / "survey.html")
+    regard.page(looked, folder / "patches.html")
+    regard.page(painted, folder / "pixels.html", image=np.full((40, 50, 3), 90, np.uint8))
     return {path.stem: path.as_uri() for path in folder.iterdir()}
 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["passages", "times", "contacts", "cache", "survey", "zoom"])
+@pytest.mark.parametrize("name", ["passages", "times", "contacts", "cache", "survey", "zoom", "patches", "pixels"])
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1200, "light")])
 def test_axe_finds_nothing_and_nothing_is_cut(browser, addresses, name, width, scheme):
     opened = Opened(browser, addresses[name], viewport={"width": width, "height": 780}, color_scheme=scheme, bypass_csp=True)

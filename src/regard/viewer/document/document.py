@@ -32,6 +32,7 @@ from regard.viewer.answers.steps import steps_of
 from regard.viewer.document.against import named_subject, opened_against
 from regard.viewer.document.effects import effects_subject
 from regard.viewer.document.findings import FINDINGS, Finding, finding_subject
+from regard.viewer.document.heats import HEATS, blank_pictures, heats_subject
 from regard.viewer.document.images import image_infos, name_patches
 from regard.viewer.document.manifest import manifest_of, sent
 from regard.viewer.document.mechanisms import mechanism_subject
@@ -300,6 +301,10 @@ def document(
         others = (tokens, queries, keys, against, names, image, prompts, finding, spans)
         found = _finding_alone(subject, others, {"effects": effects, "sound": sound, "truth": truth})
         effects = sound = truth = None
+    elif isinstance(subject, HEATS):
+        if any(one is not None for one in (tokens, queries, keys, against, names, effects, prompts, finding, spans, grid)):
+            raise OptionError("expected words on pictures by themselves, got other things beside them; pictures alone: image=")
+        found, image = heats_subject(subject), blank_pictures(subject) if image is None else image
     elif isinstance(subject, Effects):
         found = _effects_alone(subject, prompts, (tokens, queries, keys, against, names, image, effects))
     else:

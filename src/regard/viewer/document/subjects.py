@@ -14,6 +14,8 @@ from regard.analysis.caching.cache import CacheReport
 from regard.analysis.mixtures.contacts import Contacts
 from regard.analysis.mixtures.word_times import WordTimes
 from regard.analysis.passages.passages import Passages
+from regard.analysis.pictures.patches import Patches
+from regard.analysis.pictures.pixels import Pixels
 from regard.axes.axis import Axis
 from regard.axes.line import Groups
 from regard.axes.places import Patch
@@ -42,6 +44,8 @@ Viewable: TypeAlias = (
     | WordTimes
     | Contacts
     | CacheReport
+    | Patches
+    | Pixels
     | Survey
     | Card
     | Tensor

@@ -113,8 +113,8 @@ def page(
         subject: a translation, a recording, an attention map, or a list of maps or translations; weights as
             ``regard.Recording.of`` takes them, what ``output_attentions=True`` returns among them. Several recordings as a
             list, or by name: ``{"base": recording, "tuned": another}``. Or a mechanism, a card of ``regard.catalogue``; or what
-            ``regard.sweep``, ``regard.passages``, ``word_times``, ``contacts`` or ``cache`` found; or a
-            survey.
+            ``regard.sweep``, ``regard.passages``, ``word_times``, ``contacts``, ``cache``, ``patches`` or ``pixels`` found; or
+            a survey.
         path: where to write it, if anywhere.
         tokens: the texts or ids of the positions, special tokens included: a list, or lists for a batch, of both sides where a
             text looks at itself. Of generated text one for each row, or for the whole sequence, which is one more. They stand
@@ -123,7 +123,7 @@ def page(
         keys: of the columns alone; where one text looks at another, of its source.
         title: what it is called; the text of a translation and what became of it, or the name of the model, where not given.
         image: the picture that an image model looked at: a path, bytes of a file, an array (height, width, 3) or an image of
-            Pillow's; a list of them, one a sequence.
+            Pillow's; a list of them, one a sequence, or one for each picture that a sequence or ``patches`` are of.
         grid: patches of the image down and across, where they are not as many down as across.
         words: how the tokenizer marks words, a ``kind`` of ``regard.tokens.words_of``; False to leave them out; seen from the
             tokens where not given.
