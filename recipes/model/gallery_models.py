@@ -30,7 +30,7 @@ Draw = Callable[[int], dict[str, Any]]
 
 
 def copies() -> tuple[nn.Module, Any]:
-    """The transformer of notebook 4, two layers of attention that learned to copy, and its alphabet."""
+    """The transformer of *Long context*, two layers of attention that learned to copy, and its alphabet."""
     folder = Path(__file__).resolve().parents[2] / "notebooks" / "induction_model"
     sys.path.insert(0, str(folder))
     from attention_only import Alphabet, load

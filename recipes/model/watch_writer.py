@@ -1,4 +1,4 @@
-"""Train the small transformer of notebook 6, and keep what two of its heads looked at on the way, for an exhibit of the site.
+"""Train the model of *A small transformer that writes*, and keep what two of its heads look at on the way, for the site.
 
     python recipes/model/watch_writer.py
 
@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "notebooks" / "6_a_small_transformer_that_writes.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "3_a_small_transformer_that_writes.ipynb"
 FILE = ROOT / "recipes" / "site" / "writer_steps.json"
 CELLS = ("imports", "stories", "attention", "block-code", "model", "losses", "measure", "curve-check", "watching-previous")
 """Of the notebook: what they define is used here."""

@@ -32,18 +32,18 @@ PLACES = {
         "recall-exercise-wrong": ("linear attention", "retention", "delta rule"),
         "two-sides-see": ("decoder block",),
     },
-    "3_inside_a_translator": {
+    "3_a_small_transformer_that_writes": {
+        "training": ("induction score",),
+    },
+    "4_inside_a_translator": {
         "exercise": ("word alignment",),
         "beams-see": ("beam rows",),
     },
-    "4_long_context": {
+    "5_long_context": {
         "cost-exercise": ("online softmax", "flash attention", "flash backward", "kv cache"),
     },
-    "5_does_it_matter": {
+    "6_does_it_matter": {
         "zeros-see": ("mean ablation",),
-    },
-    "6_a_small_transformer_that_writes": {
-        "training": ("induction score",),
     },
 }
 """After which cell of which notebook the exercises stand."""

@@ -68,7 +68,7 @@ def write_files(folder: Path) -> None:
 
 
 def letters() -> regard.Recording:
-    """The small transformer of notebook 4, which was trained on letters that repeat, reading nine of them three times."""
+    """The small transformer of *Long context*, which was trained on letters that repeat, reading nine of them three times."""
     sys.path.insert(0, str(INDUCTION))
     try:
         from attention_only import Alphabet, load

@@ -2,7 +2,7 @@
 
     python recipes/tables/passages_found.py
 
-The model is the small transformer of the fourth notebook, which learned to copy. Each prompt has four words of eight letters
+The model is the small transformer of *Long context*, which learned to copy. Each prompt has four words of eight letters
 and begins one of them again; the answer is the letters that follow. Heads are chosen on half of the prompts and
 measured on the other half; what hiding each word costs is run.
 """

@@ -28,8 +28,8 @@ WITHOUT_EXERCISES = ("0_pytorch", "7_attention_in_pictures_and_sound")
 LEARNED = {
     "1_introduction": ("reverser-check", "reverser-map-check"),
     "2_types_of_attention": ("length-check", "documents-check", "sinks-check", "recall-check", "summary"),
-    "4_long_context": ("long-check",),
-    "6_a_small_transformer_that_writes": ("curve-check", "write-check", "looking-lens-check", "looking-check"),
+    "3_a_small_transformer_that_writes": ("curve-check", "write-check", "looking-lens-check", "looking-check"),
+    "5_long_context": ("long-check",),
     "7_attention_in_pictures_and_sound": ("vit-check", "vlm-check", "sound-check", "painting-check"),
 }
 """Cells that check what a model has learned, or what only a long text shows. `make test` trains for a few steps and reads
