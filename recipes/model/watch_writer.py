@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "notebooks" / "3_a_small_transformer_that_writes.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "4_a_small_transformer_that_writes.ipynb"
 FILE = ROOT / "recipes" / "site" / "writer_steps.json"
 CELLS = ("imports", "stories", "attention", "block-code", "model", "losses", "measure", "curve-check", "watching-previous")
 """Of the notebook: what they define is used here."""

@@ -24,25 +24,28 @@ PLACES = {
         "masks-see": ("padding mask", "causal mask"),
         "links": ("entropy",),
     },
-    "2_types_of_attention": {
+    "2_scores_masks_and_positions": {
         "length-see": ("rotary positions", "position interpolation", "alibi"),
-        "memory-exercise-wrong": ("split heads", "merge heads", "grouped heads", "multi head attention", "absorbed latent"),
-        "cost-exercise": ("window", "ring cache"),
+        "masks-exercise-wrong": ("window",),
         "stability-show": ("softcap", "sinks"),
-        "recall-exercise-wrong": ("linear attention", "retention", "delta rule"),
         "two-sides-see": ("decoder block",),
     },
-    "3_a_small_transformer_that_writes": {
+    "3_memory_and_speed": {
+        "memory-exercise-wrong": ("split heads", "merge heads", "grouped heads", "multi head attention", "absorbed latent"),
+        "speed-show": ("ring cache",),
+        "recall-exercise-wrong": ("linear attention", "retention", "delta rule"),
+    },
+    "4_a_small_transformer_that_writes": {
         "training": ("induction score",),
     },
-    "4_inside_a_translator": {
+    "5_inside_a_translator": {
         "exercise": ("word alignment",),
         "beams-see": ("beam rows",),
     },
-    "5_long_context": {
+    "6_long_context": {
         "cost-exercise": ("online softmax", "flash attention", "flash backward", "kv cache"),
     },
-    "6_does_it_matter": {
+    "7_does_it_matter": {
         "zeros-see": ("mean ablation",),
     },
 }

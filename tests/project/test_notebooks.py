@@ -23,14 +23,15 @@ MOST_BYTES = 2_500_000
 BESIDE = "induction_model"  # a folder that notebooks find beside them
 
 WITHOUT_PICTURES = ("0_pytorch",)
-WITHOUT_EXERCISES = ("0_pytorch", "7_attention_in_pictures_and_sound")
+WITHOUT_EXERCISES = ("0_pytorch", "8_attention_in_pictures_and_sound")
 
 LEARNED = {
     "1_introduction": ("reverser-check", "reverser-map-check"),
-    "2_types_of_attention": ("length-check", "documents-check", "sinks-check", "recall-check", "summary"),
-    "3_a_small_transformer_that_writes": ("curve-check", "write-check", "looking-lens-check", "looking-check"),
-    "5_long_context": ("long-check",),
-    "7_attention_in_pictures_and_sound": ("vit-check", "vlm-check", "sound-check", "painting-check"),
+    "2_scores_masks_and_positions": ("length-check", "sinks-check", "summary"),
+    "3_memory_and_speed": ("documents-check", "recall-check", "summary"),
+    "4_a_small_transformer_that_writes": ("curve-check", "write-check", "looking-lens-check", "looking-check"),
+    "6_long_context": ("long-check",),
+    "8_attention_in_pictures_and_sound": ("vit-check", "vlm-check", "sound-check", "painting-check"),
 }
 """Cells that check what a model has learned, or what only a long text shows. `make test` trains for a few steps and reads
 shorter texts; `make test-all` does as notebooks say."""
@@ -103,8 +104,9 @@ def test_the_end_of_each_notebook_promises_the_next():
         assert f"*{title}*" in texts_of_cells(path, "markdown")[-1], following.name
 
 
-def test_types_of_attention_show_every_family():
-    source = "\n".join(texts_of_cells(FOLDER / "2_types_of_attention.ipynb", "code"))
+def test_two_notebooks_show_every_family():
+    of_them = ("2_scores_masks_and_positions.ipynb", "3_memory_and_speed.ipynb")
+    source = "\n".join(text for name in of_them for text in texts_of_cells(FOLDER / name, "code"))
     shown = {card.family for card in regard.catalogue() if f'"{card.name}"' in source}
     assert shown == {card.family for card in regard.catalogue()}
 

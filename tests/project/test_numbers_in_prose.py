@@ -55,7 +55,7 @@ def test_every_text_knows_how_many_mechanisms_there_are():
     told = {page.relative_to(ROOT).as_posix(): counts_in(text_of(page)) for page in PAGES}
     wrong = {page: counts for page, counts in told.items() if set(counts) - {len(regard.catalogue())}}
     assert wrong == {}, f"expected {len(regard.catalogue())} cards"
-    assert told["notebooks/2_types_of_attention.ipynb"]
+    assert told["notebooks/2_scores_masks_and_positions.ipynb"]
 
 
 @pytest.mark.parametrize(
