@@ -121,23 +121,24 @@ def section(card: Card, folder: Path) -> str:
 
 
 def picture(card: Card, folder: Path) -> str:
-    """The weights of the first head on the catalogue's example, drawn for light pages and for dark ones."""
+    """The weights of one head on the catalogue's example, drawn for light pages and for dark ones."""
     paths = {theme: folder / f"{card.name}-{theme}.svg" for theme in ("light", "dark")}
     draw(card, paths)
-    images = (f"![Weights of {cell(card.title)}]({path.name}#only-{theme}){{ .map }}" for theme, path in paths.items())
+    head = f", head {card.drawn}" if card.drawn else ""
+    images = (f"![Weights of {cell(card.title)}{head}]({path.name}#only-{theme}){{ .map }}" for theme, path in paths.items())
     return "".join(images)
 
 
 def draw(card: Card, paths: dict[str, Path]) -> None:
     """Writes the picture of a card in each theme."""
     found = catalogue.picture(card)
-    weights = found.weights[0]
+    weights = found.weights[card.drawn]
     highest = float(weights.abs().max()) or 1.0
     for theme, path in paths.items():
         ax = Figure(figsize=SIZE).add_subplot()
         ax = regard.heatmap(weights, ax=ax, title="", theme=theme, vmax=highest, annotate=False)
         if found.seen is not None:
-            hide(ax, found.seen[0].numpy(), theme)
+            hide(ax, found.seen[card.drawn].numpy(), theme)
         regard.save(ax, path)
 
 

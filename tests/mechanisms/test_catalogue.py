@@ -13,7 +13,7 @@ from regard.errors import OptionError, ScoreError
 from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.card import Sizes
 from regard.mechanisms.catalogue import card as card_named
-from regard.mechanisms.catalogue import catalogue, example
+from regard.mechanisms.catalogue import catalogue, example, picture
 from witnesses import WITNESS
 
 HEADS, LENGTH, DIM = 4, 16, 8
@@ -302,3 +302,16 @@ def test_names_are_unique_and_found():
 def test_the_example_is_always_the_same():
     for one, other in zip(example(), example(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "names", [("multi-head", "multi-query", "grouped-query"), ("window", "dilated")], ids=lambda names: names[0]
+)
+def test_pictures_of_cards_that_differ_in_some_heads_show_one_of_them(names):
+    cards = [card_named(name) for name in names]
+    drawn = [picture(card).weights[card.drawn] for card in cards]
+    first = [picture(card).weights[0] for card in cards]
+    for at, one in enumerate(drawn[1:], start=1):
+        assert torch.equal(first[at], first[0])  # the first head tells none from the other
+        for other in drawn[:at]:
+            assert (one - other).abs().max() > 0.1

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if card is None:
         return 0
     with torch.no_grad():
-        weights = card.apply(*example()).weights[0, 0]  # (queries, keys) of the first head
+        weights = card.apply(*example()).weights[0, card.drawn]  # (queries, keys) of one head
     if options.json:
         print_json(_data(card))
     else:
@@ -152,7 +152,8 @@ def _show(card: Card, weights: Tensor) -> None:
     console.print(Text("numbers: 32 heads of 128, 4,096 tokens, bfloat16", style="dim"))
     console.print()
     rows, keys = weights.shape
-    console.print(Text(f"its weights on the example, {rows} queries by {keys} keys:", style="dim"))
+    head = f" in head {card.drawn}" if card.drawn else ""
+    console.print(Text(f"its weights on the example{head}, {rows} queries by {keys} keys:", style="dim"))
     for line in picture(weights):
         console.print(Text(line))
 

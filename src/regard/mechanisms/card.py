@@ -87,6 +87,7 @@ class Card(Pictured):
         rows: what a row of weights sums to.
         permutable: keys and values in another order give the same output.
         reconstructs: output = weights · values.
+        drawn: the head that its picture shows: one in which it differs from its neighbours, where the first does not.
         without_gradient: which of query and key training does not reach, because the weights ignore it, or none could be had.
     """
 
@@ -118,6 +119,7 @@ class Card(Pictured):
     rows: RowSum = "one"
     permutable: bool = False
     reconstructs: bool = True
+    drawn: int = 0
     without_gradient: tuple[Asking, ...] = ()
 
     def __repr__(self) -> str:

@@ -70,6 +70,7 @@ def _rotary(dim: int) -> int:
     return max(2, dim // 4 * 2)
 
 
+OWN_HEAD = 3  # has keys of its own, shares those of all or those of two; the first head has the same keys in all three
 QUERY_RANK, RANK = 3, 2
 
 
@@ -140,6 +141,7 @@ CARDS = (
         code="attention_layers.MultiHeadAttention",
         factors=query_and_key(),
         kept=keys_and_values,
+        drawn=OWN_HEAD,
         permutable=True,
     ),
     Card(
@@ -163,6 +165,7 @@ CARDS = (
         factors=lambda query, key: {"query": query, "key": key[:, :1]},
         kept=lambda _, key, value: (key[:, :1], value[:, :1]),
         step_function=_step_of_shared_heads,
+        drawn=OWN_HEAD,
         permutable=True,
     ),
     Card(
@@ -189,6 +192,7 @@ CARDS = (
         factors=lambda query, key: {"query": query, "key": key[:, ::2]},  # two query heads a key head
         kept=lambda _, key, value: (key[:, ::2], value[:, ::2]),
         step_function=_step_of_shared_heads,
+        drawn=OWN_HEAD,
         permutable=True,
     ),
     Card(

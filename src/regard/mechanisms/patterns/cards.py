@@ -127,6 +127,7 @@ CARDS = (
             tensor[:, head, -((WINDOW - 1) * (head + 1) + 1) :] for tensor in (key, value) for head in range(key.shape[1])
         ),
         step_function=run_dilated_step,
+        drawn=1,  # of step 2; the first is a window without gaps
         sparse=True,
         causal=True,
     ),
