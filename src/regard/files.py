@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
@@ -73,6 +74,19 @@ def opened(path: Path) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise OSError(errno.EISDIR, "it is a folder")
     raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
+
+
+def text_in(path: Path) -> str:
+    """All that stands in a small file that somebody names, as UTF-8.
+
+    Raises:
+        OSError: it cannot be read, or is a folder, a pipe or a device. UnicodeDecodeError: it is no UTF-8.
+    """
+    try:
+        with io.TextIOWrapper(opened(path), encoding="utf-8") as file:
+            return file.read()
+    except OSError as error:
+        raise refusal("read", error.errno or errno.EIO, path, f"{error.strerror}; name another file") from error
 
 
 @contextmanager

@@ -378,7 +378,7 @@ class Interrupt:
 
     def line(self, frame, _event, _arg):
         self.left -= 1
-        at = id(frame), frame.f_lineno
+        at = frame, frame.f_lineno  # not its id, which another frame gets when this one is gone
         leaves = at in self.locked
         if LOCKS.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)):
             self.locked ^= {at}

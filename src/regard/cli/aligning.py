@@ -22,6 +22,7 @@ from regard.analysis.alignment.pharaoh import Gold, from_pharaoh, to_pharaoh
 from regard.analysis.alignment.ranking.rank_heads import Pair, rank_heads
 from regard.cli.reports import check_layer_and_head, complain, print_json
 from regard.errors import FileFormatError, OptionError, RegardError
+from regard.files import text_in
 from regard.recording.recording import Recording
 from regard.tokens.natural_text import natural_text
 from regard.translation.translator import BATCH, Translator, load_translator
@@ -129,7 +130,7 @@ def _gold(path: Path, *, swap: bool) -> list[Gold]:
     """The links of every line."""
     found = []
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_in(path)
     except UnicodeDecodeError as error:
         raise _not_text(path, error) from error
     for number, line in enumerate(text.splitlines(), 1):

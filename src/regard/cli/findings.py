@@ -13,6 +13,7 @@ import regard
 from regard.cli.reports import print_json
 from regard.errors import FileFormatError, OptionError
 from regard.figures.formats import checked_paths
+from regard.files import text_in
 
 Head = tuple[int, int]
 
@@ -121,7 +122,7 @@ def _whole(budget: float) -> int:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(text_in(path))
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{path}: expected JSON in UTF-8, got something else: {error}") from error
 

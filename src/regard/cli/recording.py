@@ -12,7 +12,7 @@ from regard.amounts import bytes_text
 from regard.arguments import one_of, whole_number
 from regard.arguments import text as checked_text
 from regard.errors import DtypeError, OptionError, RecordingError, TooLongError
-from regard.files import checked_path
+from regard.files import checked_path, text_in
 from regard.recording.generation import replay
 from regard.recording.kinds import ATTENTION_KINDS
 from regard.recording.pretrained import DTYPES, load_text_model, told_unknown
@@ -79,7 +79,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _read(options: argparse.Namespace) -> str:
     try:
-        return str(options.text_file.read_text(encoding="utf-8"))
+        return text_in(options.text_file)
     except UnicodeDecodeError as error:
         raise DtypeError(f"expected {options.text_file} as UTF-8 text, got other bytes ({error}); convert it first") from error
 
