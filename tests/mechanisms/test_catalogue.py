@@ -28,6 +28,9 @@ WHOLE = (
     "streaming",
     "heavy-hitters",
     "last-weights",
+    "snapkv",
+    "quantised-cache",
+    "paged-cache",
 )  # of a sequence that looks at itself
 
 

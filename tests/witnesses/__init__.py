@@ -283,6 +283,16 @@ def last_weights(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Ten
     return normalisers.mean_by_loops(weights, value), weights
 
 
+def quantised_cache(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Two bits, and groups of four tokens."""
+    heads = [
+        [caches.quantised(*(x[b, h].tolist() for x in (query, key, value)), bits=2, group=4) for h in range(HEADS)]
+        for b in range(len(key))
+    ]
+    output, weights = (torch.tensor([[one[part] for one in text] for text in heads], dtype=torch.float64) for part in (0, 1))
+    return output, weights
+
+
 def learned_queries(queries: Tensor) -> Witness:
     """Learned vectors (heads, number, dim) ask, in the queries' place."""
     return lambda _query, key, value: dense_attention(queries.expand(len(key), *queries.shape), key, value)[:2]
@@ -375,6 +385,7 @@ WITNESS: dict[str, Witness] = {
     "alibi": by_score(scores.alibi(HEADS), causal=True),
     "rotary-half": by_score(scores.rotary(scores.halves)),
     "rotary-interleaved": by_score(scores.rotary(scores.neighbours)),
+    "xpos": by_score(scores.xpos(4), causal=True),
     "position-interpolation": by_score(scores.rotary_by(scores.interpolated(4))),
     "ntk-aware": by_score(scores.rotary_by(scores.ntk_aware(4))),
     "yarn": by_score(scores.rotary_by(scores.yarn(4, trained=256), scale=(0.1 * math.log(4) + 1) ** 2)),
@@ -426,6 +437,9 @@ WITNESS: dict[str, Witness] = {
     "streaming": seen_where(lambda _h, i, j: j <= i and (j < 2 or i - j < 4)),
     "heavy-hitters": by_heads(lambda _h, q, k: caches.heavy_hitters(q, k, heavy=3, recent=2)),
     "last-weights": last_weights,
+    "snapkv": by_heads(lambda _h, q, k: caches.snapkv(q, k, prompt=8, budget=2, window=2, kernel=3)),
+    "quantised-cache": quantised_cache,
+    "paged-cache": lambda query, key, value: functional.scaled_dot_product_attention(query, key, value, is_causal=True),
     # cross
     "cross": functional.scaled_dot_product_attention,
     "perceiver": learned_queries(drawn(HEADS, 4, DIM)),

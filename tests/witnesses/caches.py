@@ -51,6 +51,35 @@ def last_weights(q, k, budget):
     return [matrix(head, len(k[0])) for head in rows]
 
 
+def snapkv(q, k, prompt, budget, window, kernel):
+    """One head: the prompt sees all of itself; what comes after it sees what stays of it, and what came since."""
+    kept = after_prompt(q[:prompt], k[:prompt], budget, window, kernel)
+    held = [range(i + 1) if i < prompt else [*kept, *range(prompt, i + 1)] for i in range(len(q))]
+    return matrix([weights_over(q[i], k, held[i]) for i in range(len(q))], len(k))
+
+
+def nearest(x, numbers, bits):
+    """The nearest of 2^bits even steps between the least and the largest of some numbers."""
+    step = (max(numbers) - min(numbers)) / (2**bits - 1)
+    return min((min(numbers) + code * step for code in range(2**bits)), key=lambda level: abs(level - x))
+
+
+def quantised(q, k, v, bits, group):
+    """One head: a token is read by all before its group is full, and roughly from then on."""
+    outputs, rows = [], []
+    for i in range(len(q)):
+        full = i // group * group  # before token i is read
+        keys, values = [list(row) for row in k], [list(row) for row in v]
+        for j in range(full):
+            begin = j // group * group
+            keys[j] = [nearest(x, [k[t][c] for t in range(begin, begin + group)], bits) for c, x in enumerate(k[j])]
+            values[j] = [nearest(x, v[j], bits) for x in v[j]]
+        row = weights_over(q[i], keys, range(i + 1))
+        rows.append(row)
+        outputs.append([math.fsum(weight * values[j][c] for j, weight in row.items()) for c in range(len(v[0]))])
+    return outputs, matrix(rows, len(k))
+
+
 def after_prompt(q, k, budget, window, kernel):
     """One head: which tokens of the prompt stay, of those before its last ``window``, by what these looked at."""
     length = len(k)

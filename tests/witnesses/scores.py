@@ -196,6 +196,20 @@ def rotary(pairs):
     return score
 
 
+def xpos(span):
+    """Neighbouring channels as one complex number a pair, which fades and turns with the distance."""
+
+    def score(_h, i, j, q, k):
+        total = 0.0
+        for c in range(len(q) // 2):
+            zeta = (c / (len(q) / 2) + 0.4) / 1.4
+            both = complex(q[2 * c], q[2 * c + 1]) * complex(k[2 * c], -k[2 * c + 1])
+            total += (both * zeta ** ((i - j) / span) * cmath.exp(1j * (i - j) * 10000.0 ** (-2 * c / len(q)))).real
+        return total / math.sqrt(len(q))
+
+    return score
+
+
 def turned_at(x, by):
     """Channels (a, a + len(by)) as one complex number each, times e^(i · by); what is beyond stays."""
     result = list(x)

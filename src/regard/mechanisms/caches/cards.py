@@ -1,10 +1,11 @@
-"""Cards of caches that let tokens go: their maps are those of a text that is decoded token by token."""
+"""Cards of caches: their maps are those of a text that is decoded token by token."""
 
 from collections.abc import Callable
 
 from torch import Tensor
 
 from regard.mechanisms.caches.cache import Cache, decode
+from regard.mechanisms.caches.compressed_cards import COMPRESSED
 from regard.mechanisms.caches.evicting import HeavyHitterCache, LastWeightsCache, StreamingCache
 from regard.mechanisms.card import NOTHING, Card, Cost, Function, Kept, one_sequence, pairs
 
@@ -170,4 +171,5 @@ CARDS = (
         causal=True,
         also=("TOVA", "KV cache eviction", "multi-state RNN"),
     ),
+    *COMPRESSED,
 )

@@ -17,10 +17,12 @@ from regard.mechanisms.positions.stretched_rotary import (
     yarn_frequencies,
     yarn_temperature,
 )
+from regard.mechanisms.positions.xpos import xpos
 from regard.mechanisms.softmax_attention import attention
 
 FACTOR = 4  # the example is four times as long as a text of training would have been
 TRAINED = 256
+SPAN = 4  # of xPos, as short as the example
 IMAGE_START, IMAGE_ROWS, IMAGE_COLUMNS = 3, 2, 4
 
 
@@ -59,6 +61,18 @@ _SHARPER = yarn_temperature(FACTOR) ** 2
 
 def _yarn_factors(query: Tensor, key: Tensor) -> MapArguments:
     return _rotary(_yarn)(query, key) | {"scale": _SHARPER / math.sqrt(key.shape[3])}
+
+
+def _xpos_factors(query: Tensor, key: Tensor) -> MapArguments:
+    asked = xpos(query, "query", start=key.shape[2] - query.shape[2], span=SPAN)
+    return {"query": asked, "key": xpos(key, "key", span=SPAN), "causal": True}
+
+
+def _xpos_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
+    keys, values = kept
+    place = keys.shape[2]
+    asked, held = xpos(query, "query", start=place, span=SPAN), appended(keys, xpos(key, "key", start=place, span=SPAN))
+    return attention(asked, held, appended(values, value))[0]
 
 
 def _half_of_channels(x: Tensor, *, start: int = 0) -> Tensor:
@@ -141,6 +155,30 @@ CARDS = (
         factors=_rotary(rotary_interleaved),
         kept=lambda _, key, value: (rotary_interleaved(key), value),
         step_function=_rotary_step(rotary_interleaved),
+    ),
+    Card(
+        name="xpos",
+        title="Rotary positions that fade (xPos)",
+        also=("extrapolatable position embedding", "length-extrapolatable transformer"),
+        family="positions",
+        formula="score_ij = Σ_c ζ_c^((i−j)/span) · (R_i q_i)_c · (R_j k_j)_c / √dim for j ≤ i, with ζ_c = (2c/dim + 0.4) / 1.4",
+        latex=r"s_{ij} = \frac{1}{\sqrt{d}} \operatorname{Re} \sum_{c} \zeta_c^{(i-j)/B} e^{\mathrm{i} (i-j) \omega_c}"
+        r" q_{ic} \bar{k}_{jc},\quad \zeta_c = \frac{2c/d + 0.4}{1.4},\quad j \le i",
+        symbols=f"our span is their B, 512 in the paper and {SPAN} here; pairs of channels are complex numbers on the page",
+        paper="Sun et al. 2022, A Length-Extrapolatable Transformer, arXiv:2212.10554",
+        year=2022,
+        change="Each pair of channels fades with distance, the fast ones first, where rotary scores swing on for ever.",
+        use="The models of the paper; retention is it with one decay for each head, RetNet's.",
+        wins="Texts longer than those of training: far scores no longer swing to where no training had them.",
+        loses="Encoders, as scores of keys ahead grow; and very long texts, whose keys must be counted from another place.",
+        flops=FULL_PRODUCTS,
+        cache_per_token=KEYS_AND_VALUES,
+        state=NOTHING,
+        code="positions.xpos.xpos",
+        factors=_xpos_factors,
+        kept=lambda _, key, value: (xpos(key, "key", span=SPAN), value),
+        step_function=_xpos_step,
+        causal=True,
     ),
     Card(
         name="position-interpolation",
