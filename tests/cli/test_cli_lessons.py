@@ -1,6 +1,8 @@
 """``regard lessons``, as a student and a teacher type it."""
 
 import json
+import os
+import sys
 
 import pytest
 
@@ -131,3 +133,15 @@ def test_an_answer_is_checked_where_tries_cannot_be_kept(folder, capsys):
     assert out.startswith("scale: right.")
     assert "there is no folder 'no'" in err
     assert "kept" not in err
+
+
+def test_an_answer_is_read_as_it_stands_now(folder, capsys, monkeypatch):
+    """Bytecode is told by the time and the size of its file: an edit within a second can keep both."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    answer = folder / "scale.py"
+    wrong = RIGHT.replace("0.5", "0.7")
+    for text, right in ((wrong, False), (RIGHT, True)):
+        answer.write_text(text)
+        os.utime(answer, (1, 1))
+        assert (said(capsys, "check", "scale.py")[0] == 0) == right
+    assert not list(folder.glob("__pycache__"))

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from rich.console import Console
@@ -122,7 +122,7 @@ def _module(path: Path) -> ModuleType:
     except OSError as error:
         advice = f"{error.strerror or error}; regard lessons begin NAME > FILE writes one to start from"
         raise refusal("read", error.errno or errno.EIO, path, advice) from error
-    spec = importlib.util.spec_from_loader("answers", importlib.machinery.SourceFileLoader("answers", str(path)))
+    spec = importlib.util.spec_from_loader("answers", _AsItStands("answers", str(path)))
     if spec is None or spec.loader is None:
         raise OptionError(f"expected a Python file, got {str(path)!r}")
     module = importlib.util.module_from_spec(spec)
@@ -135,6 +135,14 @@ def _module(path: Path) -> ModuleType:
         said = traceback.format_exception_only(error)[-1].strip()
         raise OptionError(f"expected {str(path)!r} to run, got {said} in line {line}; try it with python {path}") from error
     return module
+
+
+class _AsItStands(importlib.machinery.SourceFileLoader):
+    """Runs what stands in the file now, and leaves no bytecode beside it, by whose time of day an edit can be missed."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def _line(error: BaseException, path: Path) -> int | None:
