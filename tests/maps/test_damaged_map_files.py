@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -182,7 +183,10 @@ def deep(text, _header):
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (put("version", value=2), r"expected format version 1, got 2, written by Regard 0\.1\.0; install that version"),
+        (
+            put("version", value=2),
+            rf"expected format version 1, got 2, written by Regard {re.escape(regard.__version__)}; install that version",
+        ),
         (put("version", value="1"), r"expected format regard, version 1, got regard, 1"),
         (put("format", value="beheld"), r"expected format regard, version 1, got beheld"),
         (lambda *_: [1], r"expected the metadata as a JSON object, got \[1\]"),

@@ -321,9 +321,9 @@ def of_mixtures(seen):
     answer, places = ([2], ([0], [1])) if seen.name == "marian" else ([3, 4], ([0, 1], [2]))
     read = regard.passages(stack(seen, sample), regard.Spans(("one", "other"), places), answer=answer)
     found += [read.mass, read.lift, read.lift_without_sinks]
-    seen_at = [Picture((View(1, 2, (0, 1)),))]
+    seen_at = [Picture((View(1, 1, (place,)),)) for place in (0, 1)]
     looked = regard.patches(stack(seen, sample), regard.Spans(("word",), (answer,)), pictures=seen_at)
-    found += [looked.heat(0), looked.shares]
+    found += [looked.heat(0), looked.heat(0, picture=1), looked.shares]
     if seen.name != "marian":
         found.append(regard.retrieval_heads(stack(seen, sample), [0, 1, 2], answer=answer))
     return found

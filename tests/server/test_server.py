@@ -26,6 +26,7 @@ from regard.server.serving import address_of, checked_address, listening, server
 from regard.server.worker import OVERTAKEN, BusyError, Worker
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
+from regard.viewer.document.manifest import sent
 from support.serving import Server, served
 
 pytestmark = pytest.mark.slow
@@ -364,7 +365,8 @@ class TestPlayground:
             "sigmoid": False,
         }.items()
         made = json.loads(playground.post("/playground/mechanism", {"name": "softcap"})[2])
-        assert unpack(playground.post(f"/documents/{made['id']}/manifest", {})[2])[0] == document(card("softcap")).manifest
+        manifest = unpack(playground.post(f"/documents/{made['id']}/manifest", {})[2])[0]
+        assert manifest == sent(document(card("softcap")).manifest)
         status, _, body = playground.post(f"/documents/{made['id']}/steps", {"map": 0, "head": 1})
         assert status == 200, body
         assert "capped" in unpack(body)[1]
