@@ -20,6 +20,8 @@ class KeptDocuments:
 
     def __init__(self, given: Mapping[str, Document]) -> None:
         self._given = dict(given)
+        for one in self._given.values():
+            one.answer("manifest", {})  # it is kept: who comes first does not wait for it
         self._made: OrderedDict[str, Document] = OrderedDict()
         self._looked_at: Document | None = None
         self._lock = Lock()

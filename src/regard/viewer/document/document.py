@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -95,6 +96,11 @@ class Document:
         self._lock = threading.Lock()  # of the margins kept of all
         self.looked_at: tuple[int, int] | None = None  #: map and head of the last region
 
+    @cached_property
+    def _said(self) -> bytes:
+        """The manifest as it is sent: of long texts megabytes, for everybody who comes."""
+        return pack(sent(self.manifest), {})
+
     def answer(self, question: str, request: Mapping[str, Any]) -> bytes:
         """The answer to a question, packed (``packing.unpack`` reads it).
 
@@ -116,7 +122,7 @@ class Document:
         maps = self.manifest["maps"]
         match question:
             case "manifest":
-                return pack(sent(self.manifest), {})
+                return self._said
             case "region":
                 wanted = region_request(request, maps)
                 self.looked_at = wanted.map, wanted.heads[0]
