@@ -21,6 +21,7 @@ from regard.files import as_path, opened, refusal
 from regard.lessons import Exercise, Report
 from regard.lessons.report import listed
 from regard.lessons.tries import Record, Tries, begin
+from regard.tokens.texts import visible
 
 RECORD = Path("lessons.json")
 
@@ -92,7 +93,7 @@ def _check(options: argparse.Namespace) -> int:
             closing = "" if report.passed else f"A hint: regard lessons hint {exercise.name}\n"
             print(f"{report.text}\n{closing}")
     if keeps:
-        print(f"kept in {record}", file=sys.stderr)
+        print(f"kept in {visible(str(record))}", file=sys.stderr)
     return 0 if right else 1
 
 
