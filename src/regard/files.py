@@ -80,7 +80,7 @@ def text_in(path: Path) -> str:
     """All that stands in a small file that somebody names, as UTF-8.
 
     Raises:
-        OSError: it cannot be read, or is a folder, a pipe or a device. UnicodeDecodeError: it is no UTF-8. OptionError: no path.
+        OSError: it cannot be read, or is a folder, a pipe or a device. UnicodeDecodeError: no UTF-8. OptionError: no path.
     """
     try:
         with io.TextIOWrapper(opened(as_path(path)), encoding="utf-8") as file:
