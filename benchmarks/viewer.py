@@ -343,7 +343,7 @@ def report(found: Found) -> str:
             "clients at once, each asking for the next when it has one. Cells of more than one query read one of them, and all "
             "its keys. A picture is there when one row of cells in a few has been read, "
             f"which it says; the whole tile when all have. Load of the machine before: {one['load']:.1f}"
-            f"{', the nice value of this session ' + str(one['nice']) if one['nice'] else ''}.",
+            f"{', the nice value of this process ' + str(one['nice']) if one['nice'] else ''}.",
             "",
             "| | median | 95 % within | all within |",
             "|---|---|---|---|",
