@@ -72,13 +72,7 @@ export class CacheView extends FindingPart<CacheInfo> {
       );
       return line;
     });
-    this.list.replaceChildren(
-      ...this.stops.map((one) => {
-        const item = element("li");
-        item.append(one);
-        return item;
-      }),
-    );
+    this.listStops(this.list);
     this.show(new Set());
   }
 

@@ -72,13 +72,7 @@ export class ContactsView extends FindingPart<ContactsInfo> {
       );
       return line;
     });
-    this.list.replaceChildren(
-      ...this.stops.map((one) => {
-        const item = element("li");
-        item.append(one);
-        return item;
-      }),
-    );
+    this.listStops(this.list);
     this.show(new Set());
   }
 

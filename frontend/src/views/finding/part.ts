@@ -74,6 +74,16 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
     return true;
   }
 
+  /** Puts the stops into a list, a line each. */
+  protected listStops(list: HTMLElement): void {
+    const lines = this.stops.map((one) => {
+      const line = element("li");
+      line.append(one);
+      return line;
+    });
+    list.replaceChildren(...lines);
+  }
+
   /** Makes one of the stops the one that the tab key reaches. */
   protected reach(at: number): void {
     this.stops.forEach((one, which) => {

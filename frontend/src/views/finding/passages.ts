@@ -184,13 +184,7 @@ export class PassagesView extends FindingPart<PassagesInfo> {
       line.dataset.at = String(at);
       return line;
     });
-    this.list.replaceChildren(
-      ...this.stops.map((one) => {
-        const item = element("li");
-        item.append(one);
-        return item;
-      }),
-    );
+    this.listStops(this.list);
     for (const { at, element: mark } of this.marked) {
       const share = Math.min(1, Math.max(0, this.value(by, at)) / most) * STRONGEST;
       mark.style.backgroundColor = `rgb(${rgbAt(share, this.app.palette).join(" ")})`;

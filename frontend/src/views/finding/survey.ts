@@ -88,13 +88,7 @@ export class SurveyView extends FindingPart<SurveyInfo> {
       );
       return line;
     });
-    this.list.replaceChildren(
-      ...this.stops.map((one) => {
-        const item = element("li");
-        item.append(one);
-        return item;
-      }),
-    );
+    this.listStops(this.list);
     this.show(new Set());
   }
 
