@@ -46,7 +46,13 @@ PLACES = {
         "cost-exercise": ("online softmax", "flash attention", "flash backward", "kv cache"),
     },
     "7_does_it_matter": {
+        "edges-see": ("hidden edges",),
         "zeros-see": ("mean ablation",),
+        "unpaired-see": ("paired effect",),
+    },
+    "8_attention_in_pictures_and_sound": {
+        "vit-see": ("patch map",),
+        "sound-see": ("word starts",),
     },
 }
 """After which cell of which notebook the exercises stand."""

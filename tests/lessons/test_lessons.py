@@ -17,12 +17,14 @@ from regard.mechanisms.softmax_attention import attention
 from support import (
     right_answers_beyond,  # noqa: F401 - adds to the same list
     right_answers_decoding,  # noqa: F401
+    right_answers_senses,  # noqa: F401
     wrong_answers_beyond,  # noqa: F401
     wrong_answers_decoding,  # noqa: F401
     wrong_answers_experiments,  # noqa: F401
     wrong_answers_layers,  # noqa: F401
     wrong_answers_masks,  # noqa: F401
     wrong_answers_named,  # noqa: F401
+    wrong_answers_senses,  # noqa: F401
 )
 from support.right_answers import RIGHT
 from support.wrong_answers import WRONG

@@ -23,7 +23,7 @@ MOST_BYTES = 2_500_000
 BESIDE = "induction_model"  # a folder that notebooks find beside them
 
 WITHOUT_PICTURES = ("0_pytorch",)
-WITHOUT_EXERCISES = ("0_pytorch", "8_attention_in_pictures_and_sound")
+WITHOUT_EXERCISES = ("0_pytorch",)
 
 LEARNED = {
     "1_introduction": ("reverser-check", "reverser-map-check"),

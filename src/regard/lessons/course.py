@@ -16,6 +16,7 @@ from regard.lessons.exercises import (
     alignment,
     caches,
     decoding,
+    effects,
     experiments,
     heads,
     kernels,
@@ -25,6 +26,7 @@ from regard.lessons.exercises import (
     padding,
     positions,
     recurrence,
+    senses,
     weights,
 )
 from regard.lessons.report import Report
@@ -43,6 +45,8 @@ EXERCISES: tuple[Exercise, ...] = (
     *recurrence.EXERCISES,
     *alignment.EXERCISES,
     *experiments.EXERCISES,
+    *effects.EXERCISES,
+    *senses.EXERCISES,
 )
 
 
