@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.tokens import axis_of_ids, axis_of_presence, joined, with_segments
+from regard.recording.held import Held, length_of, marks_of
 from regard.recording.padding import looks_padded, padding_mask
 from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, pixels_of, with_pictures
 from regard.recording.sounds import axis_of_sound, with_sounds
@@ -78,13 +79,6 @@ class Frame:
         return "decoder_input_ids" in _arguments(type(self.module).forward)
 
 
-class Held(NamedTuple):
-    """What a cache holds: its positions, and a number for each of them in each sequence of a batch, which tells beams apart."""
-
-    axis: Axis
-    marks: Tensor | None
-
-
 class Stacks:
     """The stacks that run now, and what earlier ones have left: outputs of encoders, caches."""
 
@@ -110,7 +104,7 @@ class Stacks:
             # The first layer of the stack fills the cache: those after it must not count what stands there then.
             stack = next((one for one in reversed(self.frames) if (TEXT | EMBEDDED) & one.given.keys()), frame)
             if id(held) not in stack.caches:
-                stack.caches[id(held)] = _length(held)
+                stack.caches[id(held)] = length_of(held)
             frame.cached = stack.caches[id(held)]
 
     def leave(self, module: nn.Module, output: Any) -> None:
@@ -239,7 +233,7 @@ class Stacks:
         """The columns of self-attention: the rows, after what stands in the cache."""
         if size == len(rows) and not self._cached():
             if self._cache() is not None and keys is not None and batch > 1 and frame.marks is None:
-                frame.marks = _marks(keys)
+                frame.marks = marks_of(keys)
             return rows
         key = f"columns {role} {batch} {size}"
         if key not in frame.axes:
@@ -254,7 +248,7 @@ class Stacks:
                 found = self._presence_alone(mask, batch, size)
             frame.axes[key] = found
             # Of the first layer: the keys of a position say which beam it belongs to.
-            frame.marks = None if keys is None or batch == 1 else _marks(keys)
+            frame.marks = None if keys is None or batch == 1 else marks_of(keys)
         return frame.axes[key]
 
     def _held(self, cached: int, batch: int, keys: Tensor | None) -> Axis | None:
@@ -266,7 +260,7 @@ class Stacks:
             return held.axis
         if held.marks is None or keys is None:
             return None
-        same = torch.allclose(held.marks, _marks(keys)[:, :cached])
+        same = torch.allclose(held.marks, marks_of(keys)[:, :cached])
         return held.axis if same else None
 
     def _source(self, batch: int, size: int) -> Axis:
@@ -371,18 +365,6 @@ def _arguments(forward: Callable[..., Any]) -> tuple[str, ...]:
 def _fact_names(forward: Callable[..., Any]) -> dict[int, str]:
     """Which of its positional arguments say something of its axes."""
     return {at: name for at, name in enumerate(_arguments(forward)) if name in KEPT}
-
-
-def _length(held: Any) -> int | None:
-    """How many positions a cache holds; None where it is no cache, or holds them in places of its own (a static cache)."""
-    if held is None or getattr(held, "is_compileable", False) or not hasattr(held, "get_seq_length"):
-        return None
-    return int(held.get_seq_length())
-
-
-def _marks(keys: Tensor) -> Tensor:
-    """(batch, heads, keys, dim) to a number for each position of each sequence."""
-    return keys.detach().double().sum((1, 3))
 
 
 def _virtual_tokens(frames: list[Frame]) -> int | None:
