@@ -203,14 +203,21 @@ def packed(thw, side=2):
     ]
 
 
+@pytest.mark.parametrize("grids", [((4, 6), (10, 8)), ((4, 6), (6, 4)), ((6, 4), (4, 6))])
 @pytest.mark.parametrize("family", ["2", "2.5", "3"])
-def test_pictures_of_qwen_are_row_by_row_after_its_windows(family):
-    model, thw = qwen(family), torch.tensor([[1, 4, 6], [1, 10, 8]])
-    ids = torch.tensor([[5, 97, *[PICTURE] * 6, 97, *[PICTURE] * 20, 7]])
+def test_pictures_of_qwen_are_row_by_row_after_its_windows(family, grids):
+    """Also where both have as many patches: which is upright follows from the order that the model itself takes them in."""
+    model, thw = qwen(family), torch.tensor([[1, *grid] for grid in grids])
+    one, other = (down * across // 4 for down, across in grids)
+    ids = torch.tensor([[5, 97, *[PICTURE] * one, 97, *[PICTURE] * other, 7]])
     types = (ids == PICTURE).int()
-    given = pixels_of(104, 96)
+    given = pixels_of(4 * (one + other), 96)
     found = regard.pictures({"input_ids": ids, "image_grid_thw": thw}, model.config)
     seen = reached(model, ("pixel_values", given), input_ids=ids, image_grid_thw=thw, mm_token_type_ids=types)
+    assert [picture.shape for picture in found] == [(down // 2, across // 2) for down, across in grids]
+    with torch.no_grad(), regard.record(model) as recording:
+        model(input_ids=ids, pixel_values=given, image_grid_thw=thw, mm_token_type_ids=types)
+    assert regard.pictures(recording.tower("language_model").self[0].keys) == found
     order = packed(thw)
     for number, picture in enumerate(found):
         [view] = picture.views

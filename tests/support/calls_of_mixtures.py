@@ -94,6 +94,7 @@ CALLS: dict[str, Call] = {
     "regard.Spans.images": call(regard.Spans.images, axis=patches),
     "regard.Spans.seconds": call(regard.Spans.seconds, axis=timed, parts=lambda: {"word": (0.0, 1.0)}),
     "regard.Spans.residues": call(regard.Spans.residues, axis=lambda: amap().keys, parts=lambda: {"helix": (2, 4)}),
+    "regard.Spans.steps": call(regard.Spans.steps, steps=lambda: range(6), parts=lambda: {"early": (0, 3)}),
     "regard.Spans.rest": call(regard.Spans(("a",), ([1],)).rest, size=3),
     "regard.passages": call(
         regard.passages,
@@ -161,6 +162,10 @@ CALLS: dict[str, Call] = {
     ),
     "regard.analysis.pictures.halves": call(pictures.halves, recording=lambda: [crossed()], half="conditional"),
     "regard.analysis.pictures.joint_spans": call(pictures.joint_spans, size=6, prompt=2, first="text"),
+    "regard.analysis.pictures.step_means": call(
+        pictures.step_means, recording=lambda: [crossed()], steps=lambda: regard.Spans(("first",), ([0],))
+    ),
+    "regard.analysis.pictures.Pixels.by": call(made().by, steps=lambda: regard.Spans(("first",), ([0],))),
     "regard.analysis.pictures.Pixels.heat": call(lambda **given: made().heat(**given), word="one", steps=lambda: [0]),
     "regard.analysis.pictures.Pixels.figure": call(
         lambda **given: made().figure(**given),

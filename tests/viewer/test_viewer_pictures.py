@@ -46,6 +46,20 @@ def test_every_way_of_giving_it(tmp_path, kind):
     assert np.abs(back - expected).max() <= 12  # JPEG
 
 
+def test_each_scale_of_a_denoiser_lies_on_all_of_the_picture():
+    """Modules of one stack may have grids of their own: a coarse one is no window of a fine one."""
+    maps = []
+    for at, (down, across) in enumerate([(4, 6), (2, 3)]):
+        amap = regard.AttentionMap.from_dense(torch.rand(1, 1, down * across, 5).softmax(-1))
+        places = tuple(Patch(0, row, column) for row in range(down) for column in range(across))
+        amap.queries, amap.name, amap.layer = Axis((Line(len(places), place=places),)), f"blocks.{at}.attn", at
+        maps.append(amap)
+    info = document(maps, image=gradient()).manifest["images"][0]
+    looks = {one["map"]: info["places"][one["queries"]] for one in info["maps"]}
+    assert {at: (one["rows"], one["columns"]) for at, one in looks.items()} == {0: (4, 6), 1: (2, 3)}
+    assert looks[1]["patches"] == list(range(6))
+
+
 def test_large_pictures_become_smaller():
     info = picture_info(gradient(1600, 800))
     assert (info["width"], info["height"]) == (384, 768)

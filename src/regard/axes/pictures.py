@@ -13,6 +13,9 @@ from regard.axes.places import Patch
 from regard.axes.spans import Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 
+FIRST = {"SD3Transformer2DModel": "image", "FluxTransformer2DModel": "text"}
+"""What stands first where a picture that is made and its prompt attend together, by the class of the model."""
+
 
 class Box(NamedTuple):
     """A part of a picture, in shares of its height and width from the upper left corner."""

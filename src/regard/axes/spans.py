@@ -1,4 +1,4 @@
-"""Parts of a text, of pictures or of a sound, by name: the positions of each along one side of a map."""
+"""Parts of a text, of pictures or of a sound, by name: the positions of each along one side of a map; and groups of steps."""
 
 import re
 import unicodedata
@@ -244,6 +244,46 @@ class Spans(Sequence[str]):
             first = whole_number("parts", pair[0], 1, max(known, default=1), advice="residues are counted from 1")
             last = whole_number("parts", pair[1], first, max(known, default=1), advice="residues are counted from 1")
             places.append(tuple(known[number] for number in range(first, last + 1) if number in known))
+        return cls(tuple(parts), tuple(places))
+
+    @classmethod
+    def steps(cls, steps: Sequence[int], parts: Mapping[str, tuple[int, int]] | None = None) -> "Spans":
+        """Groups of steps by name, (begin, end), the end not among them: of the passes of a model that makes a picture.
+
+        A step is no position of a map: each has maps of its own. So these are spans of the steps themselves, and
+        ``regard.pixels(…).by(spans)`` or ``regard.analysis.pictures.step_means`` are the means over each.
+
+        Args:
+            steps: passes, counted from 0, that were kept: ``found.steps``, or ``range(recording.passes)``.
+            parts: what each group is of; where not given three as equal as can be, "early", "middle" and "late".
+
+        Raises:
+            OptionError: a group that none of the steps lies in, or fewer than three without ``parts``.
+
+        Example:
+            >>> Spans.steps(range(0, 50, 10), {"first": (0, 25), "last": (40, 50)}).places
+            ((0, 10, 20), (40,))
+            >>> Spans.steps(range(6)).places
+            ((0, 1), (2, 3), (4, 5))
+        """
+        known = sorted({whole_number("steps", one, 0) for one in several("steps", steps, "steps, counted from 0")})
+        if parts is None:
+            if (count := len(known)) < 3:
+                raise OptionError(
+                    f"steps: expected at least three to be early, middle and late, got {count}; name them: parts="
+                )
+            ends = [0, count // 3, count - count // 3, count]
+            return cls(("early", "middle", "late"), tuple(tuple(known[a:b]) for a, b in pairwise(ends)))
+        if not isinstance(parts, Mapping):
+            raise DtypeError(f"parts: expected (begin, end) in steps by name, got {in_short(parts)}")
+        places = []
+        for name, pair in parts.items():
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise DtypeError(f"parts: expected (begin, end) in steps, got {in_short(pair)} for {in_short(name)}")
+            begin, end = (whole_number("parts", one, 0, advice="steps are counted from 0") for one in pair)
+            if not (inside := tuple(one for one in known if begin <= one < end)):
+                raise OptionError(f"parts: expected some of steps {in_short(known)}, got {in_short(pair)} for {in_short(name)}")
+            places.append(inside)
         return cls(tuple(parts), tuple(places))
 
     @classmethod

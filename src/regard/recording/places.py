@@ -58,7 +58,7 @@ def grids_of(module: nn.Module, given: Mapping[str, Any]) -> tuple[tuple[Grid, .
         module: the tower.
         given: the arguments of its forward.
     """
-    config, sides = getattr(module, "config", None), _patch_sides(module)
+    config, sides = getattr(module, "config", None), patch_sides(module)
     grids = table_of(given, ("grid_thw", "image_grid_thw", "video_grid_thw"), 3)
     if grids is not None:
         return (tuple(Grid(down, across) for times, down, across in grids for _ in range(times)),)
@@ -151,7 +151,7 @@ def pixels_of(module: nn.Module, positional: tuple[Any, ...]) -> dict[str, Any]:
     return {"pixel_values": first} if cuts and isinstance(first, Tensor) and first.ndim == 4 else {}
 
 
-def _patch_sides(module: nn.Module) -> tuple[int, int] | None:
+def patch_sides(module: nn.Module) -> tuple[int, int] | None:
     """Height and width of a patch in pixels."""
     said = getattr(getattr(module, "config", None), "patch_size", None)
     said = getattr(getattr(module, "patch_embed", None), "patch_size", None) if said is None else said
@@ -173,7 +173,7 @@ def _as_merged(module: nn.Module, grids: Sequence[Grid]) -> Places | None:
     if not isinstance(side, int) or any(grid.rows % side or grid.columns % side for grid in grids):
         return None
     config = getattr(module, "config", None)
-    pixels, sides = getattr(config, "window_size", None), _patch_sides(module)
+    pixels, sides = getattr(config, "window_size", None), patch_sides(module)
     windows = getattr(config, "fullatt_block_indexes", None) is not None and isinstance(pixels, int) and sides is not None
     places: Places = []
     for image, (rows, columns, *_) in enumerate(grids):

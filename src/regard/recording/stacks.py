@@ -20,6 +20,7 @@ from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.tokens import axis_of_ids, axis_of_presence, joined, with_segments
 from regard.recording.held import Held, length_of, marks_of
+from regard.recording.latents import Latent, axis_of_latent, latent_of
 from regard.recording.padding import looks_padded, padding_mask
 from regard.recording.places import Grid, axis_of_pictures, grids_of, leading_of, pixels_of, with_pictures
 from regard.recording.sounds import axis_of_sound, with_sounds
@@ -52,6 +53,7 @@ class Frame:
     caches: dict[int, int | None] = field(default_factory=dict)  #: positions in the caches that were met inside, at first
     pictures: list[Grid] = field(default_factory=list)  #: those that towers inside have seen, in their order
     calls: int = 0  #: attention calls that it has made
+    latent: Latent | None = None  #: of a picture that it makes
 
     def ids(self, name: str = "input_ids") -> Tensor | None:
         """Ids (batch, positions) that it was given."""
@@ -98,7 +100,7 @@ class Stacks:
             given |= {names[at]: value for at, value in enumerate(positional) if names.get(at) and value is not None}
         if hasattr(held := given.pop("cache", None), "get_seq_length"):
             given.setdefault("past_key_values", held)
-        frame = Frame(module, given)
+        frame = Frame(module, given, latent=latent_of(module, positional, named))
         self.frames.append(frame)
         if (held := given.get("past_key_values")) is not None:
             # The first layer of the stack fills the cache: those after it must not count what stands there then.
@@ -178,10 +180,14 @@ class Stacks:
         return rows, columns
 
     def _joint(self, batch: int, size: int) -> Axis:
-        """Positions of which nothing is named, as of a picture and its text together: their padding may be known."""
+        """Positions of what reads no text: the patches of a picture that is made; of others their padding may be known."""
         masks = (frame.mask("attention_mask") for frame in reversed(self.frames))
         fitting = (mask for mask in masks if mask is not None and mask.shape == (batch, size))
-        return Axis.unknown(size) if size == 1 else self._presence_alone(next(fitting, None), batch, size)
+        mask = None if size == 1 else next(fitting, None)
+        found = axis_of_latent((frame.latent for frame in reversed(self.frames) if frame.latent is not None), size)
+        if found is None:
+            return self._presence_alone(mask, batch, size)
+        return found if mask is None or bool(mask.bool().all()) else _with_presence(found, mask)
 
     def _looks_elsewhere(self) -> bool:
         """Whether an encoder's output is looked at; else a probe looks at what the stack itself has read."""

@@ -7,6 +7,7 @@ from torch.testing import assert_close
 
 import regard
 from regard.analysis.pictures import joint_spans
+from regard.errors import OptionError
 
 TOKENS, WORDS = 9, {"fox": [2, 3]}
 
@@ -64,7 +65,7 @@ def test_words_of_a_unet(latent, monkeypatch):
     for name, at in (("unconditional", 0), ("conditional", 1)):
         laid = [one[at].mT.unflatten(-1, grids[one.shape[2]]) for one in kept]
         want = torch.stack([F.interpolate(one, latent, mode="bicubic").clamp(min=0)[:, [2, 3]].mean(1) for one in laid])
-        found = regard.pixels(recording, WORDS, size=latent, half=name)
+        found = regard.pixels(recording, WORDS, half=name)  # the grid is known, at each scale
         assert_close(found.heat("fox"), want.mean((0, 1)), rtol=0, atol=5e-6)
 
 
@@ -86,7 +87,7 @@ def test_relations_of_stable_diffusion_3(dual):
     image, words = joint_spans(48 + TOKENS, TOKENS, "image").places
     parts = [amap.dense()[1][:, list(image)][..., [words[2], words[3]]] for amap in joint]
     laid = [F.interpolate(one.mT.unflatten(-1, (8, 6)), (16, 12), mode="bicubic").clamp(min=0).mean(1) for one in parts]
-    found = regard.pixels(recording, WORDS, size=(16, 12), half="conditional", prompt=TOKENS)
+    found = regard.pixels(recording, WORDS, size=(16, 12), half="conditional")
     assert_close(found.heat("fox"), torch.stack(laid).mean((0, 1)), rtol=0, atol=5e-6)
 
 
@@ -110,3 +111,10 @@ def test_the_order_of_flux():
     assert_close(*(one / one.sum(-1, keepdim=True) for one in inside), rtol=1e-4, atol=1e-6)
     assert not torch.allclose(*(one[:, list(image)][..., list(words)] for one in maps), atol=1e-3)
     assert regard.pixels(recording, WORDS, size=(8, 6), prompt=TOKENS).maps == 2
+    given["img_ids"] = torch.cartesian_prod(torch.tensor([0]), torch.arange(8), torch.arange(6)).float()
+    with torch.no_grad(), regard.record(model) as recording:
+        model(encoder_hidden_states=prompt, **given)
+    found = regard.pixels(recording, WORDS)
+    assert found.heats.shape[-2:] == (8, 6)
+    with pytest.raises(OptionError, match="size: expected"):
+        regard.pixels(recording, WORDS, size=(6, 8))

@@ -1,14 +1,17 @@
 """DAAM's maps from one recording beside its recipe on eager weights, on denoisers written as diffusers writes them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from matplotlib.text import Text
 from torch import nn
 from torch.testing import assert_close
 
 import regard
-from regard.analysis.pictures import halves, joint_spans
+from regard.analysis.pictures import halves, joint_spans, step_means
 from regard.errors import DtypeError, OptionError, ShapeError
 
 STEPS, LATENT, TOKENS = (900, 500, 100), (16, 12), 9
@@ -60,13 +63,13 @@ class UNet(nn.Module):
         return x
 
 
-def daam(weights):
+def daam(weights, size=LATENT):
     """castorini/daam's recipe: (heads, patches, tokens) of each map to (tokens, down, across)."""
     laid = []
     for one in weights:
         factor = next(f for f in (1, 2, 4) if LATENT[0] // f * (LATENT[1] // f) == one.shape[1])
         grid = one.permute(0, 2, 1).reshape(one.shape[0], -1, LATENT[0] // factor, LATENT[1] // factor)
-        laid += F.interpolate(grid, LATENT, mode="bicubic").clamp(min=0)
+        laid += F.interpolate(grid, size, mode="bicubic").clamp(min=0)
     return torch.stack(laid).mean(0)
 
 
@@ -140,7 +143,7 @@ def test_relations_of_joint_attention_are_spans(first):
     found = regard.pixels(recording, WORDS, size=(12, 16), prompt=7, first=first)
     laid = F.interpolate(whole[:, at, words].mT.unflatten(-1, (6, 8)), (12, 16), mode="bicubic").clamp(min=0).mean(0)
     assert_close(found.heat("fox"), laid[[3, 4]].mean(0), rtol=0, atol=2e-6)
-    with pytest.raises(OptionError, match="prompt: expected how many tokens it has, and first="):
+    with pytest.raises(OptionError, match="prompt: expected cross-attention, or how many tokens the prompt has and first="):
         regard.pixels(recording, WORDS, size=(12, 16))
 
 
@@ -182,7 +185,7 @@ def test_what_is_not_known_is_asked_for(seen):
         (OptionError, "half: expected which half", lambda: regard.pixels(recording, WORDS, size=LATENT)),
         (
             OptionError,
-            "size: expected the latent's",
+            r"size: expected \(16, 12\) or a multiple, as the model was given its picture, got \(16, 13\); leave it out",
             lambda: regard.pixels(recording, WORDS, size=(16, 13), half="conditional"),
         ),
         (OptionError, "positions from 0 to 8", lambda: regard.pixels(recording, {"a": [9]}, size=LATENT, half="conditional")),
@@ -194,3 +197,142 @@ def test_what_is_not_known_is_asked_for(seen):
     ):
         with pytest.raises(error, match=message):
             call()
+
+
+def test_the_grid_is_that_of_the_latent(seen, tmp_path):
+    """Down and across in the wrong order are refused, as the recording knows what the model was given."""
+    recording, kept = seen[2:]
+    found = regard.pixels(recording, WORDS, half="conditional")
+    assert_close(found.heats, regard.pixels(recording, WORDS, size=LATENT, half="conditional").heats)
+    assert not found.given
+    with pytest.raises(OptionError, match=r"size: expected \(16, 12\) or a multiple"):
+        regard.pixels(recording, WORDS, size=LATENT[::-1], half="conditional")
+    larger = regard.pixels(recording, WORDS, size=(48, 36), half="conditional").heat("red", 1)
+    assert_close(larger, daam([block[1][1] for block in kept], (48, 36))[2], rtol=0, atol=2e-6)
+    recording.save(tmp_path / "r.safetensors")
+    assert_close(regard.pixels(regard.load(tmp_path / "r.safetensors"), WORDS, half="conditional").heats, found.heats)
+
+
+def test_where_the_grid_is_not_known_it_is_asked_for_and_said():
+    amap = regard.AttentionMap(torch.randn(1, 2, 12, 4), torch.randn(1, 2, 5, 4))
+    amap.kind = "cross"
+    with pytest.raises(OptionError, match="size: expected the latent's, .* as the maps do not know where patches stand"):
+        regard.pixels([amap], WORDS)
+    found = regard.pixels([amap], WORDS, size=(6, 8))
+    assert found.given
+    assert "6 × 8 as given" in str(found)
+
+
+def test_the_picture_alone_is_no_relation_to_words(seen):
+    unet, (x, text), _, _ = seen
+    with torch.no_grad(), regard.record(unet, kinds=["self"]) as recording:
+        unet(x, 5, encoder_hidden_states=text)
+    with pytest.raises(OptionError, match="expected attention to a prompt, got that of the picture to itself alone"):
+        regard.pixels(recording, WORDS, half="conditional")
+
+
+class SD3Transformer2DModel(Joint):
+    """A latent in patches of two by two, then the prompt."""
+
+    def __init__(self):
+        super().__init__("image")
+        self.config, self.embed = SimpleNamespace(patch_size=2), nn.Conv2d(4, 16, 2, 2)
+
+    def forward(self, hidden_states, encoder_hidden_states, timestep):  # noqa: ARG002
+        return super().forward(self.embed(hidden_states).flatten(2).mT, encoder_hidden_states)
+
+
+class FluxTransformer2DModel(Joint):
+    """The prompt, then patches of which each is told its row and column."""
+
+    def __init__(self):
+        super().__init__("text")
+
+    def forward(self, hidden_states, encoder_hidden_states, timestep, img_ids):  # noqa: ARG002
+        return super().forward(hidden_states, encoder_hidden_states)
+
+
+@pytest.mark.parametrize("grid", [(6, 8), (8, 6)])
+@pytest.mark.parametrize("model", ["sd3", "flux", "two pictures"])
+def test_joint_attention_knows_grid_and_prompt(grid, model):
+    torch.manual_seed(0)
+    text, count = torch.randn(1, 7, 16), 48
+    ids = torch.cartesian_prod(torch.tensor([0]), *map(torch.arange, grid)).float()
+    if model == "sd3":
+        made, given = SD3Transformer2DModel().eval(), {"hidden_states": torch.randn(1, 4, 2 * grid[0], 2 * grid[1])}
+    else:
+        made, given = FluxTransformer2DModel().eval(), {"hidden_states": torch.randn(1, count, 16), "img_ids": ids}
+    if model == "two pictures":  # the second is one that is looked at
+        other = torch.cartesian_prod(torch.tensor([1]), torch.arange(2), torch.arange(3)).float()
+        given = {"hidden_states": torch.randn(1, count + 6, 16), "img_ids": torch.cat([ids, other])}
+    with torch.no_grad(), regard.record(made) as recording:
+        made(encoder_hidden_states=text, timestep=5, **given)
+    found = regard.pixels(recording, WORDS)
+    size = made.attn.kept[0].shape[-1]
+    at = slice(0, 48) if model == "sd3" else slice(7, 55)
+    words = slice(48, 55) if model == "sd3" else slice(0, 7)
+    laid = made.attn.kept[0][0][:, at, words].mT.unflatten(-1, grid).clamp(min=0).mean(0)
+    assert size == len(recording.maps[0].keys)
+    assert_close(found.heat("fox"), laid[[3, 4]].mean(0), rtol=0, atol=2e-6)
+    for wrong, message in (
+        ({"size": grid[::-1]}, "size: expected"),
+        ({"prompt": 8}, "prompt: expected 7 tokens, as the model was given, got 8"),
+        ({"first": "text" if model == "sd3" else "image"}, "first: expected '"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            regard.pixels(recording, WORDS, **wrong)
+
+
+def test_ids_that_are_no_grid_say_nothing():
+    torch.manual_seed(0)
+    made, text = FluxTransformer2DModel().eval(), torch.randn(1, 7, 16)
+    rows = torch.cartesian_prod(torch.tensor([0]), torch.arange(6), torch.arange(8)).float()
+    for ids in (torch.zeros(48, 3), rows.flip(0), rows[:47]):
+        with torch.no_grad(), regard.record(made) as recording:
+            made(torch.randn(1, 48, 16), text, 5, img_ids=ids)
+        assert recording.maps[0].keys.lines[0].place is None
+        assert regard.pixels(recording, WORDS, size=(6, 8), prompt=7).given
+
+
+def test_groups_of_steps(seen):
+    recording = seen[2]
+    found = regard.pixels(recording, WORDS, half="conditional")
+    groups = regard.Spans.steps(range(recording.passes), {"early": (0, 2), "late": (1, 3)})
+    by = found.by(groups)
+    assert by.steps == ("early", "late")
+    assert_close(by.heat("red", "late"), found.heat("red", [1, 2]))
+    assert "2 groups of steps" in str(by)
+    assert {"early", "late"} <= {said.get_text() for said in by.figure(words=["fox"]).findobj(Text)}
+    assert regard.Spans.steps(found.steps).places == ((0,), (1,), (2,))
+    for error, message, call in (
+        (
+            OptionError,
+            "steps: expected some of 0, 1, 2, which were kept, got 3",
+            lambda: found.by(regard.Spans(("a",), ([3],))),
+        ),
+        (DtypeError, "steps: expected groups of steps", lambda: found.by([0, 1])),
+        (OptionError, "steps: expected some of early, late, got 0", lambda: by.heat("red", 0)),
+        (OptionError, "expected at least three to be early, middle and late, got 2", lambda: regard.Spans.steps(range(2))),
+        (OptionError, "parts: expected some of steps", lambda: regard.Spans.steps(range(3), {"later": (3, 5)})),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_means_of_maps_over_steps(seen):
+    """The mean of lazy maps is that of dense ones, and what is read of maps is read of it."""
+    _, _, recording, kept = seen
+    groups = regard.Spans.steps(range(3), {"early": (0, 2), "late": (2, 3)})
+    means = step_means(recording, groups)
+    crossed = [amap for amap in means["early"] if amap.kind == "cross"]
+    for amap, block in zip(crossed, kept, strict=True):
+        assert_close(amap.dense(), (block[0] + block[1]) / 2, rtol=0, atol=1e-6)
+        assert_close(
+            amap.select(heads=1, queries=[3, 5]).dense()[1, 0], ((block[0] + block[1]) / 2)[1, 1, [3, 5]], rtol=0, atol=1e-6
+        )
+    late = regard.pixels(means["late"], WORDS, half="conditional")
+    assert_close(late.heat("red"), regard.pixels(recording, WORDS, half="conditional").heat("red", 2))
+    with pytest.raises(OptionError, match="steps: expected some of .*, which were kept, got 5"):
+        step_means(recording, regard.Spans(("a",), ([5],)))
+    with pytest.raises(OptionError, match="expected one map of a module at a step, got several"):
+        step_means([*recording.maps, *(amap.select() for amap in recording.maps)], groups)

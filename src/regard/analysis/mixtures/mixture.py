@@ -126,14 +126,14 @@ def _checked(made: Any, of: AttentionMap) -> AttentionMap:
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
-    """What a mixture reads: maps of one head each, and what they count."""
+    """What a mixture reads: maps of one shape, of one head each or of as many, and what they count."""
 
     views: tuple[MapView, ...]
     weights_of_views: tuple[float, ...]
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(batch, 1, queries, keys)."""
+        """(batch, heads, queries, keys)."""
         return self.views[0].shape
 
     @property
@@ -153,11 +153,11 @@ class Mixed:
 
     def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
         """A tile, (batch, heads, queries, keys)."""
-        total = torch.zeros(len(batch), 1, len(queries), len(keys), dtype=self.dtype, device=self.device)
+        total = torch.zeros(len(batch), len(heads), len(queries), len(keys), dtype=self.dtype, device=self.device)
         for view, weight in zip(self.views, self.weights_of_views, strict=True):
-            part = view.select(batch=list(batch), queries=as_choice(queries), keys=as_choice(keys)).weights()
+            part = view.select(list(batch), list(heads), as_choice(queries), as_choice(keys)).weights()
             total.add_(part.to(total), alpha=weight)
-        return total.expand(-1, len(heads), -1, -1)
+        return total
 
     def denominators(self, *_: Positions) -> Tensor:
         """There are none: a sum of rows is no softmax."""

@@ -32,8 +32,11 @@ def heats_subject(found: Heats) -> Subject:
         looked: dict[str, Any] = {"query": 0}
     else:
         made = Subject("which pixels belong to each word")
-        for step, heats in zip(found.steps, found.heats, strict=True):
-            _add(made, found.words, [heats], "Each row is a cell of the picture, each column a word of the prompt.", step)
+        for at, (step, heats) in enumerate(zip(found.steps, found.heats, strict=True)):
+            number = at if isinstance(step, str) else step
+            _add(made, found.words, [heats], "Each row is a cell of the picture, each column a word of the prompt.", number)
+            if isinstance(step, str):  # a group of steps
+                made.maps[-1].amap.name = f"words on pictures, {step}"
         looked = {"key": 0, "direction": "to"}
     made.items.append(made.title)
     made.opening = {"view": "image", "map": 0, "heads": [0], **looked}

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -112,30 +113,34 @@ def _known(maps: Sequence[ShownMap], item: int, image: int, given: tuple[int, in
     """
     own = {number: shown.amap for number, shown in enumerate(maps) if shown.item == item}
     stacks: dict[str, set[Patch]] = {}  # windows of one picture are maps of one stack, and only together all of it
+    modules: dict[str, set[Patch]] = {}  # but those of a UNet have grids of their own, each whole by itself
     cut: set[str] = set()  # stacks with sides that were narrowed to some patches: these do not say the grid
     for amap in own.values():
         for side in (amap.queries, amap.keys):
             patches = {place for place in _patches(side) if place.image == image}
-            stacks.setdefault(_stack(amap), set()).update(() if side.line.cut else patches)
+            for seen, name in ((stacks, _stack(amap)), (modules, amap.name or "")):
+                seen.setdefault(name, set()).update(() if side.line.cut else patches)
             cut |= {_stack(amap)} if side.line.cut and patches else set()
     if any(not stacks[stack] for stack in cut):
         raise OptionError("image: expected all patches of a picture, got some of them; show maps of all")
-    grids = {
-        stack: (1 + max(patch.row for patch in patches), 1 + max(patch.column for patch in patches))
-        for stack, patches in stacks.items()
-        if patches
-    }
+    grids = {stack: _grid(patches) for stack, patches in stacks.items() if patches}
     for stack, (rows, columns) in grids.items():
         if len(stacks[stack]) < rows * columns:
             raise OptionError(
                 f"image: expected all patches of a picture, got {len(stacks[stack])} of {rows} × {columns}; show maps of all"
             )
-    if grids and given is not None and given not in grids.values():
-        known = " or ".join(f"({rows}, {columns})" for rows, columns in sorted(set(grids.values())))
+    windowed = {_stack(amap) for amap in own.values() if amap.call}
+    found_of = {}
+    for number, amap in own.items():
+        patches = modules[amap.name or ""]
+        alone = bool(patches) and math.prod(_grid(patches)) == len(patches) and _stack(amap) not in windowed
+        found_of[number] = _grid(patches) if alone else grids.get(_stack(amap))
+    if grids and given is not None and given not in found_of.values():
+        known = " or ".join(f"({rows}, {columns})" for rows, columns in sorted(set(filter(None, found_of.values()))))
         raise OptionError(f"grid: expected {known}, the model's own, got {given}; leave it out")
     made: Sides = {}
     for number, amap in own.items():
-        found = grids.get(_stack(amap))
+        found = found_of[number]
         both = [None if found is None else _places(side, image, found) for side in (amap.queries, amap.keys)]
         if any(both):
             made[number] = both[0], both[1]
@@ -182,6 +187,10 @@ def _info(grid: tuple[int, int], tokens: Sequence[int], patches: Sequence[int]) 
 
 def _patches(side: Axis) -> list[Patch]:
     return [place for place in side.place or () if isinstance(place, Patch)]
+
+
+def _grid(patches: set[Patch]) -> tuple[int, int]:
+    return 1 + max(patch.row for patch in patches), 1 + max(patch.column for patch in patches)
 
 
 def _stack(amap: AttentionMap) -> str:
