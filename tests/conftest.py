@@ -1,6 +1,9 @@
 """How all tests run: one thread each, as several run beside each other, and the long ones first."""
 
+import gc
 import os
+import sys
+from collections.abc import Generator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start, too
 
@@ -10,6 +13,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 torch.set_num_threads(1)
+sys.modules["rfc3987_syntax"] = None  # jsonschema, which nbformat imports, would check IRIs with it: its grammars take seconds
 
 ORDER = ("long", "browser", "slow")
 """What is begun first. What is begun last should be short, as the other workers wait for it."""
@@ -33,6 +37,16 @@ class FilesTogether(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     return FilesTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: looking for garbage among it, then and in every test, takes seconds."""
+    gc.disable()
+    collected = yield
+    gc.freeze()
+    gc.enable()
+    return collected
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
