@@ -185,6 +185,7 @@ CALLS: dict[str, Call] = {
     "regard.analysis.passages.Passages.ranked": call(
         lambda **given: read().ranked(**given), by="mass", heads=lambda: {(0, 1): 1.0}
     ),
+    "regard.analysis.passages.Passages.listing": call(lambda **given: read().listing(**given), heads=lambda: {(0, 1): 1.0}),
     "regard.analysis.passages.Passages.contrast": call(lambda **given: read().contrast(**given), neutral=read),
     "regard.analysis.passages.Passages.agreement": call(
         lambda **given: read().agreement(**given),
@@ -231,6 +232,9 @@ CALLS: dict[str, Call] = {
     "regard.analysis.mixtures.Contacts.strongest": call(lambda **given: touching().strongest(**given), count=3, apart=2),
     "regard.analysis.mixtures.Contacts.precision": call(
         lambda **given: touching().precision(**given), truth=lambda: torch.eye(5) == 1, apart=2, top=3
+    ),
+    "regard.analysis.mixtures.Contacts.beside": call(
+        lambda **given: touching().beside(**given), truth=lambda: torch.eye(5) == 1
     ),
     "regard.analysis.mixtures.Contacts.figure": call(
         lambda **given: touching().figure(**given), truth=lambda: torch.eye(5), title="t", cmap="Greys", **PICTURE

@@ -59,13 +59,8 @@ def _passages(recording: Any, options: argparse.Namespace) -> Finding:
     if options.heads is None:
         return Finding(found, lambda: found.figure(theme=options.theme), lambda: _said(found.table()), lambda: str(found))
     heads = dict.fromkeys(_heads(options.heads), 1.0)
-    ranked = found.ranked(heads=heads)
-
-    def shown() -> str:
-        lines = [f"{line.name[:38]:<40}{line.tokens:>8,}{line.value:>8.2f}  {line.first} of {len(heads)}" for line in ranked]
-        return "\n".join([f"{'passage':<40}{'tokens':>8}{'lift':>8}  first in", *lines])
-
-    return Finding(found, lambda: found.figure(heads=heads, theme=options.theme), lambda: _said(found.table()), shown)
+    shown = found.listing(heads)  # before anything is drawn: a head may not be there
+    return Finding(found, lambda: found.figure(heads=heads, theme=options.theme), lambda: _said(found.table()), lambda: shown)
 
 
 def _cache(recording: Any, options: argparse.Namespace) -> Finding:

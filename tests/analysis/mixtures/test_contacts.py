@@ -7,7 +7,7 @@ import torch
 from transformers import EsmConfig, EsmModel
 
 import regard
-from regard.errors import DtypeError, OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError
 
 
 def protein_model(kernel):
@@ -81,6 +81,36 @@ def test_a_picture_has_the_structure_above_the_diagonal(proteins):
     assert shown[2, 9] == 1
     assert shown[2, 10] == 0
     assert shown[9, 2] == pytest.approx(float(found.map[0, 0, 9, 2]))
+
+
+def test_a_structure_beside_contacts_is_read_by_tiles(proteins):
+    """No square of probabilities is made: a long chain is read where it is looked at."""
+    recording, regression, _ = proteins
+    truth = torch.rand(15, 15, generator=torch.Generator().manual_seed(0)) > 0.7
+    found = regard.contacts(recording.sample(0), regression, residues=range(1, 16))
+    whole = found.map.dense()[0, 0]
+    want = torch.where(torch.ones(15, 15).triu(1) > 0, truth.float(), whole)
+    beside = found.beside(truth.double() * 8)  # any number above 0
+    torch.testing.assert_close(beside[0, 0], want)
+    torch.testing.assert_close(beside[0, 0, 3:9, 1:14], want[3:9, 1:14])
+    torch.testing.assert_close(beside.select(queries=[7, 2], keys=[9, 1, 4])[0, 0], want[[7, 2]][:, [9, 1, 4]])
+    size = 4_099
+    q = torch.randn(1, 1, size, 2, generator=torch.Generator().manual_seed(0))
+    long = regard.contacts(regard.AttentionMap(q, q), {(0, 0): 1.0}, residues=range(size))
+    line = torch.zeros(size, size, dtype=torch.bool)
+    tile = long.beside(line)[0, 0, 5:8, 3:12]
+    torch.testing.assert_close(tile.tril(2), long.map[0, 0, 5:8, 3:12].tril(2))
+    assert not bool(tile.triu(3).any())
+
+
+def test_a_structure_with_holes_is_refused(proteins):
+    recording, regression, _ = proteins
+    found = regard.contacts(recording.sample(0), regression, residues=range(1, 16))
+    truth = torch.zeros(15, 15)
+    truth[3, 4] = torch.nan
+    for ask in (found.precision, found.figure, found.beside):
+        with pytest.raises(ScoreError, match="truth: expected which residues touch, .* got NaN; say 0"):
+            ask(truth)
 
 
 def test_ends_that_are_known_are_cut_off(proteins):

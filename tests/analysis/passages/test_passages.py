@@ -180,6 +180,25 @@ def test_a_table_and_a_text():
     assert f"{found.ranked()[0].value:.2f}" in str(found)
 
 
+def test_passages_stand_beside_what_they_say():
+    """By names of their own, beside the running text, cut; a name that is the text stands alone."""
+    amap = maps(causal=True)
+    amap.queries = amap.keys = ["<s>", *(f"▁w{at}" for at in range(1, KEYS - 1)), "</s>"]
+    lines = regard.passages(amap, SPANS, answer=ANSWER).listing({(0, 1): 1.0, (0, 3): 2.0}).splitlines()
+    assert "means of 2 chosen heads" in lines[0]
+    said = {line.split()[0]: line.split("of 2")[-1].strip() for line in lines[2:]}
+    assert said["early"] == "w2 w3 w4 w5 w6"
+    assert said["gaps"] == "w31 … w40 w41"
+    assert said["long"].startswith("w11 w12")
+    assert said["long"].endswith("…")
+    assert len(said["long"]) <= 48
+    named = regard.passages(amap, ["w4 w5", "w20"], answer=ANSWER)
+    assert all(line.endswith("of 4") for line in str(named).splitlines()[2:4])
+    odd = regard.passages(amap, Spans(("a\nb\x1b[2J", "x"), ([0], [4])), answer=ANSWER)
+    assert str(odd).splitlines()[2].count("↵") + str(odd).splitlines()[3].count("↵") == 1
+    assert "\x1b" not in str(odd)
+
+
 @pytest.mark.parametrize("width", [None, 3.3])
 def test_all_of_a_picture_is_on_it(width):
     figure = regard.passages(maps(causal=True), SPANS, answer=ANSWER).figure(width=width)

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from regard.analysis.mixtures.mixture import Head, layers_of, maps_of_heads
 from regard.arguments import dense_tensor, number, several, whole_number
 from regard.axes.axis import Axis
-from regard.errors import DtypeError, OptionError, ShapeError, in_short
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.maps.indexing import as_choice
 from regard.maps.view import MapData, MapView
@@ -124,12 +124,25 @@ class Contacts:
             top: how many; as many as residues where not given.
         """
         size = self.map.shape[2]
-        if tuple(dense_tensor("truth", truth).shape) != (size, size):
-            raise ShapeError(f"truth: expected (residues, residues)=({size}, {size}), got {tuple(truth.shape)}")
+        known = touching(truth, size)
         found = self.strongest(size if top is None else whole_number("top", top, 1), apart=apart)
         if not found:
             raise OptionError(f"apart: expected less than the {size} residues, got {apart}; no pair is that far apart")
-        return sum(bool(truth[one.first, one.second]) for one in found) / len(found)
+        return sum(bool(known[one.first, one.second]) for one in found) / len(found)
+
+    def beside(self, truth: Tensor) -> AttentionMap:
+        """(1, 1, residues, residues), lazily: the model's probabilities up to the diagonal, above it a known structure, 1 or 0.
+
+        Of the structure a byte is kept for each pair, and nothing of the probabilities.
+
+        Args:
+            truth: (residues, residues), which touch: True, or a number above 0.
+
+        Raises:
+            ShapeError: a structure of another size; DtypeError, ScoreError: one that does not say which touch.
+        """
+        source = _Beside(self.map.view, touching(truth, self.map.shape[2]).to(self.map.device))
+        return AttentionMap.from_data(replace(self.map.to_data(), view=MapView.whole(source)))
 
     def table(self) -> Iterator[Sequence[object]]:
         """The strongest contacts as a table, for ``regard.save(found, "x.csv")``."""
@@ -168,15 +181,26 @@ class Contacts:
         """
         from regard.analysis.mixtures.figure import contacts_figure
 
-        shown = self.map.dense()[0, 0]
-        if truth is not None:
-            if tuple(dense_tensor("truth", truth).shape) != tuple(shown.shape):
-                raise ShapeError(f"truth: expected (residues, residues)={tuple(shown.shape)}, got {tuple(truth.shape)}")
-            shown = shown.tril() + truth.to(shown).triu(1)
+        shown = (self.map if truth is None else self.beside(truth)).dense()[0, 0]
         labels = self.map.queries.text or [str(at + 1) for at in range(len(shown))]
         said = "contacts" if truth is None else "contacts: the model's below the diagonal, the structure's above"
         looks: dict[str, Any] = {"cmap": cmap, "width": width, "font": font, "theme": theme, "ax": ax}
         return contacts_figure(shown, labels, title=said if title is None else title, **looks)
+
+
+def touching(truth: Tensor, size: int) -> Tensor:
+    """Which residues touch in a known structure, (residues, residues) of truth values.
+
+    Raises:
+        ShapeError: a structure of another size; DtypeError, ScoreError: one that does not say which touch.
+    """
+    if (given := dense_tensor("truth", truth).detach()).is_complex():
+        raise DtypeError(f"truth: expected which residues touch, True or a number above 0, got {in_short(truth)}")
+    if tuple(given.shape) != (size, size):
+        raise ShapeError(f"truth: expected (residues, residues)=({size}, {size}), got {tuple(given.shape)}")
+    if given.is_floating_point() and bool(given.isnan().any()):
+        raise ScoreError("truth: expected which residues touch, True or a number above 0, got NaN; say 0 where it is not known")
+    return given > 0
 
 
 def _regression(weights: Any, layers: Mapping[int, AttentionMap], bias: float) -> tuple[dict[Head, float], float]:
@@ -284,3 +308,45 @@ class _Corrected:
     def describe(self) -> str:
         """In a few words, what it shows."""
         return f"contacts from {len(self.heads)} heads"
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """Contacts up to the diagonal, a known structure above it, a tile at a time."""
+
+    view: MapView
+    known: Tensor  # (residues, residues), truth values
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(1, 1, residues, residues)."""
+        return self.view.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """As the contacts."""
+        return self.view.source.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """As the contacts."""
+        return self.view.source.device
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept."""
+        return self.view.source.nbytes + self.known.nbytes
+
+    def weights(self, batch: Positions, heads: Positions, queries: Positions, keys: Positions) -> Tensor:
+        """A tile, (batch, heads, queries, keys)."""
+        own = self.view.select(list(batch), list(heads), as_choice(queries), as_choice(keys)).weights()
+        rows, columns = (torch.tensor(list(one), device=self.device) for one in (queries, keys))
+        return torch.where(columns > rows[:, None], self.known[rows[:, None], columns].to(own), own)
+
+    def denominators(self, *_: Positions) -> Tensor:
+        """There are none: these are pairs."""
+        raise OptionError("logsumexp: expected a map of attention weights, got contacts, whose rows are no softmax")
+
+    def describe(self) -> str:
+        """In a few words, what it shows."""
+        return f"{self.view.source.describe()} beside a known structure"

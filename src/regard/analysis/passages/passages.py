@@ -15,17 +15,22 @@ from regard.analysis.passages.ranks import rank_correlation
 from regard.analysis.passages.sinks import SINK, sinks_of
 from regard.arguments import number, one_of, whole_number
 from regard.axes.axis import Axis
+from regard.axes.running_text import running_text
 from regard.axes.spans import Parts, Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.pictured import Pictured
 from regard.progress import bar
+from regard.tokens.texts import visible
 
 if TYPE_CHECKING:
     from regard.figures.figure_files import Axes, Figure
 
 STATISTICS = ("lift", "lift_without_sinks", "mass", "mass_without_sinks", "density")
 """What a passage may be ranked by."""
+
+LONGEST_NAME, LONGEST_TEXT = 38, 48
+"""Letters of a passage in a line."""
 
 
 class Ranked(NamedTuple):
@@ -150,20 +155,43 @@ class Passages(Pictured):
                     values = [float(getattr(self, statistic)[at, head, which]) for statistic in STATISTICS]
                     yield [layer, head, name, sizes[which], *values]
 
-    def __str__(self) -> str:
-        heads = int((~self.mass[..., 0].isnan()).sum())
-        mass = {line.name: line.value for line in self.ranked("mass")}
-        bare = {line.name: line.value for line in self.ranked("lift_without_sinks")}
+    def listing(self, heads: Mapping[Head, float] | None = None) -> str:
+        """The passages as they are printed, ranked by lift, each beside what it says where its name does not.
+
+        Args:
+            heads: as for ``ranked``.
+
+        Raises:
+            OptionError: as ``ranked``.
+        """
+        ranked = self.ranked(heads=heads)
+        mass = {line.name: line.value for line in self.ranked("mass", heads=heads)}
+        bare = {line.name: line.value for line in self.ranked("lift_without_sinks", heads=heads)}
+        values, counts = self._chosen("mass", heads)
+        who = f"all {len(values)} heads" if heads is None else f"{len(values)} chosen heads"
+        names = {name: _cut(visible(name), LONGEST_NAME) for name in self.spans.names}
+        wide = max(12, *map(len, names.values())) + 2
         lines = [
-            f"{len(self.rows)} rows of the answer, means of all {heads} heads; lift is 1 where attention is spread evenly",
-            f"{'passage':<40}{'tokens':>8}{'lift':>8}{'no sinks':>10}{'mass':>8}  first in",
+            f"{len(self.rows)} rows of the answer, means of {who}; lift is 1 where attention is spread evenly",
+            f"{'passage':<{wide}}{'tokens':>8}{'lift':>8}{'no sinks':>10}{'mass':>8}  first in",
         ]
-        for name, lift, first, tokens in self.ranked():
-            said = name if len(name) <= 38 else name[:37] + "…"
-            lines.append(f"{said:<40}{tokens:>8,}{lift:>8.2f}{bare[name]:>10.2f}{mass[name]:>8.3f}  {first} of {heads}")
-        rest = self.mass[..., -1]
-        lines.append(f"{'rest':<40}{len(self.spans.rest(self.keys)):>8,}{'':>18}{rest.nanmean().item():>8.3f}")
+        for name, lift, first, tokens in ranked:
+            numbers = f"{tokens:>8,}{lift:>8.2f}{bare[name]:>10.2f}{mass[name]:>8.3f}"
+            lines.append(f"{names[name]:<{wide}}{numbers}  {f'{first} of {len(values)}':<12}{self._says(name)}".rstrip())
+        rest = _means(values[:, -1:], counts)[0]
+        lines.append(f"{'rest':<{wide}}{len(self.spans.rest(self.keys)):>8,}{'':>18}{rest:>8.3f}")
         return "\n".join(lines)
+
+    def _says(self, name: str) -> str:
+        """The text of a passage, cut; nothing where it has none, or its name is that text."""
+        if self.text is None:
+            return ""
+        said = visible(running_text(self.text, self.spans.places[self.spans.names.index(name)]))
+        own = "".join(visible(name).split()).casefold()
+        return "" if "".join(said.split()).casefold() in own else _cut(said, LONGEST_TEXT)
+
+    def __str__(self) -> str:
+        return self.listing()
 
     __repr__ = __str__
 
@@ -319,6 +347,10 @@ def _even(part: AttentionMap, belongs: Tensor, sinks: Tensor) -> tuple[Tensor, T
         count = count - (seen[..., some] * sinks[:, None, some]) @ belongs[some]
         without += (count / count.sum(-1, keepdim=True).clamp(min=1)).sum(1)
     return with_sinks / part.shape[2], without / part.shape[2]
+
+
+def _cut(said: str, most: int) -> str:
+    return said if len(said) <= most else said[: most - 1].rstrip() + "…"
 
 
 def _widened(values: Tensor, heads: int) -> Tensor:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from regard.analysis.caching.cache import CacheReport
-from regard.analysis.mixtures.contacts import Contacts
+from regard.analysis.mixtures.contacts import Contacts, touching
 from regard.analysis.mixtures.word_times import WordTimes
 from regard.analysis.passages.passages import STATISTICS, Passages
-from regard.arguments import dense_tensor, number
+from regard.arguments import number
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 from regard.tokens.texts import visible
@@ -210,17 +210,10 @@ def _peaks(sound: Any) -> dict[str, Any]:
 
 
 def _add_contacts(made: Subject, found: Contacts, item: int, truth: Any) -> None:
-    size = found.map.shape[2]
-    known = None
+    known = None if truth is None else touching(truth, found.map.shape[2]).cpu()
     amap, meaning = found.map, "Each cell is how probable it is that two residues touch."
-    if truth is not None:
-        given = dense_tensor("truth", truth).detach().cpu()
-        if given.is_complex():
-            raise DtypeError(f"truth: expected which residues touch, True or a number above 0, got {in_short(truth)}")
-        known = given.double() > 0
-        if tuple(known.shape) != (size, size):
-            raise ShapeError(f"truth: expected (residues, residues)=({size}, {size}), got {tuple(known.shape)}")
-        amap = _map((found.map.dense()[0].tril().cpu() + known.triu(1).float()), "contacts")
+    if known is not None:
+        amap = found.beside(known)
         meaning = (
             "Below the diagonal how probable it is that two residues touch; above it those that touch in the known structure."
         )
