@@ -125,12 +125,18 @@ def picture(card: Card, folder: Path) -> str:
     paths = {theme: folder / f"{card.name}-{theme}.svg" for theme in ("light", "dark")}
     draw(card, paths)
     head = f", head {card.drawn}" if card.drawn else ""
-    images = (f"![Weights of {cell(card.title)}{head}]({path.name}#only-{theme}){{ .map }}" for theme, path in paths.items())
-    return "".join(images)
+    size = ".maps" if card.beside else ".map"
+    beside = f"; beside them {card.beside.title}" if card.beside else ""
+    said = f"Weights of {cell(card.title)}{head}{beside}"
+    return "".join(f"![{said}]({path.name}#only-{theme}){{ {size} }}" for theme, path in paths.items())
 
 
 def draw(card: Card, paths: dict[str, Path]) -> None:
-    """Writes the picture of a card in each theme."""
+    """Writes the picture of a card in each theme; of some it is two, beside each other."""
+    if card.beside is not None:
+        for theme, path in paths.items():
+            regard.save(card, path, theme=theme, title="weights", annotate=False)
+        return
     found = catalogue.picture(card)
     weights = found.weights[card.drawn]
     highest = float(weights.abs().max()) or 1.0

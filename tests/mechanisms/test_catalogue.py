@@ -1,6 +1,7 @@
 """What holds for every mechanism, whatever it computes: each card is run through the same battery."""
 
 import importlib
+import itertools
 import math
 from dataclasses import replace
 
@@ -305,6 +306,41 @@ def test_names_are_unique_and_found():
 def test_the_example_is_always_the_same():
     for one, other in zip(example(), example(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_no_two_cards_look_alike():
+    """By their weights, up to the largest, and by their second pictures, up to the largest of those."""
+
+    def look(card):
+        drawn = picture(card)
+        parts = [part[card.drawn] for part in (drawn.weights, drawn.beside) if part is not None]
+        hidden = None if drawn.seen is None else ~drawn.seen[card.drawn]
+        return [part / part.abs().max() for part in parts] + ([] if hidden is None else [hidden.double()])
+
+    looks = {card.name: look(card) for card in catalogue()}
+    for (one, its), (other, those) in itertools.combinations(looks.items(), 2):
+        if [part.shape for part in its] == [part.shape for part in those]:
+            apart = max(float((a - b).abs().max()) for a, b in zip(its, those, strict=True))
+            assert apart > 0.08, (one, other)
+
+
+def test_a_second_picture_has_a_row_for_each_query():
+    for card in catalogue():
+        drawn = picture(card)
+        assert (drawn.beside is None) == (card.beside is None)
+        assert drawn.beside is None or drawn.beside.shape[:2] == drawn.weights.shape[:2]
+
+
+def test_what_second_pictures_show():
+    query, key, value = example()
+    sinks, paged = picture(card_named("sinks")), picture(card_named("paged-cache"))
+    assert_close(sinks.beside[0, :, 0], 1 - sinks.weights[0].sum(-1))
+    assert_close(paged.beside.sum(-1), torch.ones(4, 16))  # the same weights, elsewhere
+    assert_close(paged.beside[..., 8:12], paged.weights[..., :4])  # page 2 is the first of the text
+    for name in ("quantised-cache", "ntk-aware"):
+        assert_close(picture(card_named(name)).beside.sum(-1), torch.zeros(4, 16), atol=1e-5, rtol=0)  # of rows that sum to 1
+    gated = card_named("gated")
+    assert_close(gated.apply(query, key, value).output[0], picture(gated).weights @ value[0] * picture(gated).beside)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,15 @@ Kept = tuple[Tensor, ...]
 Step = Callable[[Tensor, Tensor, Tensor, Kept], Tensor]
 
 
+class Beside(NamedTuple):
+    """A second picture of a card, whose weights alone look like those of another: what is not in the first."""
+
+    title: str
+    numbers: Callable[[Tensor, Tensor, Tensor], Tensor]  #: query, key and value to (heads, queries, columns)
+    columns: str = "keys"
+    unit: str = "difference of weights"
+
+
 def no_map(_query: Tensor, _key: Tensor) -> MapArguments | None:
     """The factors of a mechanism whose weights are no softmax over scores that a map can keep."""
     return None
@@ -88,6 +97,7 @@ class Card(Pictured):
         permutable: keys and values in another order give the same output.
         reconstructs: output = weights · values.
         drawn: the head that its picture shows: one in which it differs from its neighbours, where the first does not.
+        beside: what a second picture shows, where the weights look like those of another card.
         without_gradient: which of query and key training does not reach, because the weights ignore it, or none could be had.
     """
 
@@ -120,6 +130,7 @@ class Card(Pictured):
     permutable: bool = False
     reconstructs: bool = True
     drawn: int = 0
+    beside: Beside | None = None
     without_gradient: tuple[Asking, ...] = ()
 
     def __repr__(self) -> str:

@@ -93,18 +93,25 @@ def terms(words: str) -> list[Term]:
     return [term for term in GLOSSARY if asked in map(str.casefold, (term.name, *term.also))]
 
 
+LONGER = 1.6  # a key that comes again, in pictures of scores
+NOTHING_FITS = -3.0  # the scaled scores of a query that finds nothing
+
+
 class Picture(NamedTuple):
     """What is drawn of a card."""
 
     weights: Tensor  #: (heads, queries, keys)
     seen: Tensor | None  #: (heads, queries, keys), True where a key may have weight; None where all may
+    beside: Tensor | None  #: (heads, queries, columns), what the card's second picture shows; None where it has none
 
 
 def picture(one: Card) -> Picture:
     """A card's weights on the example that shows what its family is about.
 
     Patterns and caches are about who may look at whom. Their queries are a quarter as long, so that weight lies on all that is
-    seen and not on the one key that fits: what is hidden then stands out. Of other causal cards the future is hidden.
+    seen and not on the one key that fits: what is hidden then stands out. Of other causal cards the future is hidden. Scores
+    are about what makes a key fit: keys that come again are longer. Normalisers whose rows may sum to less than 1 are about
+    finding nothing: the second half of the queries does.
 
     Example:
         >>> picture(card("window")).seen[0].sum(-1)[:6]
@@ -115,14 +122,30 @@ def picture(one: Card) -> Picture:
     if not isinstance(one, Card):
         raise DtypeError(f"expected a mechanism's card, got {in_short(one)}; write card('window'), for example")
     query, key, value = example()
+    half = key.shape[2] // 2
     about_who = one.family in ("patterns", "caches")
+    if about_who:
+        query = query / 4
+    elif one.family == "scores":
+        key = torch.cat([key[:, :, :half], LONGER * key[:, :, half:]], dim=2)
+    elif one.family == "normalisers" and one.rows == "at most one":
+        query = torch.cat([query[:, :, :half], _fits_nothing(key[:, :, :half])], dim=2)
     with torch.no_grad():
-        weights = one.apply(query / 4 if about_who else query, key, value).weights[0]
+        weights = one.apply(query, key, value).weights[0]
+        beside = None if one.beside is None else one.beside.numbers(query, key, value)[0]
     if about_who or one.sparse:
-        return Picture(weights, weights != 0)
+        return Picture(weights, weights != 0, beside)
     if one.causal:
-        return Picture(weights, torch.ones_like(weights, dtype=torch.bool).tril(weights.shape[2] - weights.shape[1]))
-    return Picture(weights, None)
+        seen = torch.ones_like(weights, dtype=torch.bool).tril(weights.shape[2] - weights.shape[1])
+        return Picture(weights, seen, beside)
+    return Picture(weights, None, beside)
+
+
+def _fits_nothing(key: Tensor) -> Tensor:
+    """Queries (batch, heads, keys, dim) whose scaled scores are NOTHING_FITS with each of as many keys as dim."""
+    scores = torch.full_like(key[..., :1], NOTHING_FITS * key.shape[-1] ** 0.5)
+    query: Tensor = torch.linalg.solve(key, scores).mT
+    return query.expand_as(key)
 
 
 def _pickled(one: Card) -> Any:

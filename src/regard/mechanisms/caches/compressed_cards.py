@@ -7,13 +7,14 @@ from torch.nn.functional import pad
 from regard.mechanisms.caches.cache import decode
 from regard.mechanisms.caches.compressed import PagedCache, Pages, QuantizedCache
 from regard.mechanisms.caches.evicting import PromptCache
-from regard.mechanisms.card import KEYS_AND_VALUES, NOTHING, Card, Cost, Kept, Sizes, appended, one_sequence, pairs
+from regard.mechanisms.card import KEYS_AND_VALUES, NOTHING, Beside, Card, Cost, Kept, Sizes, appended, one_sequence, pairs
 from regard.mechanisms.softmax_attention import attention
 
 PROMPT, BUDGET, WINDOW, KERNEL = 8, 2, 2, 3
 BITS, GROUP = 2, 4
 CODES = 8 // BITS  # in a byte
 PAGE = 4
+MEMORY, TABLE = 6, (2, 0, 5, 3)  # pages of a memory in which others write, and those of the example's text
 
 
 def _snapkv(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,6 +80,20 @@ def _quantised_bytes(s: Sizes) -> int:
 def _paged(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     pages = Pages(PAGE, -(-key.shape[2] // PAGE))
     return decode(lambda: PagedCache(pages), query, key, value)[:2]
+
+
+def _beside_exact(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What rounding does to the weights."""
+    return _quantised(query, key, value)[1] - attention(query, key, value, causal=True)[1]
+
+
+def _where_keys_lie(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The weights in the order of memory: pages as another text left them free, and those of nobody between them."""
+    memory = query.new_zeros(*query.shape[:3], MEMORY * PAGE)
+    weights = _paged(query, key, value)[1].split(PAGE, dim=3)
+    for page, part in zip(TABLE, weights, strict=True):
+        memory[..., PAGE * page : PAGE * page + part.shape[3]] = part
+    return memory
 
 
 def _paged_step(query: Tensor, key: Tensor, value: Tensor, kept: Kept) -> Tensor:
@@ -166,6 +181,7 @@ COMPRESSED = (
         sparse=True,
         causal=True,
         reconstructs=False,
+        beside=Beside("minus the weights of exact keys", _beside_exact),
         also=("KIVI", "KV cache quantization", "2-bit cache"),
     ),
     Card(
@@ -193,6 +209,12 @@ COMPRESSED = (
         step_function=_paged_step,
         sparse=True,
         causal=True,
+        beside=Beside(
+            f"the same in memory, in pages {', '.join(map(str, TABLE))} of {MEMORY}",
+            _where_keys_lie,
+            "places",
+            "attention weight",
+        ),
         also=("PagedAttention", "vLLM", "paged KV cache", "prefix caching"),
     ),
 )

@@ -8,6 +8,7 @@ from regard.mechanisms.card import (
     FULL_PRODUCTS,
     KEYS_AND_VALUES,
     NOTHING,
+    Beside,
     Card,
     Cost,
     Kept,
@@ -34,6 +35,13 @@ def _sinks(query: Tensor, key: Tensor) -> MapArguments:
     return {"query": query, "key": key, "sinks": 2 * learned(query.shape[1], like=query)}
 
 
+def _taken_by_sinks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What no key gets, (batch, heads, queries, heads): of every head, beside each of them."""
+    weights = attention(value=value, **_sinks(query, key))[1]
+    taken = (1 - weights.sum(-1)).mT  # (batch, queries, heads)
+    return taken[:, None].expand(-1, query.shape[1], -1, -1)
+
+
 def _differential(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Layer 4 of a model: λ_init is 0.8 − 0.6·exp(−0.9)."""
     query1, key1, query2, key2 = (0.1 * learned(query.shape[-1] // 2, like=query, seed=seed) for seed in range(4))
@@ -47,12 +55,16 @@ def _talking_heads(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, T
 
 
 def _gated(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The gates come from the queries of all heads, side by side, which stand for the hidden states."""
+    return gated_attention(query, key, value, _gate(query, value))
+
+
+def _gate(query: Tensor, value: Tensor) -> Tensor:
+    """Gates (batch, heads, queries, value_dim). The queries of all heads, side by side, stand for the hidden states."""
     hidden = query.transpose(1, 2).flatten(2)  # (batch, queries, heads · dim)
     features = value.shape[1] * value.shape[3]
     gate = hidden @ learned(hidden.shape[2], features, like=query)  # (batch, queries, heads · value_dim)
-    gate = gate.unflatten(2, (value.shape[1], -1)).transpose(1, 2)  # (batch, heads, queries, value_dim)
-    return gated_attention(query, key, value, gate)
+    by_head: Tensor = gate.unflatten(2, (value.shape[1], -1)).transpose(1, 2)
+    return by_head
 
 
 def _forgetting(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,6 +130,7 @@ CARDS = (
         state=NOTHING,
         code="softmax_attention.attention",
         factors=_sinks,
+        beside=Beside("what each sink takes", _taken_by_sinks, "heads", "share of a row"),
         kept=keys_and_values,
         rows="at most one",
         permutable=True,
@@ -298,6 +311,7 @@ CARDS = (
         state=NOTHING,
         code="normalisers.gates.gated_attention",
         function=_gated,
+        beside=Beside("the gate of each feature", lambda q, _, v: torch.sigmoid(_gate(q, v)), "features", "share that is left"),
         kept=keys_and_values,
         permutable=True,
         reconstructs=False,

@@ -7,7 +7,18 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from regard.mechanisms.card import FULL_PRODUCTS, KEYS_AND_VALUES, NOTHING, Card, Kept, MapArguments, Step, appended, nothing
+from regard.mechanisms.card import (
+    FULL_PRODUCTS,
+    KEYS_AND_VALUES,
+    NOTHING,
+    Beside,
+    Card,
+    Kept,
+    MapArguments,
+    Step,
+    appended,
+    nothing,
+)
 from regard.mechanisms.positions.rotary import rotary_half, rotary_interleaved
 from regard.mechanisms.positions.rotary_places import axial_rotary, multimodal_rotary, partial_rotary
 from regard.mechanisms.positions.stretched_rotary import (
@@ -57,6 +68,12 @@ def _stretched(frequencies: Callable[[int, float], Tensor]) -> Callable[..., Ten
 _interpolated, _ntk = _stretched(interpolated_frequencies), _stretched(ntk_frequencies)
 _yarn = _stretched(partial(yarn_frequencies, trained=TRAINED))
 _SHARPER = yarn_temperature(FACTOR) ** 2
+
+
+def _beside_rotary(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What the larger base does to the weights of rotary positions."""
+    slower, plain = (attention(turn(query), turn(key), value)[1] for turn in (_ntk, rotary_half))
+    return slower - plain
 
 
 def _yarn_factors(query: Tensor, key: Tensor) -> MapArguments:
@@ -229,6 +246,7 @@ CARDS = (
         factors=_rotary(_ntk),
         kept=lambda _, key, value: (_ntk(key), value),
         step_function=_rotary_step(_ntk),
+        beside=Beside("minus the weights of rotary positions", _beside_rotary),
         also=("NTK", "NTK-aware scaling", "dynamic NTK", "base change", "context extension"),
     ),
     Card(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regard.figures.figure_files import figure_of
@@ -9,11 +10,16 @@ from regard.figures.heatmap import heatmap
 from regard.figures.matrices import checked_index
 from regard.figures.unseen import hide
 from regard.mechanisms.card import Card
-from regard.mechanisms.catalogue import picture
+from regard.mechanisms.catalogue import Picture, picture
+
+SIZE = (4.4, 4.0)  # inches, of one of two pictures
+ROOM = 8  # columns, what the labels and the colour bar of a picture take
 
 
 def mechanism_figure(card: Card, *, head: int | None = None, **options: Any) -> Figure:
     """The weights of one head; the largest has the last colour, and what no key of a row may have is grey.
+
+    A card with a second picture has it beside the first, unless ``ax`` gives room for one alone.
 
     Args:
         card: the mechanism.
@@ -24,7 +30,22 @@ def mechanism_figure(card: Card, *, head: int | None = None, **options: Any) -> 
     index = checked_index("head", card.drawn if head is None else head, len(found.weights))
     title = f"{card.title}, head {index}" if index else card.title
     named: dict[str, Any] = {"title": title, "scale": "max"}
-    ax = heatmap(found.weights[index], **named | options)
+    wanted = named | options
+    if found.beside is None or card.beside is None or "ax" in options:
+        return figure_of(_weights(found, index, wanted))
+    wide = [found.weights.shape[2] + ROOM, found.beside.shape[2] + ROOM]
+    figure = Figure(figsize=(SIZE[0] * sum(wide) / wide[0], SIZE[1]), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=wide)
+    _weights(found, index, wanted | {"ax": left})
+    sides = ("queries", card.beside.columns)
+    heatmap(found.beside[index], **wanted | {"ax": right, "title": card.beside.title, "sides": sides})
+    if len(figure.axes) > len((left, right)):  # colour bars
+        figure.axes[-1].set_ylabel(card.beside.unit)
+    return figure
+
+
+def _weights(found: Picture, head: int, wanted: dict[str, Any]) -> Axes:
+    ax = heatmap(found.weights[head], **wanted)
     if found.seen is not None:
-        hide(ax, found.seen[index].numpy(), options.get("theme", "light"))
-    return figure_of(ax)
+        hide(ax, found.seen[head].numpy(), wanted.get("theme", "light"))
+    return ax
