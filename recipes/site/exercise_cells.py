@@ -20,8 +20,8 @@ from regard.lessons import Exercise
 PLACES = {
     "1_introduction": {
         "scaling-see": ("scale", "softmax"),
-        "simple-attention-see": ("attention", "dropout"),
-        "masks-see": ("padding mask", "causal mask"),
+        "same-as-regard": ("attention", "dropout"),
+        "nothing-to-see-text": ("padding mask", "causal mask"),
         "links": ("entropy",),
     },
     "2_scores_masks_and_positions": {

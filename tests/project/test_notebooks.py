@@ -104,6 +104,22 @@ def test_the_end_of_each_notebook_promises_the_next():
         assert f"*{title}*" in texts_of_cells(path, "markdown")[-1], following.name
 
 
+@each_notebook
+def test_a_notebook_says_first_what_it_takes_and_what_it_gives(path):
+    first = " ".join(texts_of_cells(path, "markdown")[0].split())
+    assert re.search(r"\*\*You need\*\* .+ \*\*You will be able to\*\* .+ It takes .+, and runs", first)
+
+
+def test_a_text_that_ends_with_a_colon_is_followed_by_what_it_announces():
+    announced = [
+        cell
+        for stem, cells in PLACES.items()
+        for cell in nbformat.read(FOLDER / f"{stem}.ipynb", as_version=4).cells
+        if cell.id in cells and cell.source.endswith(":")
+    ]
+    assert [cell.id for cell in announced] == []
+
+
 def test_two_notebooks_show_every_family():
     of_them = ("2_scores_masks_and_positions.ipynb", "3_memory_and_speed.ipynb")
     source = "\n".join(text for name in of_them for text in texts_of_cells(FOLDER / name, "code"))
