@@ -20,9 +20,9 @@ CELLS = ("imports", "stories", "attention", "block-code", "model", "losses", "me
 """Of the notebook: what they define is used here."""
 
 
-def ran(names: tuple[str, ...] = CELLS) -> dict[str, Any]:
-    """What these cells define. A cell's last line, which only shows something, is left out."""
-    sources = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+def ran(names: tuple[str, ...] = CELLS, notebook: Path = NOTEBOOK) -> dict[str, Any]:
+    """What these cells of a notebook define. A cell's last line, which only shows something, is left out."""
+    sources = {cell.id: cell.source for cell in nbformat.read(notebook, as_version=4).cells}
     found: dict[str, Any] = {"at": []}
     for name in names:
         source = sources[name].removesuffix("strips(0)")

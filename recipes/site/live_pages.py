@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,18 +10,21 @@ from pathlib import Path
 import torch
 
 import regard
-from viewer_pictures import landscape, patches_map
+from exhibit_page import LEARNING
 
 ROOT = Path(__file__).resolve().parents[2]
 INDUCTION = ROOT / "notebooks" / "induction_model"
 LETTERS = "qmvhzkebt" * 3
+WRITER, VISION, PICTURE = (Path(__file__).parent / name for name in ("writer.safetensors", "vision.safetensors", "vision.png"))
+"""Written by recipes/model/keep_recordings.py."""
 SENTENCE = "The old man told us a story about his daughter."
 
 
 SHOWN = {
     "translation": "a translation, its words joined by curves",
     "letters": "letters that repeat, coloured by what an induction head looks at",
-    "landscape": "a landscape, and what one patch of it looks at",
+    "story": "a story, and where a small transformer that writes finds a last name",
+    "vision": "a picture, and what a vision transformer looks at to name the colour of a ring",
 }
 """Files by name, and what each shows."""
 
@@ -44,7 +48,6 @@ def put_frames(page: Path, names: Iterable[str] = SHOWN, live: str = "../assets/
 def write_files(folder: Path) -> None:
     """Writes the files, each a page of the viewer that needs nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
-    picture = landscape()
     regard.page(regard.translate(SENTENCE), folder / "translation.html", view="ribbon", query="raconté")
     layer, head = induction_head()
     regard.page(
@@ -57,13 +60,15 @@ def write_files(folder: Path) -> None:
         query=19,
         unit="tokens",
     )
+    layer, head = asking_head()
+    story = regard.load(WRITER)
     regard.page(
-        patches_map(picture),
-        folder / "landscape.html",
-        title="Patches by colour and by place",
-        image=picture,
-        grid=(28, 28),
-        query=134,
+        story, folder / "story.html", title="A story", view="text", map=layer, heads=head, query=len(story.self[0].queries) - 2
+    )
+    seen = regard.load(VISION)
+    title = "Which colour has the ring?"
+    regard.page(
+        seen, folder / "vision.html", title=title, view="image", image=PICTURE, grid=(5, 5), heads=sure_head(seen), query=0
     )
 
 
@@ -78,6 +83,17 @@ def letters() -> regard.Recording:
     with torch.no_grad(), regard.record(model, tokenizer=alphabet) as recording:
         model(alphabet(LETTERS))
     return recording
+
+
+def asking_head() -> tuple[int, int]:
+    """Layer and head of the writer that look, at a first name, for its last name."""
+    layer, head = json.loads(LEARNING.read_text(encoding="utf-8"))["heads"][1].split(".")
+    return int(layer), int(head)
+
+
+def sure_head(seen: regard.Recording) -> int:
+    """The head of the vision transformer's first layer whose weight from [CLS] is most on one patch."""
+    return int(seen.self[0][0, :, 0, 1:].amax(dim=-1).argmax())
 
 
 def induction_head() -> tuple[int, int]:

@@ -50,7 +50,13 @@ def test_the_pictures_are_there(browser, page_of_frames, width, tmp_path):
     # From files Chromium loads all frames at once; where there is a network, those that come into sight.
     page.route(f"{ADDRESS}**", lambda route: route.fulfill(path=page_of_frames / route.request.url.removeprefix(ADDRESS)))
     page.goto(f"{ADDRESS}course/look.html")
-    for name, shown in (("translation", ".ribbon-stage svg path"), ("letters", ".text-token"), ("landscape", ".image-stage")):
+    stages = {
+        "translation": ".ribbon-stage svg path",
+        "letters": ".text-token",
+        "story": ".text-token",
+        "vision": ".image-stage",
+    }
+    for name, shown in stages.items():
         frame = page.locator(f"iframe[src$='{name}.html']")
         if name != "translation":
             assert page.frame(url=re.compile(f"{name}.html")) is None  # far below, nothing is loaded
@@ -71,6 +77,17 @@ def test_a_page_without_a_place_is_told(tmp_path):
     (tmp_path / "page.md").write_text("# Look around\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"expected the line <!-- the viewer: translation --> in page\.md, got none"):
         live_pages.put_frames(tmp_path / "page.md")
+
+
+def test_what_is_kept_of_trained_models_shows_what_the_page_says():
+    story, seen = regard.load(live_pages.WRITER), regard.load(live_pages.VISION)
+    layer, head = live_pages.asking_head()
+    words = list(story.self[layer].keys)
+    asked = len(words) - 2
+    found = int(story.self[layer][0, head, asked].argmax())
+    assert words[asked] == words[found - 1] == "ada"  # it looks at what followed the first time
+    assert [len(amap.queries) for amap in seen.self] == [26, 26]
+    assert float(seen.self[0][0, live_pages.sure_head(seen), 0].max()) > 0.5
 
 
 def test_the_small_transformer_looks_at_what_followed_the_same_letter():
