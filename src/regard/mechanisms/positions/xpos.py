@@ -59,7 +59,7 @@ def xpos(
         part: "query" or "key": which of the two x is.
         start: position of the first row.
         base: as in `sinusoids`.
-        span: after how many positions ζ is left; their B.
+        span: after how many positions ζ is left; scale_base in the authors' code.
         decays: ζ, (dim/2,), above 0 and at most 1; `xpos_decays` if None.
 
     Returns:
