@@ -159,8 +159,8 @@ COMPRESSED = (
         latex=r"\tilde{x} = m + s \cdot \operatorname{round}\!\left(\frac{x - m}{s}\right),\quad"
         r" m = \min x,\ s = \frac{\max x - m}{2^b - 1}",
         symbols="our least and step are mn and scale in the authors' code, whose groups are of 32 tokens",
-        leaves_out="tokens that stay exact beyond the group that is being filled, their residual; and that a token's values have "
-        "a range for each group of channels",
+        leaves_out="tokens that stay exact beyond the group that is being filled, their residual; and that a token's values "
+        "have a range for each group of channels",
         paper="Liu et al. 2024, KIVI: A Tuning-Free Asymmetric 2bit Quantization for KV Cache, arXiv:2402.02750",
         year=2024,
         change="Keys have channels that are large for all tokens, so each channel has a range of its own; of values each token "

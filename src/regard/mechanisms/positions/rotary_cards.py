@@ -181,8 +181,8 @@ CARDS = (
         formula="score_ij = Σ_c ζ_c^((i−j)/span) · (R_i q_i)_c · (R_j k_j)_c / √dim for j ≤ i, with ζ_c = (2c/dim + 0.4) / 1.4",
         latex=r"s_{ij} = \frac{1}{\sqrt{d}} \operatorname{Re} \sum_{c} \zeta_c^{(i-j)/B} e^{\mathrm{i} (i-j) \omega_c}"
         r" q_{ic} \bar{k}_{jc},\quad \zeta_c = \frac{2c/d + 0.4}{1.4},\quad j \le i",
-        symbols=f"our span is B in the formula and scale_base in the authors' code, 512 there and {SPAN} here; pairs of channels are "
-        "complex numbers in the formula",
+        symbols=f"our span is B in the formula and scale_base in the authors' code, 512 there and {SPAN} here; pairs of "
+        "channels are complex numbers in the formula",
         paper="Sun et al. 2022, A Length-Extrapolatable Transformer, arXiv:2212.10554",
         year=2022,
         change="Each pair of channels fades with distance, the fast ones first, where rotary scores swing on for ever.",
