@@ -59,13 +59,19 @@ def test_cache(capsys):
 def test_times(capsys):
     found = regard.word_times(regard.load("said.safetensors"), [(0, 1), (0, 0)], prompt=0, seconds=0.02)
     rows = said(capsys, "times", "said.safetensors", "--heads", "0.1", "0.0", "--prompt", "0", "--seconds", "0.02")
-    assert [(row["start"], row["stop"]) for row in rows] == [(one.start, one.stop) for one in found.tokens]
+    assert [(row["start"], row["stop"]) for row in rows] == [(one.start, one.stop) for one in found.words]
 
 
-def test_contacts(capsys):
+def test_contacts(capsys, folder):
     found = regard.contacts(regard.load("rec.safetensors"), {(0, 0): 1.5, (0, 1): -1.0}, 0.5)
     rows = said(capsys, "contacts", "rec.safetensors", "--weights", "weights.json", "--apart", "2", "--top", "3")
     assert [(*row["residues"], row["probability"]) for row in rows] == [tuple(one) for one in found.strongest(3, apart=2)]
+    words = ["contacts", "rec.safetensors", "--weights", "weights.json", "--apart", "2", "--top", "3", "--save", "top.csv"]
+    assert main(words) == 0
+    assert "counted from 0" in (shown := capsys.readouterr().out.splitlines())[0]
+    assert all(name in shown[1] for name in (found.map.queries[at] for at in rows[0]["residues"]))
+    table = list(csv.reader((folder / "top.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(int(one), int(other)) for one, other, _ in table[1:]] == [tuple(row["residues"]) for row in rows]
 
 
 def test_pictures_and_tables_are_saved(capsys, folder):
@@ -86,6 +92,8 @@ def test_pictures_and_tables_are_saved(capsys, folder):
         (["passages", "rec.safetensors", "--sentences", "--answer", "it", "--kind", "cross"], "see regard info"),
         (["passages", "rec.safetensors", "--passages-file", "junk", "--answer", "it"], "expected JSON in UTF-8"),
         (["passages", "rec.safetensors", "--passages-file", "gone", "--answer", "it"], "gone"),
+        (["passages", "rec.safetensors", "--passages", "sat", "sat", "--answer", "it"], "expected each once, got 'sat' twice"),
+        (["passages", "rec.safetensors", "--passages", "sat", "--answer", "it", "--save", "no/x.csv"], "there is no folder"),
         (["cache", "rec.safetensors", "--prompt", "3", "--budgets", "1.5"], "whole numbers of keys"),
         (["cache", "rec.safetensors", "--prompt", "5"], "some rows have to come after it"),
         (["contacts", "rec.safetensors", "--weights", "tries.json"], "a JSON object of numbers"),

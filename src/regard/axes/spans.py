@@ -250,8 +250,7 @@ class Spans(Sequence[str]):
     def steps(cls, steps: Sequence[int], parts: Mapping[str, tuple[int, int]] | None = None) -> "Spans":
         """Groups of steps by name, (begin, end), the end not among them: of the passes of a model that makes a picture.
 
-        A step is no position of a map: each has maps of its own. So these are spans of the steps themselves, and
-        ``regard.pixels(…).by(spans)`` or ``regard.analysis.pictures.step_means`` are the means over each.
+        A step is no position of a map, as each has its own. ``regard.pixels(…).by(spans)`` is the mean over each group.
 
         Args:
             steps: passes, counted from 0, that were kept: ``found.steps``, or ``range(recording.passes)``.
@@ -263,8 +262,6 @@ class Spans(Sequence[str]):
         Example:
             >>> Spans.steps(range(0, 50, 10), {"first": (0, 25), "last": (40, 50)}).places
             ((0, 10, 20), (40,))
-            >>> Spans.steps(range(6)).places
-            ((0, 1), (2, 3), (4, 5))
         """
         known = sorted({whole_number("steps", one, 0) for one in several("steps", steps, "steps, counted from 0")})
         if parts is None:
@@ -289,7 +286,10 @@ class Spans(Sequence[str]):
     @classmethod
     def _of_characters(cls, whole: str, owners: Sequence[tuple[int, ...]], parts: Parts) -> "Spans":
         if not isinstance(parts, Mapping):
-            parts = {text("parts", one): one for one in several("parts", parts, "parts of the text")}
+            named = [text("parts", one) for one in several("parts", parts, "parts of the text")]
+            if again := [one for at, one in enumerate(named) if one in named[:at]]:
+                raise OptionError(f"parts: expected each once, got {in_short(again[0])} twice; leave one out")
+            parts = dict(zip(named, named, strict=True))
         searched = _Searched(whole)
         places = []
         for part in parts.values():

@@ -41,8 +41,8 @@ def add_findings(commands: "Commands[argparse.ArgumentParser]") -> None:
     times = _command(
         commands,
         "times",
-        "when each token was said",
-        "Show when each token of a speech model was said, as Whisper's token times are found.",
+        "when each word was said",
+        "Show when each word was said to a speech model, as Whisper's token times are found; tokens where no words are known.",
     )
     _add_heads(times, required=True, other="as the model's alignment_heads")
     times.add_argument("--prompt", type=int, metavar="N", help="tokens before the first that was said")
@@ -105,7 +105,7 @@ def _of_maps(commands: "Commands[argparse.ArgumentParser]", name: str, text: str
 def _command(commands: "Commands[argparse.ArgumentParser]", name: str, text: str, description: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=description)
     parser.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     parser.add_argument(
         "--save", nargs="+", action="extend", type=Path, default=[], metavar="FILE", help="draw it, .png, .svg, .pdf; or .csv"
     )

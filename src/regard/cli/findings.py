@@ -5,14 +5,15 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import regard
 from regard.cli.reports import print_json
 from regard.errors import FileFormatError, OptionError
-from regard.figures.formats import checked_paths
+from regard.figures.formats import FORMATS, checked_paths
 from regard.files import text_in
 
 Head = tuple[int, int]
@@ -25,21 +26,22 @@ class Finding(NamedTuple):
     draw: Callable[[], Any]
     said: Callable[[], Any]  #: for JSON
     shown: Callable[[], str]
+    table: Mapping[str, Any] = MappingProxyType({})  #: what ``found.table`` is asked for
 
 
 def run(options: argparse.Namespace) -> int:
     """Read a file, show what is found, and draw it."""
     tables = [path for path in options.save if path.suffix.lower() == ".csv"]
     drawn = [path for path in options.save if path not in tables]
-    if drawn:
-        checked_paths(drawn)  # before the maps are read, which may take a while
+    if options.save:
+        checked_paths(options.save, (*FORMATS, ".csv"))  # before the maps are read, which may take a while
     finding = FINDINGS[options.finding](regard.load(options.file), options)
     if options.json:
         print_json(finding.said())
     else:
         print(finding.shown(), flush=True)
     saved = [*regard.save(finding.draw(), *drawn)] if drawn else []
-    saved += [*regard.save(finding.found, *tables)] if tables else []
+    saved += [*regard.save(finding.found, *tables, **finding.table)] if tables else []
     if saved:
         print(f"saved: {', '.join(map(str, saved))}", file=sys.stderr)
     return 0
@@ -75,8 +77,7 @@ def _times(recording: Any, options: argparse.Namespace) -> Finding:
     found = regard.word_times(
         recording, _heads(options.heads), prompt=options.prompt, frames=options.frames, seconds=options.seconds
     )
-    said = [{"text": one.text, "start": one.start, "stop": one.stop} for one in found.tokens]
-    return Finding(found, lambda: found.figure(theme=options.theme), lambda: said, lambda: str(found))
+    return Finding(found, lambda: found.figure(theme=options.theme), lambda: _said(found.table()), lambda: str(found))
 
 
 def _contacts(recording: Any, options: argparse.Namespace) -> Finding:
@@ -85,10 +86,19 @@ def _contacts(recording: Any, options: argparse.Namespace) -> Finding:
         raise OptionError('--weights: expected a JSON object of numbers, {"0.3": 1.2, "bias": -3.0}, got something else')
     bias = given.pop("bias", 0.0)
     found = regard.contacts(recording, dict(zip(_heads(given), given.values(), strict=True)), bias)
+    asked = {"count": options.top, "apart": options.apart}
     strongest = found.strongest(options.top, apart=options.apart)
     said = [{"residues": [one.first, one.second], "probability": one.probability} for one in strongest]
-    lines = [f"{one.first:>6}{one.second:>6}{one.probability:>8.3f}" for one in strongest]
-    return Finding(found, lambda: found.figure(theme=options.theme), lambda: said, lambda: "\n".join(lines))
+    names = found.map.queries.text
+
+    def shown() -> str:
+        lines = [f"{len(strongest)} strongest contacts of {found.map.shape[2]:,} residues, counted from 0"]
+        for first, second, probability in strongest:
+            pair = ("", "") if names is None else (names[first], names[second])
+            lines.append(f"{first:>6} {pair[0]:<4}{second:>6} {pair[1]:<4}{probability:>8.3f}")
+        return "\n".join(lines)
+
+    return Finding(found, lambda: found.figure(theme=options.theme), lambda: said, shown, asked)
 
 
 FINDINGS: dict[str, Callable[[Any, argparse.Namespace], Finding]] = {

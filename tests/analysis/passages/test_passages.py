@@ -180,6 +180,16 @@ def test_a_table_and_a_text():
     assert f"{found.ranked()[0].value:.2f}" in str(found)
 
 
+def test_what_no_head_may_see_is_first_in_none():
+    amap = maps(causal=True)
+    found = regard.passages(amap, Spans(("later",), ([58],)), answer=[20])
+    [line] = found.ranked()
+    assert math.isnan(line.value)
+    assert line.first == 0
+    assert "0 of 4" in str(found)
+    assert str(found).startswith("1 row of the answer")
+
+
 def test_passages_stand_beside_what_they_say():
     """By names of their own, beside the running text, cut; a name that is the text stands alone."""
     amap = maps(causal=True)

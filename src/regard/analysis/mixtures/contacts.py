@@ -144,10 +144,10 @@ class Contacts:
         source = _Beside(self.map.view, touching(truth, self.map.shape[2]).to(self.map.device))
         return AttentionMap.from_data(replace(self.map.to_data(), view=MapView.whole(source)))
 
-    def table(self) -> Iterator[Sequence[object]]:
-        """The strongest contacts as a table, for ``regard.save(found, "x.csv")``."""
+    def table(self, count: int | None = None, *, apart: int = 6) -> Iterator[Sequence[object]]:
+        """The strongest contacts as a table, for ``regard.save(found, "x.csv", count=20)``; arguments as for ``strongest``."""
         yield ["first", "second", "probability"]
-        yield from self.strongest()
+        yield from self.strongest(count, apart=apart)
 
     def figure(
         self,

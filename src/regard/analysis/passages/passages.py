@@ -95,7 +95,8 @@ class Passages(Pictured):
         """
         values, counts = self._chosen(by, heads)
         of_heads = values[:, : len(self.spans)]
-        firsts = of_heads.nan_to_num(nan=-1).argmax(1).bincount(minlength=len(self.spans)).tolist()
+        seeing = of_heads[~of_heads.isnan().all(1)]  # a head that may see none of them ranks none first
+        firsts = seeing.nan_to_num(nan=-1).argmax(1).bincount(minlength=len(self.spans)).tolist()
         lines = [
             Ranked(name, mean, first, len(places))
             for name, mean, first, places in zip(
@@ -169,10 +170,11 @@ class Passages(Pictured):
         bare = {line.name: line.value for line in self.ranked("lift_without_sinks", heads=heads)}
         values, counts = self._chosen("mass", heads)
         who = f"all {len(values)} heads" if heads is None else f"{len(values)} chosen heads"
+        rows = "1 row" if len(self.rows) == 1 else f"{len(self.rows)} rows"
         names = {name: _cut(visible(name), LONGEST_NAME) for name in self.spans.names}
         wide = max(12, *map(len, names.values())) + 2
         lines = [
-            f"{len(self.rows)} rows of the answer, means of {who}; lift is 1 where attention is spread evenly",
+            f"{rows} of the answer, means of {who}; lift is 1 where attention is spread evenly",
             f"{'passage':<{wide}}{'tokens':>8}{'lift':>8}{'no sinks':>10}{'mass':>8}  first in",
         ]
         for name, lift, first, tokens in ranked:

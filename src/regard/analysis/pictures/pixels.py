@@ -14,7 +14,9 @@ from regard.arguments import several, text, whole_number
 from regard.axes.spans import Spans
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
+from regard.maps.indexing import as_choice
 from regard.pictured import Pictured
+from regard.positions import positions_of
 from regard.progress import bar
 
 if TYPE_CHECKING:
@@ -245,7 +247,7 @@ def _of_map(
         raise OptionError(f"words: expected positions from 0 to {len(texts) - 1}, those of the prompt, got {last}")
     grid = _grid(len(sides.picture), finest) if sides.grid is None else sides.grid
     columns = sorted({at for places in words.values() for at in places})
-    part = amap.select(queries=list(sides.picture), keys=[texts[at] for at in columns])
+    part = amap.select(queries=as_choice(positions_of(sides.picture)), keys=[texts[at] for at in columns])
     weights = torch.stack([part.select(heads=head).dense()[0, 0] for head in range(part.shape[1])]).float()
     laid = interpolate(weights.mT.unflatten(-1, grid), shape, mode="bicubic").clamp(min=0)  # (heads, tokens, down, across)
     return torch.stack([laid[:, [columns.index(at) for at in places]].mean(1) for places in words.values()], 1)
