@@ -87,6 +87,8 @@ class Picture:
         views = tuple(several("views", self.views, "views"))
         if not views or not all(isinstance(one, View) for one in views):
             raise DtypeError(f"views: expected at least one View, got {in_short(self.views)}")
+        if sum(len(view.positions) for view in views) != len({at for view in views for at in view.positions}):
+            raise OptionError("views: expected positions of one view each, got one in several")
         ends = tuple(whole_number("ends", at, 0) for at in several("ends", self.ends, "whole numbers"))
         object.__setattr__(self, "views", views)
         object.__setattr__(self, "ends", ends)

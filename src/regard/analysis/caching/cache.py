@@ -221,7 +221,7 @@ def _of_layer(
         keep = torch.cat([*kept, torch.ones(total, 1)], 1).to(later.device, later.dtype)
         found = (later @ keep)[0].double()  # (group, rows, policies · budgets, and all keys)
         left, mass, keep = found[..., :-1], found[..., -1:], keep[:, :-1]
-        share = left / mass.clamp(min=torch.finfo(mass.dtype).tiny)
+        share = torch.where(mass > 0, left / mass, 1)  # a row that sees nothing loses nothing
         retained[:, mine] = share.mean(1).unflatten(1, (len(counts), -1)).transpose(0, 1).cpu()
         if value is not None and change is not None:
             ours = _value(later, value)  # (keys, dim)

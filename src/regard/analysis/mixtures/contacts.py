@@ -230,6 +230,8 @@ def _residues(amap: AttentionMap, given: Sequence[int] | None) -> Positions:
         places = [whole_number("residues", one, -size, size - 1) % size for one in chosen]
         if not places:
             raise OptionError("residues: expected at least one position, got none")
+        if places != sorted(set(places)):
+            raise OptionError(f"residues: expected positions along the chain, each once, got {in_short(chosen)}; sort them")
         return positions_of(places)
     line = amap.queries.line
     if line.spelled is None and line.special is None:

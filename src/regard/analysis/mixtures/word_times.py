@@ -138,7 +138,7 @@ def word_times(
         raise OptionError(f"median: expected an odd number of frames, got {median}")
     texts, start = _tokens(first, prompt)
     count = first.shape[3] if frames is None else whole_number("frames", frames, 1, first.shape[3])
-    step = _seconds(first) if seconds is None else number("seconds", seconds, least=0)
+    step = _seconds(first) if seconds is None else number("seconds", seconds, above=0, advice="for Whisper 0.02")
     weights = torch.stack([amap[0, 0, start:, :count].double() for amap, _ in chosen])  # (heads, tokens, frames)
     found = _smoothed(_standardised(weights), median).mean(0)
     rows, columns = warping_path(-found.cpu().numpy())

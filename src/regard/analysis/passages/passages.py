@@ -60,6 +60,7 @@ class Passages(Pictured):
         lift_without_sinks: lift, with sinks counted neither as seen nor as mass.
         density: mass / #S.
         sinks: whether a key is a sink of a head, (layers, heads, keys).
+        sizes: #S of each passage and of the rest: padding is in none.
         text: the keys, with what is known of them; None where they have no texts.
     """
 
@@ -73,6 +74,7 @@ class Passages(Pictured):
     lift_without_sinks: Tensor
     density: Tensor
     sinks: Tensor
+    sizes: tuple[int, ...]
     text: Axis | None = None
 
     def ranked(self, by: str = "lift", *, heads: Mapping[Head, float] | None = None) -> list[Ranked]:
@@ -98,10 +100,8 @@ class Passages(Pictured):
         seeing = of_heads[~of_heads.isnan().all(1)]  # a head that may see none of them ranks none first
         firsts = seeing.nan_to_num(nan=-1).argmax(1).bincount(minlength=len(self.spans)).tolist()
         lines = [
-            Ranked(name, mean, first, len(places))
-            for name, mean, first, places in zip(
-                self.spans.names, _means(of_heads, counts), firsts, self.spans.places, strict=True
-            )
+            Ranked(name, mean, first, size)
+            for name, mean, first, size in zip(self.spans.names, _means(of_heads, counts), firsts, self.sizes[:-1], strict=True)
         ]
         return sorted(lines, key=lambda line: (math.isnan(line.value), -line.value))
 
@@ -147,14 +147,13 @@ class Passages(Pictured):
     def table(self) -> Iterator[Sequence[object]]:
         """A line for each head and passage, for ``regard.save(found, "x.csv")``."""
         yield ["layer", "head", "passage", "tokens", *STATISTICS]
-        sizes = [*map(len, self.spans.places), len(self.spans.rest(self.keys))]
         for at, layer in enumerate(self.layers):
             for head in range(self.mass.shape[1]):
                 if math.isnan(self.mass[at, head, 0].item()):
                     continue
                 for which, name in enumerate([*self.spans.names, "rest"]):
                     values = [float(getattr(self, statistic)[at, head, which]) for statistic in STATISTICS]
-                    yield [layer, head, name, sizes[which], *values]
+                    yield [layer, head, name, self.sizes[which], *values]
 
     def listing(self, heads: Mapping[Head, float] | None = None) -> str:
         """The passages as they are printed, ranked by lift, each beside what it says where its name does not.
@@ -181,7 +180,7 @@ class Passages(Pictured):
             numbers = f"{tokens:>8,}{lift:>8.2f}{bare[name]:>10.2f}{mass[name]:>8.3f}"
             lines.append(f"{names[name]:<{wide}}{numbers}  {f'{first} of {len(values)}':<12}{self._says(name)}".rstrip())
         rest = _means(values[:, -1:], counts)[0]
-        lines.append(f"{'rest':<{wide}}{len(self.spans.rest(self.keys)):>8,}{'':>18}{rest:>8.3f}")
+        lines.append(f"{'rest':<{wide}}{self.sizes[-1]:>8,}{'':>18}{rest:>8.3f}")
         return "\n".join(lines)
 
     def _says(self, name: str) -> str:
@@ -311,10 +310,12 @@ def passages(
     found = [_of_layer(layers[layer], spans, rows, sink) for layer in order]
     heads = max(one[0].shape[0] for one in found)
     mass, lift, bare, bare_lift, sinks = (torch.stack([_widened(one[at], heads) for one in found]) for at in range(5))
-    counted = torch.tensor([*map(len, spans.places), len(spans.rest(size))], dtype=torch.float64)
+    present = first.keys.present
+    sizes = tuple(sum(present[at] for at in places) for places in [*spans.places, spans.rest(size)])
+    density = mass / torch.tensor(sizes, dtype=torch.float64)
     names = tuple(sorted(layers))
     text = first.keys if first.keys.text is not None else None
-    return Passages(spans, names, rows, size, mass, lift, bare, bare_lift, mass / counted, sinks.nan_to_num() > 0, text)
+    return Passages(spans, names, rows, size, mass, lift, bare, bare_lift, density, sinks.nan_to_num() > 0, sizes, text)
 
 
 def _of_layer(amap: AttentionMap, spans: Spans, rows: tuple[int, ...], sink: float) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from regard.arguments import float_tensor, one_of, several, text, whole_number
 from regard.axes.axis import Axis
 from regard.axes.pictures import Picture, check_placeholders, pictures_of
-from regard.errors import DtypeError, OptionError, ShapeError, in_short
+from regard.errors import DtypeError, OptionError, ScoreError, ShapeError, in_short
 from regard.maps.attention_map import AttentionMap
 
 if TYPE_CHECKING:
@@ -113,8 +113,11 @@ def _of_map(amap: AttentionMap, query: int | None, head: int | str | None) -> Te
 
 def _scores(name: str, values: Tensor) -> Tensor:
     made = float_tensor("shown", values).detach().double().cpu().squeeze()
-    if made.ndim != 1 or not bool(torch.isfinite(made).all()):
-        raise ShapeError(f"shown: expected finite scores (positions,), got {tuple(values.shape)} of {name!r}")
+    of = f" of {name!r}" if name else ""
+    if made.ndim != 1:
+        raise ShapeError(f"shown: expected scores (positions,), got {tuple(values.shape)}{of}; take one sequence")
+    if not bool(torch.isfinite(made).all()):
+        raise ScoreError(f"shown: expected finite scores, got NaN or infinite ones{of}; look for what made them")
     return made
 
 

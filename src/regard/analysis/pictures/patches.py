@@ -1,6 +1,7 @@
 """Where in its pictures a model looked while it wrote each word."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -129,6 +130,8 @@ class Patches(Pictured):
     def strongest(self, count: int = 5, *, sinks: bool = False) -> list[tuple[str, int, int, int, float]]:
         """The cells that each word looked at most: (word, picture, row, column, weight), sinks left out unless asked for.
 
+        A cell that a word did not look at is not among them.
+
         Raises:
             OptionError: no such count.
         """
@@ -141,7 +144,7 @@ class Patches(Pictured):
                 values, places = heat.flatten().topk(min(count, heat.numel()))
                 across = heat.shape[1]
                 pairs = zip(values.tolist(), places.tolist(), strict=True)
-                cells += [(value, which, place // across, place % across) for value, place in pairs]
+                cells += [(value, which, place // across, place % across) for value, place in pairs if value > 0]
             best = sorted(cells, reverse=True)[:count]
             found += [(word, which, row, column, value) for value, which, row, column in best]
         return found
@@ -176,10 +179,10 @@ class Patches(Pictured):
             f"{'word':<16}" + "".join(f"{one[:15]:>16}" for one in names),
         ]
         lines[-1] += f"{'text':>8}{'sinks':>8}  looks at"
-        best = self.strongest(1)
-        for one, (_, which, row, column, _) in zip(self.share(), best, strict=True):
+        best = {word: f"{which}: {row},{column}" for word, which, row, column, _ in self.strongest(1)}
+        for one in self.share():
             shares = "".join(f"{share:>16.3f}" for share in one.pictures)
-            lines.append(f"{one.word[:15]:<16}{shares}{one.text:>8.3f}{one.sinks:>8.3f}  {which}: {row},{column}")
+            lines.append(f"{one.word[:15]:<16}{shares}{one.text:>8.3f}{one.sinks:>8.3f}  {best.get(one.word, 'none')}")
         if found := self.named_sinks():
             said = ", ".join(f"{one.picture}: {one.row},{one.column} ({one.heads})" for one in found[:6])
             lines.append(f"{len(found)} patches are sinks (picture: row,column, heads): {said}{' …' if found[6:] else ''}")
@@ -372,6 +375,10 @@ def _checked(pictures: Any, keys: Axis, size: int) -> tuple[Picture, ...]:
         raise DtypeError(f"pictures: expected what regard.pictures(inputs, config) gives, got {in_short(pictures)}")
     if (last := max(at for one in made for at in one.positions)) >= size:
         raise ShapeError(f"pictures: expected positions from 0 to {size - 1}, the map's, got {last}")
+    if shared := [at for at, times in Counter(at for one in made for at in one.positions).items() if times > 1]:
+        raise OptionError(
+            f"pictures: expected positions of one picture each, got {shared[0]} in several; count what comes before"
+        )
     check_placeholders(made, keys)
     return made
 

@@ -283,13 +283,18 @@ def _grid(count: int, shape: tuple[int, int]) -> tuple[int, int]:
     return down, across
 
 
+def _positions(given: Any) -> tuple[int, ...]:
+    asked = several("words", given, "positions of tokens")
+    return tuple(whole_number("words", at, 0, advice="positions of tokens in the prompt") for at in asked)
+
+
 def _words(words: Any) -> dict[str, tuple[int, ...]]:
     spans = words
     if not isinstance(spans, Spans):
         if not isinstance(words, Mapping) or not words:
             raise DtypeError(f"words: expected positions of each word's tokens by name, or Spans, got {in_short(words)}")
         names = [text("words", name, advice="name each word") for name in words]
-        spans = Spans(tuple(names), tuple(tuple(several("words", at, "positions of tokens")) for at in words.values()))
+        spans = Spans(tuple(names), tuple(map(_positions, words.values())))
     if not len(spans):
         raise OptionError("words: expected at least one, got none")
     return dict(zip(spans.names, spans.places, strict=True))

@@ -120,12 +120,12 @@ def _add_passages(made: Subject, found: Passages, item: int, effects: Any, opene
             {
                 "name": name,
                 "runs": _runs(places),
-                "tokens": len(places),
+                "tokens": found.sizes[at],
                 "first": [lines[statistic][found.spans.names[at]] for statistic in STATISTICS],
             }
             for at, (name, places) in enumerate(zip(names, found.spans.places, strict=True))
         ],
-        "rest": len(found.spans.rest(found.keys)),
+        "rest": found.sizes[-1],
         "statistics": list(STATISTICS),
         "rows": len(found.rows),
         "heads": int(there.sum()),
@@ -198,8 +198,11 @@ def _peaks(sound: Any) -> dict[str, Any]:
         samples = np.asarray(sound[0], dtype=np.float32)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DtypeError(f"sound: expected samples, numbers one after the other, got {in_short(sound[0])}") from error
-    if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
-        raise ShapeError(f"sound: expected (samples,), finite numbers of one channel, got {samples.shape}; take one channel")
+    if samples.ndim != 1:
+        raise ShapeError(f"sound: expected (samples,), numbers of one channel, got {samples.shape}; take one channel")
+    if not len(samples) or not np.isfinite(samples).all():
+        what = "NaN or infinite ones" if len(samples) else "none"
+        raise ShapeError(f"sound: expected (samples,), finite numbers, got {what}; give the sound that the model was given")
     edges = np.linspace(0, len(samples), min(PEAKS, len(samples)), endpoint=False).astype(np.int64)
     loudest = float(np.abs(samples).max()) or 1.0
     low, high = (np.rint(100 * one.reduceat(samples, edges) / loudest).astype(int).tolist() for one in (np.minimum, np.maximum))
