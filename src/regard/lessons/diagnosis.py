@@ -4,6 +4,7 @@ import inspect
 import itertools
 import traceback
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,8 +21,7 @@ MORE = 4  # times as long for the many drawn inputs as for the cases
 
 def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
     """Try an answer on every case, and say what came of it."""
-    cases = exercise.cases + exercise.draws
-    right = [outcome(exercise.answer, case, exercise.parameters) for case in cases]
+    right = _right(exercise)
     unfit = _unfit(exercise, function)
     if unfit is not None:
         return _report(exercise, function, right, [], 0, unfit)
@@ -66,6 +66,12 @@ def diagnose(exercise: Exercise, function: Callable[..., Any]) -> Report:
         message = f"The numbers are right, but it calls {listed(used)}, which this exercise is about: write it by hand."
         return _report(exercise, function, right, tried, 0, message)
     return _praise(exercise, right, tried)
+
+
+@lru_cache(maxsize=128)
+def _right(exercise: Exercise) -> list[Outcome]:
+    """What should come in each case; the same in every check."""
+    return [outcome(exercise.answer, case, exercise.parameters) for case in exercise.cases + exercise.draws]
 
 
 def _unfit(exercise: Exercise, function: Callable[..., Any]) -> str | None:

@@ -12,7 +12,7 @@ import random
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -156,10 +156,7 @@ class Exercise:
             if body.count(old) != 1:
                 return None
             body = body.replace(old, new)
-        names: dict[str, Any] = {"torch": torch}
-        exec(f"{self._signature}\n{body}", names)  # noqa: S102 - nothing but our own text
-        function: AnyFunction = names[self.answer.__name__]
-        return function
+        return _program(f"{self._signature}\n{body}", self.answer.__name__)
 
     def wrong_answers(self, most: int = 2) -> Iterator[tuple[tuple[Mistake, ...], AnyFunction]]:
         """Programs with one mistake each, then with two, then with as many as are asked for."""
@@ -180,6 +177,15 @@ class Exercise:
             if function is not None:
                 return function
         return None
+
+
+@lru_cache(maxsize=8192)
+def _program(text: str, name: str) -> AnyFunction:
+    """The function of this name; the next check of an exercise tries the same ones."""
+    names: dict[str, Any] = {"torch": torch}
+    exec(text, names)  # noqa: S102 - nothing but our own text
+    function: AnyFunction = names[name]
+    return function
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
