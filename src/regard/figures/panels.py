@@ -179,7 +179,7 @@ def write_sides(ax: Axes, left: Side | None, above: Side | None, look: Look, nam
 
 def number_size(weights: NDArray[np.float64], pitch: float, look: Look) -> float:
     """The size of numbers in cells of this pitch."""
-    widest = max(text_width(text, 1.0) for row in _numbers(weights) for text in row)
+    widest = max(text_width(text, 1.0) for text in {text for row in _numbers(weights) for text in row})
     return min(look.font if look.fixed else 0.9 * look.font, 0.8 * pitch / widest)
 
 
