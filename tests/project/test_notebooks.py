@@ -36,7 +36,7 @@ LEARNED = {
 """Cells that check what a model has learned, or what only a long text shows. `make test` trains for a few steps and reads
 shorter texts; `make test-all` does as notebooks say."""
 
-SHORTER = ((r"\bsteps=\d{3,}\b", "steps=5"), (r"(?m)^LENGTH = 32_768$", "LENGTH = 12_288"))
+SHORTER = ((r"\bsteps=\d{3,}\b", "steps=5"), (r"(?m)^LENGTH = 32_768$", "LENGTH = 10_240"))
 
 # A path such as /home/me/file, C:\me\file or file:///me: it says where the notebook was run, and is true nowhere else.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/[\w.+-]+/[\w.+-]+|\b[A-Za-z]:\\\w|file://")
@@ -218,7 +218,7 @@ def test_long_trainings_and_texts_are_all_that_is_left_out():
         "m = trained(a, steps=5)\nassert m",
         "for n in m:\n    pass\nprint(m)",
         "assert steps",
-        "LENGTH = 12_288",
+        "LENGTH = 10_240",
     ]
 
 
