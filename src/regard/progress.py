@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _asked: ContextVar[bool | None] = ContextVar("progress", default=None)
 
@@ -42,6 +43,8 @@ def bar(steps: Iterable[Any] | None = None, *, alone: bool = True, **options: An
         alone: False for a bar that another one stands for.
         **options: of tqdm.
     """
+    from tqdm import tqdm  # two fifths of what `regard --help` takes, which shows no bar
+
     return tqdm(steps, disable=not (alone and is_shown()), **options)
 
 

@@ -45,6 +45,15 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not modules_after("import regard") & HEAVY
 
 
+def test_the_help_of_the_command_loads_only_the_standard_library():
+    loaded = modules_after(
+        "import contextlib, io\nfrom regard.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main(['--help'])"
+    )
+    assert "regard" in loaded
+    assert not loaded & (HEAVY | {"tqdm"})
+
+
 @pytest.mark.slow
 def test_a_name_loads_only_what_it_needs():
     assert modules_after("import regard; regard.attention") & HEAVY <= {"torch", "numpy"}
