@@ -290,6 +290,14 @@ def test_numbers_are_written_where_there_is_room():
     assert len(heatmap(weights(2, 3), annotate=False).texts) == 0
 
 
+def test_numbers_that_are_not_written_are_not_measured(monkeypatch):
+    """Of a large picture that would take most of the time."""
+    monkeypatch.setattr("regard.figures.heatmap.number_size", lambda *_: pytest.fail("measured"))
+    heatmap(weights(2, 3), annotate=False)
+    with pytest.raises(pytest.fail.Exception, match="measured"):
+        heatmap(weights(2, 3))
+
+
 def test_axes_of_the_user_are_drawn_on():
     figure, (first, second) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     given_weights = weights(7, 11)
