@@ -276,6 +276,25 @@ def test_a_kernel_that_is_not_as_it_was_is_left_alone(wrong, monkeypatch):
     assert not products._linear_is_better(64, torch.get_num_threads())
 
 
+@pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this build of PyTorch has no oneDNN")
+@pytest.mark.parametrize("keys", [16, 17, 4096, 4097, 4112, 4113, 9001])
+def test_the_other_kernel_is_asked_for_few_columns_at_a_time(keys, monkeypatch):
+    query, key = torch.randn(20, 8), torch.randn(keys, 8)
+    widths, linear = [], products._linear
+
+    def made(query, key):
+        widths.append(len(key))
+        return linear(query, key)
+
+    monkeypatch.setattr(products, "_linear", made)
+    monkeypatch.setattr(products, "_linear_is_better", lambda *_: True)
+    out = torch.full((20, keys), torch.nan)
+    assert products.product(query, key, out=out) is out
+    assert_close(out, query @ key.mT)
+    assert sum(widths) == keys
+    assert products.LEAST <= min(widths) <= max(widths) <= products.COLUMNS + products.LEAST
+
+
 @pytest.mark.parametrize("size", [9.0, 40.0])
 def test_equal_keys_round_equally_in_every_read(size):
     """Errors of the same sign add up where many keys are the same, as those of a repeated token are."""

@@ -42,8 +42,7 @@ def product(query: Tensor, key: Tensor, out: Tensor | None = None) -> Tensor:
     """
     plain = query.dtype == torch.float32 and query.device.type == "cpu" and min(len(query), len(key)) >= LEAST
     if plain and _linear_is_better(query.shape[1], torch.get_num_threads()):
-        made = _linear(query, key)
-        return made if out is None else out.copy_(made)
+        return _linear(query, key) if out is None else _linear_into(out, query, key)
     out = query.new_empty(len(query), len(key)) if out is None else out
     return torch.mm(query, key.T, out=out)  # out= also keeps autocast away, where the model runs in half precision
 
@@ -100,6 +99,18 @@ def _linear_is_better(dim: int, _threads: int) -> bool:
         linear = min(timeit.repeat(lambda: _linear(query, key), number=1, repeat=5))
         plain = min(timeit.repeat(lambda: torch.mm(query, key.T), number=1, repeat=5))
     return linear <= CLEARLY * plain
+
+
+def _linear_into(out: Tensor, query: Tensor, key: Tensor) -> Tensor:
+    """So many columns at a time, by way of memory of one size.
+
+    A causal pass asks for a wider product at each block, and what was freed of the narrower ones has no room for it: at 32,768
+    tokens the heap grew by two gibibytes.
+    """
+    starts = range(0, max(1, len(key) - LEAST), COLUMNS)  # none has fewer columns than LEAST
+    for start, stop in zip(starts, [*starts[1:], len(key)], strict=True):
+        out[:, start:stop].copy_(_linear(query, key[start:stop]))
+    return out
 
 
 def _linear(query: Tensor, key: Tensor) -> Tensor:
