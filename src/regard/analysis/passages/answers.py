@@ -8,7 +8,7 @@ from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 
 
-def rows_of(amap: AttentionMap, answer: str | Sequence[int]) -> tuple[int, ...]:
+def rows_of(amap: AttentionMap, answer: str | Sequence[int], *, step: int | None = None) -> tuple[int, ...]:
     """The rows that produced the tokens of an answer: of a decoder, row t − 1 for token t; of an encoder, the tokens' own.
 
     Positions and texts are those of the text that was read: the map's keys, or beside a source the tokens that the decoder
@@ -17,12 +17,13 @@ def rows_of(amap: AttentionMap, answer: str | Sequence[int]) -> tuple[int, ...]:
     Args:
         amap: of one sequence.
         answer: positions of its tokens, or the answer as it stands in the text.
+        step: ``step_of(amap)``, where many answers are asked for.
 
     Raises:
         OptionError: an answer that is not there, or that no row produced.
     """
     cross = amap.kind == "cross"
-    step = int(_produces(amap, cross))
+    step = step_of(amap) if step is None else step
     places = answer_of(amap, answer, step)
     earlier = 0 if cross else amap.shape[3] - amap.shape[2]  # keys of a cache, of which there are no rows
     rows = tuple(place - step - earlier for place in places)
@@ -58,9 +59,9 @@ def answer_of(amap: AttentionMap, answer: str | Sequence[int], further: int = 0)
     return tuple(sorted({whole_number("answer", at, 0, len(read) - 1 + further) for at in asked}))
 
 
-def _produces(amap: AttentionMap, cross: bool) -> bool:
-    """Whether rows produce the token after the one that they consume."""
-    if cross or amap.queries.role in ("consumed", "produced"):
-        return True
+def step_of(amap: AttentionMap) -> int:
+    """How many tokens after the one that it consumes a row produces: 1 of a decoder, 0 of an encoder."""
+    if amap.kind == "cross" or amap.queries.role in ("consumed", "produced"):
+        return 1
     own = amap.shape[3] - amap.shape[2]  # the key of the first row's token
-    return own >= 0 and not bool((amap[0, :, 0, own + 1 :] != 0).any())
+    return int(own >= 0 and not bool((amap[0, :, 0, own + 1 :] != 0).any()))

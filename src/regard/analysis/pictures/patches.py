@@ -358,15 +358,19 @@ def _of_layer(
     heads, size = amap.shape[1], amap.shape[3]
     factor = torch.tensor([counted.get(head, 0.0) for head in range(heads)], dtype=torch.float64)
     sinks = sinks_of(amap, tuple(rows), sink)
-    weights, bare = (torch.zeros(len(words), size, dtype=torch.float64) for _ in range(2))
+    weights, in_sinks = (torch.zeros(len(words), size, dtype=torch.float64) for _ in range(2))
     shares = torch.zeros(heads, len(words), belongs.shape[1], dtype=torch.float64)
     for block in amap.select(queries=rows).rows(progress=None):
-        mean = means[:, block.queries] @ block.weights[0].double().cpu()  # (heads, words, columns)
+        own, row = means[:, block.queries].nonzero(as_tuple=True)  # a word has few rows: no product of all with all
+        part = block.weights[0].double().cpu()[:, row] * means[:, block.queries][own, row, None]
+        mean = torch.zeros(len(part), len(words), part.shape[-1], dtype=torch.float64).index_add_(1, own, part)
         shares[block.heads] += mean @ belongs[block.columns]
-        mean = mean * factor[block.heads, None, None]
+        mean *= factor[block.heads, None, None]
         weights[:, block.columns] += mean.sum(0)
-        bare[:, block.columns] += (mean * ~sinks[block.heads, None, block.columns]).sum(0)
-    return _OfLayer(weights, bare, shares, sinks)
+        taken = sinks[block.heads, None, block.columns]
+        at = taken.any(0)[0].nonzero()[:, 0]
+        in_sinks[:, block.columns] = in_sinks[:, block.columns].index_add(1, at, (mean[..., at] * taken[..., at]).sum(0))
+    return _OfLayer(weights, weights - in_sinks, shares, sinks)
 
 
 def _checked(pictures: Any, keys: Axis, size: int) -> tuple[Picture, ...]:

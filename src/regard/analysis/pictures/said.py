@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from regard.analysis.mixtures.mixture import Head
-from regard.analysis.passages.answers import answer_of, rows_of
+from regard.analysis.passages.answers import answer_of, rows_of, step_of
 from regard.arguments import number, text, whole_number
 from regard.axes.spans import Spans
 from regard.errors import DtypeError, OptionError, in_short
@@ -23,10 +23,10 @@ def rows_of_words(amap: AttentionMap, answer: Any) -> dict[str, tuple[int, ...]]
     """
     if isinstance(answer, Spans):
         answer = dict(zip(answer.names, answer.places, strict=True))
-    if isinstance(answer, Mapping):
-        named = {text("answer", name, advice="name each word"): rows_of(amap, places) for name, places in answer.items()}
-    else:
-        named = {name: rows_of(amap, places) for name, places in _words(amap, answer_of(amap, answer, 1)).items()}
+    if not isinstance(answer, Mapping):
+        answer = _words(amap, answer_of(amap, answer, 1))
+    step = step_of(amap)
+    named = {text("answer", name, advice="name each word"): rows_of(amap, at, step=step) for name, at in answer.items()}
     if not named:
         raise OptionError("answer: expected at least one word, got none")
     return named
