@@ -361,15 +361,15 @@ def _of_layer(
     weights, in_sinks = (torch.zeros(len(words), size, dtype=torch.float64) for _ in range(2))
     shares = torch.zeros(heads, len(words), belongs.shape[1], dtype=torch.float64)
     for block in amap.select(queries=rows).rows(progress=None):
-        own, row = means[:, block.queries].nonzero(as_tuple=True)  # a word has few rows: no product of all with all
-        part = block.weights[0].double().cpu()[:, row] * means[:, block.queries][own, row, None]
-        mean = torch.zeros(len(part), len(words), part.shape[-1], dtype=torch.float64).index_add_(1, own, part)
+        word, row = means[:, block.queries].nonzero(as_tuple=True)  # a word has few rows: no product of all with all
+        part = block.weights[0].double().cpu()[:, row] * means[:, block.queries][word, row, None]
+        mean = torch.zeros(len(part), len(words), part.shape[-1], dtype=torch.float64).index_add_(1, word, part)
         shares[block.heads] += mean @ belongs[block.columns]
         mean *= factor[block.heads, None, None]
         weights[:, block.columns] += mean.sum(0)
         taken = sinks[block.heads, None, block.columns]
-        at = taken.any(0)[0].nonzero()[:, 0]
-        in_sinks[:, block.columns] = in_sinks[:, block.columns].index_add(1, at, (mean[..., at] * taken[..., at]).sum(0))
+        some = taken.any(0)[0].nonzero()[:, 0]
+        in_sinks[:, block.columns] = in_sinks[:, block.columns].index_add(1, some, (mean[..., some] * taken[..., some]).sum(0))
     return _OfLayer(weights, weights - in_sinks, shares, sinks)
 
 
