@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 import urllib.parse
 from decimal import Decimal
 from pathlib import Path
@@ -20,9 +19,10 @@ NOT_WRITTEN = 0.0051
 
 PATIENCE = 60  # seconds until what was asked for must have come, on a machine that does much else
 
-COUNT_CHANGES = """(() => {
-  let changes = 0;
+WATCH = """(() => {
+  let changes = 0, asked = 0;
   const changed = () => { changes += 1; };
+  const roots = [document], soon = new Set();
   const watch = (root) => new MutationObserver(changed).observe(
     root, { attributes: true, characterData: true, childList: true, subtree: true });
   watch(document);
@@ -30,6 +30,7 @@ COUNT_CHANGES = """(() => {
   const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (...given) {
     const root = attach.apply(this, given);
+    roots.push(root);
     watch(root);
     return root;
   };
@@ -38,11 +39,33 @@ COUNT_CHANGES = """(() => {
     const draw = drawing[name];
     drawing[name] = function (...given) { changed(); return draw.apply(this, given); };
   }
-  const frame = () => new Promise((done) => { requestAnimationFrame(done); setTimeout(done, 500); });
-  window.changesSeen = async () => { await frame(); await frame(); return changes; };
+  const later = window.setTimeout.bind(window), never = window.clearTimeout.bind(window), fetched = window.fetch.bind(window);
+  window.setTimeout = (run, after = 0, ...given) => {
+    const timer = later(() => { soon.delete(timer); run(...given); }, after);
+    if (after <= 1000) soon.add(timer);
+    return timer;
+  };
+  window.clearTimeout = (timer) => { soon.delete(timer); never(timer); };
+  window.fetch = async (...given) => {
+    asked += 1;
+    try { return await fetched(...given); } finally { asked -= 1; }
+  };
+  const frame = () => new Promise((done) => { requestAnimationFrame(done); later(done, 500); });
+  const busy = () => asked || soon.size || roots.some((root) => root.querySelector(".map-view[data-reading]"));
+  window.stillness = async (patience) => {
+    const until = performance.now() + patience;
+    for (let before = null; performance.now() < until;) {
+      await frame();
+      await frame();
+      const now = busy() ? null : changes;
+      if (now !== null && now === before) return true;
+      before = now;
+    }
+    return false;
+  };
 })();"""
-"""Counts what can change on a page: its elements, where they are scrolled to, and what is drawn. Two photographs say the same,
-and take ten times as long to take and to compare."""
+"""Counts what can change on a page: its elements, where they are scrolled to, and what is drawn; and knows what is still to
+come: timers, requests, what a map reads. Photographs say the same, and take ten times as long to take and to compare."""
 
 
 class Opened:
@@ -61,7 +84,7 @@ class Opened:
     def __init__(self, browser, address, script=None, allowed=("file:", "data:", "blob:"), host=None, **options):
         options = {"viewport": {"width": 1200, "height": 800}, "accept_downloads": True, **options}
         self.context = browser.new_context(**options)
-        self.context.add_init_script(COUNT_CHANGES)
+        self.context.add_init_script(WATCH)
         if script:
             self.context.add_init_script(script)
         self.watched = Watched(self.context, allowed)
@@ -151,15 +174,9 @@ class Opened:
 
     def rest(self):
         """Waits until nothing is being read and the picture stands still."""
-        reading = ".map-view[data-reading]"
-        before, until = None, time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            self.page.wait_for_timeout(60)
-            now = self.page.evaluate("changesSeen()") if self.page.locator(reading).count() == 0 else None
-            if now is not None and now == before:
-                return
-            before = now
-        raise AssertionError(f"expected the picture to stand still within {PATIENCE} s, it did not")
+        self.page.wait_for_timeout(10)  # what was pressed is heard
+        still = self.page.evaluate("patience => stillness(patience)", PATIENCE * 1000)
+        assert still, f"expected the picture to stand still within {PATIENCE} s, it did not"
 
     # -- what is seen ------------------------------------------------------------------------------------------------------
 

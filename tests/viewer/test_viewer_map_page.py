@@ -305,7 +305,8 @@ def test_copied_as_a_table(opened, opening):
     lines = opened.page.locator("#paste").input_value().split("\n")
     assert lines[0].split("\t") == ["query", "tokens produced", "key", "source tokens", "weight"]
     assert len(lines) == 1 + weights.numel()
-    assert rounded(lines[1].split("\t")[-1], weights[0, 0])
+    # All digits of a page, which computes in double precision; float32 products differ from processor to processor.
+    assert rounded(lines[1].split("\t")[-1], weights[0, 0], error=4e-7)
 
 
 def test_numbers_are_computed_by_a_worker_that_the_program_of_the_page_is(opened):
