@@ -138,6 +138,24 @@ def test_a_comparison_can_be_a_gate(folder, capsys):
     assert "tolerance: expected" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("gate", ["--fail-above", "--fail-unless-within"])
+def test_a_gate_does_not_pass_where_heads_are_gone(gate, tmp_path, capsys):
+    survey_of(drawn(9), heads=((0, 0), (1, 0))).save(tmp_path / "old.parquet")
+    survey_of(drawn(9), heads=((0, 0), (2, 3))).save(tmp_path / "new.parquet")
+    files = [str(tmp_path / "old.parquet"), str(tmp_path / "new.parquet")]
+    assert main(["survey", "diff", *files]) == 0
+    out = capsys.readouterr().out
+    assert "not tested: 1 head (self 1.0), only in A\n" in out
+    assert "not tested: 1 head (self 2.3), only in B\n" in out
+    assert main(["survey", "diff", *files, gate, "1e9", "--json"]) == 1
+    said = capsys.readouterr()
+    assert "expected the same heads in both surveys, got 1 head (self 1.0) only in A and 1 head (self 2.3) only" in said.err
+    found = json.loads(said.out)
+    assert found["lone"] == [{"kind": "self", "layer": 1, "head": 0}]
+    assert found["other_lone"] == [{"kind": "self", "layer": 2, "head": 3}]
+    assert main(["survey", "diff", files[0], files[0], gate, "1e9"]) == 0
+
+
 def test_two_surveys_differ(folder, capsys):
     one, two = str(folder / "one.parquet"), str(folder / "two.parquet")
     assert main(["survey", "diff", one, two, "--top", "3"]) == 0
@@ -181,6 +199,21 @@ def test_the_same_texts_in_two_models(folder, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "0 of 0 statistics of heads differ" in out
     assert "that have one value on both sides, and cannot differ" in out
+
+
+def test_more_tokens_are_said_where_all_texts_are_in_both(tmp_path, capsys):
+    def counted(name, tokens, keys):
+        kept = survey_of(drawn(len(keys)), keys=list(keys))
+        kept.tally.tokens = tokens
+        kept.save(tmp_path / name)
+        return str(tmp_path / name)
+
+    long, few = counted("a", 80, range(8)), counted("b", 99, range(8))
+    assert main(["survey", "diff", long, few]) == 0
+    assert "the 8 that both have read; in one of them they have more tokens" in capsys.readouterr().out
+    fewer = counted("c", 80, range(5))  # of the first five texts, which may be the longer ones
+    assert main(["survey", "diff", long, fewer]) == 0
+    assert "the 5 that both have read\n" in capsys.readouterr().out
 
 
 def test_values_without_spread_are_listed_apart(tmp_path, capsys):

@@ -158,6 +158,9 @@ def test_only_what_both_have_is_compared():
     values[1:, 0, 0] = math.nan  # one text is no spread
     found = survey_diff(survey_of(values), survey_of(drawn(5), heads=((0, 0), (1, 0))))
     assert [(row.layer, row.head, row.statistic) for row in found.differences] == [(0, 0, "own")]
+    assert (found.lone, found.other_lone) == ([("self", 0, 1)], [("self", 1, 0)])
+    same = survey_diff(survey_of(drawn(5)), survey_of(drawn(5, seed=1)))
+    assert same.lone == same.other_lone == []
     with pytest.raises(OptionError, match="expected surveys with heads in common, got tiny and other"):
         survey_diff(survey_of(values), survey_of(drawn(5), heads=((2, 0), (2, 1)), name="other"))
     with pytest.raises(OptionError, match="statistics: expected one of entropy, offset, own, got 'span'"):

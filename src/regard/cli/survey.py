@@ -16,7 +16,7 @@ from regard.cli.reports import complain, print_json
 from regard.errors import FileFormatError, OptionError
 from regard.figures.formats import checked_paths
 from regard.files import checked_path
-from regard.surveying.comparison import TESTS, Comparison, Difference, survey_diff
+from regard.surveying.comparison import TESTS, Comparison, Difference, Place, survey_diff
 from regard.surveying.examples import record_examples
 from regard.surveying.figure import quantile
 from regard.surveying.records import DAMAGED
@@ -155,7 +155,7 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     }
     if options.json:
         print_json(_plain(found))
-        return _judged(gates, options)
+        return _judged(gates, found, options)
     certain = [row for row in found.differences if row.adjusted < alpha]
     print(f"A: {one}\nB: {other}\n")
     print(_told_lengths(found, one, other), end="\n\n")
@@ -165,6 +165,9 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     )
     if certain:
         print(_table(certain[:top], found.confidence))
+    for name, lone in (("A", found.lone), ("B", found.other_lone)):
+        if lone:
+            print(f"not tested: {_heads(lone)}, only in {name}")
     if found.equal:
         print(f"not tested: {found.equal:,} that have one value on both sides, and cannot differ")
     if found.without_spread:
@@ -174,12 +177,16 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
             + (f"; the {top} largest differences:" if len(some) < len(found.without_spread) else ":")
         )
         print(_table(some, found.confidence))
-    return _judged(gates, options)
+    return _judged(gates, found, options)
 
 
-def _judged(gates: dict[str, list[Difference] | None], options: argparse.Namespace) -> int:
+def _judged(gates: dict[str, list[Difference] | None], found: Comparison, options: argparse.Namespace) -> int:
     """1 where a gate is not passed, with what does not pass it on standard error."""
     sys.stdout.flush()
+    gated = any(rows is not None for rows in gates.values())
+    lone = [f"{_heads(heads)} only in {name}" for name, heads in (("A", found.lone), ("B", found.other_lone)) if heads]
+    if gated and lone:
+        print(f"regard: expected the same heads in both surveys, got {' and '.join(lone)}", file=sys.stderr)
     for (what, rows), tolerance in zip(gates.items(), (options.fail_above, options.fail_unless_within), strict=True):
         if rows:
             some = [f"{row.kind or ''} {row.layer}.{row.head} {row.statistic} ({row.difference:+.4g})".strip() for row in rows]
@@ -187,7 +194,14 @@ def _judged(gates: dict[str, list[Difference] | None], options: argparse.Namespa
             print(
                 f"regard: {len(rows):,} statistics of heads {what} {tolerance:g}: {', '.join(some[:5])}{more}", file=sys.stderr
             )
-    return int(any(gates.values()))
+    return int(any(gates.values()) or (gated and bool(lone)))
+
+
+def _heads(places: list[Place]) -> str:
+    """How many heads, and the first of them."""
+    some = [f"{kind or 'self'} {'–' if layer is None else layer}.{head}" for kind, layer, head in places[:5]]
+    more = f" and {len(places) - 5:,} more" if len(places) > 5 else ""
+    return f"{len(places):,} {'head' if len(places) == 1 else 'heads'} ({', '.join(some)}{more})"
 
 
 def _plain(found: Comparison) -> dict[str, Any]:
@@ -197,7 +211,11 @@ def _plain(found: Comparison) -> dict[str, Any]:
         row |= {at: None for at, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
     said = {"test": found.test, "description": TESTS[found.test], "correction": "Holm", "confidence": found.confidence}
     lengths = [None if math.isnan(length) else length for length in found.lengths]
-    return {**said, "mean_tokens": lengths, "texts": found.texts, "equal": found.equal, **rows}
+    lone = {
+        name: [dict(zip(("kind", "layer", "head"), place, strict=True)) for place in getattr(found, name)]
+        for name in ("lone", "other_lone")
+    }
+    return {**said, "mean_tokens": lengths, "texts": found.texts, "equal": found.equal, **rows, **lone}
 
 
 def _told_lengths(found: Comparison, one: Survey, other: Survey) -> str:
@@ -205,7 +223,9 @@ def _told_lengths(found: Comparison, one: Survey, other: Survey) -> str:
     lengths = "mean tokens of a text: A {:.1f}, B {:.1f}".format(*found.lengths)
     texts = "{:,} of A and {:,} of B".format(*found.texts)
     if found.test == "paired":
-        also = "; the models cut them into other tokens, and what follows from length differs" if found.lengths_differ else ""
+        all_of_both = found.texts == (one.tally.texts, other.tally.texts)  # else the lengths are of other texts, too
+        also = "; in one of them they have more tokens, and what follows from length differs"
+        also = also if all_of_both and found.lengths_differ else ""
         return f"{lengths}\ncompared text by text: the {found.texts[0]:,} that both have read{also}"
     if found.test == "lengths":
         some = found.texts[0] < one.tally.texts or found.texts[1] < other.tally.texts

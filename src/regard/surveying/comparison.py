@@ -24,6 +24,9 @@ TESTS: dict[Test, str] = {
 }
 """The tests by name."""
 
+Place = tuple[str | None, int | None, int]
+"""Kind, layer and number of a head."""
+
 
 class Difference(NamedTuple):
     """One statistic of one head in two surveys."""
@@ -59,6 +62,8 @@ class Comparison:
         equal: how many have one value on all texts of both: they cannot differ, and are not counted among the tests.
         lengths: mean tokens of a text, with what a model writes; of both.
         texts: how many texts of each are compared, at most.
+        lone: (kind, layer, head) of the heads that only the first has.
+        other_lone: of those that only the second has.
     """
 
     test: Test
@@ -68,6 +73,8 @@ class Comparison:
     equal: int
     lengths: tuple[float, float]
     texts: tuple[int, int]
+    lone: list[Place]
+    other_lone: list[Place]
 
     @property
     def lengths_differ(self) -> bool:
@@ -196,6 +203,8 @@ def survey_diff(
         len(still) - len(moved),
         (_mean_length(one), _mean_length(other)),
         (max(row.texts for row in made), max(row.other_texts for row in made)),
+        _lone(one, other),
+        _lone(other, one),
     )
 
 
@@ -221,6 +230,12 @@ def _places(survey: Survey) -> dict[tuple[str | None, int | None, int, str], int
     heads = survey.tally.totals.heads if survey.tally.totals else ()
     places = [(head.kind, head.layer, head.head, name) for head in heads for name in survey.statistics]
     return {place: cell for cell, place in enumerate(places)}
+
+
+def _lone(one: Survey, other: Survey) -> list[Place]:
+    """The heads that only the first has, in its order."""
+    mine, theirs = (dict.fromkeys(place[:3] for place in _places(survey)) for survey in (one, other))
+    return [place for place in mine if place not in theirs]
 
 
 def _says_something(statistic: str) -> bool:
