@@ -9,7 +9,7 @@ import regard
 from regard import masks
 from regard.analysis.passages.answers import rows_of
 from regard.axes.spans import Spans
-from regard.errors import OptionError, ShapeError
+from regard.errors import DtypeError, OptionError, ShapeError
 
 KEYS, HEADS = 61, 4
 SPANS = Spans(("early", "long", "gaps"), (range(2, 7), range(11, 30), [31, 40, 41]))
@@ -63,6 +63,19 @@ def test_every_number_is_that_of_a_loop(mask, seen):
     torch.testing.assert_close(found.lift_without_sinks[0], bare_lift, rtol=1e-5, atol=1e-7, equal_nan=True)
     sizes = torch.tensor([5, 19, 3, KEYS - 27])
     torch.testing.assert_close(found.density[0], mass / sizes, rtol=1e-5, atol=1e-8)
+
+
+def test_the_token_that_comes_next_is_read_in_the_last_row():
+    amap = maps(causal=True)
+    found = regard.passages(amap, SPANS, answer=[KEYS])
+    assert found.rows == (KEYS - 1,)
+    torch.testing.assert_close(found.mass[0, :, 0], amap[0, :, -1, 2:7].sum(-1).double(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("given", [{"a": range(3, 9)}, [range(3, 9), range(9, 12)]])
+def test_positions_are_given_as_spans(given):
+    with pytest.raises(DtypeError, match=r"spans: expected texts as they stand in the prompt, got .*regard\.Spans\("):
+        regard.passages(maps(causal=True), given, answer=ANSWER)
 
 
 def test_a_sink_is_found_where_it_is_and_a_passage_without_it_loses_its_lead():

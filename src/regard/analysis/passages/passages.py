@@ -1,7 +1,7 @@
 """How much of an answer's attention each passage of a prompt has, beside what chance would give it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -274,12 +274,14 @@ def passages(
     Args:
         recording: a recording or maps of one sequence, prompt and answer in one pass.
         spans: the passages: ``Spans``, or texts as they stand in the prompt, or texts by name.
-        answer: positions of its tokens, or its text.
+        answer: positions of its tokens, or its text. Of a decoder, the row t − 1 is read for the token at t; as many as the
+            text has tokens is the one that comes next.
         kind: as in ``regard.mixture``.
         sink: from which mean mass on a key is one.
 
     Raises:
-        OptionError: passages or an answer that are not there; ShapeError: several sequences, or spans beyond the map.
+        OptionError: passages or an answer that are not there; ShapeError: several sequences, or spans beyond the map;
+            DtypeError: ranges of positions that are no ``Spans``.
 
     Example:
         >>> import regard
@@ -299,6 +301,7 @@ def passages(
                 f"recording: expected maps of one size, got {first.shape[2:]} and {amap.shape[2:]} in layer {layer}"
             )
     if not isinstance(spans, Spans):
+        _check_texts(spans)
         spans = Spans.found(first.keys, spans)
     if not len(spans):
         raise OptionError("spans: expected at least one passage, got none")
@@ -316,6 +319,16 @@ def passages(
     names = tuple(sorted(layers))
     text = first.keys if first.keys.text is not None else None
     return Passages(spans, names, rows, size, mass, lift, bare, bare_lift, density, sinks.nan_to_num() > 0, sizes, text)
+
+
+def _check_texts(spans: Parts) -> None:
+    """Refuse ranges of positions, which texts by name are not."""
+    given = spans.values() if isinstance(spans, Mapping) else spans
+    if isinstance(given, Iterable) and any(isinstance(one, range) for one in given):
+        raise DtypeError(
+            f"spans: expected texts as they stand in the prompt, got {in_short(spans)}; of positions: "
+            'regard.Spans(("rules", "letter"), (range(1, 90), range(90, 240)))'
+        )
 
 
 def _of_layer(amap: AttentionMap, spans: Spans, rows: tuple[int, ...], sink: float) -> tuple[Tensor, ...]:
