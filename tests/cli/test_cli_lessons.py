@@ -86,7 +86,10 @@ def test_a_solution_is_shown_to_who_is_right_or_gives_up(folder, capsys):
 
 @pytest.mark.usefixtures("folder")
 def test_names_may_have_blanks_and_hints_are_numbered(capsys):
-    assert said(capsys, "task", "causal", "mask")[1].startswith("causal mask\n")
+    task = said(capsys, "task", "causal", "mask")[1]
+    assert task.startswith("causal mask\n")
+    assert task.endswith("regard lessons check FILE tries it.\nA hint: regard lessons hint causal mask\n")
+    assert "lessons.check(" not in task
     assert said(capsys, "hint", "causal-mask", "--number", "2")[1].rstrip() == lessons.hint("causal mask", 2)
     for wrong in (["hint", "scale", "--number", "0"], ["task", "scal"], ["class", "none.json"]):
         status, out, err = said(capsys, *wrong)

@@ -56,6 +56,7 @@ def test_a_picture(capsys, tmp_path):
     ("arguments", "words"),
     [
         (["alibis"], "expected the name of a mechanism, got 'alibis'; did you mean alibi"),
+        (["qqqqqq"], "expected the name of a mechanism, got 'qqqqqq'; regard mechanisms lists them"),
         (["--save", "x.png"], "expected NAME beside --save"),
         (["alibi", "--save", "x.bmp"], "bmp"),
         (["alibi", "--save", "x.html"], "expected a name ending in .png, .svg, .pdf"),

@@ -100,7 +100,7 @@ def test_a_picture_is_that_of_the_map(maps, tmp_path):
     ("words", "message"),
     [
         (["keys", "rec.safetensors", "--layer", "7"], "--layer: expected one of 0, 1, which this file has, got 7"),
-        (["keys", "rec.safetensors", "--head", "0"], "expected --layer and --head together"),
+        (["keys", "rec.safetensors", "--head", "0"], "--layer: expected the layer of --head, got none"),
         (["keys", "rec.safetensors", "--layer", "0", "--head", "9"], "9"),
         (["keys", "rec.safetensors", "--kind", "cross"], "--kind: expected one of"),
         (["keys", "rec.safetensors", "--last", "5"], "last: expected a whole number from 1 to 4"),

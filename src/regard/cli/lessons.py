@@ -44,7 +44,12 @@ def run(options: argparse.Namespace) -> int:
 def _told(options: argparse.Namespace) -> str:
     name = " ".join(options.name)
     if options.action == "task":
-        return lessons.task(name)
+        exercise = lessons.named(name)
+        name = exercise.name
+        return (
+            f"{exercise.told}\n\nregard lessons begin {name} > FILE writes that, and regard lessons check FILE tries it.\n"
+            f"A hint: regard lessons hint {name}"
+        )
     if options.action == "begin":
         return f"import torch\n\n\n{lessons.start(name)}"
     if options.action == "hint":

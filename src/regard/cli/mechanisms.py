@@ -18,7 +18,7 @@ from regard.errors import OptionError
 from regard.figures.formats import checked_paths
 from regard.mechanisms.card import Card, Sizes
 from regard.mechanisms.catalogue import card as card_named
-from regard.mechanisms.catalogue import example, find, terms
+from regard.mechanisms.catalogue import example, find, not_a_card, terms
 
 LARGE = Sizes(heads=32, queries=4096, keys=4096, dim=128, value_dim=128, itemsize=2)
 """What costs are told for: 32 heads of 128, 4,096 tokens, in bfloat16."""
@@ -79,7 +79,7 @@ def _meant(name: str, options: argparse.Namespace) -> Card | None:
     if len(found) == 1 and not known:
         return found[0]
     if not (found or known) or options.save:
-        return card_named(name)  # which refuses it, with the names that are near
+        raise OptionError(not_a_card(name, "regard mechanisms lists them"))
     if options.json:
         print_json([_data(card) for card in found])
     else:

@@ -10,7 +10,7 @@ from typing import Any
 import regard
 from regard.analysis.heads.strongest_keys import KeyStatistics, strongest_keys
 from regard.arguments import number
-from regard.cli.reports import check_layer_and_head, print_json
+from regard.cli.reports import print_json
 from regard.errors import FileFormatError, OptionError
 from regard.extras import require
 from regard.figures.formats import checked_paths
@@ -100,7 +100,7 @@ def _picture(options: argparse.Namespace) -> int:
 def _chosen(options: argparse.Namespace) -> list[AttentionMap]:
     """The maps of a file that are asked for, of the one head that is."""
     if options.head is not None and options.layer is None:
-        check_layer_and_head(options)
+        raise OptionError("--layer: expected the layer of --head, got none; heads count from 0 in each layer")
     found = regard.load(options.file)
     maps: list[AttentionMap] = list(getattr(found, "maps", [found]))
     for name in ("kind", "layer"):

@@ -118,11 +118,17 @@ class Exercise:
     @cached_property
     def task(self) -> str:
         """What to do, to be printed."""
+        name = self.name
+        return (
+            f'{self.told}\n\nand try it with lessons.check("{name}", {self.answer.__name__}). A hint: lessons.hint("{name}").'
+        )
+
+    @cached_property
+    def told(self) -> str:
+        """The task without how to try it."""
         formula = "\n".join(f"    {line}" for line in self.formula.splitlines())
         return (
-            f"{self.name}\n{'─' * len(self.name)}\n{textwrap.fill(self.text, 100)}\n\n{formula}\n\n"
-            f"Start from\n\n{self.start}\n\n"
-            f'and try it with lessons.check("{self.name}", {self.answer.__name__}). A hint: lessons.hint("{self.name}").'
+            f"{self.name}\n{'─' * len(self.name)}\n{textwrap.fill(self.text, 100)}\n\n{formula}\n\nStart from\n\n{self.start}"
         )
 
     @cached_property

@@ -52,10 +52,15 @@ def card(name: str) -> Card:
     named = {one.name: one for one in CARDS}
     if isinstance(name, str) and name in named:
         return named[name]
+    raise OptionError(not_a_card(name, "regard.catalogue() lists them"))
+
+
+def not_a_card(name: object, lists: str) -> str:
+    """What is said of a name that no card has: those that are near, else what lists them."""
     near = [one.name for one in find(name)[:3]] if isinstance(name, str) and "\ud800" not in repr(name) else []
-    near = near or difflib.get_close_matches(str(name).lower(), named, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else "regard.catalogue() lists them"
-    raise OptionError(f"expected the name of a mechanism, got {in_short(name)}; {hint}")
+    near = near or difflib.get_close_matches(str(name).lower(), [one.name for one in CARDS], n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else lists
+    return f"expected the name of a mechanism, got {in_short(name)}; {hint}"
 
 
 def find(words: str) -> list[Card]:

@@ -85,9 +85,17 @@ GLOSSARY: tuple[Term, ...] = (
         ("context extension", "long context", "rope_scaling"),
     ),
     Term(
+        "scaling by √d",
+        "Dot products of d numbers have a variance of d times that of one product, and large scores make softmax one-hot, with "
+        "gradients near 0. Divided by √d they stay alike for every d.",
+        ("scaled-dot", "dot"),
+        ("sqrt", "sqrt(d)", "square root", "1/√d", "scaling factor"),
+        "notebook 1, Introduction to attention mechanisms: Why divide by √d?",
+    ),
+    Term(
         "temperature",
-        "What scores are multiplied with before softmax: larger is sharper. (The temperature of sampling divides the scores of "
-        "words, not of keys.)",
+        "How flat or sharp softmax makes the same scores. Most divide scores by it, so that larger is flatter; some multiply. "
+        "Cards write the factor. (The temperature of sampling divides the scores of words, not of keys.)",
         ("scaled-dot", "yarn", "scalable-softmax", "cosine", "qk-norm"),
         ("scale", "sharpness"),
     ),
