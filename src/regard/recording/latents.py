@@ -74,9 +74,13 @@ def _by_latent(module: nn.Module, given: Mapping[str, Any]) -> Grids | None:
 
 def _by_ids(ids: Any) -> Grids | None:
     """The grids of which these are all patches, row by row."""
-    if not isinstance(ids, Tensor) or ids.ndim not in (2, 3) or ids.shape[-1] != 3:
+    if not isinstance(ids, Tensor) or ids.ndim not in (2, 3) or ids.shape[-1] != 3 or ids.is_complex() or ids.is_meta:
         return None
-    said = [tuple(map(int, one)) for one in (ids if ids.ndim == 2 else ids[0]).tolist()]
+    batch = (ids[None] if ids.ndim == 2 else ids).detach().cpu().double()
+    whole = batch.isfinite() & (batch == batch.round())
+    if not len(batch) or not bool((whole & (batch == batch[0])).all()):
+        return None  # NaN, parts of a patch, or another grid for each picture of the batch
+    said = [tuple(map(int, one)) for one in batch[0].tolist()]
     sides: dict[int, tuple[int, int]] = {}
     for image, row, column in said:
         down, across = sides.get(image, (0, 0))

@@ -1,5 +1,6 @@
 """DAAM's maps from one recording beside its recipe on eager weights, on denoisers written as diffusers writes them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,9 @@ from torch.testing import assert_close
 
 import regard
 from regard.analysis.pictures import halves, joint_spans, step_means
+from regard.axes import Axis
+from regard.axes.line import Line
+from regard.axes.places import Patch
 from regard.errors import DtypeError, OptionError, ShapeError
 
 STEPS, LATENT, TOKENS = (900, 500, 100), (16, 12), 9
@@ -231,6 +235,38 @@ def test_the_picture_alone_is_no_relation_to_words(seen):
         regard.pixels(recording, WORDS, half="conditional")
 
 
+def test_what_contradicts_cross_attention_is_refused(seen):
+    recording = seen[2]
+    crossed = [amap for amap in recording.maps if amap.kind == "cross"]
+    assert regard.pixels(recording, WORDS, half="conditional", prompt=TOKENS).maps == 2
+    for given, more, message in (
+        (recording, {"prompt": 5}, "prompt: expected 9 tokens, as the model was given, got 5; leave it out"),
+        (recording, {"prompt": "a fox"}, "prompt: expected 9 tokens"),
+        (recording, {"first": "middle"}, "first: expected one of image, text, got 'middle'"),
+        ([one.select(queries=slice(0, 96)) for one in crossed[:1]], {}, "all patches of a picture, got some of them"),
+        ([one.select(queries=slice(0, 48)) for one in crossed[:1]], {"size": LATENT}, "got some of them; give maps of all"),
+        (
+            [*crossed, crossed[0].select(keys=slice(0, 4))],
+            {},
+            "attention to one prompt, got keys of 4 and 9 tokens; give those",
+        ),
+    ):
+        with pytest.raises(OptionError, match=message):
+            regard.pixels(given, WORDS, half="conditional", **more)
+
+
+@pytest.mark.parametrize("kind", ["self", "decoder"])
+def test_models_that_look_at_pictures_have_no_prompt(kind):
+    """[CLS] of a vision transformer is no token of one, nor is the text of a decoder that reads pictures."""
+    cells = [Patch(0, row, column) for row in range(3) for column in range(2)]
+    special = (kind == "self", *[False] * 6)
+    axis = Axis((Line(7, text=("first", *"abcdef"), special=special, place=(None, *cells)),))
+    data = regard.AttentionMap(torch.randn(1, 2, 7, 4), torch.randn(1, 2, 7, 4)).to_data()
+    amap = regard.AttentionMap.from_data(replace(data, queries=axis, keys=axis, kind=kind))
+    with pytest.raises(OptionError, match="recording: expected attention to a prompt, got"):
+        regard.pixels([amap], {"word": [0]})
+
+
 class SD3Transformer2DModel(Joint):
     """A latent in patches of two by two, then the prompt."""
 
@@ -287,7 +323,9 @@ def test_ids_that_are_no_grid_say_nothing():
     torch.manual_seed(0)
     made, text = FluxTransformer2DModel().eval(), torch.randn(1, 7, 16)
     rows = torch.cartesian_prod(torch.tensor([0]), torch.arange(6), torch.arange(8)).float()
-    for ids in (torch.zeros(48, 3), rows.flip(0), rows[:47]):
+    broken = (torch.nan * rows, rows + torch.inf, rows.to(torch.complex64), rows.to("meta"), rows[:0], rows > 0)
+    of_two = torch.stack([rows, rows.flip(0)])  # another order for each picture of a batch
+    for ids in (torch.zeros(48, 3), rows.flip(0), rows[:47], rows + 0.4, of_two, *broken):
         with torch.no_grad(), regard.record(made) as recording:
             made(torch.randn(1, 48, 16), text, 5, img_ids=ids)
         assert recording.maps[0].keys.lines[0].place is None

@@ -163,11 +163,21 @@ def looking_at_prompts(maps: Sequence[AttentionMap], prompt: int | None, first: 
         model: the class of the model.
 
     Raises:
-        OptionError: there are none, or another prompt than the model was given; both of whom it is not known which is which.
+        OptionError: there are none, or another prompt than the model was given; both of whom it is not known which is which;
+        maps of several prompts, or of some of the patches.
     """
+    if first is not None:
+        one_of("first", first, ("image", "text"))
     if crossed := [amap for amap in maps if amap.kind == "cross"]:
-        return [(amap, _across(amap)) for amap in crossed]
-    square = [amap for amap in maps if amap.shape[2] == amap.shape[3]]
+        if len(sizes := sorted({amap.shape[3] for amap in crossed})) > 1:
+            raise OptionError(
+                f"recording: expected attention to one prompt, got keys of {' and '.join(map(str, sizes))} tokens; give those "
+                f"of one: [amap for amap in recording.maps if amap.kind == 'cross' and amap.shape[3] == {sizes[-1]}]"
+            )
+        read = [(amap, _across(amap)) for amap in crossed]
+        _check_prompt(read[0][1], prompt)
+        return read
+    square = [amap for amap in maps if amap.shape[2] == amap.shape[3] and amap.kind != "decoder"]
     known = [(amap, found) for amap in square if (found := _known(amap)) is not None]
     together = [(amap, found) for amap, found in known if found.prompt]
     if known and not together:
@@ -204,22 +214,31 @@ def _across(amap: AttentionMap) -> Sides:
 
 
 def _known(amap: AttentionMap) -> Sides | None:
-    """What a map knows of the picture that is made, the first of those it shows; None where that is not all of it."""
+    """What a map knows of the picture that is made, the first of those it shows; None where it does not know its grid."""
     line = amap.queries.lines[0]
     at = {(place.row, place.column): number for number, place in enumerate(line.place or ())
           if isinstance(place, Patch) and place.image == 0}  # fmt: skip
-    if not at or line.cut:
+    if not at:
         return None
+    if line.cut:
+        raise OptionError("recording: expected all patches of a picture, got some of them; give maps of all")
     grid = 1 + max(row for row, _ in at), 1 + max(column for _, column in at)
     if math.prod(grid) != len(at):
         return None
-    prompt = tuple(number for number, place in enumerate(line.place or ()) if place is None)
+    pairs = enumerate(zip(line.place or (), line.specials, strict=True))
+    prompt = tuple(number for number, (place, special) in pairs if place is None and not special)  # [CLS] is no prompt
     return Sides(grid, tuple(at[place] for place in sorted(at)), prompt)
 
 
 def _check_said(known: Sides, prompt: int | None, first: str | None) -> None:
-    if prompt is not None and prompt != len(known.prompt):
-        raise OptionError(f"prompt: expected {len(known.prompt)} tokens, as the model was given, got {prompt}; leave it out")
+    _check_prompt(known, prompt)
     own = "image" if known.picture[0] < known.prompt[0] else "text"
-    if first is not None and one_of("first", first, ("image", "text")) != own:
+    if first is not None and first != own:
         raise OptionError(f"first: expected {own!r}, as the model has it, got {first!r}; leave it out")
+
+
+def _check_prompt(known: Sides, prompt: int | None) -> None:
+    if prompt is not None and prompt != len(known.prompt):
+        raise OptionError(
+            f"prompt: expected {len(known.prompt)} tokens, as the model was given, got {in_short(prompt)}; leave it out"
+        )

@@ -189,7 +189,7 @@ def pixels(
 
     Raises:
         OptionError: words that are not in the prompt, a size that is not the picture's, no map that fits it, no attention to a
-        prompt, or a batch of which it is not said what it is.
+        prompt, another prompt than the model was given, or a batch of which it is not said what it is.
 
     Example:
         >>> amap = AttentionMap(torch.randn(1, 2, 12, 4), torch.randn(1, 2, 5, 4))
