@@ -13,6 +13,7 @@ from regard.maps.attention_map import AttentionMap
 from regard.mechanisms.catalogue import card, catalogue, example
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
+from regard.viewer.document.figure import mechanism_figure
 from regard.viewer.page.page import json_in_html
 
 CARDS = pytest.mark.parametrize("one", catalogue(), ids=lambda one: one.name)
@@ -97,3 +98,18 @@ def test_pictures_take_a_head_and_the_options_of_a_heatmap(tmp_path):
 def test_a_list_of_cards_is_refused():
     with pytest.raises(regard.errors.DtypeError, match="expected one mechanism's card, got a list with Card; look at each"):
         regard.page([card("alibi"), card("dot")])
+
+
+def test_two_pictures_share_a_width_and_names_of_queries():
+    names = [f"n{at}" for at in range(16)]
+    figure = mechanism_figure(card("sinks"), width=5, queries=names, keys=names, sides=("rows", "columns"))
+    assert figure.get_size_inches()[0] == pytest.approx(5)
+    left, right = figure.axes[:2]
+    for ax in (left, right):
+        assert [label.get_text() for label in ax.get_yticklabels()] == names
+        assert ax.get_ylabel() == "rows"
+    assert [label.get_text() for label in left.get_xticklabels()] == names
+    assert "n0" not in [label.get_text() for label in right.get_xticklabels()]
+    both = mechanism_figure(card("sinks"), tokens=names)
+    assert [label.get_text() for label in both.axes[1].get_yticklabels()] == names
+    assert len(mechanism_figure(card("sinks"), ax=None, colorbar=False).axes) == 2
