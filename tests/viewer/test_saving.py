@@ -75,6 +75,13 @@ def test_what_cannot_be_drawn_is_one_error(translation, tmp_path, thing, got):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("take", [regard.heads, regard.page, regard.show])
+def test_a_path_is_told_how_to_be_opened(take, tmp_path):
+    for path in (tmp_path / "recording.safetensors", "recording.safetensors"):
+        with pytest.raises(DtypeError, match=r"; open the file first: regard\.load\(path\)$"):
+            take(path)
+
+
 def test_what_is_no_page_is_one_error(translation, tmp_path):
     for thing in (translation.alignment, "text"):
         with pytest.raises(DtypeError, match="expected a translation, a recording, an attention map, weights"):

@@ -232,7 +232,7 @@ class Spans(Sequence[str]):
         known = {one.number: at for at, one in enumerate(axis.place or ()) if isinstance(one, Residue)}
         if not known:
             if line.spelled is None and line.special is None:
-                raise OptionError("axis: expected positions with texts, got none; give labels: amap.keys = tokens")
+                raise OptionError("axis: expected positions with texts, got none; record with tokenizer=, or set amap.keys")
             out = zip(line.specials, axis.present, strict=True)
             known = dict(enumerate((at for at, (special, there) in enumerate(out) if there and not special), 1))
         if not isinstance(parts, Mapping):
@@ -337,7 +337,7 @@ def _runs(axis: object) -> list[list[Character]]:
     """The characters that the tokens of a side spell, between special tokens."""
     line = _axis(axis).line
     if line.spelled is None:
-        raise OptionError("axis: expected positions with texts, got none; give labels: amap.keys = tokens")
+        raise OptionError("axis: expected positions with texts, got none; record with tokenizer=, or set amap.keys")
     named = {token for token, out in zip(line.spelled, line.specials, strict=True) if out}
     return text_runs(line.spelled, named, line.kind)
 

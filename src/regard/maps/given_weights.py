@@ -1,5 +1,6 @@
 """Attention weights that one already has, as maps: what models return with ``output_attentions``, caches of other tools."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -106,7 +107,12 @@ def _parts(given: Any) -> Iterator[_Part]:
     elif isinstance(given, list | tuple):
         yield from _layers(given, None, None)
     else:
-        raise DtypeError(f"{EXPECTED}, got {type(given).__name__}")
+        raise DtypeError(f"{EXPECTED}, got {type(given).__name__}{opening(given)}")
+
+
+def opening(given: Any) -> str:
+    """What to do with the path of a file where what is in it is expected; nothing is said of anything else."""
+    return "; open the file first: regard.load(path)" if isinstance(given, str | os.PathLike) else ""
 
 
 def _named_parts(given: Any) -> Iterator[_Part]:

@@ -24,7 +24,7 @@ from regard.axes.spans import Spans
 from regard.errors import DtypeError, RecordingError, ShapeError
 from regard.interventions.effects import Effects
 from regard.maps.attention_map import AttentionMap
-from regard.maps.given_weights import given_maps, is_mapping
+from regard.maps.given_weights import given_maps, is_mapping, opening
 from regard.maps.naming import named_maps
 from regard.mechanisms.card import Card
 from regard.positions import take
@@ -284,7 +284,7 @@ def _maps_of(subject: Any) -> list[AttentionMap]:
     if not isinstance(subject, AttentionMap | Tensor | np.ndarray | list | tuple) and not is_mapping(subject):
         raise DtypeError(
             "expected a translation, a recording, an attention map, weights (batch, heads, queries, keys), a mechanism's card, "
-            f"or a list or names of these, got {type(subject).__name__}"
+            f"or a list or names of these, got {type(subject).__name__}{opening(subject)}"
         )
     if isinstance(subject, list | tuple) and any(isinstance(part, Card) for part in subject):
         raise DtypeError(f"expected one mechanism's card, got a {type(subject).__name__} with Card; look at each of them")
