@@ -21,7 +21,7 @@ from regard.surveying.survey import survey
 from regard.surveying.survey_file import Survey
 from regard.translation.translator import EMBEDDED
 from support.survey_models import saved_model
-from support.surveys import drawn, survey_of, words, write
+from support.surveys import STATISTICS, drawn, survey_of, words, write
 
 pytestmark = pytest.mark.slow
 
@@ -154,6 +154,20 @@ def test_a_gate_does_not_pass_where_heads_are_gone(gate, tmp_path, capsys):
     assert found["lone"] == [{"kind": "self", "layer": 1, "head": 0}]
     assert found["other_lone"] == [{"kind": "self", "layer": 2, "head": 3}]
     assert main(["survey", "diff", files[0], files[0], gate, "1e9"]) == 0
+
+
+def test_what_no_two_texts_have_is_said_and_refused_by_name(tmp_path, capsys):
+    values, name = drawn(9), STATISTICS[0]
+    values[1:, :, 0] = np.nan  # one text has it
+    survey_of(drawn(9)).save(tmp_path / "old.parquet")
+    survey_of(values).save(tmp_path / "new.parquet")
+    files = [str(tmp_path / "old.parquet"), str(tmp_path / "new.parquet"), "--test", "means"]
+    assert main(["survey", "diff", *files]) == 0
+    assert f"not tested: {name} of 2 heads, which no two texts of A and of B have\n" in capsys.readouterr().out
+    main(["survey", "diff", *files, "--json"])
+    assert json.loads(capsys.readouterr().out)["untested"] == {name: 2}
+    assert main(["survey", "diff", *files, "--fail-unless-within", "1e9", "--statistic", name, STATISTICS[2]]) == 1
+    assert f"statistics: expected some that two texts of each survey have, got {name}; " in capsys.readouterr().err
 
 
 def test_two_surveys_differ(folder, capsys):

@@ -168,6 +168,9 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     for name, lone in (("A", found.lone), ("B", found.other_lone)):
         if lone:
             print(f"not tested: {_heads(lone)}, only in {name}")
+    alike = " of like length" if found.test == "lengths" else ""
+    for name, heads in found.untested.items():
+        print(f"not tested: {name} of {heads:,} heads, which no two texts{alike} of A and of B have")
     if found.equal:
         print(f"not tested: {found.equal:,} that have one value on both sides, and cannot differ")
     if found.without_spread:
@@ -215,7 +218,15 @@ def _plain(found: Comparison) -> dict[str, Any]:
         name: [dict(zip(("kind", "layer", "head"), place, strict=True)) for place in getattr(found, name)]
         for name in ("lone", "other_lone")
     }
-    return {**said, "mean_tokens": lengths, "texts": found.texts, "equal": found.equal, **rows, **lone}
+    return {
+        **said,
+        "mean_tokens": lengths,
+        "texts": found.texts,
+        "equal": found.equal,
+        "untested": found.untested,
+        **rows,
+        **lone,
+    }
 
 
 def _told_lengths(found: Comparison, one: Survey, other: Survey) -> str:

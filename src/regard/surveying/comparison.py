@@ -1,6 +1,7 @@
 """Two surveys beside each other: which heads differ, tested for all of them together."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -64,6 +65,7 @@ class Comparison:
         texts: how many texts of each are compared, at most.
         lone: (kind, layer, head) of the heads that only the first has.
         other_lone: of those that only the second has.
+        untested: of each statistic, on how many heads the test has no two texts of either that have it: nothing is said of it.
     """
 
     test: Test
@@ -75,6 +77,7 @@ class Comparison:
     texts: tuple[int, int]
     lone: list[Place]
     other_lone: list[Place]
+    untested: dict[str, int]
 
     @property
     def lengths_differ(self) -> bool:
@@ -156,7 +159,8 @@ def survey_diff(
         confidence: of the intervals.
 
     Raises:
-        OptionError: a statistic that is not in both, nothing in common, a test that the files are not enough for.
+        OptionError: a statistic that is not in both, or by name one that no two texts of each have; nothing in common, a test
+            that the files are not enough for.
 
     Example:
         >>> import tempfile
@@ -190,6 +194,14 @@ def survey_diff(
     if not tested:
         raise OptionError(_nothing_in_common(chosen, one, other, cells=bool(cells)))
     quantile = NormalDist().inv_cdf((1 + confidence) / 2)
+    untested = Counter(cell.statistic for cell in cells if cell not in tested)
+    empty = [name for name in wanted if untested[name] == sum(cell.statistic == name for cell in cells)]
+    if statistics is not None and empty:
+        alike = ", of like length" if chosen == "lengths" else ""
+        raise OptionError(
+            f"statistics: expected some that two texts of each survey have{alike}, got {', '.join(empty)}; leave them "
+            "out, or survey texts that have them, as induction needs words that come again"
+        )
     made = [_difference(cell, found, quantile) for cell, found in tested.items()]
     spread = [row for row in made if not math.isnan(row.p)]
     adjusted = holm([row.p for row in spread])
@@ -205,6 +217,7 @@ def survey_diff(
         (max(row.texts for row in made), max(row.other_texts for row in made)),
         _lone(one, other),
         _lone(other, one),
+        dict(untested),
     )
 
 
