@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -155,3 +156,23 @@ def not_a_number():
 def test_what_has_no_answer_is_refused(error: type[RegardError], message, call):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_signs_that_are_noted_alone():
+    """Views such as ``z.conj().imag`` say their sign without doing it, and numpy reads none of them."""
+
+    def noted(tensor):
+        return torch.complex(torch.zeros_like(tensor), -tensor).conj().imag
+
+    query, key, bias, sinks = torch.randn(1, 2, 7, 4), torch.randn(1, 2, 5, 4), torch.randn(7, 5), torch.randn(2)
+    weights = torch.softmax(query @ key.mT, -1)
+    assert noted(query).is_neg()
+    plain = regard.AttentionMap(query, key, bias=bias, sinks=sinks), regard.AttentionMap.from_dense(weights)
+    same = (
+        regard.AttentionMap(noted(query), noted(key), bias=noted(bias), sinks=noted(sinks)),
+        regard.AttentionMap.from_dense(noted(weights)),
+    )
+    for one, other in zip(plain, same, strict=True):
+        assert regard.page(other) == regard.page(one)
+        assert regard.heads(other).equals(regard.heads(one))
+        assert_close(torch.from_numpy(np.asarray(other)), one.dense(), rtol=0, atol=0)

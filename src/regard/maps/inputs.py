@@ -29,6 +29,7 @@ def factors_from(
     sinks: Tensor | None,
 ) -> Factors:
     """The factors of a map; the arguments are those of ``AttentionMap``."""
+    query, key, mask, bias, sinks = map(_signed, (query, key, mask, bias, sinks))
     check_query_key(query, key)
     shape = (*query.shape[:-1], key.shape[-2])
     if bias is not None:
@@ -63,10 +64,15 @@ def factors_from(
 
 def dense_from(weights: Tensor | NDArray[np.floating[Any]]) -> DenseWeights:
     """Weights that exist already, with all four axes."""
-    values = float_tensor("weights", _as_tensor(weights))
+    values = float_tensor("weights", _signed(_as_tensor(weights)))
     if not 2 <= values.ndim <= 4:
         raise ShapeError(f"expected weights (batch, heads, queries, keys), got {tuple(values.shape)}; 2 to 4 axes are read")
     return DenseWeights(_four_axes(values))
+
+
+def _signed(value: Any) -> Any:
+    """A tensor whose sign is done: that of a view may be noted alone (``z.conj().imag``), which numpy does not read."""
+    return value.resolve_neg() if isinstance(value, Tensor) else value
 
 
 def _as_tensor(weights: Any) -> Tensor:

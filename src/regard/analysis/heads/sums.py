@@ -245,7 +245,7 @@ def diagonal_sums(weights: Tensor) -> Tensor:
 def fewest_keys(weights: Tensor) -> Tensor:
     """How many of the largest weights of each row hold HELD of its mass; to one part in a million."""
     if weights.device.type == "cpu":  # numpy's kernel takes a tenth of the time of PyTorch's
-        ranked = torch.from_numpy(np.sort(weights.detach().resolve_neg().numpy(), axis=-1)).flip(-1)
+        ranked = torch.from_numpy(np.sort(weights.detach().numpy(), axis=-1)).flip(-1)
     else:
         ranked = weights.sort(-1, descending=True).values
     held = ranked.cumsum(-1, dtype=torch.float64)
