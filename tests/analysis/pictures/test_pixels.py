@@ -342,6 +342,8 @@ def test_groups_of_steps(seen):
     assert "2 groups of steps" in str(by)
     assert {"early", "late"} <= {said.get_text() for said in by.figure(words=["fox"]).findobj(Text)}
     assert regard.Spans.steps(found.steps).places == ((0,), (1,), (2,))
+    assert regard.Spans.steps(range(7)).places == ((0, 1), (2, 3, 4), (5, 6))
+    assert regard.Spans.steps([40, 10, 10, 0, 20]).places == ((0,), (10, 20), (40,))
     for error, message, call in (
         (
             OptionError,
@@ -365,6 +367,7 @@ def test_means_of_maps_over_steps(seen):
     crossed = [amap for amap in means["early"] if amap.kind == "cross"]
     for amap, block in zip(crossed, kept, strict=True):
         assert_close(amap.dense(), (block[0] + block[1]) / 2, rtol=0, atol=1e-6)
+        assert "mixture of 2 maps" in repr(amap)
         assert_close(
             amap.select(heads=1, queries=[3, 5]).dense()[1, 0], ((block[0] + block[1]) / 2)[1, 1, [3, 5]], rtol=0, atol=1e-6
         )
@@ -374,3 +377,18 @@ def test_means_of_maps_over_steps(seen):
         step_means(recording, regard.Spans(("a",), ([5],)))
     with pytest.raises(OptionError, match="expected one map of a module at a step, got several"):
         step_means([*recording.maps, *(amap.select() for amap in recording.maps)], groups)
+
+
+def test_padding_of_a_prompt_beside_its_picture_is_none_of_it():
+    class Padded(SD3Transformer2DModel):
+        def forward(self, hidden_states, encoder_hidden_states, timestep, attention_mask):  # noqa: ARG002
+            return super().forward(hidden_states, encoder_hidden_states, timestep)
+
+    Padded.__name__ = SD3Transformer2DModel.__name__
+    made, mask = Padded().eval(), torch.ones(1, 55, dtype=torch.long)
+    mask[0, 53:] = 0
+    with torch.no_grad(), regard.record(made) as recording:
+        made(torch.randn(1, 4, 12, 16), torch.randn(1, 7, 16), 5, mask)
+    line = recording.maps[0].keys.lines[0]
+    assert line.present == (True,) * 53 + (False,) * 2
+    assert line.place[47:49] == (Patch(0, 5, 7), None)

@@ -161,8 +161,8 @@ class Mixed:
 
     def denominators(self, *_: Positions) -> Tensor:
         """There are none: a sum of rows is no softmax."""
-        raise OptionError("logsumexp: expected a map of one head, got a mixture of several, whose rows are no softmax")
+        raise OptionError("logsumexp: expected a map of one softmax, got a mixture of several, whose rows are none; ask those")
 
     def describe(self) -> str:
         """In a few words, what it shows."""
-        return f"mixture of {len(self.views)} heads"
+        return f"mixture of {len(self.views)} {'heads' if self.shape[1] == 1 else 'maps'}"
