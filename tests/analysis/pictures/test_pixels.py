@@ -241,7 +241,7 @@ def test_what_contradicts_cross_attention_is_refused(seen):
     assert regard.pixels(recording, WORDS, half="conditional", prompt=TOKENS).maps == 2
     for given, more, message in (
         (recording, {"prompt": 5}, "prompt: expected 9 tokens, as the model was given, got 5; leave it out"),
-        (recording, {"prompt": "a fox"}, "prompt: expected 9 tokens"),
+        (recording, {"prompt": "a fox"}, "prompt: expected a whole number"),
         (recording, {"first": "middle"}, "first: expected one of image, text, got 'middle'"),
         ([one.select(queries=slice(0, 96)) for one in crossed[:1]], {}, "all patches of a picture, got some of them"),
         ([one.select(queries=slice(0, 48)) for one in crossed[:1]], {"size": LATENT}, "got some of them; give maps of all"),
@@ -251,7 +251,7 @@ def test_what_contradicts_cross_attention_is_refused(seen):
             "attention to one prompt, got keys of 4 and 9 tokens; give those",
         ),
     ):
-        with pytest.raises(OptionError, match=message):
+        with pytest.raises((OptionError, DtypeError), match=message):
             regard.pixels(given, WORDS, half="conditional", **more)
 
 

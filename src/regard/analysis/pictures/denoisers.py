@@ -166,6 +166,8 @@ def looking_at_prompts(maps: Sequence[AttentionMap], prompt: int | None, first: 
         OptionError: there are none, or another prompt than the model was given; both of whom it is not known which is which;
         maps of several prompts, or of some of the patches.
     """
+    if prompt is not None:
+        whole_number("prompt", prompt, 1, advice="the tokens of the prompt, padding included")
     if first is not None:
         one_of("first", first, ("image", "text"))
     if crossed := [amap for amap in maps if amap.kind == "cross"]:
@@ -239,6 +241,4 @@ def _check_said(known: Sides, prompt: int | None, first: str | None) -> None:
 
 def _check_prompt(known: Sides, prompt: int | None) -> None:
     if prompt is not None and prompt != len(known.prompt):
-        raise OptionError(
-            f"prompt: expected {len(known.prompt)} tokens, as the model was given, got {in_short(prompt)}; leave it out"
-        )
+        raise OptionError(f"prompt: expected {len(known.prompt)} tokens, as the model was given, got {prompt}; leave it out")
