@@ -49,13 +49,13 @@ def test_the_matrix_is_never_there(read, causal):
 
 
 def test_a_tile_of_a_long_map_is_small():
-    """The keys of a head alone would be 32 MiB in float32, and its 512 rows 256 MiB."""
+    """Some 30 MiB, or 35, by the processor's kernel. The keys of a head in float32 would be 32 more, its 512 rows 256."""
     read = """
 query, key = torch.ones(2, 1, 1, 2**17, 64, dtype=torch.bfloat16)
 before = peak()
 AttentionMap(query, key)[0, 0, -512:, 100:612]
 """
-    assert growth(PROGRAM.replace("READ", read).replace("CAUSAL", "True")) < 32 * 2**20
+    assert growth(PROGRAM.replace("READ", read).replace("CAUSAL", "True")) < 48 * 2**20
 
 
 def test_the_matrix_would_be_seen():
