@@ -199,12 +199,8 @@ class Spans(Sequence[str]):
         chosen = 0 if sound is None else whole_number("sound", sound, 0, count - 1, advice="sounds are counted from 0")
         own = {at: one for at, one in known.items() if sound is None or one.sound == chosen}
         frames = {at: (one.start + one.stop) / 2 for at, one in own.items()}
-        if not isinstance(parts, Mapping):
-            raise DtypeError(f"parts: expected (begin, end) in seconds by name, got {in_short(parts)}")
         places = []
-        for name, pair in parts.items():
-            if not isinstance(pair, tuple | list) or len(pair) != 2:
-                raise DtypeError(f"parts: expected (begin, end) in seconds, got {in_short(pair)} for {in_short(name)}")
+        for name, pair in _pairs(parts, "seconds"):
             begin, end = (number(f"parts[{name!r}]", one, least=0) for one in pair)
             inside = tuple(at for at, middle in frames.items() if begin <= middle < end)
             if not inside:
@@ -266,17 +262,11 @@ class Spans(Sequence[str]):
         known = sorted({whole_number("steps", one, 0) for one in several("steps", steps, "steps, counted from 0")})
         if parts is None:
             if (count := len(known)) < 3:
-                raise OptionError(
-                    f"steps: expected at least three to be early, middle and late, got {count}; name them: parts="
-                )
+                raise OptionError(f"steps: expected at least 3 to be early, middle and late, got {count}; name them: parts=")
             ends = [0, count // 3, count - count // 3, count]
             return cls(("early", "middle", "late"), tuple(tuple(known[a:b]) for a, b in pairwise(ends)))
-        if not isinstance(parts, Mapping):
-            raise DtypeError(f"parts: expected (begin, end) in steps by name, got {in_short(parts)}")
         places = []
-        for name, pair in parts.items():
-            if not isinstance(pair, tuple | list) or len(pair) != 2:
-                raise DtypeError(f"parts: expected (begin, end) in steps, got {in_short(pair)} for {in_short(name)}")
+        for name, pair in _pairs(parts, "steps"):
             begin, end = (whole_number("parts", one, 0, advice="steps are counted from 0") for one in pair)
             if not (inside := tuple(one for one in known if begin <= one < end)):
                 raise OptionError(f"parts: expected some of steps {in_short(known)}, got {in_short(pair)} for {in_short(name)}")
@@ -397,3 +387,13 @@ def _pair(name: str, pair: Any, most: int) -> tuple[int, int]:
         raise DtypeError(f"{name}: expected (begin, end), got {in_short(pair)}")
     begin = whole_number(name, pair[0], 0, most, advice="in characters of the text")
     return begin, whole_number(name, pair[1], begin, most, advice="in characters of the text")
+
+
+def _pairs(parts: object, unit: str) -> list[tuple[str, Sequence[object]]]:
+    """Parts by name as (begin, end), whatever these are."""
+    if not isinstance(parts, Mapping):
+        raise DtypeError(f"parts: expected (begin, end) in {unit} by name, got {in_short(parts)}")
+    for name, pair in parts.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise DtypeError(f"parts: expected (begin, end) in {unit}, got {in_short(pair)} for {in_short(name)}")
+    return list(parts.items())

@@ -352,7 +352,7 @@ def test_groups_of_steps(seen):
         ),
         (DtypeError, "steps: expected groups of steps", lambda: found.by([0, 1])),
         (OptionError, "steps: expected some of early, late, got 0", lambda: by.heat("red", 0)),
-        (OptionError, "expected at least three to be early, middle and late, got 2", lambda: regard.Spans.steps(range(2))),
+        (OptionError, "expected at least 3 to be early, middle and late, got 2", lambda: regard.Spans.steps(range(2))),
         (OptionError, "parts: expected some of steps", lambda: regard.Spans.steps(range(3), {"later": (3, 5)})),
     ):
         with pytest.raises(error, match=message):
