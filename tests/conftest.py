@@ -58,3 +58,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         first[together(item.nodeid)] = min(rank(item), first.get(together(item.nodeid), len(ORDER)))
     items.sort(key=lambda item: first[together(item.nodeid)])  # which keeps the order of the rest
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[object]:
+    """A headless browser, without a window of the file before."""
+    from support.browser import close_windows, kept  # which loads what only these tests need
+
+    yield kept()
+    close_windows()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """The browser stays open for a file that begins with a test of it; where it is, nothing else may run an event loop."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or not (nextitem.path == item.path or nextitem.get_closest_marker("browser")):
+            open_browsers = sys.modules.get("support.browser")
+            if open_browsers is not None:
+                open_browsers.leave()

@@ -8,7 +8,7 @@ import pytest
 
 import exercise_page
 from regard import lessons
-from support.browser import Watched, chromium
+from support.browser import Watched
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_a_page_without_a_place_is_told(tmp_path):
 
 
 @pytest.mark.browser
-def test_states_are_kept_and_read_from_a_file(tmp_path):
+def test_states_are_kept_and_read_from_a_file(tmp_path, browser):
     shutil.copy(ROOT / "docs" / "assets" / "exercises.js", tmp_path)
     written = (ROOT / "docs" / "course" / "exercises.md").read_text(encoding="utf-8")
     control = written[written.index("<label") : written.index(exercise_page.PLACE)]
@@ -43,20 +43,19 @@ def test_states_are_kept_and_read_from_a_file(tmp_path):
     )
     lessons.check("softmax", lambda scores: scores, record=tmp_path / "ada.json")
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
-    with chromium() as browser:
-        watched = Watched(browser.new_context())
-        page = watched.page
-        page.goto(page_file.as_uri())
-        boxes = page.get_by_role("checkbox")
-        assert boxes.count() == len(lessons.exercises())
-        page.get_by_role("checkbox", name="causal mask: done").check()
-        page.reload()
-        assert page.get_by_role("checkbox", name="causal mask: done").is_checked()
-        assert not page.get_by_role("checkbox", name="scale: done").is_checked()
-        page.set_input_files("input[type=file]", tmp_path / "other.json")
-        page.get_by_text("other.json is no file of tries").wait_for()
-        page.set_input_files("input[type=file]", tmp_path / "ada.json")
-        page.get_by_text(f"Ada: 1 of {len(lessons.exercises())} right.").wait_for()
-        assert page.locator("[data-exercise=scale]").inner_text() == " right, 1 try"
-        assert page.locator("[data-exercise=softmax]").inner_text() == " 1 try"
-        assert watched.problems == watched.requests == []
+    watched = Watched(browser.new_context())
+    page = watched.page
+    page.goto(page_file.as_uri())
+    boxes = page.get_by_role("checkbox")
+    assert boxes.count() == len(lessons.exercises())
+    page.get_by_role("checkbox", name="causal mask: done").check()
+    page.reload()
+    assert page.get_by_role("checkbox", name="causal mask: done").is_checked()
+    assert not page.get_by_role("checkbox", name="scale: done").is_checked()
+    page.set_input_files("input[type=file]", tmp_path / "other.json")
+    page.get_by_text("other.json is no file of tries").wait_for()
+    page.set_input_files("input[type=file]", tmp_path / "ada.json")
+    page.get_by_text(f"Ada: 1 of {len(lessons.exercises())} right.").wait_for()
+    assert page.locator("[data-exercise=scale]").inner_text() == " right, 1 try"
+    assert page.locator("[data-exercise=softmax]").inner_text() == " 1 try"
+    assert watched.problems == watched.requests == []

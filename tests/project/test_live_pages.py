@@ -7,7 +7,7 @@ import pytest
 
 import live_pages
 import regard
-from support.browser import Watched, chromium
+from support.browser import Watched
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "course" / "look.md"
@@ -15,12 +15,6 @@ PAGE = ROOT / "docs" / "course" / "look.md"
 ADDRESS = "http://docs.test/"
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

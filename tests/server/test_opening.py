@@ -7,17 +7,16 @@ import torch
 
 import regard
 from regard.server.opening import opened_in_browser
-from support.browser import chromium
 from support.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_a_browser_gets_there_by_the_file(tmp_path, monkeypatch):
+def test_a_browser_gets_there_by_the_file(tmp_path, monkeypatch, browser):
     regard.AttentionMap(*torch.randn(2, 1, 2, 5, 4)).save(tmp_path / "map.safetensors")
     called = []
     monkeypatch.setattr("webbrowser.open", called.append)
-    with served(tmp_path / "map.safetensors") as server, opened_in_browser(server.address, secret=True), chromium() as browser:
+    with served(tmp_path / "map.safetensors") as server, opened_in_browser(server.address, secret=True):
         while not called:
             time.sleep(0.05)
         assert called[0].startswith("file://")

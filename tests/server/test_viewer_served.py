@@ -7,19 +7,12 @@ import torch
 
 import regard
 from regard.mechanisms.catalogue import card, example
-from support.browser import chromium
 from support.serving import served
 from support.viewer_driving import Opened, assert_shows, rounded
 
 pytestmark = pytest.mark.browser
 
 LENGTH = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

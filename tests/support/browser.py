@@ -1,4 +1,8 @@
-"""Chromium, for tests of what is seen: no page may ask anybody for anything, or complain."""
+"""Chromium, for tests of what is seen: no page may ask anybody for anything, or complain.
+
+A start takes most of a second of both processors, a context a third of one. So files that follow each other have one browser
+(the fixture ``browser``), and pages of one file that differ in nothing else have one context.
+"""
 
 import contextlib
 import sys
@@ -25,6 +29,44 @@ def chromium():
             yield browser
         finally:
             browser.close()
+
+
+_kept = contextlib.ExitStack()
+_browsers, _contexts = [], {}
+
+
+def kept():
+    """The browser of this process: started where it is asked for first, until `leave`."""
+    if not _browsers:
+        _browsers.append(_kept.enter_context(chromium()))
+    return _browsers[0]
+
+
+def close_windows():
+    """Closes whatever a file has open in it."""
+    _contexts.clear()
+    for context in kept().contexts:
+        context.close()
+
+
+def leave():
+    _browsers.clear()
+    _kept.close()
+
+
+def shared_context(browser, *scripts, **options):
+    """The context with these scripts before each page, for all pages from files of one file of tests: they keep nothing."""
+    key = browser, scripts, tuple(sorted(options.items()))
+    if key not in _contexts:
+        _contexts[key] = new_context(browser, *scripts, **options)
+    return _contexts[key]
+
+
+def new_context(browser, *scripts, **options):
+    context = browser.new_context(**options)
+    for script in scripts:
+        context.add_init_script(script)
+    return context
 
 
 class Watched:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from regard.figures.themes import THEMES
-from support.browser import Watched
+from support.browser import Watched, new_context, shared_context
 
 SVG = "{http://www.w3.org/2000/svg}"
 NOT_WRITTEN = 0.0051
@@ -69,7 +69,7 @@ come: timers, requests, what a map reads. Photographs say the same, and take ten
 
 
 class Opened:
-    """A page of the viewer in a context of its own; `finish` says whether anything went wrong on it.
+    """A page of the viewer in a window of its own; `finish` says whether anything went wrong on it.
 
     Playwright's locators look into open shadow roots, so that texts and roles are found as a person finds them.
 
@@ -78,17 +78,18 @@ class Opened:
         allowed: what the addresses of requests may begin with.
         host: where the page is not the viewer's own: what its function ``kernel`` calls, a function that brings the viewer onto
             the page, and the argument of that.
-        **options: of the browser's context.
+        **options: of the browser's context; of the page, ``viewport`` and ``color_scheme``.
     """
 
     def __init__(self, browser, address, script=None, allowed=("file:", "data:", "blob:"), host=None, **options):
-        options = {"viewport": {"width": 1200, "height": 800}, "accept_downloads": True, **options}
-        self.context = browser.new_context(**options)
-        self.context.add_init_script(WATCH)
-        if script:
-            self.context.add_init_script(script)
+        size, scheme = options.pop("viewport", {"width": 1200, "height": 800}), options.pop("color_scheme", "light")
+        self.shared = address.startswith("file:")  # a server's pages keep its secret in a cookie
+        made = shared_context if self.shared else new_context
+        self.context = made(browser, WATCH, *([script] if script else []), accept_downloads=True, **options)
         self.watched = Watched(self.context, allowed)
         self.page = self.watched.page
+        self.page.set_viewport_size(size)
+        self.page.emulate_media(color_scheme=scheme)
         self.page.set_default_timeout(PATIENCE * 1000)
         if host:
             self.page.expose_function("kernel", host[0])
@@ -112,7 +113,7 @@ class Opened:
         try:
             self.check()
         finally:
-            self.context.close()
+            (self.page if self.shared else self.context).close()
 
     def _go(self, address, host=None):
         self.page.goto(address)

@@ -3,7 +3,6 @@
 import pytest
 
 import regard
-from support.browser import chromium
 from support.viewer_driving import Opened
 
 
@@ -23,12 +22,6 @@ def page_address(translation, tmp_path_factory):
 def address(page_address):
     """The page by tokens, whose weights are those of the recording."""
     return f"{page_address}#unit=tokens"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import regard
-from support.browser import chromium
 from support.viewer_driving import Opened, rounded
 
 pytestmark = pytest.mark.browser
@@ -19,12 +18,6 @@ def map_of(words, seed):
     made.queries = made.keys = words
     made.kind, made.layer = "self", 0
     return made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

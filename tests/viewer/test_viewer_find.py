@@ -7,19 +7,12 @@ import torch
 
 import regard
 from regard.viewer.document.document import document
-from support.browser import chromium
 from support.viewer_driving import Opened, rounded
 from support.widget_host import widget_opened
 
 pytestmark = pytest.mark.browser
 
 WORDS = ["[CLS]", "the", "cat", "sat", "on", "the", "mat", "[SEP]", "it", "slept", "there", "all", "day", "[SEP]"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

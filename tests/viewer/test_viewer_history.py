@@ -4,16 +4,9 @@ import pytest
 import torch
 
 import regard
-from support.browser import chromium
 from support.viewer_driving import Opened
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
