@@ -3,11 +3,9 @@
 import gc
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
-import textwrap
 import tracemalloc
 from importlib.util import find_spec
 
@@ -21,6 +19,7 @@ from regard.errors import DtypeError, FileFormatError, OptionError
 from regard.interventions import Prompt, patch, prompt_corpus
 from regard.interventions.corpus_sweep import CorpusSweeper
 from regard.interventions.effects import Effects
+from support.forked import Piped
 from support.survey_models import saved_model, tokenizer_of
 from support.tiny_models import tiny
 
@@ -256,30 +255,24 @@ if __name__ == "__main__":
 """
 
 
-def run(folder, place, output, engine="process", stop=0):
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), folder, place, output, engine, str(stop)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+LIMIT = 900  # seconds, on a machine that does much else
 
 
-def ended(program):
-    program.communicate(timeout=900)
-    return program.returncode
-
-
-@pytest.mark.slow
 def test_killed_and_gone_on_it_is_the_same_file(tmp_path):
     folder, place = saved_model("llama", tmp_path / "model"), written(tmp_path / "p.jsonl", rows_of(13))
-    assert ended(run(folder, place, tmp_path / "whole.parquet")) == 0
+
+    def ended(name, stop=0):
+        with Piped(PROGRAM, folder, place, tmp_path / name, "process", stop) as program:
+            if stop:
+                assert program.stdout.readline() == "now\n"
+                program.kill()
+            return program.wait(LIMIT)
+
+    assert ended("whole.parquet") == 0
     for stop in (2, 3):
-        killed = run(folder, place, tmp_path / "x.parquet", stop=stop)
-        assert killed.stdout.readline() == "now\n"
-        os.kill(killed.pid, signal.SIGKILL)
-        assert ended(killed) == -signal.SIGKILL
+        assert ended("x.parquet", stop) == -signal.SIGKILL
     assert len(list((tmp_path / "x.parquet.parts").glob("*.parquet"))) == 3
-    assert ended(run(folder, place, tmp_path / "x.parquet")) == 0
+    assert ended("x.parquet") == 0
     assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
 
 
@@ -290,7 +283,8 @@ def test_killed_and_gone_on_it_is_the_same_file(tmp_path):
 def test_workers_write_the_file_that_one_process_writes(tmp_path):
     folder, place = saved_model("gpt2", tmp_path / "model"), written(tmp_path / "p.jsonl", rows_of(13))
     for engine in ("process", "ray"):
-        assert ended(run(folder, place, tmp_path / f"{engine}.parquet", engine)) == 0
+        command = [sys.executable, "-c", PROGRAM, folder, place, tmp_path / f"{engine}.parquet", engine, "0"]
+        subprocess.run(command, check=True, timeout=LIMIT)
     one, other = (Effects.load(tmp_path / f"{engine}.parquet") for engine in ("process", "ray"))
     assert (tmp_path / "process.parquet").read_bytes() == (tmp_path / "ray.parquet").read_bytes(), (one.about, other.about)
 

@@ -70,6 +70,13 @@ class Piped:
             here.close()
         self.pid = self.process.pid
 
+    def __enter__(self) -> "Piped":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+
     @property
     def returncode(self) -> int | None:
         return self.process.exitcode
