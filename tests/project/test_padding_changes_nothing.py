@@ -4,6 +4,7 @@ One table says what each public function reports of a text. Each report is asked
 every way that a batch may hold it.
 """
 
+import functools
 import json
 import pickle
 import re
@@ -411,9 +412,17 @@ def same(found, true):
             assert one == other
 
 
+def reports_of(seen, folder):
+    """All of them; `folder` is for those that write files."""
+    return [report(seen, *([folder] if report in (of_files, of_pages, of_tables) else [])) for report in REPORTS.values()]
+
+
 @pytest.fixture(scope="module")
-def alone():
-    return {name: seen(name, Held([inputs(name, [TEXT], [WRITTEN])])) for name in ("bert", "llama", "marian")}
+def alone(tmp_path_factory):
+    """What is reported of the text alone, by the model's name."""
+    return functools.cache(
+        lambda name: reports_of(seen(name, Held([inputs(name, [TEXT], [WRITTEN])])), tmp_path_factory.mktemp(name))
+    )
 
 
 @pytest.mark.slow
@@ -424,9 +433,8 @@ def test_padding_changes_nothing(alone, name, way, tmp_path):
         pytest.skip("its positions count from the first column: the model itself differs")
     among = seen(name, held(name, way))
     assert among.one_pass.maps[0].queries.is_padded or way == "first of a batch"
-    for report in REPORTS.values():
-        folders = [tmp_path] if report in (of_files, of_pages, of_tables) else []
-        same(report(among, *folders), report(alone[name], *folders))
+    for found, true in zip(reports_of(among, tmp_path), alone(name), strict=True):
+        same(found, true)
 
 
 def test_every_public_function_is_asked():
