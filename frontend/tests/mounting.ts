@@ -27,6 +27,10 @@ export function stageOf(
     disconnect() {}
   } as unknown as typeof ResizeObserver;
   HTMLElement.prototype.scrollIntoView ??= () => {};
+  // jsdom forgets a focus that is removed, but not where it was in a shadow tree, and then cannot tell :focus.
+  const focused = document.body.appendChild(document.createElement("button"));
+  focused.focus();
+  focused.remove();
   const errors: unknown[] = [];
   const said: string[] = [];
   const described: string[] = [];

@@ -1,11 +1,16 @@
 // @vitest-environment jsdom
 /** A view is one line in the list of views: its link, its key and the help follow. Shown with one view more than there are. */
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { View } from "../src/contract";
 import { views } from "../src/views";
 import { browser, shown } from "./shell_host";
 
+// Files of tests share what they import; this one has the program for itself, with another list.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => {
+  vi.resetModules();
+});
 vi.mock("../src/views", async (original) => {
   const { views } = await original<typeof import("../src/views")>();
   const added: View = {
