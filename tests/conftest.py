@@ -16,7 +16,8 @@ torch.set_num_threads(1)
 sys.modules["rfc3987_syntax"] = None  # jsonschema, which nbformat imports, would check IRIs with it: its grammars take seconds
 
 ORDER = ("long", "browser", "slow")
-"""What is begun first. What is begun last should be short, as the other workers wait for it."""
+"""What is begun first. What is begun last should be short, as the other workers wait for it. The long ones are begun among
+those of a browser, which wait for half of their time."""
 
 APART = "tests/project/test_notebooks.py::test_runs_and_shows_what_is_committed"
 """Minutes for each notebook: they need not wait for each other."""
@@ -54,10 +55,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         return min((at for at, name in enumerate(ORDER) if item.get_closest_marker(name)), default=len(ORDER))
 
-    first: dict[str, int] = {}
+    ranks: dict[str, int] = {}
     for item in items:
-        first[together(item.nodeid)] = min(rank(item), first.get(together(item.nodeid), len(ORDER)))
-    items.sort(key=lambda item: first[together(item.nodeid)])  # which keeps the order of the rest
+        ranks[together(item.nodeid)] = min(rank(item), ranks.get(together(item.nodeid), len(ORDER)))
+    places: dict[str, float] = {file: its for file, its in ranks.items() if its >= ORDER.index("slow")}
+    for one in range(ORDER.index("slow")):
+        files = [file for file, its in ranks.items() if its == one]
+        places |= {file: at / len(files) for at, file in enumerate(files)}
+    items.sort(key=lambda item: places[together(item.nodeid)])  # which keeps the order of the rest
 
 
 @pytest.fixture(scope="module")
