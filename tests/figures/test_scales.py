@@ -36,6 +36,12 @@ def sharp(count=23):
     return 0.9 * np.eye(count) + 0.1 / count
 
 
+def long_text(count=128):
+    """A causal map without a favourite: the first row is sure of its one key, and the later a row, the thinner it is spread."""
+    weights = np.tril(np.exp(np.random.default_rng(0).normal(size=(count, count))))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 def mesh_of(ax):
     [mesh] = ax.collections
     return mesh
@@ -47,9 +53,9 @@ def note_of(ax):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_a_flat_map_a_sink_and_a_sharp_map_can_all_be_read(theme):
+def test_a_flat_map_a_sink_a_sharp_map_and_a_long_text_can_all_be_read(theme):
     """The cells that matter are told from the background, and from each other."""
-    for weights in (flat(), sink(), sharp()):
+    for weights in (flat(), sink(), sharp(), long_text(), long_text()[4:]):
         colours = mesh_of(heatmap(weights, theme=theme)).to_rgba(np.ma.masked_equal(weights, 0))[..., :3]
         background = np.array(mpl.colors.to_rgb(THEMES[theme].background))
         seen = weights >= np.quantile(weights[weights > 0], 0.96)
@@ -64,7 +70,9 @@ def test_a_flat_map_a_sink_and_a_sharp_map_can_all_be_read(theme):
 def test_the_bar_says_which_scale_was_chosen():
     assert note_of(heatmap(sharp())) == "attention weight"
     assert note_of(heatmap(flat())) == "attention weight\nup to the largest, 0.0435"
-    assert note_of(heatmap(sink())) == "attention weight\nlogarithmic, blank below 0.001"
+    for faint in (sink(), long_text(), long_text()[4:]):
+        assert note_of(heatmap(faint)).startswith("attention weight\nlogarithmic, blank below 0.00")
+    assert note_of(heatmap(long_text(16))) == "attention weight", "half of its rows have a weight of 1/5"
     assert note_of(heatmap(3 * sharp())).endswith("up to the largest, 2.71"), "weights that are no shares"
     assert note_of(heatmap(-flat())).endswith("the largest either way, 0.0435")
 

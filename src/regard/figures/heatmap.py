@@ -56,8 +56,8 @@ def heatmap(
         head: which head, or "mean" of all. Needed where there are several: a mean is no head's attention.
         title: above the figure; the map's own name where not given, "" for none.
         scale: "linear", from 0 to 1; "max", from 0 to the largest weight; "log", by the logarithm, from a floor that the colour
-            bar says. Where it is not given: "max" where no weight reaches 1/2 or one is above 1, "log" where keys that take
-            more than half of everything leave the others less than 1/5 in most rows, "linear" otherwise.
+            bar says. Where it is not given: "max" where no weight reaches 1/2 or one is above 1, "linear" otherwise; but "log"
+            where most rows would show less than 1/5 of the highest colour, beside keys that take more than half of everything.
         vmin: weight of the lowest colour; as the scale says where not given.
         vmax: weight of the highest colour; likewise. Where a weight is negative (linear attention) and ``vmin`` is not given,
             the scale is −vmax to vmax, and its middle colour is 0. Weights beyond the scale put an arrow on the colour bar.

@@ -19,6 +19,7 @@ SCALES = ("linear", "log", "max")
 _DEEPEST = 1e-4  # of the largest weight: where a logarithmic scale ends at the latest
 _FLAT = 0.5  # a map whose weights are all below it is pale on a scale up to 1
 _SINK, _REST, _FEWEST = 0.5, 0.2, 8
+"""Of everything, of the highest colour, and rows and keys from which on a logarithmic scale is chosen."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def scale_of(
     """One scale for all of these weights, (queries, keys) each.
 
     Where no scale is given, and no ends of one, it is what a reader can see something on: "max" where no weight reaches 1/2 or
-    one is above 1, "log" where keys that take more than half of everything (sinks) leave the others less than 1/5 in most rows,
-    "linear" otherwise. Where weights are negative, zero is in the middle.
+    one is above 1, "linear" otherwise; but "log" where most rows would show less than 1/5 of the highest colour, beside keys
+    that take more than half of everything (sinks). Where weights are negative, zero is in the middle.
 
     Raises:
         OptionError: another scale, ends in the wrong order, a colour map that does not exist.
@@ -110,22 +111,23 @@ def _logarithmic(
 
 def _readable(matrices: Sequence[NDArray[np.float64]], lowest: float, largest: float) -> str:
     """The scale on which there is something to see."""
-    if largest < _FLAT or largest > 1 + 1e-5:
+    if largest > 1 + 1e-5:
         return "max"
-    if lowest < 0:
-        return "linear"
-    return "log" if 2 * sum(map(_has_sink, matrices)) > len(matrices) else "linear"
+    top, plain = (largest, "max") if largest < _FLAT else (1.0, "linear")
+    faint = sum(_is_faint(weights, _REST * top) for weights in matrices) if lowest >= 0 else 0
+    return "log" if 2 * faint > len(matrices) else plain
 
 
-def _has_sink(weights: NDArray[np.float64]) -> bool:
-    """Whether keys that take more than half of everything leave little to see beside them."""
+def _is_faint(weights: NDArray[np.float64], least: float) -> bool:
+    """Whether most rows show nothing of at least this, beside keys that take more than half of everything."""
     if min(weights.shape) < _FEWEST:
         return False
     received = weights.mean(axis=0)
     sinks = received > _SINK / 2
-    if sinks.all() or received[sinks].sum() <= _SINK:
+    if sinks.all():
         return False
-    return 0 < float(np.median(weights[:, ~sinks].max(axis=1))) < _REST
+    others = weights[:, ~sinks] if received[sinks].sum() > _SINK else weights
+    return 0 < float(np.median(others.max(axis=1))) < least
 
 
 def _colour_map(given: str | Colormap | None) -> Colormap | None:
