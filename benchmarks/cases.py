@@ -118,9 +118,11 @@ def output_attentions(size: Size) -> Call:
 
 
 def factors(size: Size) -> tuple[Tensor, Tensor, Tensor]:
+    """As models lay them: the vectors of a head stand between those of the others."""
     random = torch.Generator().manual_seed(0)
     heads = size.heads, size.kv_heads, size.kv_heads
-    q, k, v = (torch.randn(1, h, size.n, size.dim, generator=random).to(size.device, size.dtype) for h in heads)
+    made = (torch.randn(1, h, size.n, size.dim, generator=random).to(size.device, size.dtype) for h in heads)
+    q, k, v = (one.transpose(1, 2).contiguous().transpose(1, 2) for one in made)
     return q, k, v
 
 
