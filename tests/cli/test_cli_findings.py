@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+import torch
 
 import regard
 from regard.cli import main
@@ -102,3 +103,44 @@ def test_pictures_and_tables_are_saved(capsys, folder):
 def test_what_cannot_be_done_is_told(capsys, words, message):
     assert main(words) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["keys"],
+        ["passages", "--passages", "the cat", "--answer", "it"],
+        ["cache", "--prompt", "3", "--budgets", "2"],
+        ["contacts", "--weights", "weights.json", "--apart", "1"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_one_sequence_of_several(capsys, words):
+    """``--item`` is ``sample`` of the recording; without it a batch is refused, and there it says what to type."""
+    alone = regard.load("rec.safetensors")
+    other = torch.rand(1, 2, 5, 5, generator=torch.Generator().manual_seed(3)).tril()
+    both = torch.cat([other / other.sum(-1, keepdim=True), alone.dense()])
+    regard.Recording.of([both], tokens=[["the", "cat", "ran", "on", "it"], list(alone.keys)]).save("both.safetensors")
+    command, *options = words
+    true = said(capsys, command, "rec.safetensors", *options)
+    found = said(capsys, command, "both.safetensors", *options, "--item", "1")
+    assert json.dumps(found, default=str) != json.dumps(said(capsys, command, "both.safetensors", *options, "--item", "0"))
+    assert_alike(found, true)
+    assert main([command, "both.safetensors", *options]) == 1
+    assert "--item" in capsys.readouterr().err or command != "keys"
+    assert main([command, "both.safetensors", *options, "--item", "2"]) == 1
+    assert "--item: expected a whole number from 0 to 1, got 2" in capsys.readouterr().err
+
+
+def assert_alike(found, true):
+    """The same JSON, numbers to rounding."""
+    if isinstance(true, dict):
+        assert found.keys() == true.keys()
+        for name in true:
+            assert_alike(found[name], true[name])
+    elif isinstance(true, list):
+        assert len(found) == len(true)
+        for one, other in zip(found, true, strict=True):
+            assert_alike(one, other)
+    else:
+        assert found == (pytest.approx(true, abs=1e-6) if isinstance(true, float) else true)

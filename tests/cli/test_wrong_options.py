@@ -75,7 +75,8 @@ def test_all_wrong_words(command, furnished, tmp_path, monkeypatch, capsys):
         (["survey", "show", "one.parquet", "--sort=--"], 2, "--sort: expected one argument, got '--'"),
         (["sweep", "show", "effects.parquet", "--measure=--"], 2, "--measure: expected one argument, got '--'"),
         (["sweep", "pairs", "empty", "--model", "gpt2"], 1, "regard: expected prompts that can be swept, got none"),
-        (["sweep", "show", "folder"], 1, "cannot read 'folder': it is a folder; name another file"),
+        (["sweep", "show", "folder"], 1, "regard: cannot read 'folder': it is a folder; name another file"),
+        (["survey", "show", "nosuch"], 1, "regard: "),
         (["survey", "show", "pipe"], 1, "cannot read 'pipe': it is a pipe or a device, and no file; name another file"),
         (["lessons", "check", "a\ud800b"], 1, "expected a path, got one that no system can name"),
         (["lessons", "check", "a\0b"], 1, "expected a path, got one with a NUL character"),
@@ -117,10 +118,11 @@ def test_what_the_battery_types_right_works(command, furnished, tmp_path, monkey
         (lambda _: {}["no"], "KeyError"),
         (lambda _: print("a\nb", file=__import__("sys").stderr) or 1, "exit 1 with 2 lines"),
         (lambda _: 1, "exit 1 with 0 lines"),
+        (lambda _: print("regard: [Errno 2] x", file=__import__("sys").stderr) or 1, "a number of the system's"),
         (lambda _: Path("left").touch() or 1, "left is left"),
         (lambda _: Path("corpus.txt").unlink() or 0, "it works, and changes corpus.txt"),
     ],
-    ids=["a foreign error", "two lines", "no reason", "a file that is left", "a file that is gone"],
+    ids=["a foreign error", "two lines", "no reason", "a number", "a file that is left", "a file that is gone"],
 )
 def test_the_battery_can_fail(run, said, furnished, tmp_path, monkeypatch, capsys):
     shutil.copytree(furnished, tmp_path / "here")

@@ -136,6 +136,8 @@ def amiss(arguments: Sequence[str], word: str, captured: pytest.CaptureFixture[s
         return f"exit {status}, and {changed} is left: {said[-200:]!r}"
     if "Traceback" in said:
         return f"a traceback: {said[-200:]!r}"
+    if "regard: [Errno" in said:
+        return f"a number of the system's: {said[-200:]!r}"
     if status == 2:  # of argparse: how the command is used, and what is wrong
         return (
             None if lines and re.match(r"regard( \w+)*: error: .", lines[-1]) else f"exit 2 without a reason: {said[-200:]!r}"

@@ -94,6 +94,7 @@ def add_weights(commands: "Commands[argparse.ArgumentParser]") -> None:
 def _of_maps(commands: "Commands[argparse.ArgumentParser]", name: str, text: str, description: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=description)
     parser.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
+    parser.add_argument("--item", type=int, metavar="N", help="this sequence of a file that has several, counted from 0")
     parser.add_argument("--layer", type=int, metavar="N", help="this layer alone")
     parser.add_argument("--head", type=int, metavar="N", help="this head of it")
     parser.add_argument("--kind", metavar="KIND", help="encoder, decoder, cross or self, where the file has several")
@@ -105,6 +106,7 @@ def _of_maps(commands: "Commands[argparse.ArgumentParser]", name: str, text: str
 def _command(commands: "Commands[argparse.ArgumentParser]", name: str, text: str, description: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=description)
     parser.add_argument("file", type=Path, help="what regard record, recording.save or amap.save has written")
+    parser.add_argument("--item", type=int, metavar="N", help="this sequence of a file that has several, counted from 0")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     parser.add_argument(
         "--save", nargs="+", action="extend", type=Path, default=[], metavar="FILE", help="draw it, .png, .svg, .pdf; or .csv"

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import regard
+from regard.cli.loading import loaded
 from regard.cli.reports import print_json
 from regard.errors import FileFormatError, OptionError
 from regard.figures.formats import FORMATS, checked_paths
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     drawn = [path for path in options.save if path not in tables]
     if options.save:
         checked_paths(options.save, (*FORMATS, ".csv"))  # before the maps are read, which may take a while
-    finding = FINDINGS[options.finding](regard.load(options.file), options)
+    finding = FINDINGS[options.finding](loaded(options.file, options.item), options)
     if options.json:
         print_json(finding.said())
     else:

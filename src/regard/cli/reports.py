@@ -10,7 +10,10 @@ from regard.errors import OptionError
 
 def complain(error: Exception, where: str = "") -> None:
     """One line about what went wrong, where no result would be looked for; halves of characters are spelled."""
-    said = f"regard: {where}{error}".encode("utf-8", "backslashreplace").decode()
+    what = str(error)
+    if isinstance(error, OSError) and error.strerror:  # without the system's number for it
+        what = error.strerror if error.filename is None else f"{error.strerror}: {str(error.filename)!r}"
+    said = f"regard: {where}{what}".encode("utf-8", "backslashreplace").decode()
     print(" ".join(said.splitlines()), file=sys.stderr)
 
 

@@ -148,8 +148,8 @@ def _diff(options: argparse.Namespace, one: Survey, other: Survey) -> int:
     top = whole_number("--top", options.top, 1)
     found = survey_diff(one, other, options.statistic, test=options.test, confidence=options.confidence)
     gates = {
-        "differ by more than": None if options.fail_above is None else found.above(options.fail_above, alpha=alpha),
-        "are not shown to be within": (
+        "that differs by more than": None if options.fail_above is None else found.above(options.fail_above, alpha=alpha),
+        "that is not shown to be within": (
             None if options.fail_unless_within is None else found.not_within(options.fail_unless_within, alpha=alpha)
         ),
     }
@@ -195,7 +195,8 @@ def _judged(gates: dict[str, list[Difference] | None], found: Comparison, option
             some = [f"{row.kind or ''} {row.layer}.{row.head} {row.statistic} ({row.difference:+.4g})".strip() for row in rows]
             more = f" and {len(some) - 5:,} more" if len(some) > 5 else ""
             print(
-                f"regard: {len(rows):,} statistics of heads {what} {tolerance:g}: {', '.join(some[:5])}{more}", file=sys.stderr
+                f"regard: expected no statistic of heads {what} {tolerance:g}, got {len(rows):,}: {', '.join(some[:5])}{more}",
+                file=sys.stderr,
             )
     return int(any(gates.values()) or (gated and bool(lone)))
 

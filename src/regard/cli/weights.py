@@ -10,6 +10,7 @@ from typing import Any
 import regard
 from regard.analysis.heads.strongest_keys import KeyStatistics, strongest_keys
 from regard.arguments import number
+from regard.cli.loading import loaded
 from regard.cli.reports import print_json
 from regard.errors import FileFormatError, OptionError
 from regard.extras import require
@@ -101,7 +102,7 @@ def _chosen(options: argparse.Namespace) -> list[AttentionMap]:
     """The maps of a file that are asked for, of the one head that is."""
     if options.head is not None and options.layer is None:
         raise OptionError("--layer: expected the layer of --head, got none; heads count from 0 in each layer")
-    found = regard.load(options.file)
+    found = loaded(options.file, options.item)
     maps: list[AttentionMap] = list(getattr(found, "maps", [found]))
     for name in ("kind", "layer"):
         asked = getattr(options, name)
@@ -114,7 +115,7 @@ def _chosen(options: argparse.Namespace) -> list[AttentionMap]:
     if len({amap.step for amap in maps}) > 1:
         raise OptionError("expected a file of one pass, got several; take one in Python: recording.at(0)")
     if any(amap.shape[0] != 1 for amap in maps):
-        raise OptionError("expected a file of one sequence, got a batch; take one in Python: recording.sample(0)")
+        raise OptionError("expected a file of one sequence, got a batch; say which: --item 0")
     return maps if options.head is None else [amap.select(heads=[options.head]) for amap in maps]
 
 
