@@ -1,4 +1,4 @@
-"""Bytes and seconds as people read them."""
+"""Bytes, seconds and numbers of heads as people read them."""
 
 
 def bytes_text(count: int) -> str:
@@ -22,3 +22,14 @@ def duration_text(seconds: float) -> str:
             count = seconds / size
             return f"{count:.1f} {unit}" if unit == "h" and count < 10 else f"{count:.0f} {unit}"
     return f"{seconds * 1000:.0f} ms"
+
+
+def heads_text(count: int, *, chosen: bool) -> str:
+    """Of which heads a number is.
+
+    >>> heads_text(4, chosen=False), heads_text(2, chosen=True), heads_text(1, chosen=True)
+    ('mean of all 4 heads', 'mean of 2 chosen heads', 'the chosen head')
+    """
+    if count == 1:
+        return "the chosen head" if chosen else "the only head"
+    return f"mean of {count} chosen heads" if chosen else f"mean of all {count} heads"

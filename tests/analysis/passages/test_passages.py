@@ -189,7 +189,7 @@ def test_a_table_and_a_text():
     assert len(rows) == 1 + HEADS * (len(SPANS) + 1)
     assert rows[1][:4] == [0, 0, "early", 5]
     assert rows[4][2:4] == ["rest", KEYS - 27]
-    assert "means of all 4 heads" in str(found)
+    assert "mean of all 4 heads" in str(found)
     assert f"{found.ranked()[0].value:.2f}" in str(found)
 
 
@@ -208,7 +208,7 @@ def test_passages_stand_beside_what_they_say():
     amap = maps(causal=True)
     amap.queries = amap.keys = ["<s>", *(f"▁w{at}" for at in range(1, KEYS - 1)), "</s>"]
     lines = regard.passages(amap, SPANS, answer=ANSWER).listing({(0, 1): 1.0, (0, 3): 2.0}).splitlines()
-    assert "means of 2 chosen heads" in lines[0]
+    assert "mean of 2 chosen heads" in lines[0]
     said = {line.split()[0]: line.split("of 2")[-1].strip() for line in lines[2:]}
     assert said["early"] == "w2 w3 w4 w5 w6"
     assert said["gaps"] == "w31 … w40 w41"

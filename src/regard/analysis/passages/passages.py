@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from regard.amounts import heads_text
 from regard.analysis.heads.visibility import visible_keys
 from regard.analysis.mixtures.mixture import Head, layers_of
 from regard.analysis.passages.answers import rows_of
@@ -168,12 +169,12 @@ class Passages(Pictured):
         mass = {line.name: line.value for line in self.ranked("mass", heads=heads)}
         bare = {line.name: line.value for line in self.ranked("lift_without_sinks", heads=heads)}
         values, counts = self._chosen("mass", heads)
-        who = f"all {len(values)} heads" if heads is None else f"{len(values)} chosen heads"
+        who = heads_text(len(values), chosen=heads is not None)
         rows = "1 row" if len(self.rows) == 1 else f"{len(self.rows)} rows"
         names = {name: _cut(visible(name), LONGEST_NAME) for name in self.spans.names}
         wide = max(12, *map(len, names.values())) + 2
         lines = [
-            f"{rows} of the answer, means of {who}; lift is 1 where attention is spread evenly",
+            f"{rows} of the answer, {who}; lift is 1 where attention is spread evenly",
             f"{'passage':<{wide}}{'tokens':>8}{'lift':>8}{'no sinks':>10}{'mass':>8}  first in",
         ]
         for name, lift, first, tokens in ranked:
@@ -225,7 +226,7 @@ class Passages(Pictured):
 
         values, counts = self._chosen(by, heads)
         means = [0.0 if math.isnan(mean) else mean for mean in _means(values[:, :-1], counts)]
-        who = f"mean of all {len(values)} heads" if heads is None else f"{len(values)} chosen heads"
+        who = heads_text(len(values), chosen=heads is not None)
         said = f"{by.replace('_', ' ')} of the prompt's passages, {who}" if title is None else title
         even = 1.0 if by.startswith("lift") else None
         return passages_figure(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from regard.amounts import heads_text
 from regard.arguments import several
 from regard.errors import ShapeError
 from regard.figures.overlays import Row, overlays
@@ -49,7 +50,7 @@ def patches_figure(
     rows = rows if lost else [replace(row, shares=row.shares[:-1]) for row in rows]
     names = [found.spans.names[at] for at in chosen]
     others = ["other pictures"] if len(chosen) < len(found.pictures) else []
-    who = f"{len(found.heads)} chosen heads" if found.chosen else f"mean of all {len(found.heads)} heads"
+    who = heads_text(len(found.heads), chosen=found.chosen)
     if against is None:
         what = f"colour: attention to a patch, of the row's largest; {who}"
     elif isinstance(against, str):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from regard.amounts import heads_text
 from regard.analysis.mixtures.mixture import Head, layers_of
 from regard.analysis.passages.sinks import SINK, sinks_of
 from regard.analysis.pictures.said import rows_of_words, weights_of_heads
@@ -173,7 +174,7 @@ class Patches(Pictured):
 
     def __str__(self) -> str:
         names = self.spans.names
-        who = f"{len(self.heads)} chosen heads" if self.chosen else f"the mean of all {len(self.heads)} heads, a first look"
+        who = heads_text(len(self.heads), chosen=self.chosen) + ("" if self.chosen else ", a first look")
         lines = [
             f"{who}; shares of a row, sinks are among the others",
             f"{'word':<16}" + "".join(f"{one[:15]:>16}" for one in names),
