@@ -258,6 +258,7 @@ if __name__ == "__main__":
 LIMIT = 900  # seconds, on a machine that does much else
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_it_is_the_same_file(tmp_path):
     folder, place = saved_model("llama", tmp_path / "model"), written(tmp_path / "p.jsonl", rows_of(13))
 

@@ -110,6 +110,7 @@ def test_without_a_room_that_draws_it_is_text(monkeypatch):
     assert Thing()._repr_mimebundle_() == {"text/plain": "a thing"}
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_before_a_picture_is_asked_for():
     code = "import sys, regard; regard.translate('A cat.'); print('matplotlib' in sys.modules, 'regard.viewer' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
