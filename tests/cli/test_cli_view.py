@@ -1,6 +1,7 @@
 """``regard view`` and ``regard serve`` as a user calls them; what they serve is tested in test_server.py."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -105,3 +106,14 @@ def test_files_beside_the_playground(file):
         listed = json.loads(server.get("/documents")[2])
         assert listed == {"documents": [{"id": "small", "title": "small"}], "playground": True}
         assert unpack(server.post("/documents/small/manifest", {})[2])[0]["title"] == "small"
+
+
+def test_what_serves_keeps_little_of_each_product(monkeypatch):
+    """Half a gigabyte else, where regions of many sizes are asked for; a user's own numbers stay."""
+    names = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    for name in ("OMP_WAIT_POLICY", *names):
+        monkeypatch.setenv(name, "7")  # so that what stood there comes back
+    monkeypatch.delenv(names[1])
+    monkeypatch.setattr("regard.cli.viewing.run", lambda _: 0)
+    assert main(["view", "a.safetensors"]) == 0
+    assert [os.environ[name] for name in names] == ["7", "64"]

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Read when torch is loaded. Threads that spin while they wait for each other take the cores from the browser that
         # draws: measured beside other programs, answers then take ten times as long.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # Of each size of a product PyTorch and oneDNN keep how it is computed, 1024 each, half a megabyte: regions have any.
+        for cache in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+            os.environ.setdefault(cache, "64")
     try:
         run: Callable[[argparse.Namespace], int] = import_module(f"regard.cli.{options.module}").run
         with progress(getattr(options, "progress", None)):
