@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 from test_viewer_access import AXE, FOUND
 
 import regard
@@ -19,7 +20,7 @@ from regard.surveying.survey_file import Survey
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from regard.viewer.notebook.still import Still, small_png
-from support.viewer_driving import Opened
+from support.viewer_driving import PATIENCE, Opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -346,24 +347,28 @@ def test_axe_finds_nothing_and_nothing_is_cut(browser, addresses, name, width, s
     opened.finish()
 
 
+def shows(found, texts):
+    """Waits for these texts: a page is still when it reads, too."""
+    expect(found).to_have_text(texts, timeout=PATIENCE * 1000)
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_reader_ranks_passages_and_finds_them_in_the_text(browser, addresses, passages):
     opened = Opened(browser, addresses["passages"])
     page = opened.page
-    names = page.locator(".finding-line .finding-name")
-    assert names.all_inner_texts() == [line.name for line in passages.ranked()]
+    names, chosen = page.locator(".finding-line .finding-name"), page.locator("mark[data-chosen]")
+    shows(names, [line.name for line in passages.ranked()])
     page.get_by_label("ranked by").select_option(label="mass")
-    assert names.all_inner_texts() == [line.name for line in passages.ranked("mass")]
+    shows(names, [line.name for line in passages.ranked("mass")])
     page.locator(".finding-line").first.click()
     first = passages.ranked("mass")[0].name
-    assert page.locator("mark[data-chosen]").all_inner_texts() == [PARTS[first]]
+    shows(chosen, [PARTS[first]])
     page.keyboard.press("ArrowDown")
-    assert page.locator("mark[data-chosen]").all_inner_texts() == [PARTS[passages.ranked("mass")[1].name]]
+    shows(chosen, [PARTS[passages.ranked("mass")[1].name]])
     page.get_by_role("button", name="head 2", exact=True).click()
     opened.rest()
-    one = [line.name for line in passages.ranked("mass", heads={(0, 2): 1.0})]
-    assert names.all_inner_texts() == one
+    shows(names, [line.name for line in passages.ranked("mass", heads={(0, 2): 1.0})])
     opened.finish()
 
 
@@ -397,7 +402,7 @@ def test_words_are_walked_through_under_their_sound(browser, addresses, times):
     opened = Opened(browser, addresses["times"])
     page = opened.page
     words = page.locator(".finding-words button")
-    assert words.all_inner_texts() == [one.text for one in times.words]
+    shows(words, [one.text for one in times.words])
     boxes = [word.bounding_box() for word in words.all()]
     for box, one in zip(boxes, times.words, strict=True):
         stage = page.locator(".finding-stage").bounding_box()
@@ -428,7 +433,7 @@ def test_a_contact_leads_to_its_place_in_the_map(browser, addresses, contacts):
 def test_a_line_of_a_cache_is_chosen_and_printed(browser, addresses):
     opened = Opened(browser, addresses["cache"], forced_colors="active")
     page = opened.page
-    assert page.locator(".finding-chart polyline").count() == 3
+    expect(page.locator(".finding-chart polyline")).to_have_count(3, timeout=PATIENCE * 1000)
     page.locator(".finding-line").nth(1).click()
     widths = page.locator(".finding-chart polyline").evaluate_all("all => all.map((one) => one.getAttribute('stroke-width'))")
     assert widths == ["2", "4", "2"]
@@ -448,7 +453,7 @@ def test_heads_of_a_survey_are_sorted_and_opened(browser, addresses, surveyed):
     opened.rest()
     rows = sorted((row for row in surveyed.rows() if row.statistic == "previous"), key=lambda row: -row.mean)
     names = page.locator(".finding-head .finding-name")
-    assert names.all_inner_texts() == [f"{row.kind} {row.layer}.{row.head}" for row in rows if math.isfinite(row.mean)]
+    shows(names, [f"{row.kind} {row.layer}.{row.head}" for row in rows if math.isfinite(row.mean)])
     page.locator(".finding-head").nth(1).click()
     assert page.locator(".finding-told").count() == 1
     assert rows[1].highest[0].text in page.locator(".finding-told").inner_text()
