@@ -76,7 +76,7 @@ def test_all_wrong_words(command, furnished, tmp_path, monkeypatch, capsys):
         (["sweep", "show", "effects.parquet", "--measure=--"], 2, "--measure: expected one argument, got '--'"),
         (["sweep", "pairs", "empty", "--model", "gpt2"], 1, "regard: expected prompts that can be swept, got none"),
         (["sweep", "show", "folder"], 1, "regard: cannot read 'folder': it is a folder; name another file"),
-        (["survey", "show", "nosuch"], 1, "regard: "),
+        (["survey", "show", "nosuch"], 1, "regard: cannot read 'nosuch': there is no such file; "),
         (["survey", "show", "pipe"], 1, "cannot read 'pipe': it is a pipe or a device, and no file; name another file"),
         (["lessons", "check", "a\ud800b"], 1, "expected a path, got one that no system can name"),
         (["lessons", "check", "a\0b"], 1, "expected a path, got one with a NUL character"),

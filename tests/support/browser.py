@@ -50,12 +50,13 @@ def close_windows():
 
 
 def leave():
+    """Ends the browser, if there is one."""
     _browsers.clear()
     _kept.close()
 
 
 def shared_context(browser, *scripts, **options):
-    """The context with these scripts before each page, for all pages from files of one file of tests: they keep nothing."""
+    """One context for all pages of a file of tests that ask for the same: for pages that keep nothing there."""
     key = browser, scripts, tuple(sorted(options.items()))
     if key not in _contexts:
         _contexts[key] = new_context(browser, *scripts, **options)
@@ -63,6 +64,7 @@ def shared_context(browser, *scripts, **options):
 
 
 def new_context(browser, *scripts, **options):
+    """A context with these scripts before each page."""
     context = browser.new_context(**options)
     for script in scripts:
         context.add_init_script(script)

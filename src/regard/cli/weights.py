@@ -114,8 +114,6 @@ def _chosen(options: argparse.Namespace) -> list[AttentionMap]:
         raise OptionError(f"--kind: expected one of {', '.join(kinds)}, which this file has, got none")
     if len({amap.step for amap in maps}) > 1:
         raise OptionError("expected a file of one pass, got several; take one in Python: recording.at(0)")
-    if any(amap.shape[0] != 1 for amap in maps):
-        raise OptionError("expected a file of one sequence, got a batch; say which: --item 0")
     return maps if options.head is None else [amap.select(heads=[options.head]) for amap in maps]
 
 
