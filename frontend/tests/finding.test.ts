@@ -89,6 +89,33 @@ describe("passages", () => {
     expect(stage.errors).toEqual([]);
   });
 
+  it("say that they are read until they are, and what comes late is not taken for what is looked at", async () => {
+    const made = passages();
+    const waiting: (() => void)[] = [];
+    const source: Source = {
+      ...made.source,
+      async region(request, signal) {
+        const found = await made.source.region(request, signal);
+        if (request.heads.length === 1) await new Promise<void>((done) => waiting.push(done));
+        return found;
+      },
+    };
+    const stage = stageOf(view, { map: 3, heads: [0, 1], query: 0 }, { ...made, source });
+    const reading = () => stage.root.querySelector(".finding")!.hasAttribute("data-reading");
+    expect(reading()).toBe(true);
+    await stage.settle();
+    expect(reading()).toBe(false);
+    stage.app.store.set({ heads: [1] });
+    await stage.settle();
+    expect(reading()).toBe(true);
+    stage.app.store.set({ heads: [0, 1] });
+    expect(reading()).toBe(false);
+    for (const answer of waiting) answer();
+    await stage.settle();
+    expect(namesOf(stage)).toEqual(["cat", "</mark><script>"]);
+    expect(reading()).toBe(false);
+  });
+
   it("are ranked by another number with r, walked through by arrows, and marked in their text", async () => {
     const stage = stageOf(view, { map: 3, heads: [0, 1], query: 0 }, passages());
     await stage.settle();

@@ -51,7 +51,7 @@ WATCH = """(() => {
     try { return await fetched(...given); } finally { asked -= 1; }
   };
   const frame = () => new Promise((done) => { requestAnimationFrame(done); later(done, 500); });
-  const busy = () => asked || soon.size || roots.some((root) => root.querySelector(".map-view[data-reading]"));
+  const busy = () => asked || soon.size || roots.some((root) => root.querySelector("[data-reading]"));
   window.stillness = async (patience) => {
     const until = performance.now() + patience;
     for (let before = null; performance.now() < until;) {
@@ -65,7 +65,7 @@ WATCH = """(() => {
   };
 })();"""
 """Counts what can change on a page: its elements, where they are scrolled to, and what is drawn; and knows what is still to
-come: timers, requests, what a map reads. Photographs say the same, and take ten times as long to take and to compare."""
+come: timers, requests, what a view reads. Photographs say the same, and take ten times as long to take and to compare."""
 
 
 class Opened:
@@ -130,7 +130,7 @@ class Opened:
         self.rest()
 
     def choose(self, label, value):
-        inside = label not in ("map", "sequence", "sorted by")
+        inside = label not in ("map", "sequence", "sorted by", "ranked by")
         if inside:
             self.menu()
         self.page.get_by_role("combobox", name=label, exact=True).select_option(label=value)

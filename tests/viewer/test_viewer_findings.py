@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import expect
 from test_viewer_access import AXE, FOUND
 
 import regard
@@ -20,7 +19,7 @@ from regard.surveying.survey_file import Survey
 from regard.viewer.answers.packing import unpack
 from regard.viewer.document.document import document
 from regard.viewer.notebook.still import Still, small_png
-from support.viewer_driving import PATIENCE, Opened
+from support.viewer_driving import Opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -347,28 +346,23 @@ def test_axe_finds_nothing_and_nothing_is_cut(browser, addresses, name, width, s
     opened.finish()
 
 
-def shows(found, texts):
-    """Waits for these texts: a page is still when it reads, too."""
-    expect(found).to_have_text(texts, timeout=PATIENCE * 1000)
-
-
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_reader_ranks_passages_and_finds_them_in_the_text(browser, addresses, passages):
     opened = Opened(browser, addresses["passages"])
     page = opened.page
     names, chosen = page.locator(".finding-line .finding-name"), page.locator("mark[data-chosen]")
-    shows(names, [line.name for line in passages.ranked()])
-    page.get_by_label("ranked by").select_option(label="mass")
-    shows(names, [line.name for line in passages.ranked("mass")])
+    assert names.all_inner_texts() == [line.name for line in passages.ranked()]
+    opened.choose("ranked by", "mass")
+    assert names.all_inner_texts() == [line.name for line in passages.ranked("mass")]
     page.locator(".finding-line").first.click()
     first = passages.ranked("mass")[0].name
-    shows(chosen, [PARTS[first]])
-    page.keyboard.press("ArrowDown")
-    shows(chosen, [PARTS[passages.ranked("mass")[1].name]])
+    assert chosen.all_inner_texts() == [PARTS[first]]
+    opened.press("ArrowDown")
+    assert chosen.all_inner_texts() == [PARTS[passages.ranked("mass")[1].name]]
     page.get_by_role("button", name="head 2", exact=True).click()
     opened.rest()
-    shows(names, [line.name for line in passages.ranked("mass", heads={(0, 2): 1.0})])
+    assert names.all_inner_texts() == [line.name for line in passages.ranked("mass", heads={(0, 2): 1.0})]
     opened.finish()
 
 
@@ -380,11 +374,9 @@ def test_the_map_is_zoomed_from_a_passage_to_its_tokens(browser, addresses):
     levels = page.locator(".levels button")
     assert levels.all_inner_texts() == ["passages", "sentences", "words", "tokens"]
     page.locator(".map-stage, .panel [tabindex='0']").first.focus()
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
+    opened.press("Home", "ArrowRight")
     chosen = opened.address()
-    page.keyboard.press(".")
-    opened.rest()
+    opened.press(".")
     assert opened.address()["unit"] == "sentences"
     assert page.locator(".levels [aria-pressed=true]").inner_text() == "sentences"
     top, bottom, left, right = map(float, opened.address()["viewport"].split(","))
@@ -402,13 +394,13 @@ def test_words_are_walked_through_under_their_sound(browser, addresses, times):
     opened = Opened(browser, addresses["times"])
     page = opened.page
     words = page.locator(".finding-words button")
-    shows(words, [one.text for one in times.words])
+    assert words.all_inner_texts() == [one.text for one in times.words]
     boxes = [word.bounding_box() for word in words.all()]
     for box, one in zip(boxes, times.words, strict=True):
         stage = page.locator(".finding-stage").bounding_box()
         assert box["x"] - stage["x"] == pytest.approx(stage["width"] * one.start / 2.3, abs=1.5)
     words.first.focus()
-    page.keyboard.press("ArrowRight")
+    opened.press("ArrowRight")
     assert words.nth(1).get_attribute("aria-pressed") == "true"
     assert "what: 0.40 s to 0.90 s" in page.locator(".reader .status").inner_text()
     assert page.locator(".finding-stage polygon").count() == 1
@@ -433,7 +425,7 @@ def test_a_contact_leads_to_its_place_in_the_map(browser, addresses, contacts):
 def test_a_line_of_a_cache_is_chosen_and_printed(browser, addresses):
     opened = Opened(browser, addresses["cache"], forced_colors="active")
     page = opened.page
-    expect(page.locator(".finding-chart polyline")).to_have_count(3, timeout=PATIENCE * 1000)
+    assert page.locator(".finding-chart polyline").count() == 3
     page.locator(".finding-line").nth(1).click()
     widths = page.locator(".finding-chart polyline").evaluate_all("all => all.map((one) => one.getAttribute('stroke-width'))")
     assert widths == ["2", "4", "2"]
@@ -449,15 +441,14 @@ def test_a_line_of_a_cache_is_chosen_and_printed(browser, addresses):
 def test_heads_of_a_survey_are_sorted_and_opened(browser, addresses, surveyed):
     opened = Opened(browser, addresses["survey"])
     page = opened.page
-    page.get_by_label("sorted by").select_option(label="previous")
-    opened.rest()
+    opened.choose("sorted by", "previous")
     rows = sorted((row for row in surveyed.rows() if row.statistic == "previous"), key=lambda row: -row.mean)
     names = page.locator(".finding-head .finding-name")
-    shows(names, [f"{row.kind} {row.layer}.{row.head}" for row in rows if math.isfinite(row.mean)])
+    assert names.all_inner_texts() == [f"{row.kind} {row.layer}.{row.head}" for row in rows if math.isfinite(row.mean)]
     page.locator(".finding-head").nth(1).click()
     assert page.locator(".finding-told").count() == 1
     assert rows[1].highest[0].text in page.locator(".finding-told").inner_text()
-    page.keyboard.press("r")
+    opened.press("r")
     assert page.get_by_label("sorted by").evaluate("one => one.selectedOptions[0].text") != "previous"
     opened.finish()
 
@@ -490,8 +481,7 @@ def test_pictures_in_a_row_have_each_its_overlay_and_share(browser, tmp_path):
     assert coloured[12, across // 2]
     assert not coloured[12, across - 9]
     page.locator(".image-canvas").focus()
-    page.keyboard.press("PageDown")
-    opened.rest()
+    opened.press("PageDown")
     assert "picture 3 of 3" in page.locator(".image-status").inner_text()
     opened.finish()
 
@@ -518,17 +508,14 @@ def test_steps_of_a_model_have_a_slider(browser, tmp_path, width):
     assert page.get_by_role("slider", name="pass of the model").get_attribute("aria-valuetext") == "step 1 of 4"
     assert page.get_by_role("combobox", name="map").locator("option").count() == 2
     slider.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    opened.rest()
+    opened.press("ArrowRight", "ArrowRight")
     assert int(opened.address()["map"]) == 4
     assert slider.get_attribute("aria-valuetext") == "step 3 of 4"
     page.get_by_role("combobox", name="map").select_option(label="cross layer 1")
     opened.rest()
     assert int(opened.address()["map"]) == 5
     page.locator(".panel [tabindex='0']").first.focus()
-    page.keyboard.press("(")
-    opened.rest()
+    opened.press("(")
     assert int(opened.address()["map"]) == 3
     opened.finish()
 

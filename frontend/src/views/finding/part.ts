@@ -26,6 +26,7 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
     protected readonly found: Found,
   ) {
     this.element.append(this.said);
+    this.element.toggleAttribute("data-reading", true); // from the start, until there is something to see
     root.append(this.element);
     this.left = app.store.subscribe((_, changed) => {
       if (changed.has("map") || changed.has("heads")) void this.ask();
@@ -117,10 +118,12 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
   private async ask(): Promise<void> {
     const { manifest, source, store, fail } = this.app;
     const { map, heads } = store.state;
-    if (!this.found.maps.includes(map)) return;
+    this.asking.abort(); // what is asked for is no longer what is looked at, also where that was read before
     const name = JSON.stringify([map, heads]);
-    if (name === this.read) return this.show(new Set());
-    this.asking.abort();
+    const known = name === this.read || !this.found.maps.includes(map);
+    this.element.toggleAttribute("data-reading", !known);
+    if (name === this.read) this.show(new Set());
+    if (known) return;
     this.asking = new AbortController();
     const { signal } = this.asking;
     const { queries, keys } = manifest.maps[map];
@@ -136,5 +139,6 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
     } catch (error) {
       if (!signal.aborted) fail(error);
     }
+    if (!signal.aborted) this.element.toggleAttribute("data-reading", false);
   }
 }
