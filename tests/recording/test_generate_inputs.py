@@ -37,6 +37,14 @@ TEXT |= {"intermediate_size": 13, "head_dim": 6}
 GREEDY = {"max_new_tokens": 5, "do_sample": False}
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """What `varied` leaves as it was drawn: biases, embeddings of a class."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
 def varied(model):
     """Weights so large that maps differ from uniform."""
     with torch.random.fork_rng():
@@ -193,6 +201,20 @@ def test_each_returned_sequence_has_its_own_maps(make):
         for amap, other in zip(several, one, strict=True):
             both = amap.sample(row), other.sample(0)
             assert_close(both[0].dense(), both[1].dense(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("make", [llava, qwen], ids=lambda make: make.__name__)
+def test_a_picture_that_the_model_writes_itself_is_refused(make):
+    model, inputs = make()
+    ids = inputs["input_ids"]
+
+    def of(*written):
+        return torch.cat([ids, torch.tensor([written])], -1)
+
+    assert regard.recording.generation.replay(model, inputs, of(7, 8, IMAGE)).maps  # the last one is read by no row
+    said = f"got the placeholder of image, id 50, at position {ids.shape[1] + 1}, .*suppress_tokens="
+    with pytest.raises(RecordingError, match=said):
+        regard.recording.generation.replay(model, inputs, of(7, IMAGE, 8))
 
 
 def test_several_texts_with_pictures_of_several_sizes():
