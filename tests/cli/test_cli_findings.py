@@ -85,7 +85,14 @@ def test_pictures_and_tables_are_saved(capsys, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["passages", "rec.safetensors", "--passages", "a dog", "--answer", "it"], "'a dog', which does not stand there"),
+        (
+            ["passages", "rec.safetensors", "--passages", "a dog", "--answer", "it"],
+            "parts: expected what stands in the text, got 'a dog', which does not stand there",
+        ),
+        (
+            ["passages", "rec.safetensors", "--passages", "sat", "--answer", "a dog"],
+            "answer: expected what stands in the text, got 'a dog'",
+        ),
         (
             ["passages", "rec.safetensors", "--passages", "sat", "--answer", "it", "--heads", "1"],
             "expected LAYER.HEAD, as 3.11",

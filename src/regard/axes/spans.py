@@ -1,7 +1,6 @@
 """Parts of a text, of pictures or of a sound, by name: the positions of each along one side of a map; and groups of steps."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,8 +9,9 @@ from typing import Any, overload
 from regard.arguments import number, several, text, whole_number, with_all
 from regard.axes.axis import Axis
 from regard.axes.places import Patch, Residue, Seconds
+from regard.axes.searched import Searched, pair_of, runs_of, side_of
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
-from regard.tokens.decoded import Character, text_runs
+from regard.tokens.decoded import Character
 from regard.tokens.words import Words
 
 Parts = Sequence[str] | Mapping[str, str | tuple[int, int]]
@@ -80,8 +80,7 @@ class Spans(Sequence[str]):
             >>> Spans.found(keys, {"who": "the cat", "where": "on the mat"}).places
             ((0, 1), (3, 4, 5, 6))
         """
-        letters = [one for run in _runs(axis) for one in run]
-        return cls._of_characters("".join(one.text for one in letters), [one.owners for one in letters], parts)
+        return cls._searched(Searched.of(axis), parts)
 
     @classmethod
     def in_text(cls, prompt: str, offsets: Any, parts: Parts) -> "Spans":
@@ -102,10 +101,10 @@ class Spans(Sequence[str]):
         text("prompt", prompt)
         owners: list[tuple[int, ...]] = [()] * len(prompt)
         for at, pair in enumerate(several("offsets", offsets, "(begin, end) of each token")):
-            begin, end = _pair("offsets", pair, len(prompt))
+            begin, end = pair_of("offsets", pair, len(prompt))
             for letter in range(begin, end):
                 owners[letter] += (at,)
-        return cls._of_characters(prompt, owners, parts)
+        return cls._searched(Searched(prompt, owners), parts)
 
     @classmethod
     def sentences(cls, axis: Axis) -> "Spans":
@@ -124,7 +123,7 @@ class Spans(Sequence[str]):
             >>> Spans.sentences(Axis.unknown(6).with_text(["▁It", "▁rains", ".", "▁We", "▁stay", "."])).places
             ((0, 1, 2), (3, 4, 5))
         """
-        found = sentences_of(_runs(axis))
+        found = sentences_of(runs_of(axis))
         names = tuple(f"{at}: {text}" for at, text in enumerate(found.texts, 1))
         return cls(names, found.tokens)
 
@@ -170,7 +169,7 @@ class Spans(Sequence[str]):
             OptionError: no position is known to be a patch.
         """
         found: dict[int, list[int]] = {}
-        for at, place in enumerate(_axis(axis).place or ()):
+        for at, place in enumerate(side_of(axis).place or ()):
             if isinstance(place, Patch):
                 found.setdefault(place.image, []).append(at)
         if not found:
@@ -190,7 +189,7 @@ class Spans(Sequence[str]):
             OptionError: no position is known to be a moment of a sound, none lies in a stretch, or several sounds of which it
             is not said which.
         """
-        known = {at: one for at, one in enumerate(_axis(axis).place or ()) if isinstance(one, Seconds)}
+        known = {at: one for at, one in enumerate(side_of(axis).place or ()) if isinstance(one, Seconds)}
         if not known:
             raise OptionError("axis: expected positions that are moments of a sound, got none; record with the model's inputs")
         count = len({one.sound for one in known.values()})
@@ -224,7 +223,7 @@ class Spans(Sequence[str]):
             >>> Spans.residues(Axis.unknown(5).with_text(["<cls>", "M", "K", "V", "<eos>"]), {"end": (2, 3)}).places
             ((2, 3),)
         """
-        line = _axis(axis).line
+        line = side_of(axis).line
         known = {one.number: at for at, one in enumerate(axis.place or ()) if isinstance(one, Residue)}
         if not known:
             if line.spelled is None and line.special is None:
@@ -274,20 +273,13 @@ class Spans(Sequence[str]):
         return cls(tuple(parts), tuple(places))
 
     @classmethod
-    def _of_characters(cls, whole: str, owners: Sequence[tuple[int, ...]], parts: Parts) -> "Spans":
+    def _searched(cls, searched: Searched, parts: Parts) -> "Spans":
         if not isinstance(parts, Mapping):
             named = [text("parts", one) for one in several("parts", parts, "parts of the text")]
             if again := [one for at, one in enumerate(named) if one in named[:at]]:
                 raise OptionError(f"parts: expected each once, got {in_short(again[0])} twice; leave one out")
             parts = dict(zip(named, named, strict=True))
-        searched = _Searched(whole)
-        places = []
-        for part in parts.values():
-            begin, end = searched.find(part) if isinstance(part, str) else _pair("parts", part, len(whole))
-            found = tuple({at: None for letter in range(begin, end) for at in owners[letter]})
-            if not found:
-                raise OptionError(f"parts: expected parts that tokens stand for, got {in_short(part)}, which none does")
-            places.append(found)
+        places = [searched.places(part) for part in parts.values()]
         return cls(tuple(text("parts", name, advice="names are texts") for name in parts), tuple(places))
 
     # -- what is made of them --------------------------------------------------------------------------------------
@@ -317,21 +309,6 @@ class Spans(Sequence[str]):
         return iter(self.names)
 
 
-def _axis(axis: object) -> Axis:
-    if not isinstance(axis, Axis):
-        raise DtypeError(f"axis: expected a side of a map, as amap.keys, got {in_short(axis)}")
-    return axis
-
-
-def _runs(axis: object) -> list[list[Character]]:
-    """The characters that the tokens of a side spell, between special tokens."""
-    line = _axis(axis).line
-    if line.spelled is None:
-        raise OptionError("axis: expected positions with texts, got none; record with tokenizer=, or set amap.keys")
-    named = {token for token, out in zip(line.spelled, line.specials, strict=True) if out}
-    return text_runs(line.spelled, named, line.kind)
-
-
 def sentences_of(runs: Iterable[Sequence[Character]]) -> Words:
     """The sentences of characters between special tokens, each with its text and its positions."""
     texts: list[str] = []
@@ -345,48 +322,6 @@ def sentences_of(runs: Iterable[Sequence[Character]]) -> Words:
                 texts.append(" ".join(said[begin:end].split()))
                 places.append(owners)
     return Words(tuple(texts), tuple(places))
-
-
-class _Searched:
-    """A text in which parts are found whatever blanks, cases and accents they have."""
-
-    def __init__(self, whole: str) -> None:
-        self.whole = whole
-        folded = [(part, at) for at, letter in enumerate(whole) for part in _folded(letter)]
-        self.text, self.letters = "".join(part for part, _ in folded), [at for _, at in folded]
-
-    def find(self, part: str) -> tuple[int, int]:
-        """Where a part begins and ends."""
-        if (exact := self.whole.find(part)) >= 0 and part.strip() and self.whole.find(part, exact + 1) < 0:
-            return exact, exact + len(part)
-        wanted = "".join(_folded(text("parts", part)))
-        begin = self.text.find(wanted) if wanted else -1
-        if begin < 0:
-            raise OptionError(
-                f"parts: expected parts of the text, got {in_short(part)}, which does not stand there; copy it from there"
-            )
-        if self.text.find(wanted, begin + 1) >= 0:
-            raise OptionError(
-                f"parts: expected parts that stand there once, got {in_short(part)}, which stands there several times; "
-                "give more of it, or where it begins and ends, in characters: {name: (begin, end)}"
-            )
-        return self.letters[begin], self.letters[begin + len(wanted) - 1] + 1
-
-
-def _folded(letter: str) -> list[str]:
-    """What is compared: without blanks, cases, accents and forms."""
-    return [
-        part
-        for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold())
-        if not part.isspace() and not unicodedata.combining(part)
-    ]
-
-
-def _pair(name: str, pair: Any, most: int) -> tuple[int, int]:
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise DtypeError(f"{name}: expected (begin, end), got {in_short(pair)}")
-    begin = whole_number(name, pair[0], 0, most, advice="in characters of the text")
-    return begin, whole_number(name, pair[1], begin, most, advice="in characters of the text")
 
 
 def _pairs(parts: object, unit: str) -> list[tuple[str, Sequence[object]]]:

@@ -32,7 +32,7 @@ def checked_address(host: str, port: int, token: str | None, *, no_token: bool =
     Raises:
         OptionError: an address beyond this machine without a token, a token that is none, or a port that is none.
     """
-    whole_number("port", port, 0, 2**16 - 1)
+    whole_number("port", port, 0, 2**16 - 1, advice="0 takes any that is free")
     if no_token:
         if token is not None:
             raise OptionError("expected --token or --no-token, got both")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from regard.arguments import several, whole_number
-from regard.axes.spans import Spans
+from regard.axes.searched import Searched
 from regard.errors import OptionError, ShapeError
 from regard.maps.attention_map import AttentionMap
 
@@ -52,7 +52,8 @@ def answer_of(amap: AttentionMap, answer: str | Sequence[int], further: int = 0)
     if isinstance(answer, str):
         if read.spelled is None:
             raise OptionError("answer: expected positions, as the map has no texts, got a text; give range(begin, end)")
-        return Spans.found(read, [answer]).places[0]
+        found = Searched.of(read, "answer", "its positions: range(begin, end)").places(answer)
+        return tuple(sorted(found))
     asked = several("answer", answer, "positions of its tokens, as range(40, 48), or its text")
     if not asked:
         raise OptionError("answer: expected at least one token, got none")
