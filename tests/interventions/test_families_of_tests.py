@@ -37,6 +37,7 @@ def every_flip(values):
     return (np.array(largest)[:, None] >= own * (1 - 1e-9)).mean(axis=0)
 
 
+@pytest.mark.slow
 def test_the_largest_t_is_that_of_all_sign_flips():
     values = np.random.default_rng(7).normal(0.4, 1, (11, 3))
     values[:, 2] += values[:, 1]

@@ -190,6 +190,7 @@ def test_each_answer_is_that_of_a_single_thread(function, calls, models, tmp_pat
         assert_same(answer, expected[number % period])
 
 
+@pytest.mark.slow
 def test_all_of_them_at_once(models, tmp_path):
     (tmp_path / "alone").mkdir()
     (tmp_path / "together").mkdir()
@@ -220,6 +221,7 @@ def test_a_translator_is_loaded_once_by_threads_that_ask_at_once(monkeypatch):
     assert len(found) == len(loads) == 1
 
 
+@pytest.mark.slow
 def test_models_that_are_loaded_at_once():
     """Transformers changes torch's own functions while it loads one."""
     with ThreadPoolExecutor(THREADS) as pool:
@@ -278,6 +280,7 @@ def test_a_cold_start_by_several_threads():
 # -- tasks, and threads of a model's own
 
 
+@pytest.mark.slow
 def test_tasks_of_one_thread_have_their_own_maps(models):
     """They take turns inside their blocks, and leave in the order in which they came."""
 

@@ -29,6 +29,7 @@ def ask(client, path, text):
     return client.get(path, params={"text": text}).json()
 
 
+@pytest.mark.slow
 def test_threads_get_what_one_gets(client):
     jobs = [(path, text) for path in ("/attended", "/received") for text in TEXTS]
     alone = {job: ask(client, *job) for job in jobs}
@@ -48,6 +49,7 @@ def test_what_is_refused(client, text, said):
     assert said in answer.json()["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requests", [60, pytest.param(1000, marks=[pytest.mark.exhaustive, pytest.mark.slow])])
 def test_nothing_of_a_request_stays(requests):
     """Recordings go with the last reference to them, without the collector; what is left is the same after any number."""

@@ -5,6 +5,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 OLD = """
 import sys, types
 old = types.ModuleType("transformers")
@@ -17,6 +19,7 @@ with regard.record(torch.nn.Linear(2, 2)):
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_an_old_transformers_is_named_first():
     ran = subprocess.run([sys.executable, "-c", OLD], capture_output=True, text=True, check=False)
     assert ran.returncode == 1

@@ -81,6 +81,7 @@ def test_a_file_of_an_older_version(shipped, whole, tmp_path, name, capsys):
     assert "model_eng_fra on" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_file_of_the_first_version(tmp_path, capsys):
     path, first = tmp_path / "first.parquet", parquet.read_table(SHIPPED)
     for name in LATER:

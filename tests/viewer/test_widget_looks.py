@@ -190,6 +190,7 @@ def test_a_published_notebook_keeps_its_pictures_before_and_without_a_kernel(run
     context.close()
 
 
+@pytest.mark.slow
 def test_ipython_is_not_needed_to_make_one(widget, monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", None)
     assert isinstance(ipywidgets.HBox([widget]), ipywidgets.HBox)

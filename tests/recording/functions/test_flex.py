@@ -36,6 +36,7 @@ def recorded(model, **inputs):
 
 @pytest.mark.usefixtures("uncompiled")
 class TestInTransformers:
+    @pytest.mark.slow
     def test_masks_are_symbolic(self):
         assert masks(recorded(tiny("llama"), input_ids=IDS)) == ["causal(0)"] * 3
         padded = {"input_ids": IDS, "attention_mask": padding("left")}
