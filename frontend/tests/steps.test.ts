@@ -376,6 +376,31 @@ describe("queries and keys in one plane", () => {
     expect(names(details)).toContain("ask0");
   });
 
+  it("keep those of what is looked at, when others come after it was turned back to", async () => {
+    const made = example();
+    const late: (() => void)[] = [];
+    const some = (...places: number[]): Joint => ({ ...plane, queryPlaces: places });
+    made.source.joint = async (_map, _head, _signal, at) => {
+      if (at?.query !== 1) return some(0, 2);
+      await new Promise<void>((done) => late.push(done));
+      return some(1);
+    };
+    const stage = stageOf(view, { query: 2, key: 3 }, made);
+    await stage.settle();
+    const details = stage.root.querySelector<HTMLDetailsElement>(".steps-joint")!;
+    details.open = true;
+    await stage.settle();
+    stage.app.store.set({ query: 1 });
+    await stage.settle();
+    stage.app.store.set({ query: 2 });
+    await stage.settle();
+    for (const answer of late) answer();
+    await stage.settle();
+    expect(late.length).toBe(1);
+    expect(names(details)).toContain("ask2");
+    expect(stage.errors).toEqual([]);
+  });
+
   it("name what is under the pointer, here and in the table, and are chosen by a click", async () => {
     const { details, settle, app, root } = await opened({ query: 2, key: 3 });
     details.open = true;

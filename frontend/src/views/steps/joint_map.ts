@@ -110,13 +110,13 @@ export class JointMap {
     const { map, head, query, key } = looked;
     const subject = `${map} ${head}`;
     const here = this.joint?.queryPlaces.includes(query) && this.joint.keyPlaces.includes(key);
+    this.asking.abort(); // of another place, though what is looked at needs no question
     if (this.subject === subject && here) {
       this.draw();
       return;
     }
     if (this.subject !== subject) this.joint = null;
     this.subject = subject;
-    this.asking.abort();
     this.asking = new AbortController();
     const { signal } = this.asking;
     this.app.source.joint(map, head, signal, { query, key }).then(
