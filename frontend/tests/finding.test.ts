@@ -102,6 +102,7 @@ describe("passages", () => {
     };
     const stage = stageOf(view, { map: 3, heads: [0, 1], query: 0 }, { ...made, source });
     const reading = () => stage.root.querySelector(".finding")!.hasAttribute("data-reading");
+    await Promise.resolve();
     expect(reading()).toBe(true);
     await stage.settle();
     expect(reading()).toBe(false);

@@ -147,7 +147,6 @@ def test_a_ribbon_of_a_long_text_has_few_curves_a_token(browser, causal):
     _, address = causal
     opened = Opened(browser, f"{address}#view=ribbon&viewport=1000,1200,1000,1200")
     opened.rest()
-    opened.page.locator(".ribbon-stage path").first.wait_for(state="attached")  # a ribbon does not say that it reads
     curves = opened.page.locator(".ribbon-stage path").count()
     assert 150 <= curves <= 3.2 * 240
     opened.finish()

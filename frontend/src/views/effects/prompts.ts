@@ -3,6 +3,7 @@
 import type { App, EffectRow, MeasureEffects } from "../../contract";
 import { button, element } from "../../elements";
 import { countText } from "../../labels";
+import { Question } from "../../question";
 import { scaleBetween, signed } from "./scale";
 
 /** Prompts that are shown at once, and with each "more". */
@@ -13,7 +14,7 @@ export class Prompts {
   private readonly list = element("ol");
   private readonly order: HTMLButtonElement;
   private readonly more: HTMLButtonElement;
-  private readonly asking = new AbortController();
+  private readonly question: Question;
   private found: { prompt: number; value: number }[] = [];
   private shown = SHOWN;
   private falling: boolean;
@@ -29,7 +30,8 @@ export class Prompts {
     this.list.setAttribute("aria-label", `prompts by the effect of ${this.name} on ${measure.name}`);
     this.element.append(this.order, this.list, this.more);
     this.write();
-    this.ask().catch((error) => this.asking.signal.aborted || app.fail(error));
+    this.question = new Question(app, this.element);
+    this.ask();
   }
 
   turn(): void {
@@ -38,7 +40,7 @@ export class Prompts {
   }
 
   stop(): void {
-    this.asking.abort();
+    this.question.drop();
     this.element.remove();
   }
 
@@ -46,19 +48,22 @@ export class Prompts {
     return this.app.manifest.effects!.sites[this.row.site].name;
   }
 
-  private async ask(): Promise<void> {
+  private ask(): void {
     const { map } = this.measure;
     const { keys } = this.app.manifest.maps[map];
     const { site, absent = [] } = this.row;
     const rows = { starts: [site], stops: [site + 1] };
     const request = { map, heads: [0], rows, columns: { start: 0, stop: keys, count: keys }, how: "mean" as const };
-    const { values } = await this.app.source.region(
-      { ...request, hideSpecial: false, renormalise: false, sample: 0 },
-      this.asking.signal,
-    );
+    const exact = { hideSpecial: false, renormalise: false, sample: 0 };
     const left = new Set(absent);
-    this.found = Array.from(values, (value, prompt) => ({ prompt, value })).filter(({ prompt }) => !left.has(prompt));
-    this.write();
+    this.question.ask(
+      (signal) => this.app.source.region({ ...request, ...exact }, signal),
+      ({ values }) => {
+        const all = Array.from(values, (value, prompt) => ({ prompt, value }));
+        this.found = all.filter(({ prompt }) => !left.has(prompt));
+        this.write();
+      },
+    );
   }
 
   /** The next ones get the focus, which their button may be about to lose. */

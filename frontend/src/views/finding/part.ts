@@ -3,6 +3,7 @@
 import type { App, FindingInfo, MountedView, State, TextTable } from "../../contract";
 import { element, hasFocus, svgElement } from "../../elements";
 import { brief } from "../../labels";
+import { Question } from "../../question";
 import { wordLines } from "../../screen";
 
 /** Pixels of a line, of its beginning, and of a letter in a picture by itself. */
@@ -17,7 +18,7 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
   /** What has the stops of the arrow keys, in their order. */
   protected stops: HTMLElement[] = [];
   private readonly left: () => void;
-  private asking = new AbortController();
+  private readonly question: Question;
   private read = "";
 
   constructor(
@@ -26,13 +27,13 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
     protected readonly found: Found,
   ) {
     this.element.append(this.said);
-    this.element.toggleAttribute("data-reading", true); // from the start, until there is something to see
     root.append(this.element);
+    this.question = new Question(app, this.element);
     this.left = app.store.subscribe((_, changed) => {
-      if (changed.has("map") || changed.has("heads")) void this.ask();
+      if (changed.has("map") || changed.has("heads")) this.ask();
       else this.show(changed);
     });
-    queueMicrotask(() => void this.ask());
+    queueMicrotask(() => this.ask());
   }
 
   /** The numbers are there: everything is written. */
@@ -51,7 +52,7 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
 
   destroy(): void {
     this.left();
-    this.asking.abort();
+    this.question.drop();
     this.element.remove();
   }
 
@@ -115,30 +116,27 @@ export abstract class FindingPart<Found extends FindingInfo> implements MountedV
     };
   }
 
-  private async ask(): Promise<void> {
-    const { manifest, source, store, fail } = this.app;
+  private ask(): void {
+    const { manifest, source, store } = this.app;
     const { map, heads } = store.state;
-    this.asking.abort(); // what is asked for is no longer what is looked at, also where that was read before
+    this.question.drop(); // what it asks for is no longer looked at, also where that was read before
+    if (!this.found.maps.includes(map)) return;
     const name = JSON.stringify([map, heads]);
-    const known = name === this.read || !this.found.maps.includes(map);
-    this.element.toggleAttribute("data-reading", !known);
-    if (name === this.read) this.show(new Set());
-    if (known) return;
-    this.asking = new AbortController();
-    const { signal } = this.asking;
+    if (name === this.read) {
+      this.show(new Set());
+      return;
+    }
     const { queries, keys } = manifest.maps[map];
     const [rows, columns] = [queries, keys].map((count) => ({ start: 0, stop: count, count }));
-    try {
-      const exact = { how: "mean", hideSpecial: false, renormalise: false, sample: 0 } as const;
-      const { values } = await source.region({ map, heads, rows, columns, ...exact }, signal);
-      if (signal.aborted) return;
-      this.values = values;
-      this.columns = keys;
-      this.read = name;
-      this.write();
-    } catch (error) {
-      if (!signal.aborted) fail(error);
-    }
-    if (!signal.aborted) this.element.toggleAttribute("data-reading", false);
+    const exact = { how: "mean", hideSpecial: false, renormalise: false, sample: 0 } as const;
+    this.question.ask(
+      (signal) => source.region({ map, heads, rows, columns, ...exact }, signal),
+      ({ values }) => {
+        this.values = values;
+        this.columns = keys;
+        this.read = name;
+        this.write();
+      },
+    );
   }
 }

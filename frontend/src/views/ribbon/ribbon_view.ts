@@ -6,6 +6,7 @@ import type { App, MountedView, Region, State, TextTable } from "../../contract"
 import { svgElement } from "../../elements";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
 import { Pointed } from "../../pointed";
+import { Question } from "../../question";
 import { howOfUnits, mapText, type Shown, shownBy, stretch, unitsRequest } from "../../shown";
 import type { Units } from "../../units";
 import { alignmentLinks, drawAlignment } from "./alignment";
@@ -57,7 +58,7 @@ export class Ribbon implements MountedView {
   private readonly pointed: Pointed;
   private readonly stop: () => void;
   private readonly sized: ResizeObserver;
-  private asking = new AbortController();
+  private readonly question: Question;
   private wanted: "auto" | "lines" | "columns" = "auto";
   private drawn: Drawn | null = null;
   /** The least weight that is drawn. */
@@ -69,6 +70,7 @@ export class Ribbon implements MountedView {
     private readonly app: App,
   ) {
     this.pointed = new Pointed(app.store);
+    this.question = new Question(app, this.frame);
     this.frame.className = "ribbon";
     const controls = document.createElement("div");
     controls.className = "ribbon-controls";
@@ -102,7 +104,7 @@ export class Ribbon implements MountedView {
   }
 
   destroy(): void {
-    this.asking.abort();
+    this.question.drop();
     this.stop();
     this.sized.disconnect();
     this.frame.remove();
@@ -120,28 +122,22 @@ export class Ribbon implements MountedView {
   private read: (Pick<Drawn, "shown" | "rows" | "columns" | "heads"> & { regions: Region[] }) | null = null;
 
   /** Reads the weights between the units on screen. */
-  private async ask(): Promise<void> {
-    this.asking.abort();
-    this.asking = new AbortController();
-    const { signal } = this.asking;
+  private ask(): void {
     const { state } = this.app.store;
     const shown = shownBy(this.app.manifest, state);
     const port = state.viewport;
     const rows = stretch(port?.top ?? 0, port?.bottom ?? shown.rows.count, shown.rows.count, LABELS);
     const columns = stretch(port?.left ?? 0, port?.right ?? shown.columns.count, shown.columns.count, LABELS);
-    try {
-      const heads = areColoured(state) ? state.heads : [];
-      const request = unitsRequest(state, shown, rows, columns);
-      const each = heads.length > 0 ? heads.map((head) => [head]) : [state.heads];
-      const regions = await Promise.all(
-        each.map((some) => this.app.source.region({ ...request, heads: some }, signal)),
-      );
-      if (signal.aborted) return;
-      this.read = { shown, rows, columns, heads, regions };
-      this.draw();
-    } catch (error) {
-      if (!signal.aborted) this.app.fail(error);
-    }
+    const heads = areColoured(state) ? state.heads : [];
+    const request = unitsRequest(state, shown, rows, columns);
+    const each = heads.length > 0 ? heads.map((head) => [head]) : [state.heads];
+    this.question.ask(
+      (signal) => Promise.all(each.map((some) => this.app.source.region({ ...request, heads: some }, signal))),
+      (regions) => {
+        this.read = { shown, rows, columns, heads, regions };
+        this.draw();
+      },
+    );
   }
 
   private draw(): void {

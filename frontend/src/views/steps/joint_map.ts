@@ -2,6 +2,7 @@
 
 import type { App, Joint } from "../../contract";
 import { element, svgElement } from "../../elements";
+import { Question } from "../../question";
 import { numberText } from "./stages";
 
 /** What is looked at. */
@@ -38,9 +39,10 @@ export class JointMap {
   private pointed: Mark | null = null;
   private readonly pointedName = svgElement("g", {});
   private places: Record<Side, Point[]> = { query: [], key: [] };
-  private asking = new AbortController();
+  private readonly question: Question;
 
   constructor(private readonly app: App) {
+    this.question = new Question(app, this.element);
     this.element.append(element("summary", "", "Queries and keys in one plane"), this.said, this.holder);
     this.element.addEventListener("toggle", () => this.update());
     this.holder.addEventListener("pointerover", (event) => this.point(markOf(event)));
@@ -52,7 +54,7 @@ export class JointMap {
   }
 
   stop(): void {
-    this.asking.abort();
+    this.question.drop();
   }
 
   look(looked: Looked): void {
@@ -110,22 +112,19 @@ export class JointMap {
     const { map, head, query, key } = looked;
     const subject = `${map} ${head}`;
     const here = this.joint?.queryPlaces.includes(query) && this.joint.keyPlaces.includes(key);
-    this.asking.abort(); // of another place, though what is looked at needs no question
     if (this.subject === subject && here) {
+      this.question.drop(); // which asks for another place
       this.draw();
       return;
     }
     if (this.subject !== subject) this.joint = null;
     this.subject = subject;
-    this.asking = new AbortController();
-    const { signal } = this.asking;
-    this.app.source.joint(map, head, signal, { query, key }).then(
+    this.question.ask(
+      (signal) => this.app.source.joint(map, head, signal, { query, key }),
       (joint) => {
-        if (signal.aborted) return;
         this.joint = joint;
         this.draw();
       },
-      (error) => signal.aborted || this.app.fail(error),
     );
   }
 

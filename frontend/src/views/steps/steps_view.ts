@@ -3,6 +3,7 @@
 import type { App, Axis, MountedView, State, Steps, TextTable } from "../../contract";
 import { button, element } from "../../elements";
 import { brief, countText, fullText, weightText } from "../../labels";
+import { Question } from "../../question";
 import { mapText } from "../../shown";
 import { stepsSvg } from "./document";
 import { figuresOf } from "./figures";
@@ -32,7 +33,7 @@ export class StepsView implements MountedView {
   private readonly back = button("Previous", "the stage before (k)", () => this.go(this.stage - 1));
   private readonly next = button("Next", "the next stage (j)", () => this.go(this.stage + 1));
   private readonly stop: () => void;
-  private asking = new AbortController();
+  private readonly question: Question;
   /** null while they are on their way. */
   private steps: Steps | null = null;
   private arriving: Promise<void> = Promise.resolve();
@@ -46,6 +47,7 @@ export class StepsView implements MountedView {
   ) {
     this.queries = new QueryBar(app.store);
     this.joint = new JointMap(app);
+    this.question = new Question(app, this.element);
     this.build(root);
     this.stop = app.store.subscribe((_, changed) => this.changed(changed));
     this.load();
@@ -56,7 +58,7 @@ export class StepsView implements MountedView {
   }
 
   destroy(): void {
-    this.asking.abort();
+    this.question.drop();
     this.joint.stop();
     this.stop();
     this.element.remove();
@@ -168,21 +170,14 @@ export class StepsView implements MountedView {
   }
 
   private load(): void {
-    this.asking.abort();
-    this.asking = new AbortController();
-    const { signal } = this.asking;
     const { map } = this.app.store.state;
+    this.question.drop();
     this.steps = null;
     if (!this.info.steps) return; // the shell takes another view
     const row = this.whole ? undefined : { query: this.query, key: this.app.store.state.key };
-    this.arriving = this.app.source.steps(map, this.head, signal, row).then(
-      (steps) => {
-        if (signal.aborted) return;
-        this.take(steps);
-      },
-      (error) => {
-        if (!signal.aborted) this.app.fail(error);
-      },
+    this.arriving = this.question.ask(
+      (signal) => this.app.source.steps(map, this.head, signal, row),
+      (steps) => this.take(steps),
     );
   }
 

@@ -7,6 +7,7 @@ import type { App, Cells, MountedView, State, TextTable } from "../../contract";
 import { brief, countText, isolated, weightText, weightTexts } from "../../labels";
 import { marksOn } from "../../marks";
 import { Pointed } from "../../pointed";
+import { Question } from "../../question";
 import { howOfUnits, mapText, rowAxisOf, type Shown, shownBy } from "../../shown";
 import type { Units } from "../../units";
 import { textAsSvg } from "./text_svg";
@@ -37,7 +38,7 @@ export class RunningText implements MountedView {
   private readonly legend = headLegend([]);
   private readonly pointed: Pointed;
   private readonly stop: () => void;
-  private asking = new AbortController();
+  private readonly question: Question;
   private shown: Shown;
   private reading: Reading | null = null;
   private tokens: Record<Side, Map<number, HTMLElement>> = { query: new Map(), key: new Map() };
@@ -47,6 +48,7 @@ export class RunningText implements MountedView {
     private readonly app: App,
   ) {
     this.pointed = new Pointed(app.store);
+    this.question = new Question(app, this.frame);
     this.frame.className = "text";
     this.stage.className = "text-stage";
     this.stage.tabIndex = 0;
@@ -85,7 +87,7 @@ export class RunningText implements MountedView {
   }
 
   destroy(): void {
-    this.asking.abort();
+    this.question.drop();
     this.stop();
     this.frame.remove();
   }
@@ -199,45 +201,39 @@ export class RunningText implements MountedView {
   private async read(): Promise<void> {
     const { state } = this.app.store;
     this.directions[state.direction].checked = true;
-    this.asking.abort();
     const chosen = this.chosen();
     if (!chosen) {
+      this.question.drop();
       this.reading = null;
       this.colour();
       return;
     }
-    this.asking = new AbortController();
-    const { signal } = this.asking;
     const other: Side = chosen.side === "query" ? "key" : "query";
     const [first, last] = this.page(other);
     const cells = (side: Side, from: number, to: number): Cells => this.unitsOf(side).cells(from, to, to - from);
     const mine = cells(chosen.side, chosen.unit, chosen.unit + 1);
     const others = cells(other, first, last);
-    try {
-      const request = {
-        map: state.map,
-        heads: state.heads,
-        rows: chosen.side === "query" ? mine : others,
-        columns: chosen.side === "query" ? others : mine,
-        how: howOfUnits(state),
-        hideSpecial: state.special === "hidden",
-        rowAxis: rowAxisOf(this.shown.info, state),
-        renormalise: state.special === "hidden" && state.renormalise,
-        sample: 0,
-      };
-      const apart = areColoured(state) ? state.heads : [];
-      const [region, ...each] = await Promise.all(
-        [state.heads, ...apart.map((head) => [head])].map((heads) =>
-          this.app.source.region({ ...request, heads }, signal),
-        ),
-      );
-      if (signal.aborted) return;
-      const layers = each.map(({ values }, at) => ({ head: apart[at], weights: values }));
-      this.reading = { side: other, first, weights: region.values, layers };
-      this.colour();
-    } catch (error) {
-      if (!signal.aborted) this.app.fail(error);
-    }
+    const request = {
+      map: state.map,
+      heads: state.heads,
+      rows: chosen.side === "query" ? mine : others,
+      columns: chosen.side === "query" ? others : mine,
+      how: howOfUnits(state),
+      hideSpecial: state.special === "hidden",
+      rowAxis: rowAxisOf(this.shown.info, state),
+      renormalise: state.special === "hidden" && state.renormalise,
+      sample: 0,
+    };
+    const apart = areColoured(state) ? state.heads : [];
+    const each = [state.heads, ...apart.map((head) => [head])];
+    await this.question.ask(
+      (signal) => Promise.all(each.map((heads) => this.app.source.region({ ...request, heads }, signal))),
+      ([region, ...alone]) => {
+        const layers = alone.map(({ values }, at) => ({ head: apart[at], weights: values }));
+        this.reading = { side: other, first, weights: region.values, layers };
+        this.colour();
+      },
+    );
   }
 
   /** A background for each token: its weight, in the colours of the map. */

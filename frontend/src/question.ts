@@ -1,0 +1,33 @@
+/** What a view asks of the source: only its last question counts, and its element says that it is read. */
+
+import type { App } from "./contract";
+
+export class Question {
+  private asking = new AbortController();
+
+  constructor(
+    private readonly app: Pick<App, "fail">,
+    private readonly element: HTMLElement,
+  ) {}
+
+  /** Asks in place of what was asked before, whose answer is dropped. Resolves when it was taken, dropped, or has failed. */
+  async ask<T>(answered: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): Promise<void> {
+    this.drop();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    this.element.toggleAttribute("data-reading", true);
+    try {
+      const answer = await answered(signal);
+      if (!signal.aborted) take(answer);
+    } catch (error) {
+      if (!signal.aborted) this.app.fail(error);
+    }
+    if (!signal.aborted) this.element.toggleAttribute("data-reading", false);
+  }
+
+  /** Nothing is asked any more: what is looked at is known, or gone. */
+  drop(): void {
+    this.asking.abort();
+    this.element.toggleAttribute("data-reading", false);
+  }
+}
