@@ -18,7 +18,7 @@ from regard.arguments import dense_tensor
 from regard.axes.axis import Axis
 from regard.axes.tokens import Tokenizer, axis_of_ids, axis_of_presence, joined
 from regard.errors import DtypeError, OptionError, RecordingError, ShapeError, in_short
-from regard.recording.picture_facts import Facts
+from regard.recording.placeholders import refuse_written
 from regard.recording.record import recorder_of
 from regard.recording.recording import Recording
 from regard.recording.replayed import Replay, batch_of, inputs_of, replayed
@@ -167,7 +167,7 @@ def replay(
     least = 1 if "inputs_embeds" in inputs and not model.config.is_encoder_decoder else 2
     if sequences.shape[1] < least:
         raise RecordingError(f"expected at least one generated token, got sequences of length {sequences.shape[1]}")
-    _check_written(model, inputs, sequences)
+    refuse_written(model, inputs, sequences)
     made = replayed(model, inputs, sequences, _option("eos_token_id", model, {}) if ends is None else ends)
     asked: dict[str, Any] = {"tokenizer": tokenizer, "device": device, "values": values}
     with torch.no_grad(), recorder_of(model, layers, kinds, **asked) as recorder:
@@ -229,23 +229,6 @@ def _check_window(model: PreTrainedModel, inputs: Mapping[str, Any]) -> None:
             f"the sound before the processor, and generate from each piece: processor(sound[at : at + {heard * 160}], "
             "sampling_rate=16000, return_tensors='pt')"
         )
-
-
-def _check_written(model: PreTrainedModel, inputs: Mapping[str, Any], sequences: Tensor) -> None:
-    """Refuse placeholders that a model wrote itself: in one pass over the whole text it would look for their pictures."""
-    ids = inputs.get("input_ids")
-    beside = [name for name, one in inputs.items() if isinstance(one, Tensor) and one.is_floating_point()]
-    if not isinstance(ids, Tensor) or model.config.is_encoder_decoder or not set(beside) - {"attention_mask"}:
-        return
-    facts = Facts(inputs, model.config, None, None, None)
-    written = sequences[:, ids.shape[1] : -1]  # the last token is read by no row
-    for kind in ("image", "video", "audio"):
-        if (token := facts.token(kind)) is not None and bool((found := written == token).any()):
-            at = ids.shape[1] + int(found.any(0).nonzero()[0])
-            raise RecordingError(
-                f"expected generated text, got the placeholder of {kind}, id {token}, at position {at}, for which a pass over "
-                f"the whole asks for one more {kind}; generate without it: suppress_tokens=[{token}]"
-            )
 
 
 def _guessed_mask(ids: Tensor, padding: Sequence[int], ends: Sequence[int]) -> Tensor:

@@ -29,13 +29,6 @@ class Facts:
         """The configuration of the tower."""
         return self.config.vision_config
 
-    def token(self, kind: str) -> int | None:
-        """The id of a placeholder."""
-        for name in (f"{kind}_token_id", f"{kind}_token_index"):
-            if isinstance(found := getattr(self.config, name, None), int):
-                return found
-        return None
-
     def next(self, kind: str = "image") -> int:
         """The number of the picture that is met now."""
         self.met[kind] += 1

@@ -15,6 +15,7 @@ from regard.axes.pictures import Picture, pictures_of
 from regard.errors import DtypeError, OptionError, ShapeError, in_short
 from regard.recording.picture_facts import Facts, Tiles, Waiting
 from regard.recording.picture_layouts import layout_of
+from regard.recording.placeholders import placeholder
 
 
 def pictures(
@@ -81,7 +82,7 @@ def _of_sequence(facts: Facts, ids: list[int], row: int) -> list[tuple[int, Pict
         )
     found: list[tuple[int, Picture]] = []
     for kind in ("image", "video"):
-        token = facts.token(kind)
+        token = placeholder(facts.config, kind)
         at = [token is not None and one == token for one in ids]
         runs = [[place for place, _ in group] for own, group in groupby(enumerate(at), lambda one: one[1]) if own]
         if runs:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from regard.axes.axis import Axis
 from regard.axes.line import Line
 from regard.axes.places import Place, Seconds
+from regard.recording.placeholders import placeholder
 
 HOP = 0.01
 """Seconds from one column of the spectra to the next, of the extractors that these models were trained with."""
@@ -83,9 +84,7 @@ def with_sounds(axis: Axis, ids: Tensor, config: Any) -> Axis:
         config: of the model that puts the sounds in.
     """
     family, inner = getattr(config, "model_type", None), getattr(config, "audio_config", None)
-    token = next(
-        (at for name in ("audio_token_id", "audio_token_index") if isinstance(at := getattr(config, name, None), int)), None
-    )
+    token = placeholder(config, "audio")
     grouped = {"qwen2_audio": 2}.get(str(family))
     if family == "voxtral" and inner is not None:
         grouped = inner.intermediate_size // inner.hidden_size
