@@ -9,6 +9,8 @@ from regard.axes.axis import Axis
 from regard.errors import DtypeError, OptionError, in_short
 from regard.tokens.decoded import Character, text_runs
 
+BY_CHARACTERS = "where it begins and ends, in characters: {name: (begin, end)}"
+
 
 class Searched:
     """A text, letter by letter, and the positions that each stands at.
@@ -16,59 +18,51 @@ class Searched:
     Args:
         whole: the text.
         owners: positions of each letter.
-        name: what is looked for, as errors call it.
-        otherwise: what else can be given where it stands there several times.
     """
 
-    def __init__(
-        self,
-        whole: str,
-        owners: Sequence[tuple[int, ...]],
-        name: str = "parts",
-        otherwise: str = "where it begins and ends, in characters: {name: (begin, end)}",
-    ) -> None:
-        self.whole, self.owners, self.name, self.otherwise = whole, owners, name, otherwise
+    def __init__(self, whole: str, owners: Sequence[tuple[int, ...]]) -> None:
+        self.whole, self.owners = whole, owners
         folded = [(part, at) for at, letter in enumerate(whole) for part in _folded(letter)]
         self.text, self.letters = "".join(part for part, _ in folded), [at for _, at in folded]
 
     @classmethod
-    def of(cls, axis: object, *said: str) -> "Searched":
-        """The text that the tokens of a side spell.
+    def of(cls, axis: object) -> "Searched":
+        """The text that the tokens of a side spell, of one sequence with texts."""
+        letters = [one for run in runs_of(axis) for one in run]
+        return cls("".join(one.text for one in letters), [one.owners for one in letters])
+
+    def places(self, part: str | tuple[int, int], name: str = "parts", otherwise: str = BY_CHARACTERS) -> tuple[int, ...]:
+        """The positions of a part, or of the letters from its begin to its end.
 
         Args:
-            axis: of one sequence, with texts.
-            *said: ``name`` and ``otherwise``.
-        """
-        letters = [one for run in runs_of(axis) for one in run]
-        return cls("".join(one.text for one in letters), [one.owners for one in letters], *said)
-
-    def places(self, part: str | tuple[int, int]) -> tuple[int, ...]:
-        """The positions of a part, or of the letters from its begin to its end.
+            part: the text, or (begin, end).
+            name: what it is, as errors call it.
+            otherwise: what else can be given where it stands there several times.
 
         Raises:
             OptionError: a part that stands there twice or not at all, or that no position stands for.
         """
-        begin, end = self._find(part) if isinstance(part, str) else pair_of(self.name, part, len(self.whole))
+        begin, end = self._find(part, name, otherwise) if isinstance(part, str) else pair_of(name, part, len(self.whole))
         found = tuple({at: None for letter in range(begin, end) for at in self.owners[letter]})
         if not found:
-            raise OptionError(f"{self.name}: expected a text that tokens stand for, got {in_short(part)}, which none does")
+            raise OptionError(f"{name}: expected a text that tokens stand for, got {in_short(part)}, which none does")
         return found
 
-    def _find(self, part: str) -> tuple[int, int]:
+    def _find(self, part: str, name: str, otherwise: str) -> tuple[int, int]:
         """Where a part begins and ends."""
         if (exact := self.whole.find(part)) >= 0 and part.strip() and self.whole.find(part, exact + 1) < 0:
             return exact, exact + len(part)
-        wanted = "".join(_folded(text(self.name, part)))
+        wanted = "".join(_folded(text(name, part)))
         begin = self.text.find(wanted) if wanted else -1
         if begin < 0:
             raise OptionError(
-                f"{self.name}: expected what stands in the text, got {in_short(part)}, which does not stand there; "
+                f"{name}: expected what stands in the text, got {in_short(part)}, which does not stand there; "
                 "copy it from there"
             )
         if self.text.find(wanted, begin + 1) >= 0:
             raise OptionError(
-                f"{self.name}: expected what stands in the text once, got {in_short(part)}, which stands there several times; "
-                f"give more of it, or {self.otherwise}"
+                f"{name}: expected what stands in the text once, got {in_short(part)}, which stands there several times; "
+                f"give more of it, or {otherwise}"
             )
         return self.letters[begin], self.letters[begin + len(wanted) - 1] + 1
 

@@ -303,3 +303,19 @@ def test_the_last_token_that_was_written_has_a_row_and_no_key():
     torch.testing.assert_close(found.mass[0, :, 0], amap.dense()[0, :, -1, 2:7].double().sum(-1), rtol=1e-5, atol=1e-7)
     with pytest.raises(OptionError, match="answer"):
         regard.passages(amap, SPANS, answer=[KEYS + 1])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("Bob", "answer: expected what stands in the text, got 'Bob', which does not stand there; copy it from there"),
+        ("anna", r"answer: .* once, got 'anna', which stands there several times; give more of it, or its positions: range"),
+        (" ", "answer: expected what stands in the text, got ' '"),
+    ],
+)
+def test_an_answer_that_is_not_found_is_called_one(answer, message):
+    amap = regard.AttentionMap(torch.zeros(1, 1, 7, 4), torch.zeros(1, 1, 7, 4), causal=True)
+    amap.queries = amap.keys = [f"▁{word}" for word in ["Anna", "kept", "the", "lamp", ".", "Anna", "left"]]
+    assert rows_of(amap, "the lamp") == (1, 2)
+    with pytest.raises(OptionError, match=message):
+        rows_of(amap, answer)

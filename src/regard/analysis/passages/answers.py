@@ -52,8 +52,7 @@ def answer_of(amap: AttentionMap, answer: str | Sequence[int], further: int = 0)
     if isinstance(answer, str):
         if read.spelled is None:
             raise OptionError("answer: expected positions, as the map has no texts, got a text; give range(begin, end)")
-        found = Searched.of(read, "answer", "its positions: range(begin, end)").places(answer)
-        return tuple(sorted(found))
+        return tuple(sorted(Searched.of(read).places(answer, "answer", "its positions: range(begin, end)")))
     asked = several("answer", answer, "positions of its tokens, as range(40, 48), or its text")
     if not asked:
         raise OptionError("answer: expected at least one token, got none")
