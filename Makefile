@@ -124,7 +124,7 @@ pictures: $(VENV)/.tests $(VENV)/.chromium
 notebooks: $(VENV)/.tests
 	$(BIN)/python recipes/site/run_notebooks.py notebooks/*.ipynb
 
-# Most of what is installed is never imported: Python compiles the rest when it is, and half of the time goes.
+# Without bytecode, of which most is never read: Python writes that of what it imports. pip takes a third of its time so.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
 $(VENV)/pyvenv.cfg:
