@@ -4,6 +4,7 @@ import type { App } from "./contract";
 
 export class Question {
   private asking = new AbortController();
+  private waiting = false;
 
   constructor(
     private readonly app: Pick<App, "fail">,
@@ -15,19 +16,29 @@ export class Question {
     this.drop();
     this.asking = new AbortController();
     const { signal } = this.asking;
-    this.element.toggleAttribute("data-reading", true);
+    this.wait(true);
     try {
       const answer = await answered(signal);
       if (!signal.aborted) take(answer);
     } catch (error) {
       if (!signal.aborted) this.app.fail(error);
     }
-    if (!signal.aborted) this.element.toggleAttribute("data-reading", false);
+    if (!signal.aborted) this.wait(false);
+  }
+
+  /** Whether an answer is still to come. */
+  get open(): boolean {
+    return this.waiting;
   }
 
   /** Nothing is asked any more: what is looked at is known, or gone. */
   drop(): void {
     this.asking.abort();
-    this.element.toggleAttribute("data-reading", false);
+    this.wait(false);
+  }
+
+  private wait(whether: boolean): void {
+    this.waiting = whether;
+    this.element.toggleAttribute("data-reading", whether);
   }
 }

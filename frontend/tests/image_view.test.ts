@@ -214,6 +214,31 @@ describe("the image view", () => {
     expect(said(stage.root)).toMatch(/column 8 attends to: 0\.51 of/);
   });
 
+  it("says that it reads until the answer is there, and asks again after one that failed", async () => {
+    const made = example();
+    const { region } = made.source;
+    let fail!: (error: Error) => void;
+    made.source.region = vi.fn(() => new Promise<never>((_, reject) => (fail = reject)));
+    const stage = stageOf(view, { query: 5 }, made);
+    const reading = () => stage.root.querySelector(".image-view")!.hasAttribute("data-reading");
+    await drawn();
+    expect(reading()).toBe(true);
+    fail(new Error("not there"));
+    await drawn();
+    expect(stage.errors.map(String)).toEqual(["Error: not there"]);
+    expect(reading()).toBe(false);
+    let come!: () => void;
+    const there = new Promise<void>((resolve) => (come = resolve));
+    made.source.region = (request, signal) => there.then(() => region(request, signal));
+    stage.app.store.set({ query: 9 });
+    await drawn();
+    expect(reading()).toBe(true);
+    come();
+    await drawn();
+    expect(said(stage.root)).toMatch(/^what row 1, column 0 attends to: 0\.\d\d/);
+    expect(reading()).toBe(false);
+  });
+
   it("keeps a token by Enter and by its button, and lets it go by Escape", async () => {
     const stage = stageOf(view, {}, example());
     await drawn();

@@ -50,7 +50,7 @@ export class ImageView implements MountedView {
     private readonly app: App,
   ) {
     this.looked = looked(app.manifest, app.store.state);
-    this.weights = new PatchWeights(app, () => this.request());
+    this.weights = new PatchWeights(app, this.element, () => this.request());
     this.strip = new Strip(
       app,
       (which) => this.turnTo(which),

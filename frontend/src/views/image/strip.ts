@@ -58,7 +58,7 @@ export class Strip {
       made.append(canvas, share);
       this.films.push({
         looked: found,
-        weights: new PatchWeights(this.app, this.changed),
+        weights: new PatchWeights(this.app, made, this.changed),
         button: made,
         canvas,
         share,

@@ -1,6 +1,7 @@
 /** The attention between one token and the patches. */
 
 import type { App, Cells, State } from "../../contract";
+import { Question } from "../../question";
 import { type Looked, shownSide } from "./patches";
 
 export type Direction = State["direction"];
@@ -23,13 +24,16 @@ export class PatchWeights {
   private subject = "";
   private whole: Float32Array | null = null;
   private wanted = -1;
-  private reading = false;
-  private abort = new AbortController();
+  private readonly question: Question;
 
+  /** `element`: what shows them, which says that they are read. */
   constructor(
     private readonly app: App,
+    element: HTMLElement,
     private readonly changed: () => void,
-  ) {}
+  ) {
+    this.question = new Question(app, element);
+  }
 
   look(state: Readonly<State>, looked: Looked, direction: Direction, token: number, which = 0): void {
     const subject = JSON.stringify([state.map, state.heads, direction, which]);
@@ -42,13 +46,11 @@ export class PatchWeights {
     const size = direction === "from" ? looked.info.queries : looked.info.keys;
     if (this.whole) this.found = cut(this.whole, looked, direction, token);
     else if (size * shownSide(looked, direction).places.tokens.length > WHOLE) {
-      this.restart();
-      void this.read(state, looked, direction, [token, token + 1], (values) => {
+      this.read(state, looked, direction, [token, token + 1], (values) => {
         this.found = { token, values: spread(values, looked, direction) };
       });
-    } else if (!this.reading) {
-      this.reading = true;
-      void this.read(state, looked, direction, [0, size], (values) => {
+    } else if (!this.question.open) {
+      this.read(state, looked, direction, [0, size], (values) => {
         this.whole = values;
         this.found = cut(values, looked, direction, this.wanted);
       });
@@ -56,39 +58,31 @@ export class PatchWeights {
   }
 
   stop(): void {
-    this.restart();
+    this.question.drop();
     this.subject = "";
     this.whole = null;
     this.found = null;
     this.wanted = -1;
-    this.reading = false;
   }
 
-  private restart(): void {
-    this.abort.abort();
-    this.abort = new AbortController();
-  }
-
-  private async read(
+  private read(
     { map, heads }: Readonly<State>,
     looked: Looked,
     direction: Direction,
     [start, stop]: [number, number],
     take: (values: Float32Array) => void,
-  ): Promise<void> {
-    const { signal } = this.abort;
+  ): void {
     const tokens = { start, stop, count: stop - start };
     const picture = cellsOf(shownSide(looked, direction).places.tokens);
     const [rows, columns] = direction === "from" ? [tokens, picture] : [picture, tokens];
     const exact = { how: "mean", hideSpecial: false, renormalise: false, sample: 0 } as const;
-    try {
-      const { values } = await this.app.source.region({ map, heads, rows, columns, ...exact }, signal);
-      if (signal.aborted) return;
-      take(values);
-      this.changed();
-    } catch (error) {
-      if (!signal.aborted) this.app.fail(error);
-    }
+    void this.question.ask(
+      (signal) => this.app.source.region({ map, heads, rows, columns, ...exact }, signal),
+      ({ values }) => {
+        take(values);
+        this.changed();
+      },
+    );
   }
 }
 
